@@ -1,0 +1,22 @@
+/**
+ * An AMQP 1.0 value with its type kept, so that what was read can be told apart (a ubyte 1 from a ulong 1)
+ * and written again as it was. Source: OASIS AMQP 1.0, part 1 (Types).
+ */
+export type AmqpValue =
+  | { readonly type: 'null' }
+  | { readonly type: 'boolean', readonly value: boolean }
+  | { readonly type: 'ubyte' | 'ushort' | 'uint' | 'byte' | 'short' | 'int' | 'float' | 'double', readonly value: number }
+  | { readonly type: 'ulong' | 'long', readonly value: bigint }
+  /** Milliseconds since the Unix epoch, signed 64 bit. */
+  | { readonly type: 'timestamp', readonly value: bigint }
+  /** The raw IEEE 754 decimal: 4, 8 or 16 bytes. */
+  | { readonly type: 'decimal32' | 'decimal64' | 'decimal128', readonly value: Uint8Array }
+  /** A Unicode code point; not a string, because a lone surrogate is one too. */
+  | { readonly type: 'char', readonly value: number }
+  /** Lower-case, with dashes. */
+  | { readonly type: 'uuid', readonly value: string }
+  | { readonly type: 'binary', readonly value: Uint8Array }
+  | { readonly type: 'string' | 'symbol', readonly value: string }
+  | { readonly type: 'list' | 'array', readonly value: readonly AmqpValue[] }
+  | { readonly type: 'map', readonly value: ReadonlyArray<readonly [AmqpValue, AmqpValue]> }
+  | { readonly type: 'described', readonly descriptor: AmqpValue, readonly value: AmqpValue }

@@ -1,0 +1,8 @@
+export { StreamsError } from './errors.ts'
+export type { StreamsErrorCode, SideEffects } from './errors.ts'
+export { MAX_OFFSET, resumeOffset } from './offset.ts'
+export type { Position } from './offset.ts'
+export { MessageBatch } from './broker.ts'
+export type * from './broker.ts'
+export type { AmqpValue } from './amqp/value.ts'
+export type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, OutgoingMessage } from './amqp/message.ts'
