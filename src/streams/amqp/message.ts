@@ -29,6 +29,9 @@ export type AmqpBody =
   | { readonly kind: 'sequence', readonly sections: ReadonlyArray<readonly AmqpValue[]> }
   | { readonly kind: 'none' }
 
+/** A body that is made of AMQP values instead of bytes. */
+export type TypedBody = Extract<AmqpBody, { kind: 'value' | 'sequence' }>
+
 /** A decoded message. Header, delivery annotations and footer are checked and passed over: nothing reads them. */
 export interface AmqpMessage {
   readonly messageAnnotations?: AmqpMap
@@ -37,10 +40,11 @@ export interface AmqpMessage {
   readonly body: AmqpBody
 }
 
-/** What the gateway writes: one data section. */
+/** A message to write: what is absent or empty gets no section. */
 export interface OutgoingMessage {
   readonly messageAnnotations?: AmqpMap
   readonly properties?: AmqpProperties
   readonly applicationProperties?: AmqpMap
-  readonly body: Uint8Array
+  /** Bytes become one data section, which every client can read; a value or sequences keep their own sections. */
+  readonly body: Uint8Array | TypedBody
 }

@@ -1,0 +1,98 @@
+/**
+ * The constructor byte of every primitive encoding (AMQP 1.0, part 1, 1.6). The high half of the byte tells how many
+ * bytes follow: 4 none, 5 one, 6 two, 7 four, 8 eight, 9 sixteen; A and B a length of one or four bytes and then the
+ * content; C to F a size of one or four bytes, a count of the same width, and then the elements.
+ */
+export const CODE = {
+  described: 0x00,
+  null: 0x40,
+  true: 0x41,
+  false: 0x42,
+  uint0: 0x43,
+  ulong0: 0x44,
+  list0: 0x45,
+  ubyte: 0x50,
+  byte: 0x51,
+  smallUint: 0x52,
+  smallUlong: 0x53,
+  smallInt: 0x54,
+  smallLong: 0x55,
+  boolean: 0x56,
+  ushort: 0x60,
+  short: 0x61,
+  uint: 0x70,
+  int: 0x71,
+  float: 0x72,
+  char: 0x73,
+  decimal32: 0x74,
+  ulong: 0x80,
+  long: 0x81,
+  double: 0x82,
+  timestamp: 0x83,
+  decimal64: 0x84,
+  decimal128: 0x94,
+  uuid: 0x98,
+  binary8: 0xa0,
+  string8: 0xa1,
+  symbol8: 0xa3,
+  binary32: 0xb0,
+  string32: 0xb1,
+  symbol32: 0xb3,
+  list8: 0xc0,
+  map8: 0xc1,
+  list32: 0xd0,
+  map32: 0xd1,
+  array8: 0xe0,
+  array32: 0xf0
+} as const
+
+/** The sections of a message by the number of their descriptor (AMQP 1.0, part 3, 3.2). */
+export const SECTION = {
+  header: 0x70,
+  deliveryAnnotations: 0x71,
+  messageAnnotations: 0x72,
+  properties: 0x73,
+  applicationProperties: 0x74,
+  data: 0x75,
+  amqpSequence: 0x76,
+  amqpValue: 0x77,
+  footer: 0x78
+} as const
+
+/** A descriptor may be the number or this symbol. */
+export const SECTION_SYMBOLS: ReadonlyMap<string, number> = new Map([
+  ['amqp:header:list', SECTION.header],
+  ['amqp:delivery-annotations:map', SECTION.deliveryAnnotations],
+  ['amqp:message-annotations:map', SECTION.messageAnnotations],
+  ['amqp:properties:list', SECTION.properties],
+  ['amqp:application-properties:map', SECTION.applicationProperties],
+  ['amqp:data:binary', SECTION.data],
+  ['amqp:amqp-sequence:list', SECTION.amqpSequence],
+  ['amqp:amqp-value:*', SECTION.amqpValue],
+  ['amqp:footer:map', SECTION.footer]
+])
+
+/** What follows a constructor, at least, by the high half of its byte. */
+const FEWEST_BYTES_BY_CLASS: readonly number[] = [-1, -1, -1, -1, 0, 1, 2, 4, 8, 16, 1, 4, 2, 8, 2, 8]
+
+/** The fewest bytes that a value of this constructor takes after it; -1 for a byte that is no primitive constructor. */
+export const FEWEST_BYTES: Int8Array = new Int8Array(256).fill(-1)
+for (const code of Object.values(CODE)) FEWEST_BYTES[code] = FEWEST_BYTES_BY_CLASS[code >>> 4] ?? -1
+
+/**
+ * How deep values may nest: the value of a section is at depth 1, its elements at depth 2. Keeps what is decoded
+ * recursively off the end of the stack.
+ */
+export const MAX_DEPTH = 64
+
+/**
+ * How many array elements of no width (an array of nulls) a message may claim in all. They cost a writer nothing and
+ * a reader memory; no known client writes such arrays.
+ */
+export const MAX_ZERO_WIDTH_ELEMENTS = 256
+
+/**
+ * How many bytes of descriptors a message may save by arrays of described values. Such an array says its descriptor
+ * once, and whoever reads it meets it again with every element.
+ */
+export const MAX_REPEATED_DESCRIPTOR_BYTES = 65_536

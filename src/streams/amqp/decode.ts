@@ -1,0 +1,127 @@
+import { SECTION } from './codes.ts'
+import { AmqpDecodeError } from './decode-error.ts'
+import { decodeProperties } from './decode-properties.ts'
+import type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties } from './message.ts'
+import type { AmqpValue } from './value.ts'
+import { ValueReader } from './value-reader.ts'
+
+/**
+ * Decodes a whole message: every type, every section, in any order. Binaries are views of `bytes`.
+ *
+ * Throws AmqpDecodeError, and nothing else, unless all the bytes are well-formed sections: so plain text, an empty
+ * entry or a truncated message is told apart from a message.
+ */
+export function decodeMessage (bytes: Uint8Array): AmqpMessage {
+  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is no message')
+  const reader = new ValueReader(bytes)
+  const seen = new Set<number>()
+  const body = new BodySections()
+  let messageAnnotations: AmqpMap | undefined
+  let properties: AmqpProperties | undefined
+  let applicationProperties: AmqpMap | undefined
+  while (!reader.isAtEnd) {
+    const section = reader.readSectionDescriptor()
+    if (seen.has(section) && section !== SECTION.data && section !== SECTION.amqpSequence) {
+      throw new AmqpDecodeError('a section occurs twice')
+    }
+    seen.add(section)
+    switch (section) {
+      case SECTION.data: body.addData(reader.readBinary()); break
+      case SECTION.amqpValue: body.setValue(reader.readValue(1)); break
+      case SECTION.amqpSequence: body.addSequence(listOf(reader.readValue(1))); break
+      case SECTION.properties: properties = decodeProperties(listOf(reader.readValue(1))); break
+      case SECTION.messageAnnotations: messageAnnotations = mapOf(reader.readValue(1)); break
+      case SECTION.applicationProperties: applicationProperties = mapOf(reader.readValue(1)); break
+      case SECTION.header: listOf(reader.readValue(1)); break
+      case SECTION.deliveryAnnotations: mapOf(reader.readValue(1)); break
+      case SECTION.footer: mapOf(reader.readValue(1)); break
+      default: throw new AmqpDecodeError(`no section has the descriptor 0x${section.toString(16)}`)
+    }
+  }
+  return { messageAnnotations, properties, applicationProperties, body: body.body }
+}
+
+/**
+ * The bytes of the body when it is made of data sections; several are joined, a single one is a view of `bytes`.
+ * undefined for any other body, and for none.
+ *
+ * Made for reads that want nothing else: other sections are passed over by their size, what is inside them is not
+ * checked. Throws AmqpDecodeError when the sections themselves are malformed.
+ */
+export function dataBodyOf (bytes: Uint8Array): Uint8Array | undefined {
+  return loneDataSection(bytes) ?? joinedDataSections(bytes)
+}
+
+/** Most messages in a stream are one data section and nothing else. */
+function loneDataSection (bytes: Uint8Array): Uint8Array | undefined {
+  // The described constructor, the small ulong constructor, the section; then a binary with a length of one byte.
+  if (bytes.length < 5 || bytes[0] !== 0x00 || bytes[1] !== 0x53 || bytes[2] !== SECTION.data) return undefined
+  return bytes[3] === 0xa0 && bytes[4] === bytes.length - 5 ? bytes.subarray(5) : undefined
+}
+
+function joinedDataSections (bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is no message')
+  const reader = new ValueReader(bytes)
+  let first: Uint8Array | undefined
+  const more: Uint8Array[] = []
+  while (!reader.isAtEnd) {
+    const section = reader.readSectionDescriptor()
+    switch (section) {
+      case SECTION.data:
+        if (first === undefined) first = reader.readBinary()
+        else more.push(reader.readBinary())
+        break
+      case SECTION.amqpValue: case SECTION.amqpSequence:
+        if (first !== undefined) throw new AmqpDecodeError('the body mixes kinds of sections')
+        return undefined
+      case SECTION.header: case SECTION.deliveryAnnotations: case SECTION.messageAnnotations: case SECTION.properties:
+      case SECTION.applicationProperties: case SECTION.footer:
+        reader.skipListOrMap()
+        break
+      default: throw new AmqpDecodeError(`no section has the descriptor 0x${section.toString(16)}`)
+    }
+  }
+  return first === undefined || more.length === 0 ? first : Buffer.concat([first, ...more])
+}
+
+/** Collects the body, which is data sections, or sequence sections, or one value, never a mixture. */
+class BodySections {
+  #body: AmqpBody = { kind: 'none' }
+  readonly #data: Uint8Array[] = []
+  readonly #sequences: Array<readonly AmqpValue[]> = []
+
+  get body (): AmqpBody {
+    return this.#body
+  }
+
+  addData (bytes: Uint8Array): void {
+    this.#expectKind('data')
+    this.#data.push(bytes)
+    this.#body = { kind: 'data', sections: this.#data }
+  }
+
+  addSequence (values: readonly AmqpValue[]): void {
+    this.#expectKind('sequence')
+    this.#sequences.push(values)
+    this.#body = { kind: 'sequence', sections: this.#sequences }
+  }
+
+  setValue (value: AmqpValue): void {
+    this.#expectKind('value')
+    this.#body = { kind: 'value', value }
+  }
+
+  #expectKind (kind: AmqpBody['kind']): void {
+    if (this.#body.kind !== 'none' && this.#body.kind !== kind) throw new AmqpDecodeError('the body mixes kinds of sections')
+  }
+}
+
+function listOf (value: AmqpValue): readonly AmqpValue[] {
+  if (value.type !== 'list') throw new AmqpDecodeError('a section holds something else than a list')
+  return value.value
+}
+
+function mapOf (value: AmqpValue): AmqpMap {
+  if (value.type !== 'map') throw new AmqpDecodeError('a section holds something else than a map')
+  return value.value
+}

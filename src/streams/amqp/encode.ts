@@ -1,0 +1,131 @@
+import { CODE, SECTION } from './codes.ts'
+import type { AmqpMap, AmqpProperties, OutgoingMessage, TypedBody } from './message.ts'
+import type { AmqpValue } from './value.ts'
+import { mapLength, valueLength, writeValue } from './value-writer.ts'
+
+/** A section starts with a descriptor of three bytes: described, small ulong, number. */
+const DESCRIPTOR_LENGTH = 3
+
+/** The number of bytes that `encodeMessage` writes. */
+export function encodedLength (message: OutgoingMessage): number {
+  return mapSectionLength(message.messageAnnotations) +
+    propertiesSectionLength(message.properties) +
+    mapSectionLength(message.applicationProperties) +
+    bodyLength(message.body)
+}
+
+/**
+ * Writes the message in its smallest encoding to `target`, which must have room for `encodedLength(message)` bytes
+ * from `at` on; returns the new position. Sections: message annotations, properties, application properties, body;
+ * what is absent or empty gets none. Arrays must have no `arrayFault`.
+ */
+export function encodeMessage (message: OutgoingMessage, target: Buffer, at: number): number {
+  let position = writeMapSection(SECTION.messageAnnotations, message.messageAnnotations, target, at)
+  position = writePropertiesSection(message.properties, target, position)
+  position = writeMapSection(SECTION.applicationProperties, message.applicationProperties, target, position)
+  const { body } = message
+  if (!(body instanceof Uint8Array)) return writeTypedBody(body, target, position)
+  position = writeDataSectionHeader(target, position, body.length)
+  target.set(body, position)
+  return position + body.length
+}
+
+/** The number of bytes before the body in a data section. */
+export function dataSectionHeaderLength (bodyLength: number): 5 | 8 {
+  return bodyLength <= 0xff ? 5 : 8
+}
+
+/** Writes what comes before `bodyLength` bytes of body; returns the new position. */
+export function writeDataSectionHeader (target: Buffer, at: number, bodyLength: number): number {
+  const position = writeDescriptor(SECTION.data, target, at)
+  if (bodyLength <= 0xff) {
+    target[position] = CODE.binary8
+    target[position + 1] = bodyLength
+    return position + 2
+  }
+  target[position] = CODE.binary32
+  return target.writeUInt32BE(bodyLength, position + 1)
+}
+
+function bodyLength (body: Uint8Array | TypedBody): number {
+  if (body instanceof Uint8Array) return dataSectionHeaderLength(body.length) + body.length
+  if (body.kind === 'value') return DESCRIPTOR_LENGTH + valueLength(body.value)
+  let length = 0
+  for (const value of body.sections) length += DESCRIPTOR_LENGTH + valueLength({ type: 'list', value })
+  return length
+}
+
+function writeTypedBody (body: TypedBody, target: Buffer, at: number): number {
+  if (body.kind === 'value') return writeValue(body.value, target, writeDescriptor(SECTION.amqpValue, target, at))
+  let position = at
+  for (const value of body.sections) {
+    position = writeValue({ type: 'list', value }, target, writeDescriptor(SECTION.amqpSequence, target, position))
+  }
+  return position
+}
+
+function mapSectionLength (map: AmqpMap | undefined): number {
+  return map === undefined || map.length === 0 ? 0 : DESCRIPTOR_LENGTH + mapLength(map)
+}
+
+function writeMapSection (section: number, map: AmqpMap | undefined, target: Buffer, at: number): number {
+  if (map === undefined || map.length === 0) return at
+  return writeValue({ type: 'map', value: map }, target, writeDescriptor(section, target, at))
+}
+
+function propertiesSectionLength (properties: AmqpProperties | undefined): number {
+  const fields = properties === undefined ? [] : fieldsOf(properties)
+  return fields.length === 0 ? 0 : DESCRIPTOR_LENGTH + valueLength({ type: 'list', value: fields })
+}
+
+function writePropertiesSection (properties: AmqpProperties | undefined, target: Buffer, at: number): number {
+  const fields = properties === undefined ? [] : fieldsOf(properties)
+  if (fields.length === 0) return at
+  return writeValue({ type: 'list', value: fields }, target, writeDescriptor(SECTION.properties, target, at))
+}
+
+function writeDescriptor (section: number, target: Buffer, at: number): number {
+  target[at] = CODE.described
+  target[at + 1] = CODE.smallUlong
+  target[at + 2] = section
+  return at + DESCRIPTOR_LENGTH
+}
+
+const ABSENT: AmqpValue = { type: 'null' }
+
+/** The fields in the order of AMQP 1.0, part 3, 3.2.4, without the absent ones at the end. */
+function fieldsOf (properties: AmqpProperties): AmqpValue[] {
+  const fields = [
+    properties.messageId ?? ABSENT,
+    properties.userId === undefined ? ABSENT : binary(properties.userId),
+    properties.to ?? ABSENT,
+    text('string', properties.subject),
+    properties.replyTo ?? ABSENT,
+    properties.correlationId ?? ABSENT,
+    text('symbol', properties.contentType),
+    text('symbol', properties.contentEncoding),
+    timestamp(properties.absoluteExpiryTime),
+    timestamp(properties.creationTime),
+    text('string', properties.groupId),
+    uint(properties.groupSequence),
+    text('string', properties.replyToGroupId)
+  ]
+  while (fields.at(-1)?.type === 'null') fields.pop()
+  return fields
+}
+
+function binary (value: Uint8Array): AmqpValue {
+  return { type: 'binary', value }
+}
+
+function text (type: 'string' | 'symbol', value: string | undefined): AmqpValue {
+  return value === undefined ? ABSENT : { type, value }
+}
+
+function timestamp (value: bigint | undefined): AmqpValue {
+  return value === undefined ? ABSENT : { type: 'timestamp', value }
+}
+
+function uint (value: number | undefined): AmqpValue {
+  return value === undefined ? ABSENT : { type: 'uint', value }
+}

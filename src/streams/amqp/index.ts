@@ -1,0 +1,7 @@
+export { AmqpDecodeError } from './decode-error.ts'
+export { MAX_DEPTH } from './codes.ts'
+export { dataBodyOf, decodeMessage } from './decode.ts'
+export { dataSectionHeaderLength, encodedLength, encodeMessage, writeDataSectionHeader } from './encode.ts'
+export { arrayFault } from './value-writer.ts'
+export type { AmqpValue } from './value.ts'
+export type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, OutgoingMessage, TypedBody } from './message.ts'

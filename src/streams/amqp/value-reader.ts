@@ -1,0 +1,258 @@
+import { isUtf8 } from 'node:buffer'
+import { CODE, FEWEST_BYTES, MAX_DEPTH, MAX_REPEATED_DESCRIPTOR_BYTES, MAX_ZERO_WIDTH_ELEMENTS, SECTION_SYMBOLS } from './codes.ts'
+import { AmqpDecodeError } from './decode-error.ts'
+import type { AmqpValue } from './value.ts'
+
+const NULL: AmqpValue = { type: 'null' }
+const TRUE: AmqpValue = { type: 'boolean', value: true }
+const FALSE: AmqpValue = { type: 'boolean', value: false }
+const UINT_0: AmqpValue = { type: 'uint', value: 0 }
+const ULONG_0: AmqpValue = { type: 'ulong', value: 0n }
+const EMPTY_LIST: AmqpValue = { type: 'list', value: [] }
+
+/**
+ * Walks over encoded values. Binaries are views of the given bytes. Every length and count is checked against the bytes
+ * that are there before anything is made of it, so a few bytes cannot ask for much memory. Throws AmqpDecodeError only.
+ */
+export class ValueReader {
+  readonly #bytes: Buffer
+  #position = 0
+  /** The end of the innermost open list, map or array. */
+  #limit: number
+  #zeroWidthElementsLeft = MAX_ZERO_WIDTH_ELEMENTS
+  #repeatedDescriptorBytesLeft = MAX_REPEATED_DESCRIPTOR_BYTES
+
+  constructor (bytes: Uint8Array) {
+    this.#bytes = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#limit = bytes.length
+  }
+
+  get isAtEnd (): boolean {
+    return this.#position === this.#limit
+  }
+
+  /** The number of the section that starts here, known or not. */
+  readSectionDescriptor (): number {
+    if (this.#u8() !== CODE.described) throw new AmqpDecodeError('a section must start with a descriptor')
+    if (this.#position + 1 < this.#limit && this.#bytes[this.#position] === CODE.smallUlong) {
+      this.#position++
+      return this.#u8()
+    }
+    const descriptor = this.readValue(1)
+    if (descriptor.type === 'ulong' && descriptor.value < 256n) return Number(descriptor.value)
+    const known = descriptor.type === 'symbol' ? SECTION_SYMBOLS.get(descriptor.value) : undefined
+    if (known === undefined) throw new AmqpDecodeError('a section has an unknown descriptor')
+    return known
+  }
+
+  /** A value that must be a binary: a view. */
+  readBinary (): Uint8Array {
+    const code = this.#u8()
+    if (code === CODE.binary8) return this.#view(this.#u8())
+    if (code === CODE.binary32) return this.#view(this.#u32())
+    throw new AmqpDecodeError('expected a binary')
+  }
+
+  /** Passes over a list or a map by its size; what is inside is not looked at. */
+  skipListOrMap (): void {
+    const code = this.#u8()
+    switch (code) {
+      case CODE.list0: return
+      case CODE.list8: case CODE.map8: this.#take(this.#u8()); return
+      case CODE.list32: case CODE.map32: this.#take(this.#u32()); return
+      default: throw new AmqpDecodeError('expected a list or a map')
+    }
+  }
+
+  readValue (depth: number): AmqpValue {
+    const code = this.#u8()
+    if (code !== CODE.described) return this.#readAs(code, depth)
+    checkDepth(depth)
+    const descriptor = this.readValue(depth + 1)
+    return { type: 'described', descriptor, value: this.readValue(depth + 1) }
+  }
+
+  #readAs (code: number, depth: number): AmqpValue {
+    switch (code) {
+      case CODE.string8: return { type: 'string', value: this.#text(this.#u8()) }
+      case CODE.string32: return { type: 'string', value: this.#text(this.#u32()) }
+      case CODE.symbol8: return { type: 'symbol', value: this.#text(this.#u8()) }
+      case CODE.symbol32: return { type: 'symbol', value: this.#text(this.#u32()) }
+      case CODE.binary8: return { type: 'binary', value: this.#view(this.#u8()) }
+      case CODE.binary32: return { type: 'binary', value: this.#view(this.#u32()) }
+      case CODE.list0: return EMPTY_LIST
+      case CODE.list8: return { type: 'list', value: this.#list(1, depth) }
+      case CODE.list32: return { type: 'list', value: this.#list(4, depth) }
+      case CODE.map8: return { type: 'map', value: this.#map(1, depth) }
+      case CODE.map32: return { type: 'map', value: this.#map(4, depth) }
+      case CODE.array8: return { type: 'array', value: this.#array(1, depth) }
+      case CODE.array32: return { type: 'array', value: this.#array(4, depth) }
+      default: return this.#readFixed(code)
+    }
+  }
+
+  #readFixed (code: number): AmqpValue {
+    const bytes = this.#bytes
+    switch (code) {
+      case CODE.null: return NULL
+      case CODE.true: return TRUE
+      case CODE.false: return FALSE
+      case CODE.boolean: return this.#boolean()
+      case CODE.uint0: return UINT_0
+      case CODE.ulong0: return ULONG_0
+      case CODE.ubyte: return { type: 'ubyte', value: this.#u8() }
+      case CODE.byte: return { type: 'byte', value: bytes.readInt8(this.#take(1)) }
+      case CODE.smallUint: return { type: 'uint', value: this.#u8() }
+      case CODE.smallUlong: return { type: 'ulong', value: BigInt(this.#u8()) }
+      case CODE.smallInt: return { type: 'int', value: bytes.readInt8(this.#take(1)) }
+      case CODE.smallLong: return { type: 'long', value: BigInt(bytes.readInt8(this.#take(1))) }
+      case CODE.ushort: return { type: 'ushort', value: bytes.readUInt16BE(this.#take(2)) }
+      case CODE.short: return { type: 'short', value: bytes.readInt16BE(this.#take(2)) }
+      case CODE.uint: return { type: 'uint', value: this.#u32() }
+      case CODE.int: return { type: 'int', value: bytes.readInt32BE(this.#take(4)) }
+      case CODE.float: return { type: 'float', value: bytes.readFloatBE(this.#take(4)) }
+      case CODE.char: return this.#char()
+      case CODE.decimal32: return { type: 'decimal32', value: this.#view(4) }
+      case CODE.ulong: return { type: 'ulong', value: bytes.readBigUInt64BE(this.#take(8)) }
+      case CODE.long: return { type: 'long', value: bytes.readBigInt64BE(this.#take(8)) }
+      case CODE.double: return { type: 'double', value: bytes.readDoubleBE(this.#take(8)) }
+      case CODE.timestamp: return { type: 'timestamp', value: bytes.readBigInt64BE(this.#take(8)) }
+      case CODE.decimal64: return { type: 'decimal64', value: this.#view(8) }
+      case CODE.decimal128: return { type: 'decimal128', value: this.#view(16) }
+      case CODE.uuid: return this.#uuid()
+      default: throw new AmqpDecodeError(`no type has the constructor 0x${code.toString(16)}`)
+    }
+  }
+
+  #boolean (): AmqpValue {
+    const byte = this.#u8()
+    if (byte > 1) throw new AmqpDecodeError('a boolean is neither 0 nor 1')
+    return byte === 1 ? TRUE : FALSE
+  }
+
+  #char (): AmqpValue {
+    const value = this.#u32()
+    if (value > 0x10ffff) throw new AmqpDecodeError('a char is no code point')
+    return { type: 'char', value }
+  }
+
+  #uuid (): AmqpValue {
+    const start = this.#take(16)
+    const hex = this.#bytes.toString('hex', start, start + 16)
+    return { type: 'uuid', value: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` }
+  }
+
+  /** Reads the size and the count of a list, map or array, and makes its end the limit. */
+  #open (width: 1 | 4): number {
+    const size = width === 1 ? this.#u8() : this.#u32()
+    if (size < width || size > this.#limit - this.#position) throw new AmqpDecodeError('a compound value has a wrong size')
+    this.#limit = this.#position + size
+    return width === 1 ? this.#u8() : this.#u32()
+  }
+
+  /** What was opened must end where its size said. */
+  #close (outerLimit: number): void {
+    if (this.#position !== this.#limit) throw new AmqpDecodeError('a compound value is shorter than its size')
+    this.#limit = outerLimit
+  }
+
+  #list (width: 1 | 4, depth: number): AmqpValue[] {
+    checkDepth(depth)
+    const outerLimit = this.#limit
+    const count = this.#open(width)
+    if (count > this.#limit - this.#position) throw new AmqpDecodeError('a list counts more elements than it has bytes')
+    const values: AmqpValue[] = []
+    for (let index = 0; index < count; index++) values.push(this.readValue(depth + 1))
+    this.#close(outerLimit)
+    return values
+  }
+
+  #map (width: 1 | 4, depth: number): Array<readonly [AmqpValue, AmqpValue]> {
+    checkDepth(depth)
+    const outerLimit = this.#limit
+    const count = this.#open(width)
+    if (count % 2 !== 0) throw new AmqpDecodeError('a map has a key without a value')
+    if (count > this.#limit - this.#position) throw new AmqpDecodeError('a map counts more elements than it has bytes')
+    const entries: Array<readonly [AmqpValue, AmqpValue]> = []
+    for (let index = 0; index < count; index += 2) {
+      const key = this.readValue(depth + 1)
+      entries.push([key, this.readValue(depth + 1)])
+    }
+    this.#close(outerLimit)
+    return entries
+  }
+
+  /** One constructor for all elements, perhaps described; the elements follow without it. */
+  #array (width: 1 | 4, depth: number): AmqpValue[] {
+    checkDepth(depth)
+    const outerLimit = this.#limit
+    const count = this.#open(width)
+    const values: AmqpValue[] = []
+    // Some writers leave out the constructor of an array without elements.
+    if (count > 0 || !this.isAtEnd) {
+      const start = this.#position
+      const descriptors: AmqpValue[] = []
+      let code = this.#u8()
+      for (; code === CODE.described; code = this.#u8()) {
+        checkDepth(depth + descriptors.length + 1)
+        descriptors.unshift(this.readValue(depth + descriptors.length + 2))
+      }
+      this.#checkElementCount(code, count, this.#position - 1 - start)
+      for (let index = 0; index < count; index++) {
+        let value = this.#readAs(code, depth + descriptors.length + 1)
+        for (const descriptor of descriptors) value = { type: 'described', descriptor, value }
+        values.push(value)
+      }
+    }
+    this.#close(outerLimit)
+    return values
+  }
+
+  #checkElementCount (code: number, count: number, descriptorBytes: number): void {
+    const fewest = FEWEST_BYTES[code] ?? -1
+    if (fewest < 0) throw new AmqpDecodeError('an array has an unknown constructor')
+    if (fewest === 0) this.#zeroWidthElementsLeft -= count
+    if (this.#zeroWidthElementsLeft < 0) throw new AmqpDecodeError('too many array elements without content')
+    if (count > 1) this.#repeatedDescriptorBytesLeft -= descriptorBytes * (count - 1)
+    if (this.#repeatedDescriptorBytesLeft < 0) throw new AmqpDecodeError('too many array elements with a long descriptor')
+    if (count * fewest > this.#limit - this.#position) throw new AmqpDecodeError('an array counts more elements than it has bytes')
+  }
+
+  #u8 (): number {
+    const byte = this.#position < this.#limit ? this.#bytes[this.#position] : undefined
+    if (byte === undefined) throw new AmqpDecodeError('the bytes end within a value')
+    this.#position++
+    return byte
+  }
+
+  #u32 (): number {
+    return this.#bytes.readUInt32BE(this.#take(4))
+  }
+
+  /** Passes over `length` bytes and returns where they start. */
+  #take (length: number): number {
+    const start = this.#position
+    if (length > this.#limit - start) throw new AmqpDecodeError('the bytes end within a value')
+    this.#position = start + length
+    return start
+  }
+
+  #view (length: number): Uint8Array {
+    const start = this.#take(length)
+    return this.#bytes.subarray(start, start + length)
+  }
+
+  #text (length: number): string {
+    const start = this.#take(length)
+    const text = this.#bytes.toString('utf8', start, start + length)
+    // What is not UTF-8 comes out as U+FFFD; a text may also hold that character, so only then the bytes are checked.
+    if (text.includes('\ufffd') && !isUtf8(this.#bytes.subarray(start, start + length))) {
+      throw new AmqpDecodeError('a string is not UTF-8')
+    }
+    return text
+  }
+}
+
+function checkDepth (depth: number): void {
+  if (depth > MAX_DEPTH) throw new AmqpDecodeError(`values nest deeper than ${MAX_DEPTH} levels`)
+}
