@@ -1,0 +1,97 @@
+import { crc32 } from 'node:zlib'
+import { EntryCursor } from './entry-cursor.ts'
+import { ChunkError } from './errors.ts'
+import { readU64AsNumber } from './frame-reader.ts'
+
+const MAGIC_AND_VERSION = 0x51
+const HEADER_BYTES = 48
+
+/** What a chunk holds, `Chunk.chunkType`. Subscriptions get user chunks only, unless they ask for others. */
+export const ChunkType = { user: 0, trackingDelta: 1, trackingSnapshot: 2 } as const
+
+/** What the broker stores, replicates and delivers as one. Its bytes are checked; the entries inside are read on demand. */
+export class Chunk {
+  readonly firstOffset: number
+  /** When the leader wrote it, milliseconds since the epoch. */
+  readonly timestamp: number
+  /** Messages. */
+  readonly recordCount: number
+  /** A sub-entry batch is one entry with many records. */
+  readonly entryCount: number
+  readonly chunkType: number
+  /** The entries as they came. */
+  readonly data: Buffer
+
+  constructor (fields: { firstOffset: number, timestamp: number, recordCount: number, entryCount: number, chunkType: number, data: Buffer }) {
+    this.firstOffset = fields.firstOffset
+    this.timestamp = fields.timestamp
+    this.recordCount = fields.recordCount
+    this.entryCount = fields.entryCount
+    this.chunkType = fields.chunkType
+    this.data = fields.data
+  }
+
+  /** The memory that stays allocated as long as this is referenced: the whole buffer behind `data`. */
+  get byteLength (): number {
+    return this.data.buffer.byteLength
+  }
+
+  /** The offset after the last record. */
+  get endOffset (): number {
+    return this.firstOffset + this.recordCount
+  }
+
+  /** A cursor before the first entry. */
+  entries (): EntryCursor {
+    return new EntryCursor(this.data, this.firstOffset, this.entryCount, this.recordCount)
+  }
+}
+
+/**
+ * MagicAndVersion uint8 // 0x51
+ * ChunkType       uint8
+ * EntryCount      uint16
+ * RecordCount     uint32
+ * Timestamp       int64
+ * Epoch           uint64
+ * FirstOffset     uint64
+ * DataCrc         uint32 // CRC-32 (IEEE) of the data
+ * DataLength      uint32
+ * TrailerLength   uint32
+ * BloomSize       uint8
+ * Reserved        uint24
+ * Data
+ *
+ * The trailer and the Bloom filter are described by the header, but the broker leaves them out of what it delivers (osiris_log, send_file):
+ * their lengths are of no use here.
+ *
+ * @throws ChunkError
+ */
+export function parseChunk (frame: Buffer, start: number, end: number = frame.length): Chunk {
+  if (end > frame.length || end - start < HEADER_BYTES) throw new ChunkError(`a chunk of ${end - start} bytes has no room for its header`)
+  const magicAndVersion = frame.readUInt8(start)
+  if (magicAndVersion !== MAGIC_AND_VERSION) throw new ChunkError(`0x${magicAndVersion.toString(16)} does not start a chunk of a known version`)
+  const fields = {
+    chunkType: frame.readUInt8(start + 1),
+    entryCount: frame.readUInt16BE(start + 2),
+    recordCount: frame.readUInt32BE(start + 4),
+    timestamp: Number(frame.readBigInt64BE(start + 8)),
+    firstOffset: readU64AsNumber(frame, start + 24)
+  }
+  if (!Number.isSafeInteger(fields.firstOffset + fields.recordCount)) throw new ChunkError('a chunk reaches beyond offset 2^53 - 1')
+  const dataStart = start + HEADER_BYTES
+  const dataLength = frame.readUInt32BE(start + 36)
+  if (dataLength > end - dataStart) throw new ChunkError(`a chunk at ${fields.firstOffset} announces ${dataLength} bytes and has ${end - dataStart}`)
+  const data = frame.subarray(dataStart, dataStart + dataLength)
+  if (crc32(data) !== frame.readUInt32BE(start + 32)) throw new ChunkError(`the checksum of the chunk at ${fields.firstOffset} is wrong`)
+  return new Chunk({ ...fields, data: withoutMuchAround(data) })
+}
+
+// Node reads up to 64 KiB at once. A chunk of one small message must not keep all of that alive; one that fills at least half of its
+// buffer is not worth the copy.
+function withoutMuchAround (data: Buffer): Buffer {
+  if (data.length * 2 >= data.buffer.byteLength) return data
+  const copy = Buffer.allocUnsafeSlow(data.length)
+  data.copy(copy)
+  return copy
+}

@@ -1,0 +1,16 @@
+import { readNothing, type Push, type Request } from './command.ts'
+
+export interface Closing { readonly code: number, readonly reason: string }
+
+/** Code uint16, Reason string. Both sides may send it; the answer has only its response code. */
+export const close: Request<Closing, void> = {
+  name: 'close',
+  write (writer, { code, reason }) { writer.u16(code).string(reason) },
+  read: readNothing
+}
+
+/** CorrelationId uint32, Code uint16, Reason string */
+export const closeByBroker: Push<Closing & { correlationId: number }> = {
+  name: 'close',
+  read (reader) { return { correlationId: reader.u32(), code: reader.u16(), reason: reader.string() } }
+}

@@ -1,0 +1,24 @@
+import type { Push } from './command.ts'
+
+export interface Delivery {
+  readonly subscriptionId: number
+  /** The first offset of the last chunk that a majority has; undefined in version 1 and while there is none. */
+  readonly committedChunkId: number | undefined
+  /** Where the chunk starts and ends. */
+  readonly chunk: { readonly buffer: Buffer, readonly start: number, readonly end: number }
+}
+
+/**
+ * v1: SubscriptionId uint8, Chunk
+ * v2: SubscriptionId uint8, CommittedChunkId uint64, Chunk
+ *
+ * The broker takes the higher version that both sides named in ExchangeCommandVersions. -1 for "none committed" is written unsigned.
+ */
+export const deliver: Push<Delivery> = {
+  name: 'deliver',
+  read (reader, version) {
+    const subscriptionId = reader.u8()
+    const committedChunkId = version === 1 ? undefined : reader.u64AsNumber()
+    return { subscriptionId, committedChunkId, chunk: reader.rest() }
+  }
+}

@@ -1,0 +1,40 @@
+import type { FrameReader } from '../frame-reader.ts'
+import type { Request } from './command.ts'
+
+/** An address as the broker advertises it. */
+export interface BrokerAddress { readonly host: string, readonly port: number }
+
+export interface StreamMetadata {
+  readonly stream: string
+  /** Other than ok: the rest is empty. */
+  readonly responseCode: number
+  /** Undefined while the stream has no leader, or none that is running. */
+  readonly leader: BrokerAddress | undefined
+  readonly replicas: readonly BrokerAddress[]
+}
+
+/**
+ * Streams [string] -> Brokers [Broker], Streams [StreamMetadata]
+ *   Broker         => Reference uint16, Host string, Port uint32
+ *   StreamMetadata => Stream string, ResponseCode uint16, Leader uint16, Replicas [uint16] // references to brokers
+ *
+ * The answer has no code of its own, each stream has one. A reference to no broker means that there is none: the broker writes
+ * 65535 for a missing leader.
+ */
+export const metadata: Request<{ streams: readonly string[] }, StreamMetadata[]> = {
+  name: 'metadata',
+  isWithoutResponseCode: true,
+  write (writer, { streams }) { writer.array(streams, (to, stream) => to.string(stream)) },
+  read (reader) {
+    const brokers = new Map(reader.array((from) => [from.u16(), { host: from.string(), port: from.u32() }]))
+    return reader.array((from) => readStream(from, brokers))
+  }
+}
+
+function readStream (reader: FrameReader, brokers: ReadonlyMap<number, BrokerAddress>): StreamMetadata {
+  const stream = reader.string()
+  const responseCode = reader.u16()
+  const leader = brokers.get(reader.u16())
+  const replicas = reader.array((from) => brokers.get(from.u16())).filter((broker) => broker !== undefined)
+  return { stream, responseCode, leader, replicas }
+}

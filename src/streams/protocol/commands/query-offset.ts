@@ -1,0 +1,12 @@
+import type { Request } from './command.ts'
+
+/**
+ * Reference string, Stream string -> Offset uint64
+ *
+ * Nothing stored is answered with the code noOffset (19).
+ */
+export const queryOffset: Request<{ reference: string, stream: string }, bigint> = {
+  name: 'queryOffset',
+  write (writer, { reference, stream }) { writer.string(reference).string(stream) },
+  read (reader) { return reader.u64() }
+}

@@ -1,0 +1,243 @@
+import type { Channel } from './channel.ts'
+import { parseChunk } from './chunk.ts'
+import { unknownCommand, type Request } from './commands/command.ts'
+import { consumerUpdate, encodeConsumerUpdateAnswer } from './commands/consumer-update.ts'
+import { createStream } from './commands/create-stream.ts'
+import { credit, creditRefusal } from './commands/credit.ts'
+import { declarePublisher } from './commands/declare-publisher.ts'
+import { deletePublisher } from './commands/delete-publisher.ts'
+import { deleteStream } from './commands/delete-stream.ts'
+import { deliver, type Delivery } from './commands/deliver.ts'
+import type { CommandVersions } from './commands/exchange-command-versions.ts'
+import { CommandKey, type CommandName } from './commands/keys.ts'
+import { metadata, type StreamMetadata } from './commands/metadata.ts'
+import { metadataUpdate } from './commands/metadata-update.ts'
+import { publishConfirm } from './commands/publish-confirm.ts'
+import { publishError } from './commands/publish-error.ts'
+import { encodePublishHeader } from './commands/publish.ts'
+import { queryOffset } from './commands/query-offset.ts'
+import { queryPublisherSequence } from './commands/query-publisher-sequence.ts'
+import { resolveOffsetSpec } from './commands/resolve-offset-spec.ts'
+import { storeOffset } from './commands/store-offset.ts'
+import { streamStats } from './commands/stream-stats.ts'
+import { subscribe } from './commands/subscribe.ts'
+import { unsubscribe } from './commands/unsubscribe.ts'
+import { ChunkError, ConnectionClosedError } from './errors.ts'
+import type { FrameReader } from './frame-reader.ts'
+import { openChannel, type OpenChannel } from './handshake.ts'
+import type { OffsetSpec } from './offset-spec.ts'
+import type { ConnectionHandlers, ConnectionOptions } from './options.ts'
+
+/**
+ * An open connection to a broker: its commands as methods, what it says by itself as calls of the handlers.
+ *
+ * Methods that return a promise reject with `ResponseError`, `RequestTimeoutError` or `ConnectionClosedError`. What the broker never
+ * answers (`storeOffset`, `credit`) does nothing when the connection is not open. Arguments that the protocol cannot express are a `RangeError`.
+ * Ids of publishers and subscriptions are 0 to 255 and chosen by the caller.
+ */
+export class Connection {
+  /** The largest frame the broker takes, its size field not counted. */
+  readonly frameMaxBytes: number
+  readonly brokerVersion: string
+  readonly peerProperties: ReadonlyMap<string, string>
+  /** The node that was reached, as clients are to address it. */
+  readonly advertisedHost: string | undefined
+  readonly advertisedPort: number | undefined
+
+  readonly #channel: Channel
+  readonly #commandVersions: ReadonlyMap<number, CommandVersions>
+  readonly #handlers: ConnectionHandlers
+  readonly #requestTimeoutMs: number
+
+  private constructor (opened: OpenChannel, options: ConnectionOptions) {
+    this.#channel = opened.channel
+    this.#commandVersions = opened.commandVersions
+    this.#handlers = options.handlers
+    this.#requestTimeoutMs = options.requestTimeoutMs
+    this.frameMaxBytes = opened.channel.frameMaxBytes
+    this.brokerVersion = opened.brokerVersion
+    this.peerProperties = opened.peerProperties
+    const port = Number(opened.connectionProperties.get('advertised_port'))
+    this.advertisedHost = opened.connectionProperties.get('advertised_host')
+    this.advertisedPort = Number.isInteger(port) ? port : undefined
+    this.#channel.listener = {
+      received: (key, version, reader) => { this.#received(key, version, reader) },
+      closed: (error) => { this.#handlers.closed(error) },
+      drained: () => { this.#handlers.drained?.() }
+    }
+  }
+
+  /**
+   * Connects, authenticates and opens the virtual host. No handler is called before it resolves.
+   *
+   * @param signal ends the attempt; of no effect afterwards
+   * @throws AuthenticationError, UnsupportedBrokerError, ConnectionClosedError, the reason of the signal
+   */
+  static async open (options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
+    return new Connection(await openChannel(options, signal), options)
+  }
+
+  get isOpen (): boolean {
+    return this.#channel.isOpen
+  }
+
+  /** More is written than the operating system has taken; `drained` is called when it has taken it all. */
+  get needsDrain (): boolean {
+    return this.#channel.needsDrain
+  }
+
+  /** What is written and not yet taken by the operating system. */
+  get bufferedBytes (): number {
+    return this.#channel.bufferedBytes
+  }
+
+  /** Whether the broker knows the command in that version. */
+  supports (command: CommandName, version = 1): boolean {
+    const versions = this.#commandVersions.get(CommandKey[command])
+    return versions !== undefined && versions.min <= version && version <= versions.max
+  }
+
+  /** Where streams live. One that does not exist is no error, but an answer with its code. */
+  async metadata (streams: readonly string[]): Promise<StreamMetadata[]> {
+    return await this.#request(metadata, { streams })
+  }
+
+  async createStream (stream: string, args: ReadonlyMap<string, string>): Promise<void> {
+    await this.#request(createStream, { stream, args })
+  }
+
+  async deleteStream (stream: string): Promise<void> {
+    await this.#request(deleteStream, { stream })
+  }
+
+  /** @param reference empty for none: no deduplication */
+  async declarePublisher (publisherId: number, reference: string, stream: string): Promise<void> {
+    await this.#request(declarePublisher, { publisherId, reference, stream })
+  }
+
+  async deletePublisher (publisherId: number): Promise<void> {
+    await this.#request(deletePublisher, { publisherId })
+  }
+
+  /** The last publishing id of the reference; 0 also when there is none. */
+  async queryPublisherSequence (reference: string, stream: string): Promise<bigint> {
+    return await this.#request(queryPublisherSequence, { reference, stream })
+  }
+
+  /** Chunks may be delivered before this resolves. */
+  async subscribe (subscriptionId: number, stream: string, spec: OffsetSpec, credit: number, properties: ReadonlyMap<string, string>): Promise<void> {
+    await this.#request(subscribe, { subscriptionId, stream, spec, credit, properties })
+  }
+
+  async unsubscribe (subscriptionId: number): Promise<void> {
+    await this.#request(unsubscribe, { subscriptionId })
+  }
+
+  /** @throws ResponseError noOffset when none is stored */
+  async queryOffset (reference: string, stream: string): Promise<bigint> {
+    return await this.#request(queryOffset, { reference, stream })
+  }
+
+  /** The broker does not say whether it did it: see `storeAndQueryOffset`. */
+  storeOffset (reference: string, stream: string, offset: bigint): void {
+    this.#channel.send(storeOffset, { reference, stream, offset })
+  }
+
+  /** Stores and reads back in one write. On one connection the broker does both in order, so another answer means that it was not stored. */
+  async storeAndQueryOffset (reference: string, stream: string, offset: bigint): Promise<bigint> {
+    this.storeOffset(reference, stream, offset)
+    return await this.queryOffset(reference, stream)
+  }
+
+  async streamStats (stream: string): Promise<ReadonlyMap<string, bigint>> {
+    return await this.#request(streamStats, { stream })
+  }
+
+  /** From RabbitMQ 4.3 on: ask `supports('resolveOffsetSpec')` first, older brokers close the connection. */
+  async resolveOffsetSpec (stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string>): Promise<number> {
+    return await this.#request(resolveOffsetSpec, { stream, spec, properties })
+  }
+
+  /** Lets the broker deliver so many chunks more. */
+  credit (subscriptionId: number, credits: number): void {
+    this.#channel.send(credit, { subscriptionId, credit: credits })
+  }
+
+  /**
+   * Sends a Publish frame. Its outcome is told to `confirmed` and `publishFailed`.
+   *
+   * @param entries encoded messages one after the other, each `PublishingId uint64, Length int32, bytes`, cut anywhere. They are
+   *   not copied and must stay as they are until written, which is by the time `drained` is called or `bufferedBytes` is 0
+   * @throws ConnectionClosedError
+   * @throws RangeError when `PUBLISH_FRAME_OVERHEAD_BYTES` and the entries are more than `frameMaxBytes`; nothing is sent then
+   */
+  publish (publisherId: number, messageCount: number, entries: readonly Uint8Array[]): void {
+    this.#channel.throwIfNotOpen()
+    let entriesBytes = 0
+    for (const entry of entries) entriesBytes += entry.length
+    this.#channel.writeFrame(encodePublishHeader(publisherId, messageCount, entriesBytes), entries)
+  }
+
+  /** Says goodbye, waits for the answer and ends the socket; resolves when that is closed, also when it was before. Requests under way may still be answered. */
+  async close (reason = 'the client closes the connection'): Promise<void> {
+    await this.#channel.close(reason, this.#requestTimeoutMs)
+  }
+
+  /** Ends the socket at once. */
+  destroy (error?: Error): void {
+    this.#channel.destroy(new ConnectionClosedError('us', error === undefined ? 'the connection was destroyed' : `the connection was destroyed: ${error.message}`, { cause: error }))
+  }
+
+  #request<Arguments, Answer> (request: Request<Arguments, Answer>, args: Arguments): Promise<Answer> {
+    return this.#channel.request(request, args, this.#requestTimeoutMs)
+  }
+
+  // What is thrown here, by a codec or by a handler, ends the connection.
+  #received (key: number, version: number, reader: FrameReader): void {
+    switch (key) {
+      case CommandKey.publishConfirm: {
+        const { publisherId, publishingIds } = publishConfirm.read(reader, version)
+        this.#handlers.confirmed(publisherId, publishingIds)
+        return
+      }
+      case CommandKey.publishError: {
+        const { publisherId, failures } = publishError.read(reader, version)
+        for (const { publishingId, responseCode } of failures) this.#handlers.publishFailed(publisherId, publishingId, responseCode)
+        return
+      }
+      case CommandKey.deliver:
+        this.#delivered(deliver.read(reader, version))
+        return
+      case CommandKey.metadataUpdate: {
+        const { responseCode, stream } = metadataUpdate.read(reader, version)
+        this.#handlers.metadataUpdated(responseCode, stream)
+        return
+      }
+      case CommandKey.credit: {
+        const { subscriptionId, responseCode } = creditRefusal.read(reader, version)
+        this.#handlers.creditRefused(subscriptionId, responseCode)
+        return
+      }
+      case CommandKey.consumerUpdate: {
+        const { correlationId, subscriptionId, isActive } = consumerUpdate.read(reader, version)
+        this.#channel.writeFrame(encodeConsumerUpdateAnswer(correlationId, this.#handlers.consumerUpdated?.(subscriptionId, isActive)))
+        return
+      }
+      default:
+        throw unknownCommand(key, version)
+    }
+  }
+
+  // A damaged chunk leaves the frames after it as they are: it concerns its subscription alone.
+  #delivered ({ subscriptionId, committedChunkId, chunk: { buffer, start, end } }: Delivery): void {
+    let chunk
+    try {
+      chunk = parseChunk(buffer, start, end)
+    } catch (error) {
+      if (!(error instanceof ChunkError) || this.#handlers.deliveryFailed === undefined) throw error
+      this.#handlers.deliveryFailed(subscriptionId, error)
+      return
+    }
+    this.#handlers.delivered(subscriptionId, chunk, committedChunkId)
+  }
+}

@@ -1,0 +1,105 @@
+import { MalformedFrameError } from './errors.ts'
+
+/** Key and version. */
+const MIN_FRAME_BYTES = 4
+/** What is allocated for a frame on the word of its size field alone: the frame_max that brokers use, and a bit. */
+const MAX_FIRST_ALLOCATION_BYTES = 2 * 1024 * 1024
+
+/** A frame without its size field: `buffer` from `start` to `end`. The buffer may hold other frames too. */
+export type FrameListener = (buffer: Buffer, start: number, end: number) => void
+
+/**
+ * Cuts what the socket reads into frames. A frame that lies in one read is handed on where it is; one that spans reads is
+ * collected in a buffer of its size, each byte copied once.
+ *
+ * Frame => Size uint32 // of what follows
+ */
+export class FrameAssembler {
+  readonly #onFrame: FrameListener
+  #maxFrameBytes: number
+  #isStopped = false
+  // The size field, of which any number of bytes may have come.
+  #sizeBytesRead = 0
+  #size = 0
+  // The frame that is being collected, if any.
+  #collected: Buffer | undefined
+  #collectedBytes = 0
+
+  constructor (maxFrameBytes: number, onFrame: FrameListener) {
+    this.#maxFrameBytes = maxFrameBytes
+    this.#onFrame = onFrame
+  }
+
+  /** A larger frame is refused at its size field. */
+  set maxFrameBytes (value: number) {
+    this.#maxFrameBytes = value
+  }
+
+  /** Hands on no more frames, also not those of the read being worked on. */
+  stop (): void {
+    this.#isStopped = true
+    this.#collected = undefined
+  }
+
+  /** @throws MalformedFrameError for a size out of bounds, and what the listener throws */
+  push (data: Buffer): void {
+    let position = 0
+    while (position < data.length && !this.#isStopped) {
+      position = this.#sizeBytesRead < 4
+        ? this.#readSize(data, position)
+        : this.#readBody(data, position)
+    }
+  }
+
+  #readSize (data: Buffer, position: number): number {
+    if (this.#sizeBytesRead === 0 && data.length - position >= 4) {
+      this.#size = data.readUInt32BE(position)
+      this.#sizeBytesRead = 4
+      position += 4
+    } else {
+      this.#size = (this.#sizeBytesRead === 0 ? 0 : this.#size) * 256 + data.readUInt8(position)
+      this.#sizeBytesRead++
+      position++
+    }
+    if (this.#sizeBytesRead === 4) this.#checkSize()
+    return position
+  }
+
+  #checkSize (): void {
+    if (this.#size < MIN_FRAME_BYTES) throw new MalformedFrameError(`a frame of ${this.#size} bytes has no room for its command`)
+    if (this.#size > this.#maxFrameBytes) throw new MalformedFrameError(`a frame of ${this.#size} bytes; at most ${this.#maxFrameBytes} are accepted here`)
+  }
+
+  #readBody (data: Buffer, position: number): number {
+    const available = data.length - position
+    if (this.#collected === undefined && available >= this.#size) {
+      const end = position + this.#size
+      this.#sizeBytesRead = 0
+      this.#onFrame(data, position, end)
+      return end
+    }
+    const taken = Math.min(available, this.#size - this.#collectedBytes)
+    const collected = this.#roomFor(taken)
+    data.copy(collected, this.#collectedBytes, position, position + taken)
+    this.#collectedBytes += taken
+    if (this.#collectedBytes === this.#size) {
+      this.#collected = undefined
+      this.#collectedBytes = 0
+      this.#sizeBytesRead = 0
+      this.#onFrame(collected, 0, this.#size)
+    }
+    return position + taken
+  }
+
+  // A frame that claims to be huge gets its memory as its bytes arrive: a size field alone must not allocate 256 MiB.
+  #roomFor (bytes: number): Buffer {
+    const needed = this.#collectedBytes + bytes
+    const current = this.#collected
+    if (current !== undefined && current.length >= needed) return current
+    const length = Math.min(this.#size, Math.max(needed, MAX_FIRST_ALLOCATION_BYTES, this.#collectedBytes * 2))
+    const larger = Buffer.allocUnsafeSlow(length)
+    current?.copy(larger, 0, 0, this.#collectedBytes)
+    this.#collected = larger
+    return larger
+  }
+}

@@ -1,0 +1,89 @@
+import { MalformedFrameError } from './errors.ts'
+
+/**
+ * A cursor over one frame. Every read is checked against the end of the frame and throws `MalformedFrameError` beyond it.
+ *
+ * Types of the protocol, all big endian: uint8 to uint64, int16 to int64; string = int16 length, UTF-8 bytes; bytes = int32 length, bytes;
+ * array = int32 count, elements. A length of -1 stands for null, which is read as empty here: no command gives the two a different meaning.
+ */
+export class FrameReader {
+  readonly #buffer: Buffer
+  readonly #end: number
+  #position: number
+
+  constructor (buffer: Buffer, start: number, end: number) {
+    this.#buffer = buffer
+    this.#position = start
+    this.#end = end
+  }
+
+  get remaining (): number {
+    return this.#end - this.#position
+  }
+
+  u8 (): number {
+    return this.#buffer.readUInt8(this.#advance(1))
+  }
+
+  u16 (): number {
+    return this.#buffer.readUInt16BE(this.#advance(2))
+  }
+
+  u32 (): number {
+    return this.#buffer.readUInt32BE(this.#advance(4))
+  }
+
+  u64 (): bigint {
+    return this.#buffer.readBigUInt64BE(this.#advance(8))
+  }
+
+  i64 (): bigint {
+    return this.#buffer.readBigInt64BE(this.#advance(8))
+  }
+
+  /** A uint64 as a number, undefined when it is above 2^53 - 1. */
+  u64AsNumber (): number | undefined {
+    const value = readU64AsNumber(this.#buffer, this.#advance(8))
+    return Number.isSafeInteger(value) ? value : undefined
+  }
+
+  string (): string {
+    const length = this.#length(this.#buffer.readInt16BE(this.#advance(2)))
+    const start = this.#advance(length)
+    return this.#buffer.toString('utf8', start, start + length)
+  }
+
+  /** Reads the elements of an array. A count that lies runs into the end of the frame; nothing is allocated by it. */
+  array<T> (readElement: (reader: FrameReader) => T): T[] {
+    const elements: T[] = []
+    for (let left = this.#length(this.#buffer.readInt32BE(this.#advance(4))); left > 0; left--) elements.push(readElement(this))
+    return elements
+  }
+
+  /** Reads an array of key and value. */
+  map<V> (readValue: (reader: FrameReader) => V): Map<string, V> {
+    return new Map(this.array((reader) => [reader.string(), readValue(reader)]))
+  }
+
+  /** What is left of the frame, for codecs that work on the bytes themselves. */
+  rest (): { buffer: Buffer, start: number, end: number } {
+    return { buffer: this.#buffer, start: this.#position, end: this.#end }
+  }
+
+  #length (length: number): number {
+    if (length < -1) throw new MalformedFrameError(`a length of ${length} in a frame`)
+    return Math.max(length, 0)
+  }
+
+  #advance (length: number): number {
+    const start = this.#position
+    if (length > this.#end - start) throw new MalformedFrameError(`a frame ends ${length - (this.#end - start)} bytes too early`)
+    this.#position = start + length
+    return start
+  }
+}
+
+/** Exact up to 2^53 - 1, above that not a safe integer. Two 32 bit reads cost a tenth of a bigint, and this is done per message. */
+export function readU64AsNumber (buffer: Buffer, position: number): number {
+  return buffer.readUInt32BE(position) * 0x1_0000_0000 + buffer.readUInt32BE(position + 4)
+}

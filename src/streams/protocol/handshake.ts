@@ -1,0 +1,142 @@
+import { versions } from 'node:process'
+import { Channel } from './channel.ts'
+import { unknownCommand } from './commands/command.ts'
+import { exchangeCommandVersions, type CommandVersions } from './commands/exchange-command-versions.ts'
+import { CommandKey, maxVersion } from './commands/keys.ts'
+import { open } from './commands/open.ts'
+import { peerProperties } from './commands/peer-properties.ts'
+import { saslAuthenticate, saslHandshake } from './commands/sasl.ts'
+import { tune, type Tuning } from './commands/tune.ts'
+import { AuthenticationError, ConnectionClosedError, ResponseError, UnsupportedBrokerError } from './errors.ts'
+import type { Authentication, ConnectionOptions } from './options.ts'
+import { ResponseCode } from './response-codes.ts'
+import { startConnecting } from './socket.ts'
+
+/** A channel that the broker has opened, and what it told of itself. */
+export interface OpenChannel {
+  readonly channel: Channel
+  readonly brokerVersion: string
+  readonly peerProperties: ReadonlyMap<string, string>
+  /** The answer to Open. */
+  readonly connectionProperties: ReadonlyMap<string, string>
+  /** By key; what the broker does not name it does not know. */
+  readonly commandVersions: ReadonlyMap<number, CommandVersions>
+}
+
+const OLDEST_BROKER = { major: 3, minor: 13 } as const
+/** The steps have no deadlines of their own, only all of them together. */
+const NO_TIMEOUT = 0
+
+/**
+ * Connects and does PeerProperties, SaslHandshake, SaslAuthenticate, Tune, Open and ExchangeCommandVersions.
+ *
+ * @throws AuthenticationError, UnsupportedBrokerError, ConnectionClosedError, the reason of the signal
+ */
+export async function openChannel (options: ConnectionOptions, signal: AbortSignal | undefined): Promise<OpenChannel> {
+  signal?.throwIfAborted()
+  const { socket, connectedEvent } = startConnecting(options.host, options.port, options.tls)
+  const channel = new Channel(socket)
+  const tuned = listenForTune(channel)
+  const connected = new Promise<void>((resolve, reject) => {
+    socket.once(connectedEvent, () => { resolve() })
+    tuned.catch(reject)
+  })
+  const timer = setTimeout(() => { channel.fail(`the connection to the broker was not open within ${options.connectTimeoutMs} ms`) }, options.connectTimeoutMs)
+  const abort = (): void => { channel.destroy(new ConnectionClosedError('us', 'opening the connection was aborted', { cause: signal?.reason })) }
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    await connected
+    const opened = await performHandshake(channel, tuned, options)
+    channel.throwIfNotOpen()
+    return opened
+  } catch (error) {
+    channel.destroy(new ConnectionClosedError('us', 'the connection could not be opened', { cause: error }))
+    signal?.throwIfAborted()
+    throw error
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+// Rejects when the channel closes. Listened for from the start, because Tune may lie in the same read as the answer before it.
+function listenForTune (channel: Channel): Promise<Tuning> {
+  return new Promise((resolve, reject) => {
+    channel.listener = {
+      received (key, version, reader) {
+        if (key !== CommandKey.tune) throw unknownCommand(key, version)
+        resolve(tune.read(reader, version))
+      },
+      closed: reject,
+      drained () {}
+    }
+  })
+}
+
+async function performHandshake (channel: Channel, tuned: Promise<Tuning>, options: ConnectionOptions): Promise<OpenChannel> {
+  const properties = await channel.request(peerProperties, { properties: ourProperties(options) }, NO_TIMEOUT)
+  const brokerVersion = properties.get('version') ?? ''
+  refuseOldBroker(brokerVersion)
+  await authenticate(channel, options.authentication)
+
+  const tuning = agree(await tuned, options)
+  channel.send(tune, tuning)
+  channel.tune(tuning)
+  const connectionProperties = await channel.request(open, { virtualHost: options.virtualHost }, NO_TIMEOUT)
+    .catch((error: unknown) => { throw asRefusal('the broker refused the virtual host', error) })
+  channel.opened()
+
+  // A broker that does not know this command closes the connection, which is why its version is looked at first.
+  const commands = await channel.request(exchangeCommandVersions, { commands: UNDERSTOOD }, NO_TIMEOUT)
+  const commandVersions = new Map(commands.map((command) => [command.key, command]))
+  return { channel, brokerVersion, peerProperties: properties, connectionProperties, commandVersions }
+}
+
+function ourProperties ({ client, connectionName }: ConnectionOptions): ReadonlyMap<string, string> {
+  return new Map([
+    ['product', client?.product ?? 'RabbitMQ stream client'],
+    ['version', client?.version ?? 'unknown'],
+    ['platform', `Node.js ${versions.node}`],
+    ['connection_name', connectionName]
+  ])
+}
+
+function refuseOldBroker (version: string): void {
+  const [, major = NaN, minor = NaN] = (/^(\d+)\.(\d+)/.exec(version) ?? []).map(Number)
+  const isSupported = major > OLDEST_BROKER.major || (major === OLDEST_BROKER.major && minor >= OLDEST_BROKER.minor)
+  if (isSupported) return
+  throw new UnsupportedBrokerError(`RabbitMQ ${OLDEST_BROKER.major}.${OLDEST_BROKER.minor} or newer is needed; the broker says it is ${version === '' ? 'nothing' : version}`)
+}
+
+async function authenticate (channel: Channel, authentication: Authentication): Promise<void> {
+  const { mechanism } = authentication
+  try {
+    const offered = await channel.request(saslHandshake, undefined, NO_TIMEOUT)
+    if (!offered.includes(mechanism)) {
+      throw new AuthenticationError(`the broker offers ${offered.join(', ')} and not ${mechanism}`, ResponseCode.saslMechanismNotSupported)
+    }
+    // RFC 4616 for PLAIN; with EXTERNAL the broker looks at the certificate alone.
+    const data = authentication.mechanism === 'PLAIN' ? `\0${authentication.username}\0${authentication.password}` : ''
+    await channel.request(saslAuthenticate, { mechanism, data: Buffer.from(data) }, NO_TIMEOUT)
+  } catch (error) {
+    throw asRefusal('the broker refused to authenticate', error)
+  }
+}
+
+function asRefusal (message: string, error: unknown): unknown {
+  return error instanceof ResponseError ? new AuthenticationError(message, error.responseCode) : error
+}
+
+function agree (theirs: Tuning, { frameMaxBytes, heartbeatSeconds }: ConnectionOptions): Tuning {
+  return { frameMaxBytes: smaller(theirs.frameMaxBytes, frameMaxBytes), heartbeatSeconds: smaller(theirs.heartbeatSeconds, heartbeatSeconds) }
+}
+
+// The broker's 0 says that it has no wish of its own.
+function smaller (theirs: number, ours: number): number {
+  return theirs === 0 ? ours : Math.min(theirs, ours)
+}
+
+// Asked for are the versions of what the broker sends by itself; it takes the highest that both sides name (Deliver only, so far).
+const UNDERSTOOD: readonly CommandVersions[] = [
+  CommandKey.publishConfirm, CommandKey.publishError, CommandKey.deliver, CommandKey.metadataUpdate, CommandKey.consumerUpdate
+].map((key) => ({ key, min: 1, max: maxVersion(key) }))

@@ -1,0 +1,49 @@
+/** Bytes that went over the wire so far. */
+export interface Traffic {
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
+
+// Two intervals without a byte from the peer: it is gone. Counted in half intervals.
+const MAX_SILENT_TICKS = 4
+
+/**
+ * Sends when nothing else was sent, and notices when nothing comes.
+ *
+ * It counts ticks instead of comparing times: when this process was held up, the clock would blame the peer for it, while a late
+ * tick is one tick, after which what came meanwhile is read.
+ */
+export class Heartbeat {
+  readonly #traffic: Traffic
+  readonly #timer: NodeJS.Timeout
+  readonly #send: () => void
+  readonly #onDead: () => void
+  #bytesRead: number
+  #bytesWritten: number
+  #silentTicks = 0
+
+  constructor (intervalMs: number, traffic: Traffic, send: () => void, onDead: () => void) {
+    this.#traffic = traffic
+    this.#send = send
+    this.#onDead = onDead
+    this.#bytesRead = traffic.bytesRead
+    this.#bytesWritten = traffic.bytesWritten
+    this.#timer = setInterval(() => { this.#tick() }, intervalMs / 2)
+  }
+
+  stop (): void {
+    clearInterval(this.#timer)
+  }
+
+  #tick (): void {
+    const { bytesRead, bytesWritten } = this.#traffic
+    this.#silentTicks = bytesRead === this.#bytesRead ? this.#silentTicks + 1 : 0
+    this.#bytesRead = bytesRead
+    if (this.#silentTicks >= MAX_SILENT_TICKS) {
+      this.#onDead()
+      return
+    }
+    if (bytesWritten === this.#bytesWritten) this.#send()
+    this.#bytesWritten = this.#traffic.bytesWritten
+  }
+}

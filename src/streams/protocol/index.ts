@@ -1,0 +1,19 @@
+export { Connection } from './connection.ts'
+export type { Authentication, ConnectionHandlers, ConnectionOptions, TlsOptions } from './options.ts'
+export type { OffsetSpec } from './offset-spec.ts'
+export { CommandKey } from './commands/keys.ts'
+export type { CommandName } from './commands/keys.ts'
+export type { BrokerAddress, StreamMetadata } from './commands/metadata.ts'
+export type { PublishingIds } from './commands/publish-confirm.ts'
+export { PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES } from './commands/publish.ts'
+export { Chunk, ChunkType, parseChunk } from './chunk.ts'
+export { EntryCursor } from './entry-cursor.ts'
+export { compressionNames, expandSubBatch } from './compression.ts'
+export type { SubBatch } from './compression.ts'
+export {
+  AuthenticationError, ChunkError, CompressionError, ConnectionClosedError, MalformedFrameError, ProtocolError, RequestTimeoutError,
+  ResponseError, UnsupportedBrokerError
+} from './errors.ts'
+export type { ClosedBy, CompressionErrorReason } from './errors.ts'
+export { describeResponseCode, ResponseCode } from './response-codes.ts'
+export type { ResponseCodeName } from './response-codes.ts'

@@ -1,0 +1,80 @@
+import type { Request } from './commands/command.ts'
+import { CommandKey, describeCommand } from './commands/keys.ts'
+import { MalformedFrameError, RequestTimeoutError, ResponseError, type ConnectionClosedError } from './errors.ts'
+import type { FrameReader } from './frame-reader.ts'
+import { ResponseCode } from './response-codes.ts'
+
+interface Pending {
+  readonly key: number
+  /** Reads the answer and settles the request; throws when it cannot be read. */
+  answer (reader: FrameReader): void
+  fail (error: Error): void
+}
+
+const MAX_CORRELATION_ID = 0xffff_ffff
+
+/** The requests that wait for their answers, by correlation id. */
+export class PendingRequests {
+  readonly #pending = new Map<number, Pending>()
+  #lastId = 0
+
+  /**
+   * Registers a request and has it sent.
+   *
+   * @param send called once, with the correlation id; when it throws, the request fails with that
+   * @param timeoutMs 0: no deadline of its own
+   */
+  add<Arguments, Answer> (request: Request<Arguments, Answer>, timeoutMs: number, send: (correlationId: number) => void): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId()
+      const timer = timeoutMs > 0 ? setTimeout(() => { settle(); reject(new RequestTimeoutError(request.name, timeoutMs)) }, timeoutMs) : undefined
+      const settle = (): void => {
+        clearTimeout(timer)
+        this.#pending.delete(id)
+      }
+      this.#pending.set(id, {
+        key: CommandKey[request.name],
+        answer (reader) {
+          const code = request.isWithoutResponseCode === true ? ResponseCode.ok : reader.u16()
+          if (code !== ResponseCode.ok) {
+            settle()
+            reject(new ResponseError(request.name, code))
+            return
+          }
+          const answer = request.read(reader)
+          settle()
+          resolve(answer)
+        },
+        fail (error) {
+          settle()
+          reject(error)
+        }
+      })
+      try {
+        send(id)
+      } catch (error) {
+        settle()
+        reject(error)
+      }
+    })
+  }
+
+  /** Takes the answer in the frame to who waits for it. One that nobody waits for came after its deadline and is dropped. */
+  answer (key: number, reader: FrameReader): void {
+    const pending = this.#pending.get(reader.u32())
+    if (pending === undefined) return
+    if (pending.key !== key) throw new MalformedFrameError(`${describeCommand(key)} answers a request that was ${describeCommand(pending.key)}`)
+    pending.answer(reader)
+  }
+
+  failAll (error: ConnectionClosedError): void {
+    for (const pending of [...this.#pending.values()]) pending.fail(error)
+  }
+
+  #nextId (): number {
+    do {
+      this.#lastId = this.#lastId === MAX_CORRELATION_ID ? 1 : this.#lastId + 1
+    } while (this.#pending.has(this.#lastId))
+    return this.#lastId
+  }
+}
