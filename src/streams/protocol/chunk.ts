@@ -3,7 +3,8 @@ import { EntryCursor } from './entry-cursor.ts'
 import { ChunkError } from './errors.ts'
 import { readU64AsNumber } from './frame-reader.ts'
 
-const MAGIC_AND_VERSION = 0x51
+// Osiris calls this version 1 in its description of the format and writes 0 (osiris.hrl).
+const MAGIC_AND_VERSION = 0x50
 const HEADER_BYTES = 48
 
 /** What a chunk holds, `Chunk.chunkType`. Subscriptions get user chunks only, unless they ask for others. */
@@ -48,7 +49,7 @@ export class Chunk {
 }
 
 /**
- * MagicAndVersion uint8 // 0x51
+ * MagicAndVersion uint8 // 0x50
  * ChunkType       uint8
  * EntryCount      uint16
  * RecordCount     uint32
