@@ -1,144 +1,81 @@
-import type { OutgoingMessage } from './amqp/message.ts'
-import type { StreamsError } from './errors.ts'
-import type { Position } from './offset.ts'
+import { classify } from './classify.ts'
+import { ConnectionPool, type Endpoint } from './connections/connection-pool.ts'
+import { Locator } from './connections/locator.ts'
+import { ConsumerOffsets, type ConsumerOffset, type Stored } from './consumers/consumer-offsets.ts'
+import { Directory, type ConsumerInfo, type PublisherInfo, type Sources } from './consumers/directory.ts'
+import { StreamsError } from './errors.ts'
+import type { Logger } from './logger.ts'
+import { ManagementClient } from './management/management-client.ts'
+import { listStreamNames } from './management/stream-listing.ts'
+import type { MessageBatch } from './message-batch.ts'
+import { resumeOffset, type Position } from './offset.ts'
+import type { Authentication, TlsOptions } from './protocol/index.ts'
+import type { PublishResult } from './publishers/outcome.ts'
+import { PublisherPool, type PublishOptions } from './publishers/publisher-pool.ts'
+import type { PublishSession } from './publishers/publish-session.ts'
+import { poll } from './readers/poll.ts'
+import type { ReadBatch, ReadMessage } from './readers/read-batch.ts'
+import { ReaderPool } from './readers/reader-pool.ts'
+import { StreamEnds } from './readers/stream-ends.ts'
+import { StreamAdmin, type StreamArguments, type StreamDescription } from './stream-admin.ts'
+import { refuseBadReference, StreamNames } from './stream-names.ts'
 
-// The face of the domain, first as signatures only.
-
-export interface StreamArguments {
-  maxLengthBytes?: number
-  /** As the broker writes it: `^[1-9][0-9]*[YMDhms]$`. */
-  maxAge?: string
-  maxSegmentSizeBytes?: number
-  initialClusterSize?: number
-  leaderLocator?: 'client-local' | 'balanced'
-  filterSizeBytes?: number
-}
-
-export interface StreamDescription {
-  name: string
-  /** The first offset that is still there. */
-  firstOffset: number
-  /** The offset that the next message gets, or a later one: the broker's own records take offsets too. */
-  nextOffset: number
-  /** `host:port` as the broker advertises them; null while there is no leader. */
-  leader: string | null
-  replicas: string[]
-  /** The rest only when the management API answered. */
-  arguments?: Record<string, unknown>
-  segments?: number
-  sizeBytes?: number
-}
-
-export interface PublishOptions {
-  /** Publisher reference; every message of the batch then has a publishing id. */
-  publisher?: string
-  /** Refuse with `expectation_failed` unless the broker's last id is this. */
-  expectedLastPublishingId?: bigint
-  /** The caller went away: what was not yet written is not written. */
-  signal?: AbortSignal
-}
-
-export interface PublishFailure {
-  /** 0-based, counted over the whole request. */
-  index: number
-  /** `failed`: not stored. `unknown`: may have been stored. */
-  status: 'failed' | 'unknown'
-  error: StreamsError
-}
-
-export interface PublishResult {
-  confirmed: number
-  /** Not stored because the broker has this publishing id, or a later one, already. */
-  duplicates: number
-  /** In request order. confirmed + duplicates + failures.length is the number of messages sent. */
-  failures: PublishFailure[]
-}
-
-/**
- * One publish request whose messages come bit by bit. Not for concurrent use: await each `write`.
- */
-export interface PublishSession {
-  /** Takes a batch; settles when there is room for the next. Throws only what ends the request. After a throw, `finish` still answers what became of the messages before it. */
-  write (batch: MessageBatch): Promise<void>
-  /** Settles when every message has its outcome. Call exactly once, also after a failed write. */
-  finish (): Promise<PublishResult>
+export interface BrokerOptions {
+  /** Any of the cluster's nodes. */
+  hosts: readonly Endpoint[]
+  tls?: TlsOptions | undefined
+  authentication: Authentication
+  virtualHost: string
+  /** `advertised`: go to the nodes by the addresses the broker advertises. `configured`: only to `hosts` (a load balancer, Docker). */
+  addressMode: 'advertised' | 'configured'
+  management?: { url: string, username: string, password: string, ca?: string | undefined } | undefined
+  /** Contains `{name}` once. */
+  streamNamePattern: string
+  connectTimeoutMs: number
+  requestTimeoutMs: number
+  confirmTimeoutMs: number
+  managementTimeoutMs: number
+  heartbeatSeconds: number
+  /** Pauses between attempts to connect: the first, and what they grow to. */
+  reconnectDelayMs: number
+  maxReconnectDelayMs: number
+  frameMaxBytes: number
+  publishBudgetBytes: number
+  readBudgetBytes: number
+  readerWindowBytes: number
+  maxPublishers: number
+  maxReaders: number
+  readerIdleMs: number
+  publisherIdleMs: number
+  connectionIdleMs: number
+  maxExpandedSubEntryBytes: number
+  logger: Logger
 }
 
 export interface ReadRequest {
   from: Position
-  /** At most so many messages, 1 to 10,000. */
+  /** At most so many messages, at least 1. */
   limit: number
-  /** Bodies and properties as stored; at least one message is returned however large. */
+  /** Bytes as stored; at least one message is returned, however large. */
   maxBytes: number
   /** How long to hold an empty answer, ms. */
   waitMs: number
 }
 
-/** A message as it lies in the stream; its bytes are decoded by who wants them. */
-export type ReadMessage =
-  | { readonly kind: 'entry', readonly offset: number, readonly timestamp: number, readonly bytes: Uint8Array }
-  /** A sub-entry batch that could not be expanded: stands for `records` messages from `offset` on. */
-  | { readonly kind: 'unreadable', readonly offset: number, readonly timestamp: number, readonly bytes: Uint8Array, readonly records: number, readonly compression: string, readonly reason: string }
-
-export interface ReadBatch {
-  readonly messages: readonly ReadMessage[]
-  /** Where the next read goes on; missing nothing. */
-  readonly nextOffset: number
-  /** Nothing readable was left when the answer was made. */
-  readonly endOfStream: boolean
-  /** What retention took between the wanted and the delivered offset, both ends included. */
-  readonly gap?: { from: number, to: number }
-  /** Whether every offset below `nextOffset` lies in a chunk that is complete: the same read gives the same bytes again. */
-  readonly isImmutable: boolean
-  /** Gives the memory back to the read budget. Call when the answer is flushed or dropped; twice is fine. */
-  release (): void
-}
-
-export interface ConsumerReadRequest extends Omit<ReadRequest, 'from'> {
-  /** Where a consumer without a stored offset starts. */
-  from: Position
-  /** Stored (as `storeOffset` does, with its checks) before reading. */
-  commit?: number
-}
-
-export interface StoredOffset {
-  storedOffset: bigint
-  nextOffset: bigint
-  firstOffset: number
-  /** The last readable offset; null when the stream has none. */
-  lastOffset: number | null
-  lag: bigint
-}
-
-export type ResetTarget = Position
-
-export interface Subscription { active: boolean, host: string, connectionName: string, offset: number | null, offsetLag: number | null }
-export interface ConsumerInfo {
-  name: string
-  storedOffset: bigint | null
-  nextOffset: bigint | null
-  lag: bigint | null
-  subscriptions: Subscription[]
-}
-export interface ConsumerList {
-  consumers: ConsumerInfo[]
-  sources: { management: 'ok' | 'not_configured' | 'failed', instance: 'ok' }
-}
-export interface PublisherInfo { name: string, lastPublishingId: bigint | null, connections: Array<{ host: string, connectionName: string }> }
-export interface PublisherList {
-  publishers: PublisherInfo[]
-  sources: { management: 'ok' | 'not_configured' | 'failed', instance: 'ok' }
+export interface ConsumerReadRequest extends ReadRequest {
+  /** Stored before reading, with the checks of `storeOffset`. */
+  commit?: number | undefined
 }
 
 export interface BrokerStatus {
-  /** `up`: a connection to the broker is open or could be opened just now. */
   state: 'up' | 'down'
-  /** Safe to show. */
+  /** Why it is down; safe to show. */
   reason: string | null
+  /** RabbitMQ's. */
   version: string | null
 }
 
-/** Numbers for the metrics page; counters only grow. */
+/** Gauges of now, and counters since the start. */
 export interface BrokerStats {
   connections: number
   publishers: number
@@ -155,43 +92,279 @@ export interface BrokerStats {
   connectionsLost: number
 }
 
-/** Several messages, encoded once, ready to be framed. */
-export declare class MessageBatch {
-  /** Number of messages. */
-  readonly count: number
-  /** Encoded size. */
-  readonly byteLength: number
-  /** Encodes a message. `publishingId` on every message of a batch or on none; ascending. */
-  add (message: OutgoingMessage, publishingId?: number): void
-  /** The fast way: bytes become one data section, nothing else. They are copied. */
-  addData (body: Uint8Array): void
-}
+const SWEEP_INTERVAL_MS = 1000
+const ONE_MESSAGE = { limit: 1, maxBytes: 1, waitMs: 0 } as const
 
-export interface Broker {
-  listStreams (query: { prefix?: string, limit: number, cursor?: string }): Promise<{ streams: string[], nextCursor: string | null }>
-  createStream (stream: string, args: StreamArguments): Promise<'created' | 'exists'>
-  describeStream (stream: string): Promise<StreamDescription>
-  deleteStream (stream: string): Promise<void>
+/**
+ * RabbitMQ streams: publish, read, keep offsets. Names are the API's, offsets are numbers, everything that can go wrong is a `StreamsError`.
+ * It connects when it is first asked for something, and again whenever it has to.
+ */
+export class Broker {
+  readonly #names: StreamNames
+  readonly #connections: ConnectionPool
+  readonly #ends: StreamEnds
+  readonly #publishers: PublisherPool
+  readonly #readers: ReaderPool
+  readonly #offsets: ConsumerOffsets
+  readonly #directory: Directory
+  readonly #admin: StreamAdmin
+  readonly #management: ManagementClient | undefined
+  readonly #sweeper: NodeJS.Timeout
+  #messagesRead = 0
+  #isDraining = false
 
-  publish (stream: string, batch: MessageBatch, options?: PublishOptions): Promise<PublishResult>
-  openPublish (stream: string, options?: PublishOptions): PublishSession
+  constructor (options: BrokerOptions) {
+    const { hosts, tls, authentication, virtualHost, management, logger } = options
+    const { connectTimeoutMs, requestTimeoutMs, heartbeatSeconds, frameMaxBytes } = options
+    this.#names = new StreamNames(options.streamNamePattern)
+    const open = { ...(tls !== undefined && { tls }), authentication, virtualHost, frameMaxBytes, heartbeatSeconds, connectTimeoutMs, requestTimeoutMs }
+    const connections = new ConnectionPool({ ...options, hosts, open, idleMs: options.connectionIdleMs })
+    const locator = new Locator(connections)
+    const ends = new StreamEnds(connections, locator)
+    this.#management = management === undefined ? undefined : new ManagementClient({ ...management, virtualHost, timeoutMs: options.managementTimeoutMs })
+    this.#connections = connections
+    this.#ends = ends
+    this.#publishers = new PublisherPool({ ...options, connections, locator, openTimeoutMs: Math.min(options.requestTimeoutMs, options.confirmTimeoutMs) })
+    this.#readers = new ReaderPool({ ...options, connections, locator, ends })
+    this.#offsets = new ConsumerOffsets(connections, ends, this.#readers)
+    this.#directory = new Directory({ connections, ends, offsets: this.#offsets, management: this.#management, logger })
+    this.#admin = new StreamAdmin({ connections, locator, ends, management: this.#management, logger })
+    this.#sweeper = setInterval(() => { this.#sweep() }, SWEEP_INTERVAL_MS)
+  }
 
-  read (stream: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch>
-  /** The message at exactly this offset, or `message_not_found`. */
-  readMessage (stream: string, offset: number, signal: AbortSignal): Promise<{ message: ReadMessage, release (): void }>
-  readAsConsumer (stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal): Promise<ReadBatch>
+  /**
+   * The names of the streams, sorted, a page at a time.
+   *
+   * @param query `cursor`: the last name of the page before
+   * @throws StreamsError `management_not_configured`, `management_unavailable`
+   */
+  async listStreams (query: { prefix?: string | undefined, limit: number, cursor?: string | undefined }): Promise<{ streams: string[], nextCursor: string | null }> {
+    if (this.#management === undefined) {
+      throw new StreamsError('management_not_configured', 'streams can only be listed through the management API; set RABBITMQ_MANAGEMENT_URL')
+    }
+    const { prefix = '', limit, cursor } = query
+    const names = (await listStreamNames(this.#management)).flatMap((name) => this.#names.fromBroker(name) ?? [])
+      .filter((name) => name.startsWith(prefix) && (cursor === undefined || name > cursor))
+      .sort()
+    const streams = names.slice(0, limit)
+    return { streams, nextCursor: names.length > limit ? streams.at(-1) ?? null : null }
+  }
 
-  storedOffset (stream: string, consumer: string): Promise<StoredOffset>
-  storeOffset (stream: string, consumer: string, offset: number, expected?: number): Promise<{ storedOffset: bigint, nextOffset: bigint }>
-  resetOffset (stream: string, consumer: string, to: ResetTarget): Promise<{ storedOffset: bigint, nextOffset: bigint }>
-  listConsumers (stream: string): Promise<ConsumerList>
-  listPublishers (stream: string): Promise<PublisherList>
-  /** `lastPublishingId` is 0 also for a name the broker does not know: the protocol does not tell these apart. */
-  publisher (stream: string, publisher: string): Promise<{ name: string, lastPublishingId: bigint }>
+  /** @throws StreamsError `stream_arguments_differ`, `invalid_argument`, `access_refused`, ... */
+  async createStream (stream: string, args: StreamArguments): Promise<'created' | 'exists'> {
+    return await this.#admin.create(this.#names.toBroker(stream), args)
+  }
 
-  status (): Promise<BrokerStatus>
-  stats (): BrokerStats
-  /** No new publishes; waiting polls answer now. */
-  drain (): void
-  close (): Promise<void>
+  /** @throws StreamsError `stream_not_found`, ... */
+  async describeStream (stream: string): Promise<StreamDescription & { name: string }> {
+    return { name: stream, ...await this.#admin.describe(this.#names.toBroker(stream)) }
+  }
+
+  /** @throws StreamsError `stream_not_found`, ... */
+  async deleteStream (stream: string): Promise<void> {
+    const name = this.#names.toBroker(stream)
+    await this.#admin.delete(name)
+    this.#directory.forget(name)
+  }
+
+  /**
+   * Publishes a batch and settles when every message has its outcome.
+   *
+   * @throws StreamsError when nothing was sent
+   */
+  async publish (stream: string, batch: MessageBatch, options: PublishOptions = {}): Promise<PublishResult> {
+    const session = this.openPublish(stream, options)
+    try {
+      await session.write(batch)
+    } catch (error) {
+      await session.finish()
+      throw error
+    }
+    return await session.finish()
+  }
+
+  /** Begins a request whose messages come bit by bit. `finish` has to be called. */
+  openPublish (stream: string, options: PublishOptions = {}): PublishSession {
+    const name = this.#names.toBroker(stream)
+    if (options.publisher !== undefined) {
+      refuseBadReference('publisher', options.publisher)
+      this.#directory.sawPublisher(name, options.publisher)
+    }
+    return this.#publishers.session(name, options)
+  }
+
+  /**
+   * Reads a batch. Give its memory back with `release`.
+   *
+   * @param signal the caller went away
+   * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, ...; the signal's reason
+   */
+  async read (stream: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
+    const name = this.#names.toBroker(stream)
+    const { limit, maxBytes, waitMs } = request
+    const offset = await this.#resolve(name, request.from)
+    const isReachable = request.from.type !== 'offset'
+    const batch = await poll({ stream: name, offset, isReachable, limit, maxBytes, waitMs }, this.#pollContext(), signal)
+    this.#messagesRead += batch.messages.length
+    return batch
+  }
+
+  /**
+   * The message at exactly this offset.
+   *
+   * @throws StreamsError `message_not_found`, and as `read`
+   */
+  async readMessage (stream: string, offset: number, signal: AbortSignal): Promise<{ message: ReadMessage, release: () => void }> {
+    let batch: ReadBatch | undefined
+    try {
+      batch = await this.read(stream, { from: { type: 'offset', offset }, ...ONE_MESSAGE }, signal)
+    } catch (error) {
+      if (!(error instanceof StreamsError && error.code === 'offset_out_of_range')) throw error
+    }
+    const message = batch?.messages[0]
+    if (batch !== undefined && message?.offset === offset) return { message, release: batch.release }
+    batch?.release()
+    throw new StreamsError('message_not_found', `there is no message at offset ${offset}`)
+  }
+
+  /**
+   * Reads on from where the consumer's stored offset says, or from `request.from` when it has none.
+   *
+   * @throws StreamsError as `read` and, with `commit`, as `storeOffset`
+   */
+  async readAsConsumer (stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal): Promise<ReadBatch> {
+    const name = this.#consumer(stream, consumer)
+    const stored = request.commit === undefined
+      ? await this.#offsets.find(name, consumer)
+      : (await this.#offsets.commit(name, consumer, request.commit)).storedOffset
+    if (stored === undefined) return await this.read(stream, request, signal)
+    return await this.read(stream, { ...request, from: { type: 'offset', offset: Number(resumeOffset(stored)) } }, signal)
+  }
+
+  /** @throws StreamsError `consumer_offset_not_found`, `stream_not_found`, ... */
+  async storedOffset (stream: string, consumer: string): Promise<ConsumerOffset> {
+    return await this.#offsets.describe(this.#consumer(stream, consumer), consumer)
+  }
+
+  /**
+   * Stores "processed up to and including `offset`"; settles when the broker has it.
+   *
+   * @param expected refuse unless this is stored before
+   * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, `stream_not_found`, ...
+   */
+  async storeOffset (stream: string, consumer: string, offset: number, expected?: number): Promise<Stored> {
+    return await this.#offsets.commit(this.#consumer(stream, consumer), consumer, offset, expected)
+  }
+
+  /**
+   * Makes the position the next one to be delivered, on this and every other gateway, from the next read on.
+   *
+   * @throws StreamsError `offset_beyond_end`, `stream_not_found`, ...
+   */
+  async resetOffset (stream: string, consumer: string, to: Position): Promise<Stored> {
+    const name = this.#consumer(stream, consumer)
+    if (to.type === 'offset') {
+      const { nextOffset } = await this.#ends.bounds(name)
+      if (to.offset > nextOffset) {
+        throw new StreamsError('offset_beyond_end', `the stream has no offset ${to.offset} yet: its next offset is ${nextOffset}`, { details: { nextOffset } })
+      }
+    }
+    return await this.#offsets.reset(name, consumer, await this.#resolve(name, to))
+  }
+
+  /** Every consumer known of the stream. @throws StreamsError `stream_not_found`, ... */
+  async listConsumers (stream: string): Promise<{ consumers: ConsumerInfo[], sources: Sources }> {
+    return await this.#directory.consumers(this.#names.toBroker(stream))
+  }
+
+  /** Every publisher name known of the stream. @throws StreamsError `stream_not_found`, ... */
+  async listPublishers (stream: string): Promise<{ publishers: PublisherInfo[], sources: Sources }> {
+    return await this.#directory.publishers(this.#names.toBroker(stream))
+  }
+
+  /**
+   * A publisher's last publishing id; 0 also for a name that the broker does not know, which the protocol does not tell apart.
+   *
+   * @throws StreamsError `stream_not_found`, ...
+   */
+  async publisher (stream: string, publisher: string): Promise<{ name: string, lastPublishingId: bigint }> {
+    const name = this.#names.toBroker(stream)
+    refuseBadReference('publisher', publisher)
+    return { name: publisher, lastPublishingId: await this.#directory.lastPublishingId(name, publisher) }
+  }
+
+  /** Whether the broker can be reached, tried now if need be. Never throws. */
+  async status (): Promise<BrokerStatus> {
+    try {
+      const connection = await this.#connections.connection('streams')
+      return { state: 'up', reason: null, version: connection.brokerVersion }
+    } catch (error) {
+      return { state: 'down', reason: classify(error).message, version: null }
+    }
+  }
+
+  stats (): BrokerStats {
+    const { open, opened, lost } = this.#connections.counts
+    const { confirmed, duplicates, failed, unknown } = this.#publishers.totals
+    return {
+      connections: open,
+      publishers: this.#publishers.size,
+      readers: this.#readers.size,
+      publishBudgetUsedBytes: this.#publishers.usedBytes,
+      readBudgetUsedBytes: this.#readers.usedBytes,
+      messagesConfirmed: confirmed,
+      messagesDuplicate: duplicates,
+      messagesFailed: failed,
+      messagesUnknown: unknown,
+      messagesRead: this.#messagesRead,
+      offsetsStored: this.#offsets.storedCount,
+      connectionsOpened: opened,
+      connectionsLost: lost
+    }
+  }
+
+  /** From now on nothing new is published, and polls do not wait any more. */
+  drain (): void {
+    this.#isDraining = true
+    this.#publishers.drain()
+    this.#readers.wakeAll()
+  }
+
+  /** Ends everything, in the reverse order of how it was built. Twice is fine. */
+  async close (): Promise<void> {
+    this.drain()
+    clearInterval(this.#sweeper)
+    await this.#readers.close()
+    await this.#publishers.close()
+    await this.#connections.close()
+    await this.#management?.close()
+  }
+
+  #consumer (stream: string, consumer: string): string {
+    const name = this.#names.toBroker(stream)
+    refuseBadReference('consumer', consumer)
+    this.#directory.sawConsumer(name, consumer)
+    return name
+  }
+
+  // Always to a number: a caller that follows `nextOffset` from there misses nothing.
+  async #resolve (stream: string, position: Position): Promise<number> {
+    switch (position.type) {
+      case 'offset': return position.offset
+      case 'first': return await this.#ends.firstOffset(stream)
+      case 'next': return (await this.#ends.bounds(stream)).nextOffset
+      case 'last': return await this.#ends.lastMessage(stream) ?? await this.#resolve(stream, { type: 'next' })
+      case 'timestamp': return await this.#ends.firstSince(stream, position.timestamp) ?? await this.#resolve(stream, { type: 'next' })
+    }
+  }
+
+  #pollContext (): Parameters<typeof poll>[1] {
+    return { readers: this.#readers, ends: this.#ends, isDraining: () => this.#isDraining }
+  }
+
+  #sweep (): void {
+    this.#readers.sweep()
+    this.#publishers.sweep()
+    this.#connections.sweep()
+  }
 }

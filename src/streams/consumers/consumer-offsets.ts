@@ -1,0 +1,143 @@
+import { classify } from '../classify.ts'
+import type { ConnectionPool } from '../connections/connection-pool.ts'
+import { StreamsError } from '../errors.ts'
+import { resumeOffset } from '../offset.ts'
+import type { ReaderPool } from '../readers/reader-pool.ts'
+import type { StreamEnds } from '../readers/stream-ends.ts'
+
+/** What a store left on the broker. */
+export interface Stored {
+  /** The last offset processed. Any client may have stored it: any 64 bits. */
+  readonly storedOffset: bigint
+  /** Where reading resumes. */
+  readonly nextOffset: bigint
+}
+
+export interface ConsumerOffset extends Stored {
+  /** The first offset that is still there. */
+  readonly firstOffset: number
+  /** The offset of the last message; null when the stream has none. */
+  readonly lastOffset: number | null
+  /** Offsets between the stored one and the last message. Some may be records of the broker's own: an upper bound. */
+  readonly lag: bigint
+}
+
+// Where a stored offset is not what a message of the stream can have.
+const NOTHING_PROCESSED = 0n
+
+/**
+ * The offsets that the broker keeps for consumer names.
+ *
+ * Storing has no answer in the protocol, whatever goes wrong. So every store is followed by a query on the same connection, which
+ * the broker works off in order, and counts only when it reads back equal.
+ */
+export class ConsumerOffsets {
+  readonly #connections: ConnectionPool
+  readonly #ends: StreamEnds
+  readonly #readers: ReaderPool
+  #storedCount = 0
+
+  constructor (connections: ConnectionPool, ends: StreamEnds, readers: ReaderPool) {
+    this.#connections = connections
+    this.#ends = ends
+    this.#readers = readers
+  }
+
+  /** Offsets stored by this process. */
+  get storedCount (): number {
+    return this.#storedCount
+  }
+
+  /** @throws StreamsError `consumer_offset_not_found` when nothing is stored; `stream_not_found`, ... */
+  async query (stream: string, consumer: string): Promise<bigint> {
+    try {
+      const connection = await this.#connections.connection('offsets')
+      return await connection.queryOffset(consumer, stream)
+    } catch (error) {
+      throw classify(error)
+    }
+  }
+
+  /** @throws as `query` */
+  async find (stream: string, consumer: string): Promise<bigint | undefined> {
+    try {
+      return await this.query(stream, consumer)
+    } catch (error) {
+      if (error instanceof StreamsError && error.code === 'consumer_offset_not_found') return undefined
+      throw error
+    }
+  }
+
+  /** @throws as `query` */
+  async describe (stream: string, consumer: string): Promise<ConsumerOffset> {
+    const storedOffset = await this.query(stream, consumer)
+    const [firstOffset, lastOffset] = await Promise.all([this.#ends.firstOffset(stream), this.#ends.lastMessage(stream)])
+    return { storedOffset, nextOffset: resumeOffset(storedOffset), firstOffset, lastOffset: lastOffset ?? null, lag: lagBehind(storedOffset, lastOffset) }
+  }
+
+  /**
+   * Stores "processed up to and including `offset`". The checks and the store are not one atomic step: two callers that commit for the
+   * same name at the same moment may both pass them.
+   *
+   * @param expected what has to be stored before
+   * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, and as `query`
+   */
+  async commit (stream: string, consumer: string, offset: number, expected?: number): Promise<Stored> {
+    const current = await this.find(stream, consumer)
+    if (expected !== undefined && current !== BigInt(expected)) {
+      throw new StreamsError('expectation_failed', 'the stored offset is not the expected one', { details: { storedOffset: current ?? null } })
+    }
+    if (current !== undefined && BigInt(offset) < current) {
+      throw new StreamsError('offset_goes_back', `the stored offset is ${current} already; only a reset goes back`, { details: { storedOffset: current } })
+    }
+    await this.#refuseBeyondEnd(stream, offset)
+    return await this.#store(stream, consumer, BigInt(offset))
+  }
+
+  /**
+   * Stores what makes `nextOffset` the next one to be delivered.
+   *
+   * @throws StreamsError as `query`
+   */
+  async reset (stream: string, consumer: string, nextOffset: number): Promise<Stored> {
+    return await this.#store(stream, consumer, nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n)
+  }
+
+  async #refuseBeyondEnd (stream: string, offset: number): Promise<void> {
+    if (offset < this.#readers.knownEnd(stream)) return
+    const { nextOffset } = await this.#ends.bounds(stream)
+    if (offset < nextOffset) return
+    throw new StreamsError('offset_beyond_end', `the stream has no offset ${offset} yet: its next offset is ${nextOffset}`, { details: { nextOffset } })
+  }
+
+  async #store (stream: string, consumer: string, offset: bigint): Promise<Stored> {
+    let readBack: bigint
+    try {
+      const connection = await this.#connections.connection('offsets')
+      readBack = await connection.storeAndQueryOffset(consumer, stream, offset)
+    } catch (error) {
+      throw notStored(error)
+    }
+    if (readBack !== offset) {
+      throw new StreamsError('stream_not_available', 'the broker did not keep the offset: another client stored one at the same moment, or the leader changed', {
+        sideEffects: 'possible', details: { storedOffset: readBack }
+      })
+    }
+    this.#storedCount++
+    return { storedOffset: offset, nextOffset: resumeOffset(offset) }
+  }
+}
+
+/** See `ConsumerOffset.lag`. */
+export function lagBehind (storedOffset: bigint, lastOffset: number | undefined): bigint {
+  if (lastOffset === undefined) return 0n
+  const lag = BigInt(lastOffset) - storedOffset
+  return lag > 0n ? lag : 0n
+}
+
+// Nothing there after a store: the broker dropped it, and says why only in its log.
+function notStored (error: unknown): StreamsError {
+  const failure = classify(error, 'possible')
+  if (failure.code !== 'consumer_offset_not_found') return failure
+  return new StreamsError('stream_not_available', 'the broker did not keep the offset', { cause: error })
+}

@@ -1,0 +1,80 @@
+import { Agent, type Dispatcher } from 'undici'
+import { StreamsError } from '../errors.ts'
+
+export interface ManagementOptions {
+  /** `http://host:15672`, or https; a path prefix is kept. */
+  url: string
+  username: string
+  password: string
+  /** PEM of the authority that signed the server's certificate. */
+  ca?: string | undefined
+  /** For each request, ms. */
+  timeoutMs: number
+  virtualHost: string
+}
+
+// An answer larger than this is not read: lists come in pages.
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
+
+/** A JSON object or value whose shape nobody has checked yet. */
+export type Unchecked = unknown
+
+/**
+ * RabbitMQ's management HTTP API, the few questions that the stream protocol cannot answer.
+ */
+export class ManagementClient {
+  readonly #options: ManagementOptions
+  readonly #base: URL
+  readonly #agent: Agent
+  readonly #authorization: string
+
+  constructor (options: ManagementOptions) {
+    this.#options = options
+    this.#base = new URL(options.url.endsWith('/') ? options.url : `${options.url}/`)
+    this.#agent = new Agent({
+      connections: 4,
+      connect: options.ca === undefined ? { timeout: options.timeoutMs } : { ca: options.ca, timeout: options.timeoutMs },
+      headersTimeout: options.timeoutMs,
+      bodyTimeout: options.timeoutMs,
+      maxResponseSize: MAX_ANSWER_BYTES
+    })
+    this.#authorization = `Basic ${Buffer.from(`${options.username}:${options.password}`).toString('base64')}`
+  }
+
+  /** The virtual host as a path segment. */
+  get virtualHost (): string {
+    return encodeURIComponent(this.#options.virtualHost)
+  }
+
+  /**
+   * Asks for a resource.
+   *
+   * @param path below `/api/`, its segments percent-encoded
+   * @returns the parsed answer; undefined when there is no such resource
+   * @throws StreamsError `management_unavailable`
+   */
+  async get (path: string, query: Readonly<Record<string, string>> = {}): Promise<Unchecked> {
+    const url = new URL(`api/${path}`, this.#base)
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+    let answer: Dispatcher.ResponseData
+    try {
+      answer = await this.#agent.request({
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method: 'GET',
+        headers: { authorization: this.#authorization, accept: 'application/json' },
+        signal: AbortSignal.timeout(this.#options.timeoutMs)
+      })
+      if (answer.statusCode === 200) return await answer.body.json()
+      await answer.body.dump()
+    } catch (error) {
+      throw new StreamsError('management_unavailable', 'the management API of the broker did not answer', { cause: error })
+    }
+    if (answer.statusCode === 404) return undefined
+    throw new StreamsError('management_unavailable', `the management API of the broker answered ${answer.statusCode}`)
+  }
+
+  async close (): Promise<void> {
+    await this.#agent.destroy()
+  }
+}

@@ -1,0 +1,107 @@
+import type { MessageBatch } from '../message-batch.ts'
+import type { BatchOutcome } from './outcome.ts'
+
+/** The messages `from` to `to` (not included) of a batch, on their way to the broker in one frame. */
+export interface Flight {
+  readonly outcome: BatchOutcome
+  /** Kept only by publishers that may have to send it again. */
+  readonly batch: MessageBatch | undefined
+  readonly from: number
+  readonly to: number
+  readonly firstId: number
+  readonly lastId: number
+  /** Messages of the flight that the broker has not answered for. */
+  unanswered: number
+}
+
+// Answered flights are cut off the front when so many have gathered.
+const COMPACT_AT = 1024
+
+/**
+ * What was sent and not answered, in the order of publishing ids. Confirms come nearly in order, so the flight of
+ * the last one is looked at first; only then is it searched for.
+ */
+export class Flights {
+  #flights: Flight[] = []
+  #head = 0
+  #hint = 0
+
+  get isEmpty (): boolean {
+    return this.#head === this.#flights.length
+  }
+
+  add (flight: Flight): void {
+    this.#flights.push(flight)
+  }
+
+  /** The flight and the index in its batch that the id belongs to; counts it as answered. */
+  answer (id: number): { outcome: BatchOutcome, index: number } | undefined {
+    const flight = this.#find(id)
+    if (flight === undefined) return undefined
+    const index = indexOf(id, flight)
+    if (index === undefined) return undefined
+    flight.unanswered--
+    if (flight.unanswered === 0) this.#dropAnswered()
+    return { outcome: flight.outcome, index }
+  }
+
+  /** What the broker still says of these messages interests nobody any more; their ids may come again. */
+  forget (outcome: BatchOutcome): void {
+    this.#flights = this.#flights.slice(this.#head).filter((flight) => flight.outcome !== outcome)
+    this.#head = 0
+    this.#hint = 0
+  }
+
+  /** Takes everything out, oldest first. */
+  drain (): Flight[] {
+    const rest = this.#flights.slice(this.#head)
+    this.#flights = []
+    this.#head = 0
+    this.#hint = 0
+    return rest
+  }
+
+  #find (id: number): Flight | undefined {
+    const hinted = this.#flights[this.#hint]
+    if (hinted !== undefined && id >= hinted.firstId && id <= hinted.lastId) return hinted
+    let low = this.#head
+    let high = this.#flights.length - 1
+    while (low <= high) {
+      const middle = (low + high) >>> 1
+      const flight = this.#flights[middle]
+      if (flight === undefined) return undefined
+      if (id < flight.firstId) high = middle - 1
+      else if (id > flight.lastId) low = middle + 1
+      else {
+        this.#hint = middle
+        return flight
+      }
+    }
+    return undefined
+  }
+
+  #dropAnswered (): void {
+    while (this.#flights[this.#head]?.unanswered === 0) this.#head++
+    if (this.#head < COMPACT_AT && this.#head < this.#flights.length) return
+    this.#flights.splice(0, this.#head)
+    this.#hint = Math.max(0, this.#hint - this.#head)
+    this.#head = 0
+  }
+}
+
+// Ids that the publisher gave are consecutive; ids of the caller may have gaps.
+function indexOf (id: number, flight: Flight): number | undefined {
+  const ids = flight.batch?.publishingIds
+  if (ids === undefined) return flight.from + (id - flight.firstId)
+  let low = flight.from
+  let high = flight.to - 1
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const candidate = ids[middle]
+    if (candidate === undefined) return undefined
+    if (candidate === id) return middle
+    if (candidate < id) low = middle + 1
+    else high = middle - 1
+  }
+  return undefined
+}

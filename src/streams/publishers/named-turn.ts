@@ -1,0 +1,65 @@
+import { classify } from '../classify.ts'
+import { StreamsError } from '../errors.ts'
+import type { MessageBatch } from '../message-batch.ts'
+import type { BatchOutcome } from './outcome.ts'
+import type { Publisher } from './publisher.ts'
+
+/**
+ * A request's turn with a publisher name. The broker keeps one number for each name, the highest publishing id it has seen, and takes
+ * whatever is not above it for a duplicate; so requests with the same name take turns, and each begins by asking for that number:
+ * another gateway may have used the name meanwhile.
+ */
+export class NamedTurn {
+  readonly #publisher: Publisher
+  readonly #expected: bigint | undefined
+  #lastId: bigint | undefined
+  #highestId = -1
+
+  /** @param expected refuse the request unless the broker's last publishing id is this one */
+  constructor (publisher: Publisher, expected: bigint | undefined) {
+    this.#publisher = publisher
+    this.#expected = expected
+  }
+
+  /**
+   * Sends what the broker does not have yet and counts the rest as duplicates.
+   *
+   * @throws StreamsError `expectation_failed`, `invalid_argument`, and what opening the publisher can fail with
+   */
+  async send (batch: MessageBatch, outcome: BatchOutcome): Promise<void> {
+    const ids = batch.publishingIds
+    if (ids === undefined) throw new StreamsError('invalid_argument', 'with a publisher name every message needs a publishing id')
+    if ((ids[0] ?? 0) <= this.#highestId) throw new StreamsError('invalid_argument', 'publishing ids have to ascend within a request')
+    this.#lastId ??= await this.#askLastId()
+    await this.#publisher.open()
+    const known = countKnown(ids, this.#lastId)
+    // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: it is not stored again,
+    // and is confirmed only when the chunk that holds the first one is committed. Before that it is not "stored already".
+    outcome.expectDuplicates(known)
+    this.#publisher.send(batch, outcome, Math.max(0, known - 1))
+    this.#highestId = ids.at(-1) ?? this.#highestId
+  }
+
+  async #askLastId (): Promise<bigint> {
+    const { stream, reference = '' } = this.#publisher
+    const connection = await this.#publisher.open()
+    let lastId: bigint
+    try {
+      lastId = await connection.queryPublisherSequence(reference, stream)
+    } catch (error) {
+      throw classify(error)
+    }
+    if (this.#expected !== undefined && lastId !== this.#expected) {
+      throw new StreamsError('expectation_failed', 'the last publishing id of this publisher is not the expected one', { details: { lastPublishingId: lastId } })
+    }
+    return lastId
+  }
+}
+
+// The broker answers 0 both for a name it does not know and for one whose last id is 0: then it has to decide about id 0 itself.
+function countKnown (ids: readonly number[], lastId: bigint): number {
+  if (lastId === 0n) return 0
+  let known = 0
+  while (known < ids.length && BigInt(ids[known] ?? 0) <= lastId) known++
+  return known
+}

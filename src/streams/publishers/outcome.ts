@@ -1,0 +1,106 @@
+import type { StreamsError } from '../errors.ts'
+
+export interface PublishFailure {
+  /** 0-based, counted over the whole request. */
+  readonly index: number
+  /** `failed`: not stored. `unknown`: may have been stored. */
+  readonly status: 'failed' | 'unknown'
+  readonly error: StreamsError
+}
+
+export interface PublishResult {
+  confirmed: number
+  /** Not stored again, because the broker had this publishing id, or a later one, already. */
+  duplicates: number
+  /** In request order. `confirmed + duplicates + failures.length` is the number of messages sent. */
+  failures: PublishFailure[]
+}
+
+const PENDING = 0
+const SETTLED = 1
+
+/**
+ * The outcome of one batch, message by message: every message gets exactly one, whatever the broker does.
+ * Settles when all have theirs.
+ */
+export class BatchOutcome {
+  /** Number of messages. */
+  readonly count: number
+  /** Index of the batch's first message in its request. */
+  readonly #firstIndex: number
+  /** Resolves, never rejects, when every message has its outcome. */
+  readonly settled: Promise<void>
+  readonly result: PublishResult = { confirmed: 0, duplicates: 0, failures: [] }
+  readonly #states: Uint8Array
+  #pending: number
+  #duplicates = 0
+  #settle: () => void = () => {}
+
+  constructor (count: number, firstIndex: number) {
+    this.count = count
+    this.#firstIndex = firstIndex
+    this.#pending = count
+    this.#states = new Uint8Array(count)
+    this.settled = new Promise((resolve) => { this.#settle = resolve })
+    if (this.#pending === 0) this.#settle()
+  }
+
+  get isSettled (): boolean {
+    return this.#pending === 0
+  }
+
+  /**
+   * The first `count` messages are stored already. Of these only the last one is sent; its confirm stands for all of them.
+   */
+  expectDuplicates (count: number): void {
+    this.#duplicates = count
+  }
+
+  confirm (index: number): void {
+    if (index < this.#duplicates) {
+      for (let known = 0; known < this.#duplicates; known++) {
+        if (this.#take(known)) this.result.duplicates++
+      }
+    } else if (this.#take(index)) {
+      this.result.confirmed++
+    }
+    this.#settleIfDone()
+  }
+
+  fail (index: number, status: PublishFailure['status'], error: StreamsError): void {
+    if (this.#take(index)) this.result.failures.push({ index: this.#firstIndex + index, status, error })
+    this.#settleIfDone()
+  }
+
+  /** Gives those of the messages `from` to `to` (not included) that have no outcome yet the same one. */
+  failRest (status: PublishFailure['status'], error: StreamsError, from = 0, to = this.count): void {
+    for (let index = from; index < to; index++) {
+      if (this.#take(index)) this.result.failures.push({ index: this.#firstIndex + index, status, error })
+    }
+    this.#settleIfDone()
+  }
+
+  // The first outcome stands: a confirm that comes after the deadline has been answered changes nothing any more.
+  #take (index: number): boolean {
+    if (this.#states[index] !== PENDING) return false
+    this.#states[index] = SETTLED
+    this.#pending--
+    return true
+  }
+
+  #settleIfDone (): void {
+    if (this.#pending === 0) this.#settle()
+  }
+}
+
+/** Puts the outcomes of a request's batches together. */
+export function summarise (outcomes: readonly BatchOutcome[]): PublishResult {
+  const total: PublishResult = { confirmed: 0, duplicates: 0, failures: [] }
+  for (const { result } of outcomes) {
+    total.confirmed += result.confirmed
+    total.duplicates += result.duplicates
+    for (const failure of result.failures) total.failures.push(failure)
+  }
+  total.failures.sort((a, b) => a.index - b.index)
+  return total
+}

@@ -1,0 +1,134 @@
+import type { ByteBudget } from '../budget.ts'
+import { classify } from '../classify.ts'
+import { StreamsError } from '../errors.ts'
+import type { MessageBatch } from '../message-batch.ts'
+import { NamedTurn } from './named-turn.ts'
+import { BatchOutcome, summarise, type PublishResult } from './outcome.ts'
+import type { Publisher } from './publisher.ts'
+
+/**
+ * One publish request whose messages come bit by bit. Not for concurrent use: await each `write`.
+ */
+export interface PublishSession {
+  /**
+   * Takes a batch; settles when there is room for the next. What it throws ends the request; nothing of that batch was
+   * sent, and `finish` still answers what became of the batches before.
+   *
+   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`, `broker_unavailable`, ...
+   */
+  write (batch: MessageBatch): Promise<void>
+  /** Settles when every message has its outcome, at the latest after the confirm timeout. Call it once, also after a failed write. */
+  finish (): Promise<PublishResult>
+}
+
+export interface SessionOptions {
+  publisher: Publisher
+  budget: ByteBudget
+  confirmTimeoutMs: number
+  /** With a publisher name: what the broker's last publishing id has to be. */
+  expectedLastPublishingId: bigint | undefined
+  signal: AbortSignal | undefined
+  /** Called once, when the session no longer needs the publisher. */
+  done (result: PublishResult): void
+}
+
+// A request that streams its messages waits for confirms when so much of it is on its way: it must not fill the budget of all.
+const MAX_SESSION_BYTES = 4 * 1024 * 1024
+
+/** See `PublishSession`. */
+export class PublisherSession implements PublishSession {
+  readonly #options: SessionOptions
+  readonly #outcomes: BatchOutcome[] = []
+  #turn: NamedTurn | undefined
+  #endTurn: () => void = () => {}
+  #count = 0
+  #pendingBytes = 0
+  #wake: () => void = () => {}
+
+  constructor (options: SessionOptions) {
+    this.#options = options
+  }
+
+  async write (batch: MessageBatch): Promise<void> {
+    const { budget, signal } = this.#options
+    if (signal?.aborted === true) throw callerLeft()
+    const bytes = batch.byteLength
+    while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > MAX_SESSION_BYTES) await this.#roomAgain()
+    if (!budget.tryTake(bytes)) {
+      throw new StreamsError('overloaded', 'too many bytes wait for the confirms of the broker; try again in a moment', { details: { limitBytes: budget.limitBytes } })
+    }
+    this.#pendingBytes += bytes
+    const outcome = new BatchOutcome(batch.count, this.#count)
+    try {
+      await this.#send(batch, outcome)
+    } catch (error) {
+      this.#give(bytes)
+      throw classify(error)
+    }
+    this.#count += batch.count
+    this.#outcomes.push(outcome)
+    this.#watch(outcome, bytes)
+  }
+
+  async finish (): Promise<PublishResult> {
+    await Promise.all(this.#outcomes.map((outcome) => outcome.settled))
+    this.#endTurn()
+    const result = summarise(this.#outcomes)
+    this.#options.done(result)
+    return result
+  }
+
+  async #send (batch: MessageBatch, outcome: BatchOutcome): Promise<void> {
+    const { publisher } = this.#options
+    if (publisher.reference === undefined) {
+      if (batch.publishingIds !== undefined) throw new StreamsError('invalid_argument', 'a publishing id needs a publisher name')
+      await publisher.open()
+      publisher.send(batch, outcome)
+      return
+    }
+    this.#turn ??= await this.#takeTurn()
+    await this.#turn.send(batch, outcome)
+  }
+
+  async #takeTurn (): Promise<NamedTurn> {
+    const { publisher, expectedLastPublishingId, confirmTimeoutMs, signal } = this.#options
+    const timeout = AbortSignal.timeout(confirmTimeoutMs)
+    try {
+      this.#endTurn = await publisher.turns.take(signal === undefined ? timeout : AbortSignal.any([signal, timeout]))
+    } catch (error) {
+      throw signal?.aborted === true ? callerLeft() : new StreamsError('overloaded', 'earlier requests with this publisher name take too long', { cause: error })
+    }
+    return new NamedTurn(publisher, expectedLastPublishingId)
+  }
+
+  // Every message gets its outcome: from the broker, or from the clock, or because the caller left before it was sent.
+  #watch (outcome: BatchOutcome, bytes: number): void {
+    const { publisher, confirmTimeoutMs, signal } = this.#options
+    const timer = setTimeout(() => {
+      publisher.giveUp(outcome,
+        new StreamsError('broker_timeout', 'the broker did not take the message in time; it was not sent'),
+        new StreamsError('confirm_timeout', 'the broker did not confirm the message in time; it may have been stored', { sideEffects: 'possible' }))
+    }, confirmTimeoutMs)
+    const onAbort = (): void => { publisher.takeBack(outcome, callerLeft()) }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    outcome.settled.then(() => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      this.#give(bytes)
+    }).catch(() => {}) // settled never rejects
+  }
+
+  #give (bytes: number): void {
+    this.#options.budget.give(bytes)
+    this.#pendingBytes -= bytes
+    this.#wake()
+  }
+
+  async #roomAgain (): Promise<void> {
+    await new Promise<void>((resolve) => { this.#wake = resolve })
+  }
+}
+
+function callerLeft (): StreamsError {
+  return new StreamsError('draining', 'the caller went away before the message was sent')
+}

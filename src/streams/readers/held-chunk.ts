@@ -1,0 +1,125 @@
+import type { ByteBudget } from '../budget.ts'
+import { ChunkError, CompressionError, compressionNames, expandSubBatch } from '../protocol/index.ts'
+import type { Chunk, EntryCursor } from '../protocol/index.ts'
+import type { BatchBuilder } from './read-batch.ts'
+
+// The objects around the bytes: what a chunk with one small message costs beside it.
+const OBJECT_BYTES = 512
+const USER_CHUNK = 0
+
+type Expanded = { readonly records: readonly Buffer[] } | { readonly reason: string }
+
+/**
+ * A delivered chunk in memory, charged to the read budget for as long as a reader's window or an answer that is being written holds it.
+ */
+export class HeldChunk {
+  readonly chunk: Chunk
+  readonly #budget: ByteBudget
+  readonly #maxExpandedBytes: number
+  #expanded: Map<number, Expanded> | undefined
+  #resume: { readonly offset: number, readonly cursor: EntryCursor, readonly isOnEntry: boolean } | undefined
+  #costBytes: number
+  #holders = 1
+
+  constructor (chunk: Chunk, budget: ByteBudget, maxExpandedBytes: number) {
+    this.chunk = chunk
+    this.#budget = budget
+    this.#maxExpandedBytes = maxExpandedBytes
+    this.#costBytes = chunk.byteLength + OBJECT_BYTES
+    budget.take(this.#costBytes)
+  }
+
+  get costBytes (): number {
+    return this.#costBytes
+  }
+
+  retain (): void {
+    this.#holders++
+  }
+
+  release (): void {
+    this.#holders--
+    if (this.#holders === 0) this.#budget.give(this.#costBytes)
+  }
+
+  /**
+   * Adds the messages from `from` on, as many as fit. Messages below it cost no more than the step over their length.
+   *
+   * @returns the offset after the last one added: the chunk's end when all were
+   */
+  collect (from: number, into: BatchBuilder): number {
+    if (this.chunk.chunkType !== USER_CHUNK) return this.chunk.endOffset
+    into.hold(this)
+    const { cursor, isOnEntry } = this.#cursorFor(from)
+    let reached = from
+    let hasEntry = isOnEntry
+    try {
+      while (!into.isFull && (hasEntry || cursor.next())) {
+        hasEntry = false
+        const end = cursor.offset + cursor.recordCount
+        if (end <= from) continue
+        reached = this.#addEntry(cursor, Math.max(from, cursor.offset), into)
+        if (reached < end) {
+          this.#resume = { offset: reached, cursor, isOnEntry: true }
+          return reached
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof ChunkError)) throw error
+      return this.#addBroken(reached, into)
+    }
+    if (!into.isFull) return this.chunk.endOffset
+    this.#resume = { offset: reached, cursor, isOnEntry: false }
+    return reached
+  }
+
+  // A poll that goes on where another one stopped does not walk through the chunk from its start again.
+  #cursorFor (from: number): { cursor: EntryCursor, isOnEntry: boolean } {
+    const resume = this.#resume
+    if (resume?.offset === from) return { cursor: resume.cursor.clone(), isOnEntry: resume.isOnEntry }
+    return { cursor: this.chunk.entries(), isOnEntry: false }
+  }
+
+  #addEntry (entry: EntryCursor, from: number, into: BatchBuilder): number {
+    const { timestamp } = this.chunk
+    if (!entry.isSubBatch) {
+      return into.add({ kind: 'entry', offset: entry.offset, timestamp, bytes: entry.bytes() }) ? entry.offset + 1 : entry.offset
+    }
+    const end = entry.offset + entry.recordCount
+    const expanded = this.#expand(entry)
+    if ('reason' in expanded) {
+      const compression = compressionNames[entry.compression] ?? `unknown (${entry.compression})`
+      return into.add({ kind: 'unreadable', offset: from, timestamp, bytes: entry.bytes(), records: end - from, compression, reason: expanded.reason }) ? end : from
+    }
+    for (let offset = from; offset < end; offset++) {
+      const bytes = expanded.records[offset - entry.offset]
+      if (bytes === undefined || into.isFull || !into.add({ kind: 'entry', offset, timestamp, bytes })) return offset
+    }
+    return end
+  }
+
+  // Once a chunk, whoever reads it: what it takes is charged with the chunk.
+  #expand (entry: EntryCursor): Expanded {
+    this.#expanded ??= new Map()
+    let expanded = this.#expanded.get(entry.offset)
+    if (expanded !== undefined) return expanded
+    try {
+      expanded = { records: expandSubBatch(entry.compression, entry.bytes(), entry.uncompressedLength, entry.recordCount, this.#maxExpandedBytes) }
+      this.#costBytes += entry.uncompressedLength
+      this.#budget.take(entry.uncompressedLength)
+    } catch (error) {
+      if (!(error instanceof CompressionError)) throw error
+      expanded = { reason: error.message }
+    }
+    this.#expanded.set(entry.offset, expanded)
+    return expanded
+  }
+
+  // The checksum was right and yet the entries do not add up: whoever wrote the chunk wrote it so. What is left of it is one unreadable piece.
+  #addBroken (from: number, into: BatchBuilder): number {
+    const { endOffset, timestamp } = this.chunk
+    const records = endOffset - from
+    const isAdded = into.add({ kind: 'unreadable', offset: from, timestamp, bytes: new Uint8Array(), records, compression: 'none', reason: 'the entries of the chunk are malformed' })
+    return isAdded ? endOffset : from
+  }
+}

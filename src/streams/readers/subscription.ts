@@ -1,0 +1,115 @@
+import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
+import type { Slot, SlotOwner } from '../connections/shared-connection.ts'
+import { StreamsError } from '../errors.ts'
+import type { Chunk, Connection, OffsetSpec } from '../protocol/index.ts'
+
+export interface SubscriptionHandlers {
+  delivered (chunk: Chunk, committedChunkId: number | undefined): void
+  /** The connection or the stream is gone, and the subscription with it. At most once. */
+  lost (error: StreamsError): void
+}
+
+// The broker begins to send only when more than half of the *initial* credit is there. With one credit that half is zero: from then on
+// every single credit is used as soon as it is given (rabbit_stream_reader, send_limit).
+const INITIAL_CREDIT = 1
+
+/**
+ * A subscription on the broker: one place on a shared connection, chunks for credit.
+ */
+export class Subscription implements SlotOwner {
+  readonly stream: string
+  #slot: Slot | undefined
+  #outstandingCredit = INITIAL_CREDIT
+  #isClosed = false
+  // What arrives while the broker's answer to the subscribe request is still on its way to who asked.
+  #early: Array<readonly [Chunk, number | undefined]> | undefined = []
+  #handlers: SubscriptionHandlers | undefined
+
+  private constructor (stream: string) {
+    this.stream = stream
+  }
+
+  /**
+   * Subscribes with one credit: the first chunk is on its way when this returns, or comes when there is one.
+   *
+   * @param node has to be one with a member of the stream
+   */
+  static async open (
+    connections: ConnectionPool, node: Endpoint, stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string>
+  ): Promise<Subscription> {
+    const subscription = new Subscription(stream)
+    const slot = await connections.takeSlot('consume', node, subscription)
+    try {
+      await slot.connection.subscribe(slot.id, stream, spec, INITIAL_CREDIT, properties)
+    } catch (error) {
+      slot.release()
+      throw error
+    }
+    if (!slot.isHeld) throw new StreamsError('stream_not_available', 'the stream was lost while it was subscribed to')
+    subscription.#slot = slot
+    return subscription
+  }
+
+  get connection (): Connection {
+    return this.#held.connection
+  }
+
+  /** Chunks that the broker may still send without being asked. */
+  get outstandingCredit (): number {
+    return this.#outstandingCredit
+  }
+
+  /** From now on, and for what arrived before. Call it once, right after `open`. */
+  listen (handlers: SubscriptionHandlers): void {
+    this.#handlers = handlers
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const [chunk, committedChunkId] of early) handlers.delivered(chunk, committedChunkId)
+  }
+
+  giveCredit (credit: number): void {
+    if (this.#isClosed || credit <= 0) return
+    this.#outstandingCredit += credit
+    this.#held.connection.credit(this.#held.id, credit)
+  }
+
+  /**
+   * When this resolves, every chunk that was readable for the credit given before has been delivered: the broker works through a
+   * connection's requests in order, and sends the chunks for a credit before it looks at the next request.
+   *
+   * @returns the stream's statistics as the node knows them
+   */
+  async fence (): Promise<ReadonlyMap<string, bigint>> {
+    return await this.#held.connection.streamStats(this.stream)
+  }
+
+  async close (): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    try {
+      if (this.#held.isHeld) await this.#held.connection.unsubscribe(this.#held.id)
+    } catch {
+      // the connection is going away, and the subscription with it
+    } finally {
+      this.#held.release()
+    }
+  }
+
+  delivered (chunk: Chunk, committedChunkId: number | undefined): void {
+    this.#outstandingCredit--
+    if (this.#isClosed) return
+    if (this.#early !== undefined) this.#early.push([chunk, committedChunkId])
+    else this.#handlers?.delivered(chunk, committedChunkId)
+  }
+
+  lost (error: StreamsError): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#handlers?.lost(error)
+  }
+
+  get #held (): Slot {
+    if (this.#slot === undefined) throw new Error('the subscription is not open')
+    return this.#slot
+  }
+}
