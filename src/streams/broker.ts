@@ -47,7 +47,6 @@ export interface BrokerOptions {
   maxReaders: number
   readerIdleMs: number
   publisherIdleMs: number
-  connectionIdleMs: number
   maxExpandedSubEntryBytes: number
   logger: Logger
 }
@@ -114,11 +113,11 @@ export class Broker {
   #isDraining = false
 
   constructor (options: BrokerOptions) {
-    const { hosts, tls, authentication, virtualHost, management, logger } = options
+    const { tls, authentication, virtualHost, management, logger } = options
     const { connectTimeoutMs, requestTimeoutMs, heartbeatSeconds, frameMaxBytes } = options
     this.#names = new StreamNames(options.streamNamePattern)
     const open = { ...(tls !== undefined && { tls }), authentication, virtualHost, frameMaxBytes, heartbeatSeconds, connectTimeoutMs, requestTimeoutMs }
-    const connections = new ConnectionPool({ ...options, hosts, open, idleMs: options.connectionIdleMs })
+    const connections = new ConnectionPool({ ...options, open })
     const locator = new Locator(connections)
     const ends = new StreamEnds(connections, locator)
     this.#management = management === undefined ? undefined : new ManagementClient({ ...management, virtualHost, timeoutMs: options.managementTimeoutMs })
@@ -164,6 +163,7 @@ export class Broker {
   async deleteStream (stream: string): Promise<void> {
     const name = this.#names.toBroker(stream)
     await this.#admin.delete(name)
+    this.#readers.drop(name) // the broker's own word of it takes a moment, in which a window would still answer
     this.#directory.forget(name)
   }
 

@@ -20,10 +20,11 @@ export interface ConnectionPoolOptions {
   open: Omit<OpenOptions, 'host' | 'port' | 'connectionName'>
   reconnectDelayMs: number
   maxReconnectDelayMs: number
-  /** A connection nobody has used for so long is closed. */
-  idleMs: number
   logger: Logger
 }
+
+// A connection that nobody has used for so long is closed.
+const IDLE_MS = 60_000
 
 // Several connections to one node for one purpose, of which only the last may have free places; and what is known of reaching it.
 interface Group {
@@ -85,7 +86,7 @@ export class ConnectionPool {
 
   /** Closes connections that nothing has used for a while. */
   sweep (): void {
-    const before = performance.now() - this.#options.idleMs
+    const before = performance.now() - IDLE_MS
     for (const [key, group] of this.#groups) {
       for (const shared of group.connections) {
         if (shared.usedSlots > 0 || shared.lastUsedMs > before) continue

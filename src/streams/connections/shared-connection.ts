@@ -1,7 +1,7 @@
 import { classify, classifyResponseCode } from '../classify.ts'
 import type { StreamsError } from '../errors.ts'
 import { Connection } from '../protocol/index.ts'
-import type { Chunk, ConnectionHandlers, ConnectionOptions, OffsetSpec, PublishingIds } from '../protocol/index.ts'
+import type { Chunk, ChunkError, ConnectionHandlers, ConnectionOptions, OffsetSpec, PublishingIds } from '../protocol/index.ts'
 
 /** Publisher ids and subscription ids are one byte on the wire. */
 export const SLOTS_PER_CONNECTION = 256
@@ -13,6 +13,8 @@ export interface SlotOwner {
   confirmed? (publishingIds: PublishingIds): void
   publishFailed? (publishingId: number, responseCode: number): void
   delivered? (chunk: Chunk, committedChunkId: number | undefined): void
+  /** A chunk came whose checksum or layout is wrong. */
+  damaged? (error: ChunkError): void
   /** The socket took what was waiting to be written. */
   drained? (): void
   /** The connection or the stream's place on it is gone; the slot is released already. Called at most once. */
@@ -92,6 +94,7 @@ export class SharedConnection {
       confirmed: (id, publishingIds) => this.#owners[id]?.confirmed?.(publishingIds),
       publishFailed: (id, publishingId, code) => this.#owners[id]?.publishFailed?.(publishingId, code),
       delivered: (id, chunk, committedChunkId) => this.#owners[id]?.delivered?.(chunk, committedChunkId),
+      deliveryFailed: (id, error) => this.#owners[id]?.damaged?.(error),
       metadataUpdated: (code, stream) => { this.#loseStream(code, stream) },
       creditRefused: () => {}, // for a subscription that the broker has dropped: the metadata update says so too
       consumerUpdated: (): OffsetSpec | undefined => undefined,

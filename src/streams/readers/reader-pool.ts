@@ -84,6 +84,13 @@ export class ReaderPool {
     }
   }
 
+  /** The stream is gone: so are its readers, and who waits on them looks for it anew. */
+  drop (stream: string): void {
+    for (const reader of [...this.#readers.get(stream) ?? []]) {
+      reader.close(new StreamsError('stream_not_available', 'the stream was deleted')).catch(() => {}) // it has let go of everything already
+    }
+  }
+
   /** Closes readers that nobody has polled for a while. */
   sweep (): void {
     const before = performance.now() - this.#options.readerIdleMs

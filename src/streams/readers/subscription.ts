@@ -1,7 +1,7 @@
 import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
 import type { Slot, SlotOwner } from '../connections/shared-connection.ts'
 import { StreamsError } from '../errors.ts'
-import type { Chunk, Connection, OffsetSpec } from '../protocol/index.ts'
+import type { Chunk, ChunkError, Connection, OffsetSpec } from '../protocol/index.ts'
 
 export interface SubscriptionHandlers {
   delivered (chunk: Chunk, committedChunkId: number | undefined): void
@@ -100,6 +100,13 @@ export class Subscription implements SlotOwner {
     if (this.#isClosed) return
     if (this.#early !== undefined) this.#early.push([chunk, committedChunkId])
     else this.#handlers?.delivered(chunk, committedChunkId)
+  }
+
+  // What the chunk held cannot be known, and what comes after it would hide that it is missing.
+  damaged (error: ChunkError): void {
+    if (this.#isClosed) return
+    this.#handlers?.lost(new StreamsError('broker_protocol_error', 'the broker delivered a chunk that is damaged', { cause: error }))
+    this.close().catch(() => {}) // the subscription counts as lost already
   }
 
   lost (error: StreamsError): void {
