@@ -9,7 +9,6 @@ export { PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES } from './co
 export { Chunk, ChunkType, parseChunk } from './chunk.ts'
 export { EntryCursor } from './entry-cursor.ts'
 export { compressionNames, expandSubBatch } from './compression.ts'
-export type { SubBatch } from './compression.ts'
 export {
   AuthenticationError, ChunkError, CompressionError, ConnectionClosedError, MalformedFrameError, ProtocolError, RequestTimeoutError,
   ResponseError, UnsupportedBrokerError
