@@ -1,0 +1,139 @@
+import t from 'tap'
+import { batchOf, newStream, numbered, openBroker, readAll } from '../support/streams.ts'
+import { MessageBatch } from '../../src/streams/index.ts'
+
+t.test('what is confirmed can be read, in the order of the request', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const bodies = numbered(5000)
+  t.same(await broker.publish(stream, batchOf(bodies)), { confirmed: 5000, duplicates: 0, failures: [] })
+  t.same(await readAll(broker, stream), bodies)
+})
+
+t.test('concurrent requests each get their own count, and lose nothing', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const results = await Promise.all(Array.from({ length: 200 }, async (_, index) => await broker.publish(stream, batchOf(numbered(index % 7 + 1, index * 10)))))
+  t.same(results.map(({ confirmed }) => confirmed), Array.from({ length: 200 }, (_, index) => index % 7 + 1))
+  const expected = Array.from({ length: 200 }, (_, index) => numbered(index % 7 + 1, index * 10)).flat()
+  t.same((await readAll(broker, stream)).sort(), expected.sort())
+})
+
+t.test('a batch larger than a frame is cut into frames by bytes', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const bodies = Array.from({ length: 10 }, (_, index) => String(index).repeat(600_000))
+  t.equal((await broker.publish(stream, batchOf(bodies))).confirmed, 10)
+  t.ok((await readAll(broker, stream)).every((body, index) => body === bodies[index]))
+})
+
+t.test('a message that fits into no frame is refused, and the connection and its neighbours live on', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const tooLarge = new MessageBatch()
+  tooLarge.addData(Buffer.from('small'))
+  tooLarge.addData(Buffer.alloc(1024 * 1024))
+  const neighbour = broker.publish(stream, batchOf(['neighbour']))
+  await t.rejects(broker.publish(stream, tooLarge), { code: 'message_too_large', sideEffects: 'none', details: { index: 1 } })
+  t.equal((await neighbour).confirmed, 1)
+  t.same(await readAll(broker, stream), ['neighbour'])
+  t.equal(broker.stats().connectionsLost, 0)
+})
+
+t.test('the largest message that fits is stored', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(['first']))
+  let limitBytes = 0
+  try {
+    await broker.publish(stream, batchOf(['x'.repeat(1024 * 1024)]))
+  } catch (error) {
+    if (error instanceof Error && 'details' in error) limitBytes = Number(Object(error.details).limitBytes)
+  }
+  t.ok(limitBytes > 1_000_000, 'the refusal names the limit')
+  const body = 'y'.repeat(limitBytes - 8) // the data section's header takes 8 bytes
+  t.equal((await broker.publish(stream, batchOf([body]))).confirmed, 1)
+  t.same(await readAll(broker, stream), ['first', body])
+})
+
+t.test('a stream that does not exist is said to', async (t) => {
+  const broker = openBroker(t)
+  await t.rejects(broker.publish('no-such-stream', batchOf(['x'])), { code: 'stream_not_found', sideEffects: 'none' })
+})
+
+t.test('publishing ids make a repeated request a duplicate', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  t.same(await broker.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), { confirmed: 10, duplicates: 0, failures: [] })
+  t.same(await broker.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), { confirmed: 0, duplicates: 10, failures: [] })
+  t.same(await broker.publish(stream, batchOf(numbered(10, 5), 6), { publisher: 'p' }), { confirmed: 5, duplicates: 5, failures: [] })
+  t.same(await readAll(broker, stream), numbered(15))
+  t.equal((await broker.publisher(stream, 'p')).lastPublishingId, 15n)
+})
+
+t.test('a first publishing id of 0 is stored, though the broker says 0 of names it does not know', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  t.equal((await broker.publish(stream, batchOf(['zero'], 0), { publisher: 'p' })).confirmed, 1)
+  await broker.publish(stream, batchOf(['zero', 'one'], 0), { publisher: 'p' })
+  t.same(await readAll(broker, stream), ['zero', 'one'])
+})
+
+t.test('requests with one publisher name take turns; another gateway sees what they left', async (t) => {
+  const broker = openBroker(t)
+  const other = openBroker(t)
+  const stream = await newStream(t, broker)
+  const results = await Promise.all([1, 11, 21, 31].map(async (id) => await broker.publish(stream, batchOf(numbered(10, id), id), { publisher: 'p' })))
+  t.same(results.map(({ confirmed }) => confirmed), [10, 10, 10, 10])
+  t.same(await other.publish(stream, batchOf(numbered(20, 31), 31), { publisher: 'p' }), { confirmed: 10, duplicates: 10, failures: [] })
+  t.same(await readAll(broker, stream), numbered(50, 1))
+})
+
+t.test('an unexpected last publishing id refuses the request', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(numbered(3), 1), { publisher: 'p' })
+  await t.rejects(broker.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 2n }), { code: 'expectation_failed', sideEffects: 'none' })
+  t.equal((await broker.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 3n })).confirmed, 1)
+})
+
+t.test('what does not fit into the budget is refused at once, and fits again afterwards', async (t) => {
+  const broker = openBroker(t, { publishBudgetBytes: 10_000 })
+  const stream = await newStream(t, broker)
+  const first = broker.publish(stream, batchOf(['x'.repeat(8000)]))
+  await t.rejects(broker.publish(stream, batchOf(['y'.repeat(8000)])), { code: 'overloaded', retryable: true, sideEffects: 'none' })
+  t.equal((await first).confirmed, 1)
+  t.equal((await broker.publish(stream, batchOf(['y'.repeat(8000)]))).confirmed, 1)
+  t.equal(broker.stats().publishBudgetUsedBytes, 0)
+})
+
+t.test('a request in pieces gets one answer with indices over the whole', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const session = broker.openPublish(stream)
+  await session.write(batchOf(numbered(3)))
+  const tooLarge = new MessageBatch()
+  tooLarge.addData(Buffer.alloc(2 * 1024 * 1024))
+  await t.rejects(session.write(tooLarge), { code: 'message_too_large' })
+  t.same(await session.finish(), { confirmed: 3, duplicates: 0, failures: [] })
+})
+
+t.test('many publishers share few connections, and the least recently used give way', async (t) => {
+  const broker = openBroker(t, { maxPublishers: 20 })
+  const stream = await newStream(t, broker)
+  for (let index = 0; index < 60; index++) {
+    await broker.publish(stream, batchOf(['x'], 1), { publisher: `publisher-${index}` })
+  }
+  t.equal((await readAll(broker, stream)).length, 60)
+  t.ok(broker.stats().publishers <= 20)
+  t.ok(broker.stats().connections <= 4, `${broker.stats().connections} connections`)
+})
+
+t.test('no new messages while draining', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const underWay = broker.publish(stream, batchOf(numbered(100)))
+  broker.drain()
+  t.throws(() => broker.openPublish(stream), { code: 'draining', sideEffects: 'none' })
+  t.equal((await underWay).confirmed, 100)
+})

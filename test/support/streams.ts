@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import type { Test } from 'tap'
+import { Broker, MessageBatch, dataBodyOf, type BrokerOptions, type Position, type ReadBatch } from '../../src/streams/index.ts'
+
+const quiet = { debug () {}, info () {}, warn () {}, error () {} }
+
+/** Addresses from the environment that the test runner sets. */
+export function testAddresses (): { host: string, port: number, managementUrl: string } {
+  const { TEST_STREAM_URL, TEST_MANAGEMENT_URL } = process.env
+  if (TEST_STREAM_URL === undefined || TEST_MANAGEMENT_URL === undefined) throw new Error('TEST_STREAM_URL and TEST_MANAGEMENT_URL are not set: run the tests by `npm test`')
+  const { hostname, port } = new URL(TEST_STREAM_URL)
+  return { host: hostname, port: Number(port), managementUrl: new URL(TEST_MANAGEMENT_URL).origin }
+}
+
+/** A broker of the domain on the test's RabbitMQ, closed with the test. */
+export function openBroker (t: Test, overrides: Partial<BrokerOptions> = {}): Broker {
+  const { host, port, managementUrl } = testAddresses()
+  const broker = new Broker({
+    hosts: [{ host, port }],
+    authentication: { mechanism: 'PLAIN', username: 'guest', password: 'guest' },
+    virtualHost: '/',
+    addressMode: 'advertised',
+    management: { url: managementUrl, username: 'guest', password: 'guest' },
+    streamNamePattern: '{name}',
+    connectTimeoutMs: 10_000,
+    requestTimeoutMs: 10_000,
+    confirmTimeoutMs: 20_000,
+    managementTimeoutMs: 10_000,
+    heartbeatSeconds: 60,
+    reconnectDelayMs: 50,
+    maxReconnectDelayMs: 500,
+    frameMaxBytes: 1024 * 1024,
+    publishBudgetBytes: 64 * 1024 * 1024,
+    readBudgetBytes: 64 * 1024 * 1024,
+    readerWindowBytes: 1024 * 1024,
+    maxPublishers: 1000,
+    maxReaders: 1000,
+    readerIdleMs: 30_000,
+    publisherIdleMs: 30_000,
+    maxExpandedSubEntryBytes: 16 * 1024 * 1024,
+    logger: quiet,
+    ...overrides
+  })
+  t.teardown(async () => { await broker.close() })
+  return broker
+}
+
+/** A new stream, deleted with the test. */
+export async function newStream (t: Test, broker: Broker, args: Parameters<Broker['createStream']>[1] = {}): Promise<string> {
+  const stream = `test-${randomUUID()}`
+  await broker.createStream(stream, args)
+  t.teardown(async () => { await broker.deleteStream(stream).catch(() => {}) })
+  return stream
+}
+
+export function batchOf (bodies: readonly string[], firstPublishingId?: number): MessageBatch {
+  const batch = new MessageBatch()
+  bodies.forEach((body, index) => { batch.addData(Buffer.from(body), firstPublishingId === undefined ? undefined : firstPublishingId + index) })
+  return batch
+}
+
+/** `count` bodies that can be told apart. */
+export function numbered (count: number, from = 0): string[] {
+  return Array.from({ length: count }, (_, index) => `message ${from + index}`)
+}
+
+/** Reads once and gives the memory back. */
+export async function readOnce (
+  broker: Broker, stream: string, from: Position, { limit = 100, maxBytes = 1024 * 1024, waitMs = 0 } = {}
+): Promise<Omit<ReadBatch, 'release'> & { bodies: string[], offsets: number[] }> {
+  const { release, ...batch } = await broker.read(stream, { from, limit, maxBytes, waitMs }, new AbortController().signal)
+  const bodies = batch.messages.map(({ bytes }) => Buffer.from(dataBodyOf(bytes) ?? []).toString())
+  release()
+  return { ...batch, bodies, offsets: batch.messages.map(({ offset }) => offset) }
+}
+
+/** Follows `nextOffset` from the offset to the end of the stream. */
+export async function readAll (broker: Broker, stream: string, from = 0, limit = 1000): Promise<string[]> {
+  const bodies: string[] = []
+  for (let offset = from; ;) {
+    const batch = await readOnce(broker, stream, { type: 'offset', offset }, { limit })
+    bodies.push(...batch.bodies)
+    if (batch.endOfStream) return bodies
+    offset = batch.nextOffset
+  }
+}
