@@ -11,28 +11,33 @@ export class FrameWriter {
   #length = 4
 
   u8 (value: number): this {
-    this.#buffer.writeUInt8(value, this.#reserve(1))
+    const at = this.#reserve(1)
+    this.#buffer.writeUInt8(value, at)
     return this
   }
 
   u16 (value: number): this {
-    this.#buffer.writeUInt16BE(value, this.#reserve(2))
+    const at = this.#reserve(2)
+    this.#buffer.writeUInt16BE(value, at)
     return this
   }
 
   u32 (value: number): this {
-    this.#buffer.writeUInt32BE(value, this.#reserve(4))
+    const at = this.#reserve(4)
+    this.#buffer.writeUInt32BE(value, at)
     return this
   }
 
   u64 (value: bigint): this {
     if (value < 0n || value > MAX_U64) throw new RangeError(`${value} is not an unsigned 64 bit integer`)
-    this.#buffer.writeBigUInt64BE(value, this.#reserve(8))
+    const at = this.#reserve(8)
+    this.#buffer.writeBigUInt64BE(value, at)
     return this
   }
 
   i64 (value: bigint): this {
-    this.#buffer.writeBigInt64BE(value, this.#reserve(8))
+    const at = this.#reserve(8)
+    this.#buffer.writeBigInt64BE(value, at)
     return this
   }
 
@@ -40,13 +45,15 @@ export class FrameWriter {
     const length = Buffer.byteLength(value)
     if (length > MAX_STRING_BYTES) throw new RangeError(`a string of ${length} bytes; the protocol has room for ${MAX_STRING_BYTES}`)
     this.u16(length)
-    this.#buffer.write(value, this.#reserve(length), 'utf8')
+    const at = this.#reserve(length)
+    this.#buffer.write(value, at, 'utf8')
     return this
   }
 
   bytes (value: Uint8Array): this {
     this.u32(value.length)
-    this.#buffer.set(value, this.#reserve(value.length))
+    const at = this.#reserve(value.length)
+    this.#buffer.set(value, at)
     return this
   }
 
@@ -66,6 +73,7 @@ export class FrameWriter {
     return this.#buffer.subarray(0, this.#length)
   }
 
+  // May replace the buffer: call it before `this.#buffer` is looked at.
   #reserve (length: number): number {
     const start = this.#length
     const needed = start + length

@@ -1,0 +1,108 @@
+import t from 'tap'
+import type { Broker } from '../../src/streams/index.ts'
+import { batchOf, newStream, numbered, openBroker } from '../support/streams.ts'
+
+async function readAs (broker: Broker, stream: string, consumer: string, limit: number, commit?: number): Promise<number[]> {
+  const request = { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0, commit } as const
+  const batch = await broker.readAsConsumer(stream, consumer, request, new AbortController().signal)
+  batch.release()
+  return batch.messages.map(({ offset }) => offset)
+}
+
+async function streamOf (t: Parameters<typeof newStream>[0], broker: Broker, count: number): Promise<string> {
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(numbered(count)))
+  return stream
+}
+
+t.test('a consumer resumes after what it committed, on every gateway', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 10)
+  t.same(await readAs(broker, stream, 'c', 3), [0, 1, 2], 'without a stored offset: from the first')
+  t.same(await readAs(broker, stream, 'c', 3), [0, 1, 2], 'reading alone moves nothing')
+  t.same(await readAs(broker, stream, 'c', 3, 2), [3, 4, 5], 'a commit with the poll')
+  t.same(await readAs(openBroker(t), stream, 'c', 3), [3, 4, 5])
+})
+
+t.test('a commit reads back; going back, beyond the end or unexpected is refused', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 10)
+  await t.rejects(broker.storedOffset(stream, 'c'), { code: 'consumer_offset_not_found' })
+  t.same(await broker.storeOffset(stream, 'c', 5), { storedOffset: 5n, nextOffset: 6n })
+  t.match(await broker.storedOffset(stream, 'c'), { storedOffset: 5n, nextOffset: 6n, firstOffset: 0, lastOffset: 9, lag: 4n })
+  await t.rejects(broker.storeOffset(stream, 'c', 4), { code: 'offset_goes_back' })
+  await t.rejects(broker.storeOffset(stream, 'c', 1000), { code: 'offset_beyond_end' })
+  await t.rejects(broker.storeOffset(stream, 'c', 6, 4), { code: 'expectation_failed' })
+  await t.rejects(broker.storeOffset(stream, 'new', 6, 4), { code: 'expectation_failed' })
+  t.equal((await broker.storeOffset(stream, 'c', 5)).storedOffset, 5n, 'the same again is fine')
+  t.equal((await broker.storeOffset(stream, 'c', 6, 5)).storedOffset, 6n)
+  t.equal((await broker.storedOffset(stream, 'c')).storedOffset, 6n)
+})
+
+t.test('the lag of who has committed everything is 0, though every commit takes an offset', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 10)
+  for (let offset = 0; offset < 10; offset++) await broker.storeOffset(stream, 'c', offset)
+  t.equal((await broker.storedOffset(stream, 'c')).lag, 0n)
+  const { consumers, sources } = await broker.listConsumers(stream)
+  t.match(consumers, [{ name: 'c', storedOffset: 9n, nextOffset: 10n, lag: 0n, subscriptions: [] }])
+  t.same(sources, { management: 'ok', instance: 'ok' })
+})
+
+t.test('a reset makes any position the next one', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 10)
+  await broker.storeOffset(stream, 'c', 7)
+  const next = async (to: Parameters<Broker['resetOffset']>[2]): Promise<number | undefined> => {
+    await broker.resetOffset(stream, 'c', to)
+    return (await readAs(broker, stream, 'c', 1))[0]
+  }
+  t.equal(await next({ type: 'first' }), 0)
+  t.equal(await next({ type: 'last' }), 9)
+  t.equal(await next({ type: 'next' }), undefined)
+  t.equal(await next({ type: 'offset', offset: 5 }), 5)
+  t.equal(await next({ type: 'timestamp', timestamp: Date.now() - 3_600_000 }), 0)
+  t.equal(await next({ type: 'timestamp', timestamp: Date.now() + 3_600_000 }), undefined)
+  await t.rejects(broker.resetOffset(stream, 'c', { type: 'offset', offset: 1000 }), { code: 'offset_beyond_end' })
+})
+
+t.test('names of 255 bytes work, longer and odd ones are refused before the broker sees them', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 1)
+  const longest = 'ä'.repeat(127) + 'x'
+  await broker.storeOffset(stream, longest, 0)
+  t.equal((await broker.storedOffset(stream, longest)).storedOffset, 0n)
+  for (const name of ['', 'ä'.repeat(128), 'a\nb', 'a\u0000', '\ud800']) {
+    await t.rejects(broker.storeOffset(stream, name, 0), { code: 'invalid_argument' })
+  }
+})
+
+t.test('the offset of a stream that does not exist', async (t) => {
+  const broker = openBroker(t)
+  await t.rejects(broker.storedOffset('no-such-stream', 'c'), { code: 'stream_not_found' })
+  await t.rejects(broker.storeOffset('no-such-stream', 'c', 0), { code: 'stream_not_found' })
+  await t.rejects(broker.listConsumers('no-such-stream'), { code: 'stream_not_found' })
+})
+
+t.test('without the management API the list names who came by this process, and says so', async (t) => {
+  const broker = openBroker(t, { management: undefined })
+  const stream = await streamOf(t, broker, 3)
+  await broker.storeOffset(stream, 'seen', 1)
+  t.match(await broker.listConsumers(stream), { consumers: [{ name: 'seen', storedOffset: 1n, lag: 1n }], sources: { management: 'not_configured' } })
+  await t.rejects(broker.listStreams({ limit: 10 }), { code: 'management_not_configured' })
+})
+
+t.test('a management API that does not answer makes the list a partial one, not an error', async (t) => {
+  const broker = openBroker(t, { management: { url: 'http://127.0.0.1:1', username: 'guest', password: 'guest' } })
+  const stream = await streamOf(t, broker, 3)
+  await broker.storeOffset(stream, 'seen', 1)
+  t.match(await broker.listConsumers(stream), { consumers: [{ name: 'seen' }], sources: { management: 'failed' } })
+  await t.rejects(broker.listStreams({ limit: 10 }), { code: 'management_unavailable' })
+})
+
+t.test('streams are listed by their names in the API', async (t) => {
+  const broker = openBroker(t, { streamNamePattern: 'shop_{name}_v1' })
+  const stream = await newStream(t, broker)
+  t.ok((await broker.listStreams({ limit: 1000, prefix: stream })).streams.includes(stream))
+  t.ok((await openBroker(t).listStreams({ limit: 1000, prefix: 'shop_' })).streams.includes(`shop_${stream}_v1`))
+})

@@ -1,0 +1,221 @@
+import t from 'tap'
+import { batchOf, newStream, numbered, openBroker, readAll, readOnce } from '../support/streams.ts'
+
+const at = (offset: number) => ({ type: 'offset', offset } as const)
+
+t.test('an empty stream is empty at once, from everywhere', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  for (const type of ['first', 'last', 'next'] as const) {
+    t.match(await readOnce(broker, stream, { type }), { bodies: [], nextOffset: 0, endOfStream: true, gap: undefined }, type)
+  }
+  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() - 1000 }), { bodies: [], nextOffset: 0, endOfStream: true })
+})
+
+t.test('polls that follow nextOffset miss nothing and repeat nothing, whatever their size', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const bodies = numbered(3000)
+  for (let from = 0; from < 3000; from += 250) await broker.publish(stream, batchOf(bodies.slice(from, from + 250)))
+  for (const limit of [1, 7, 250, 999, 10_000]) {
+    if (limit > 1) t.same(await readAll(broker, stream, 0, limit), bodies, `limit ${limit}`)
+    else t.same(await readAll(broker, stream, 2900, limit), bodies.slice(2900), `limit ${limit}`)
+  }
+})
+
+t.test('a batch is filled over chunk after chunk', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  for (let index = 0; index < 50; index++) await broker.publish(stream, batchOf([`message ${index}`]))
+  t.match(await readOnce(openBroker(t), stream, { type: 'first' }, { limit: 40 }), { bodies: numbered(40), nextOffset: 40, endOfStream: false })
+  t.match(await readOnce(broker, stream, { type: 'first' }, { limit: 50 }), { bodies: numbered(50), nextOffset: 50, endOfStream: true })
+})
+
+t.test('positions mean what they say', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(numbered(10)))
+  const between = (await readOnce(broker, stream, { type: 'last' })).messages[0]?.timestamp ?? 0
+  while (Date.now() <= between + 2) await broker.status() // the next chunk has to have a later time
+  await broker.publish(stream, batchOf(numbered(10, 10)))
+  t.same((await readOnce(broker, stream, { type: 'first' }, { limit: 1 })).offsets, [0])
+  t.same((await readOnce(broker, stream, { type: 'last' })).offsets, [19])
+  t.match(await readOnce(broker, stream, { type: 'next' }), { offsets: [], nextOffset: 20 })
+  t.same((await readOnce(broker, stream, at(13), { limit: 2 })).offsets, [13, 14])
+  t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: between + 1 }, { limit: 1 })).offsets, [10])
+  t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: 0 }, { limit: 1 })).offsets, [0])
+  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() + 60_000 }), { offsets: [], nextOffset: 20, endOfStream: true })
+})
+
+t.test('at least one message, however large, and no more bytes than wanted', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(Array.from({ length: 5 }, () => 'x'.repeat(1000))))
+  t.equal((await readOnce(broker, stream, { type: 'first' }, { maxBytes: 1 })).bodies.length, 1)
+  t.equal((await readOnce(broker, stream, { type: 'first' }, { maxBytes: 3100 })).bodies.length, 3)
+})
+
+t.test('a read from beyond the end is refused, with the ends', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(numbered(5)))
+  t.match(await readOnce(broker, stream, at(5)), { bodies: [], nextOffset: 5, endOfStream: true }, 'the end itself is not beyond it')
+  await t.rejects(readOnce(broker, stream, at(6)), { code: 'offset_out_of_range', details: { firstOffset: 0, lastOffset: 4 } })
+})
+
+t.test('a waiting poll answers as soon as there is a message', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const waiting = readOnce(broker, stream, { type: 'next' }, { waitMs: 20_000 })
+  await readOnce(broker, stream, { type: 'next' }) // by now the other one waits
+  const startedMs = performance.now()
+  await broker.publish(stream, batchOf(['wake']))
+  t.match(await waiting, { bodies: ['wake'], endOfStream: true })
+  t.ok(performance.now() - startedMs < 1000)
+})
+
+t.test('a waiting poll ends empty after its time', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const startedMs = performance.now()
+  t.match(await readOnce(broker, stream, { type: 'next' }, { waitMs: 300 }), { bodies: [], nextOffset: 0, endOfStream: true })
+  const tookMs = performance.now() - startedMs
+  t.ok(tookMs >= 290 && tookMs < 5000, `${tookMs} ms`)
+})
+
+t.test('waiting polls at the end share one subscription', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await readOnce(broker, stream, at(0))
+  const waiting = Array.from({ length: 300 }, async () => await readOnce(broker, stream, at(0), { waitMs: 20_000 }))
+  t.equal(broker.stats().readers, 1)
+  await broker.publish(stream, batchOf(['for all']))
+  t.ok((await Promise.all(waiting)).every(({ bodies }) => bodies[0] === 'for all'))
+  t.equal(broker.stats().readers, 1)
+})
+
+t.test('a poll at the last nextOffset finds the warm reader', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(numbered(1000)))
+  await readAll(broker, stream, 0, 100)
+  t.equal(broker.stats().readers, 1)
+})
+
+t.test('a confirmed message is seen by the next read, also by a warm reader at the end', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  for (let index = 0; index < 100; index++) {
+    await broker.publish(stream, batchOf([`message ${index}`]))
+    const batch = await readOnce(broker, stream, at(index))
+    if (batch.bodies[0] !== `message ${index}`) t.fail(`message ${index} was not there`)
+  }
+  t.pass()
+})
+
+t.test('records of the broker between messages are no gap', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(['before']))
+  for (let commits = 0; commits < 3; commits++) await broker.storeOffset(stream, `consumer-${commits}`, 0)
+  await broker.publish(stream, batchOf(['after']))
+  for (const from of [at(0), at(1), at(2)]) {
+    const batch = await readOnce(openBroker(t), stream, from)
+    t.equal(batch.bodies.at(-1), 'after')
+    t.equal(batch.gap, undefined)
+    t.equal(batch.nextOffset, 5)
+  }
+})
+
+t.test('what retention took is said', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker, { maxLengthBytes: 100_000, maxSegmentSizeBytes: 50_000 })
+  for (let index = 0; index < 40; index++) await broker.publish(stream, batchOf([String(index).padStart(20_000, ' ')]))
+  let firstOffset = 0
+  for (let polls = 0; polls < 500 && firstOffset === 0; polls++) firstOffset = (await broker.describeStream(stream)).firstOffset
+  t.ok(firstOffset > 0, `retention has removed the messages below ${firstOffset}`)
+  const batch = await readOnce(openBroker(t), stream, at(0), { limit: 1 })
+  t.same(batch.gap, { from: 0, to: (batch.offsets[0] ?? 0) - 1 })
+  t.equal(batch.bodies[0]?.trim(), String(batch.offsets[0]))
+})
+
+t.test('a single message, or the word that there is none', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(numbered(3)))
+  await broker.storeOffset(stream, 'c', 1)
+  const { message, release } = await broker.readMessage(stream, 2, new AbortController().signal)
+  release()
+  t.equal(message.offset, 2)
+  for (const offset of [3, 4, 1000]) {
+    await t.rejects(broker.readMessage(stream, offset, new AbortController().signal), { code: 'message_not_found' }, `offset ${offset}`)
+  }
+})
+
+t.test('a caller that leaves ends its poll and leaves nothing behind', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await readOnce(broker, stream, at(0))
+  for (let round = 0; round < 500; round++) {
+    const caller = new AbortController()
+    const polling = broker.read(stream, { from: at(0), limit: 1, maxBytes: 1, waitMs: 60_000 }, caller.signal)
+    caller.abort(new Error('gone'))
+    await t.rejects(polling, { message: 'gone' })
+  }
+  await broker.publish(stream, batchOf(['still works']))
+  t.same((await readOnce(broker, stream, at(0))).bodies, ['still works'])
+})
+
+t.test('draining answers waiting polls', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const waiting = readOnce(broker, stream, { type: 'next' }, { waitMs: 60_000 })
+  await readOnce(broker, stream, { type: 'next' })
+  broker.drain()
+  t.match(await waiting, { bodies: [], nextOffset: 0 })
+})
+
+t.test('memory comes back when answers are released; over the budget reads are refused', async (t) => {
+  const broker = openBroker(t, { readBudgetBytes: 2_000_000, readerWindowBytes: 500_000 })
+  const stream = await newStream(t, broker)
+  for (let index = 0; index < 10; index++) await broker.publish(stream, batchOf(['x'.repeat(900_000)]))
+  const signal = new AbortController().signal
+  const held = []
+  let refusal: unknown
+  for (let offset = 0; offset < 10 && refusal === undefined; offset++) {
+    try {
+      held.push(await broker.read(stream, { from: at(offset), limit: 1, maxBytes: 1, waitMs: 0 }, signal))
+    } catch (error) {
+      refusal = error
+    }
+  }
+  t.match(refusal, { code: 'overloaded', retryable: true })
+  t.ok(held.length >= 1)
+  for (const batch of held) batch.release()
+  t.equal((await readOnce(broker, stream, at(9), { limit: 1 })).bodies.length, 1)
+})
+
+t.test('a deleted stream is not found, and a recreated one starts anew', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(numbered(10)))
+  await readAll(broker, stream)
+  const waiting = readOnce(broker, stream, at(10), { waitMs: 20_000 })
+  await broker.deleteStream(stream)
+  await t.rejects(waiting, { code: 'stream_not_found' })
+  await t.rejects(readOnce(broker, stream, at(3)), { code: 'stream_not_found' })
+  await broker.createStream(stream, {})
+  await broker.publish(stream, batchOf(['new']))
+  t.same(await readAll(broker, stream), ['new'])
+  await t.rejects(readOnce(broker, stream, at(10)), { code: 'offset_out_of_range' })
+})
+
+t.test('many streams use few connections', async (t) => {
+  const broker = openBroker(t)
+  for (let index = 0; index < 300; index++) {
+    const stream = await newStream(t, broker)
+    await broker.publish(stream, batchOf(['x']))
+    t.equal((await readOnce(broker, stream, { type: 'first' })).bodies.length, 1)
+  }
+  t.ok(broker.stats().connections <= 6, `${broker.stats().connections} connections`)
+})
