@@ -80,7 +80,7 @@ export class ValueReader {
       case CODE.symbol32: return { type: 'symbol', value: this.#text(this.#u32()) }
       case CODE.binary8: return { type: 'binary', value: this.#view(this.#u8()) }
       case CODE.binary32: return { type: 'binary', value: this.#view(this.#u32()) }
-      case CODE.list0: return EMPTY_LIST
+      case CODE.list0: checkDepth(depth); return EMPTY_LIST
       case CODE.list8: return { type: 'list', value: this.#list(1, depth) }
       case CODE.list32: return { type: 'list', value: this.#list(4, depth) }
       case CODE.map8: return { type: 'map', value: this.#map(1, depth) }
