@@ -3,6 +3,7 @@ import { ConnectionPool, type Endpoint } from './connections/connection-pool.ts'
 import { Locator } from './connections/locator.ts'
 import { ConsumerOffsets, type ConsumerOffset, type Stored } from './consumers/consumer-offsets.ts'
 import { Directory, type ConsumerInfo, type PublisherInfo, type Sources } from './consumers/directory.ts'
+import { pause } from './deadline.ts'
 import { StreamsError } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { ManagementClient } from './management/management-client.ts'
@@ -92,6 +93,8 @@ export interface BrokerStats {
 }
 
 const SWEEP_INTERVAL_MS = 1000
+const STATUS_TIMEOUT_MS = 2000
+const NO_ANSWER: BrokerStatus = { state: 'down', reason: 'the broker does not answer', version: null }
 const ONE_MESSAGE = { limit: 1, maxBytes: 1, waitMs: 0 } as const
 
 /**
@@ -293,13 +296,15 @@ export class Broker {
     return { name: publisher, lastPublishingId: await this.#directory.lastPublishingId(name, publisher) }
   }
 
-  /** Whether the broker can be reached, tried now if need be. Never throws. */
+  /** Whether the broker answers, asked now, and connected to if need be. Never throws; takes at most two seconds. */
   async status (): Promise<BrokerStatus> {
+    const waiting = new AbortController()
     try {
-      const connection = await this.#connections.connection('streams')
-      return { state: 'up', reason: null, version: connection.brokerVersion }
+      return await Promise.race([this.#ask(), pause(STATUS_TIMEOUT_MS, waiting.signal).then((): BrokerStatus => NO_ANSWER)])
     } catch (error) {
       return { state: 'down', reason: classify(error).message, version: null }
+    } finally {
+      waiting.abort()
     }
   }
 
@@ -356,6 +361,13 @@ export class Broker {
       case 'last': return await this.#ends.lastMessage(stream) ?? await this.#resolve(stream, { type: 'next' })
       case 'timestamp': return await this.#ends.firstSince(stream, position.timestamp) ?? await this.#resolve(stream, { type: 'next' })
     }
+  }
+
+  // An open connection proves little: its peer may be frozen, or the network gone.
+  async #ask (): Promise<BrokerStatus> {
+    const connection = await this.#connections.connection('streams')
+    await connection.metadata([])
+    return { state: 'up', reason: null, version: connection.brokerVersion }
   }
 
   #pollContext (): Parameters<typeof poll>[1] {

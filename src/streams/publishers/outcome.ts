@@ -49,19 +49,25 @@ export class BatchOutcome {
     return this.#pending === 0
   }
 
+  /** The index of the first message without an outcome; `count` when there is none. */
+  get firstPending (): number {
+    const index = this.#states.indexOf(PENDING)
+    return index === -1 ? this.count : index
+  }
+
   /**
-   * The first `count` messages are stored already. Of these only the last one is sent; its confirm stands for all of them.
+   * The first `count` messages are stored already. Of these only the last one has to be sent; its confirm stands for all of them.
    */
   expectDuplicates (count: number): void {
     this.#duplicates = count
   }
 
   confirm (index: number): void {
-    if (index < this.#duplicates) {
-      for (let known = 0; known < this.#duplicates; known++) {
+    if (index === this.#duplicates - 1) {
+      for (let known = 0; known <= index; known++) {
         if (this.#take(known)) this.result.duplicates++
       }
-    } else if (this.#take(index)) {
+    } else if (index >= this.#duplicates && this.#take(index)) {
       this.result.confirmed++
     }
     this.#settleIfDone()

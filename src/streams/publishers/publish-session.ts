@@ -79,10 +79,11 @@ export class PublisherSession implements PublishSession {
   }
 
   async #send (batch: MessageBatch, outcome: BatchOutcome): Promise<void> {
-    const { publisher } = this.#options
+    const { publisher, signal } = this.#options
     if (publisher.reference === undefined) {
       if (batch.publishingIds !== undefined) throw new StreamsError('invalid_argument', 'a publishing id needs a publisher name')
       await publisher.open()
+      if (signal?.aborted === true) throw callerLeft()
       publisher.send(batch, outcome)
       return
     }

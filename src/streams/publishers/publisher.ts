@@ -139,9 +139,11 @@ export class Publisher implements SlotOwner {
   }
 
   publishFailed (publishingId: number, responseCode: number): void {
+    const isUnknownPublisher = responseCode === ResponseCode.publisherDoesNotExist
+    if (isUnknownPublisher) this.#planRedeclare()
+    if (isUnknownPublisher && this.reference !== undefined) return // goes again with the new declaration
     const answered = this.#flights.answer(publishingId)
     answered?.outcome.fail(answered.index, 'failed', classifyResponseCode(responseCode))
-    if (responseCode === ResponseCode.publisherDoesNotExist) this.#planRedeclare()
   }
 
   drained (): void {
@@ -179,9 +181,9 @@ export class Publisher implements SlotOwner {
   // In front of what was never sent, in the old order: publishing ids have to ascend.
   #requeue (flights: ReturnType<Flights['drain']>): void {
     const again: Queued[] = []
-    for (const { outcome, batch, from } of flights) {
+    for (const { outcome, batch } of flights) {
       if (batch === undefined || outcome.isSettled || again.at(-1)?.outcome === outcome) continue
-      again.push({ outcome, batch, from, base: 0 })
+      again.push({ outcome, batch, from: outcome.firstPending, base: 0 })
     }
     const last = again.at(-1)
     const first = this.#queue[0]
@@ -268,10 +270,16 @@ export class Publisher implements SlotOwner {
   #flush (): void {
     const slot = this.#slot
     if (slot === undefined) return
-    while (this.#queue.length > 0 && slot.connection.isOpen && slot.connection.bufferedBytes < MAX_SOCKET_BUFFER_BYTES) {
-      const entries: Buffer[] = []
-      const count = this.#fillFrame(entries, maxEntryBytes(slot.connection))
-      if (count > 0) slot.connection.publish(slot.id, count, entries)
+    const { connection, id } = slot
+    try {
+      while (this.#queue.length > 0 && connection.isOpen && connection.bufferedBytes < MAX_SOCKET_BUFFER_BYTES) {
+        const entries: Buffer[] = []
+        const count = this.#fillFrame(entries, maxEntryBytes(connection))
+        if (count > 0) connection.publish(id, count, entries)
+      }
+    } catch (error) {
+      slot.release()
+      this.lost(classify(error, 'possible'))
     }
   }
 
