@@ -1,0 +1,90 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * @typedef {object} Ports
+ * @property {number} stream
+ * @property {number} management
+ * @property {number} amqp
+ * @property {number} distribution between nodes and from the tools
+ */
+
+/**
+ * Writes a node's configuration into its folder: it listens on the loopback only, needs little, and forms a cluster
+ * with its peers by itself when they start together.
+ * @param {string} directory
+ * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string }} options
+ */
+export function writeConfiguration (directory, { ports, isInContainer, peers, extra, cookie }) {
+  const address = isInContainer ? '0.0.0.0' : '127.0.0.1'
+  const lines = [
+    `listeners.tcp.1 = ${address}:${ports.amqp}`,
+    `stream.listeners.tcp.1 = ${address}:${ports.stream}`,
+    // Clients are sent to these by the metadata of a stream.
+    'stream.advertised_host = 127.0.0.1',
+    `stream.advertised_port = ${ports.stream}`,
+    `management.tcp.ip = ${address}`,
+    `management.tcp.port = ${ports.management}`,
+    // From outside of a container even this machine is not the loopback, where alone guest may come from.
+    ...isInContainer ? ['loopback_users = none'] : [],
+    'disk_free_limit.absolute = 50MB',
+    'vm_memory_high_watermark.absolute = 1GB',
+    'log.console = false',
+    ...peers.length > 1 ? clusterFormation(peers) : [],
+    ...extra
+  ]
+  mkdirSync(join(directory, 'log'), { recursive: true })
+  mkdirSync(join(directory, 'conf.d'), { recursive: true })
+  writeFileSync(join(directory, 'rabbitmq.conf'), `${lines.join('\n')}\n`)
+  writeFileSync(join(directory, 'advanced.config'), '[].\n')
+  writeFileSync(join(directory, 'rabbitmq-env.conf'), '')
+  writeFileSync(join(directory, 'enabled_plugins'), '[rabbitmq_management,rabbitmq_stream,rabbitmq_stream_management].\n')
+  const cookieFile = join(directory, '.erlang.cookie')
+  writeFileSync(cookieFile, cookie, { flag: 'w', mode: 0o600 })
+}
+
+/**
+ * Every place where RabbitMQ would look for something of the machine's own broker is named here, so that it looks
+ * nowhere else: its env file, conf.d, plugins, cookie.
+ * @param {string} directory as the broker sees it
+ * @param {{ nodename: string, ports: Ports }} options
+ * @returns {Record<string, string>}
+ */
+export function brokerEnvironment (directory, { nodename, ports }) {
+  const loopbackOnly = '-kernel inet_dist_use_interface {127,0,0,1}'
+  const isLocal = nodename.endsWith('@localhost')
+  return {
+    LANG: 'C.UTF-8',
+    HOME: directory,
+    RABBITMQ_NODENAME: nodename,
+    RABBITMQ_USE_LONGNAME: 'false',
+    RABBITMQ_MNESIA_BASE: join(directory, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(directory, 'log'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(directory, 'enabled_plugins'),
+    RABBITMQ_CONFIG_FILE: join(directory, 'rabbitmq.conf'),
+    RABBITMQ_CONFIG_FILES: join(directory, 'conf.d', '*.conf'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(directory, 'advanced.config'),
+    RABBITMQ_CONF_ENV_FILE: join(directory, 'rabbitmq-env.conf'),
+    RABBITMQ_PID_FILE: join(directory, 'pid'),
+    RABBITMQ_DIST_PORT: String(ports.distribution),
+    // The start script then becomes the Erlang VM in place of watching over it: its pid is the one we know.
+    RUNNING_UNDER_SYSTEMD: 'true',
+    // Two schedulers are enough for a node of one's own; Ctrl-C in the terminal is for the process that started it (+B i).
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S 2:2 +B i${isLocal ? ` ${loopbackOnly}` : ''}`,
+    ...isLocal && { RABBITMQ_CTL_ERL_ARGS: loopbackOnly, ERL_EPMD_ADDRESS: '127.0.0.1' }
+  }
+}
+
+/**
+ * Nodes that start at the same time wait for each other; one of them founds the cluster, the others join it.
+ * @param {string[]} peers
+ */
+function clusterFormation (peers) {
+  return [
+    'cluster_formation.peer_discovery_backend = classic_config',
+    ...peers.map((peer, index) => `cluster_formation.classic_config.nodes.${index + 1} = ${peer}`),
+    `cluster_formation.target_cluster_size_hint = ${peers.length}`,
+    'cluster_formation.discovery_retry_limit = 120',
+    'cluster_formation.discovery_retry_interval = 500'
+  ]
+}

@@ -1,0 +1,58 @@
+import { basename } from 'node:path'
+import { run } from '../setup/process.mjs'
+import { say, Stop } from '../setup/say.mjs'
+
+/**
+ * RabbitMQ from the official image. The ports are the same inside and outside, so what the node advertises is true for
+ * both; a cluster gets a network of its own, in which the nodes find each other by name.
+ * @param {string} series
+ * @returns {import('./ways.mjs').Way}
+ */
+export function dockerWay (series) {
+  const image = `rabbitmq:${series}-management`
+  return {
+    version: series,
+    description: `Docker image ${image}`,
+    isInContainer: true,
+    inside: () => dataInside,
+    server: async node => {
+      await ensureImage(image)
+      if (node.network) await run(['docker', 'network', 'create', node.network])
+      return [
+        'docker', 'run', '--rm', '--name', containerOf(node), '--hostname', containerOf(node),
+        // The owner of the folder, so that it can be deleted without being root.
+        '--user', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
+        '--volume', `${node.directory}:${dataInside}`,
+        ...node.network ? ['--network', node.network] : [],
+        ...node.ports.flatMap(port => ['--publish', `127.0.0.1:${port}:${port}`]),
+        ...environmentOf(node), image
+      ]
+    },
+    tool: (node, program, args) => ['docker', 'exec', ...environmentOf(node), containerOf(node), program, ...args],
+    signal: async (node, _pid, signal) => {
+      const { code, tail } = await run(['docker', 'kill', '--signal', signal, containerOf(node)], { timeoutMs: 30_000 })
+      if (code !== 0) throw new Error(`docker kill: ${tail}`)
+    }
+  }
+}
+
+const dataInside = '/srv/node'
+
+/** The name is the node's, which is its own on this machine. @param {import('./ways.mjs').NodeLayout} node */
+function containerOf (node) {
+  return basename(node.nodename.replace(/^.*@/, ''))
+}
+
+/** @param {import('./ways.mjs').NodeLayout} node */
+function environmentOf (node) {
+  return Object.entries(node.environment).flatMap(([name, value]) => ['--env', `${name}=${value}`])
+}
+
+/** @param {string} image */
+async function ensureImage (image) {
+  const { code } = await run(['docker', 'image', 'inspect', image], { timeoutMs: 30_000 })
+  if (code === 0) return
+  say(`Pulling the Docker image ${image} ...`)
+  const pull = await run(['docker', 'pull', image], { onLine: line => say(`  ${line}`), timeoutMs: 15 * 60_000, isInterruptible: true })
+  if (pull.code !== 0) throw new Stop(`docker pull ${image} failed:\n${pull.tail}`)
+}

@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { sep } from 'node:path'
+import { connect } from 'node:net'
+import { rootsDirectory } from '../setup/paths.mjs'
+
+/**
+ * Ends the Erlang port mapper (epmd) when it came out of a root folder of ours and no node is registered with it.
+ * The first Erlang node of a machine starts it as a daemon and nobody stops it; one that belongs to a broker of the
+ * machine itself is left alone, and one in use by any node too.
+ */
+export async function stopEpmd () {
+  const pid = privateEpmd()
+  if (pid !== undefined && await hasNoNodes()) process.kill(pid, 'SIGTERM')
+}
+
+function privateEpmd () {
+  return readPids().find(pid => {
+    try {
+      return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'epmd' && readlinkSync(`/proc/${pid}/root`).startsWith(rootsDirectory + sep)
+    } catch {
+      return false
+    }
+  })
+}
+
+function readPids () {
+  try {
+    return readdirSync('/proc').map(Number).filter(pid => pid > 0)
+  } catch {
+    return []
+  }
+}
+
+/**
+ * NAMES_REQ of the epmd protocol: two bytes of length, the tag 110; the answer is four bytes of port, then a line of
+ * text for each node (Erlang documentation, "Distribution Protocol").
+ * @returns {Promise<boolean>}
+ */
+function hasNoNodes () {
+  return new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port: 4369, timeout: 2000 }, () => socket.write(Buffer.from([0, 1, 110])))
+    let length = 0
+    socket.on('data', chunk => { length += chunk.length })
+    socket.once('end', () => resolve(length === 4))
+    socket.once('timeout', () => socket.destroy())
+    socket.once('error', () => resolve(false))
+    socket.once('close', () => resolve(false))
+  })
+}

@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { tryLock, unlock } from '../setup/lock.mjs'
+import { stateDirectory } from '../setup/paths.mjs'
+import { freePorts, isPortFree } from '../setup/ports.mjs'
+import { isAlive, waitFor } from '../setup/process.mjs'
+import { say, Stop } from '../setup/say.mjs'
+import { stopEpmd } from './epmd.mjs'
+import { BrokerNode } from './node.mjs'
+import { chooseWay } from './ways.mjs'
+
+export { BrokerNode } from './node.mjs'
+
+/**
+ * @typedef {object} Broker
+ * @property {BrokerNode} node the first node, or the only one
+ * @property {BrokerNode[]} nodes
+ * @property {() => Promise<void>} close stops all nodes and deletes what is not kept; closing twice is fine
+ */
+
+/**
+ * Starts a private RabbitMQ, of one node or a cluster of several, and waits until it is ready. Its data is deleted when
+ * it is closed. It ends with the process that started it, even when that is killed.
+ * @param {object} [options]
+ * @param {string} [options.version] a series: '4.0' or '4.3'; without it any that is new enough
+ * @param {number} [options.nodes]
+ * @param {string[]} [options.configuration] more lines for rabbitmq.conf
+ * @returns {Promise<Broker>}
+ */
+export async function startBroker ({ version, nodes: count = 1, configuration = [] } = {}) {
+  const way = await chooseWay(version)
+  removeLeftovers()
+  const id = `${process.pid}-${randomBytes(3).toString('hex')}`
+  const directory = join(runsDirectory, id)
+  const ports = await choosePorts(count)
+  const nodenames = ports.map((_, index) => nameOf(way, `run-${id}-${index + 1}`))
+  const cookie = newCookie()
+  const nodes = ports.map((ports, index) => new BrokerNode({
+    way,
+    directory: join(directory, String(index + 1)),
+    nodename: nodenames[index] ?? '',
+    ports,
+    cookie,
+    peers: count > 1 ? nodenames : [],
+    configuration
+  }))
+  const close = async () => {
+    await Promise.all(nodes.map(node => node.stop()))
+    rmSync(directory, { recursive: true, force: true })
+    if (!way.isInContainer) await stopEpmd()
+  }
+  try {
+    await Promise.all(nodes.map(node => node.start()))
+    await waitForCluster(nodes)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { node: firstOf(nodes), nodes, close }
+}
+
+/**
+ * Starts the private RabbitMQ of this checkout, whose data, name and ports are kept from one start to the next.
+ * @returns {Promise<Broker>}
+ */
+export async function startKeptBroker () {
+  const way = await chooseWay()
+  const series = way.version.split('.').slice(0, 2).join('.')
+  // A folder for each series: an older RabbitMQ does not read what a newer one has written.
+  const directory = join(stateDirectory, 'nodes', `gateway-${series}`)
+  const lock = `${directory}.lock`
+  const holder = tryLock(lock)
+  if (holder !== undefined) throw new Stop(`The private RabbitMQ of this checkout is in use by process ${holder}.`)
+  try {
+    const memory = await recall(directory, way)
+    const node = new BrokerNode({ way, directory, ...memory, peers: [], configuration: [] })
+    say(`Starting a private RabbitMQ: ${way.description}`)
+    await node.start()
+    remember(directory, { ...memory, pid: node.pid })
+    return {
+      node,
+      nodes: [node],
+      close: async () => {
+        await node.stop()
+        if (!way.isInContainer) await stopEpmd()
+        unlock(lock)
+      }
+    }
+  } catch (error) {
+    unlock(lock)
+    throw error
+  }
+}
+
+const runsDirectory = join(stateDirectory, 'runs')
+
+/** @param {number} count */
+async function choosePorts (count) {
+  const ports = await freePorts(count * 4)
+  return Array.from({ length: count }, (_, index) => {
+    const [stream = 0, management = 0, amqp = 0, distribution = 0] = ports.slice(index * 4)
+    return { stream, management, amqp, distribution }
+  })
+}
+
+/** A container has a host name of its own; elsewhere the name alone tells nodes of one machine apart. @param {import('./ways.mjs').Way} way @param {string} name */
+function nameOf (way, name) {
+  return way.isInContainer ? `rabbit@${name}` : `${name}@localhost`
+}
+
+function newCookie () {
+  return randomBytes(16).toString('hex').toUpperCase()
+}
+
+/**
+ * @typedef {{ nodename: string, cookie: string, ports: import('./node.mjs').Ports, pid?: number | undefined }} Memory
+ */
+
+/** @param {string} directory @param {import('./ways.mjs').Way} way @returns {Promise<Memory>} */
+async function recall (directory, way) {
+  const file = join(directory, 'node.json')
+  const [newPorts] = await choosePorts(1)
+  if (!newPorts) throw new Error('no free ports')
+  /** @type {Memory} */
+  const memory = existsSync(file)
+    ? JSON.parse(readFileSync(file, 'utf8'))
+    : { nodename: nameOf(way, `gateway-${randomBytes(3).toString('hex')}`), cookie: newCookie(), ports: newPorts }
+  if (memory.pid !== undefined) await waitForOrphan(memory.pid, memory.nodename)
+  const areFree = (await Promise.all(Object.values(memory.ports).map(port => isPortFree(port)))).every(Boolean)
+  const current = { nodename: memory.nodename, cookie: memory.cookie, ports: areFree ? memory.ports : newPorts }
+  remember(directory, current)
+  return current
+}
+
+/** @param {string} directory @param {Memory} memory */
+function remember (directory, memory) {
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(join(directory, 'node.json'), `${JSON.stringify(memory, null, 2)}\n`, { mode: 0o600 })
+}
+
+/**
+ * A node whose starter was killed stops by itself; where it cannot know of that (not on Linux) it is stopped here.
+ * Its environment proves that the pid is still the node's.
+ * @param {number} pid @param {string} nodename
+ */
+async function waitForOrphan (pid, nodename) {
+  const isOurs = () => {
+    try {
+      return isAlive(pid) && readFileSync(`/proc/${pid}/environ`, 'latin1').includes(`RABBITMQ_NODENAME=${nodename}\0`)
+    } catch {
+      return false
+    }
+  }
+  if (!isOurs()) return
+  say(`Waiting for the end of the RabbitMQ node that an earlier run has left behind (process ${pid})`)
+  process.kill(pid, 'SIGTERM')
+  if (!await waitFor(() => !isOurs(), { timeoutMs: 30_000 })) throw new Stop(`The RabbitMQ node of an earlier run, process ${pid}, does not end.`)
+}
+
+/** Deletes what brokers of processes that were killed have left. */
+function removeLeftovers () {
+  for (const name of existsSync(runsDirectory) ? readdirSync(runsDirectory) : []) {
+    if (!isAlive(Number(name.split('-')[0]))) rmSync(join(runsDirectory, name), { recursive: true, force: true })
+  }
+}
+
+/** @param {BrokerNode[]} nodes */
+async function waitForCluster (nodes) {
+  const isFormed = await waitFor(async () => {
+    const views = await Promise.all(nodes.map(node => node.api('/api/nodes')))
+    return views.every(view => Array.isArray(view) && view.filter(node => node.running).length === nodes.length)
+  }, { timeoutMs: 60_000 })
+  if (!isFormed) throw new Error(`The ${nodes.length} RabbitMQ nodes did not form a cluster.\n${nodes.map(node => node.logTail(10)).join('\n')}`)
+}
+
+/** @param {BrokerNode[]} nodes */
+function firstOf (nodes) {
+  const [first] = nodes
+  if (!first) throw new Error('a broker has at least one node')
+  return first
+}

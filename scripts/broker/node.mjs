@@ -1,0 +1,179 @@
+import { spawn } from 'node:child_process'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { isListening } from '../setup/ports.mjs'
+import { run, tiedToParent, waitFor } from '../setup/process.mjs'
+import { Stop } from '../setup/say.mjs'
+import { interruption } from '../setup/signals.mjs'
+import { brokerEnvironment, writeConfiguration } from './configuration.mjs'
+
+/** @typedef {import('./configuration.mjs').Ports} Ports */
+/** @typedef {import('./ways.mjs').Way} Way */
+
+/**
+ * @typedef {object} NodeSettings
+ * @property {Way} way
+ * @property {string} directory its data, logs and configuration
+ * @property {string} nodename
+ * @property {Ports} ports
+ * @property {string} cookie the Erlang cookie: the same for all nodes of a cluster
+ * @property {string[]} peers the node names of the cluster, its own among them; empty for a node alone
+ * @property {string[]} configuration more lines for rabbitmq.conf
+ */
+
+/**
+ * One RabbitMQ node of our own. It can be stopped, killed and started again, on the same ports and the same data.
+ */
+export class BrokerNode {
+  #settings
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  #child
+  /** @type {Promise<string> | undefined} how the present process ended */
+  #ended
+
+  /** @param {NodeSettings} settings */
+  constructor (settings) {
+    this.#settings = settings
+  }
+
+  get nodename () { return this.#settings.nodename }
+  get directory () { return this.#settings.directory }
+  /** The RabbitMQ it runs, e.g. 4.0.5. */
+  get version () { return this.#settings.way.version }
+  get streamPort () { return this.#settings.ports.stream }
+  get managementPort () { return this.#settings.ports.management }
+  get amqpPort () { return this.#settings.ports.amqp }
+  /** With the user guest and the virtual host `/`, as the other URLs. */
+  get streamUrl () { return `rabbitmq-stream://guest:guest@127.0.0.1:${this.streamPort}/%2f` }
+  get managementUrl () { return `http://guest:guest@127.0.0.1:${this.managementPort}` }
+  get amqpUrl () { return `amqp://guest:guest@127.0.0.1:${this.amqpPort}/%2f` }
+  /** The pid of the Erlang VM (in Docker: of the client that runs its container); undefined when it does not run. */
+  get pid () { return this.#child?.pid }
+  /** Settles when the running process has ended, with how it ended. */
+  get ended () { return this.#ended ?? Promise.resolve('it was not started') }
+
+  /**
+   * Starts the node and waits until it is ready: the management API answers and the stream port accepts.
+   * @param {{ timeoutMs?: number }} [options]
+   */
+  async start ({ timeoutMs = 120_000 } = {}) {
+    if (this.#child) return
+    const { way, directory, ports, cookie, peers, configuration } = this.#settings
+    mkdirSync(directory, { recursive: true })
+    writeConfiguration(directory, { ports, isInContainer: way.isInContainer, peers, extra: configuration, cookie })
+    const [program = '', ...args] = tiedToParent(await way.server(this.#layout))
+    const output = openSync(join(directory, 'log', 'output.log'), 'w')
+    // In a process group of its own: Ctrl-C in the terminal reaches only the process that started it, which stops it in order.
+    const child = spawn(program, args, { stdio: ['ignore', output, output], detached: true })
+    closeSync(output)
+    this.#child = child
+    this.#ended = new Promise(resolve => {
+      const end = (/** @type {string} */ how) => {
+        if (this.#child === child) this.#child = undefined
+        resolve(how)
+      }
+      child.once('error', error => end(error.message))
+      child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`))
+    })
+    await this.#waitUntilReady(timeoutMs)
+  }
+
+  /**
+   * Stops the node in order and waits for its end; one that does not end within half a minute is killed.
+   * Stopping one that does not run is fine.
+   */
+  async stop () {
+    if (!this.#child) return
+    await this.kill('SIGCONT')
+    await this.kill('SIGTERM')
+    const deadline = setTimeout(() => this.kill('SIGKILL'), 30_000)
+    await this.ended
+    clearTimeout(deadline)
+  }
+
+  /**
+   * Sends a signal to the Erlang VM itself. SIGKILL is waited for; after SIGSTOP its connections stay open and silent until SIGCONT.
+   * @param {NodeJS.Signals} signal
+   */
+  async kill (signal) {
+    const child = this.#child
+    if (child?.pid === undefined) return
+    await this.#settings.way.signal(this.#layout, child.pid, signal)
+    if (signal === 'SIGKILL') await this.ended
+  }
+
+  /**
+   * Runs rabbitmqctl against the node and answers what it printed.
+   * @param {...string} args e.g. 'add_user', 'name', 'password'
+   */
+  ctl (...args) {
+    return this.tool('rabbitmqctl', ...args)
+  }
+
+  /**
+   * Runs one of RabbitMQ's programs against the node and answers what it printed.
+   * @param {'rabbitmqctl' | 'rabbitmq-streams' | 'rabbitmq-diagnostics' | 'rabbitmq-queues' | 'rabbitmq-plugins'} program
+   * @param {...string} args
+   */
+  async tool (program, ...args) {
+    const { code, stdout, tail } = await run(this.#settings.way.tool(this.#layout, program, args), { timeoutMs: 120_000 })
+    if (code !== 0) throw new Error(`${program} ${args.join(' ')} on ${this.nodename} failed with exit code ${code}:\n${tail}`)
+    return stdout
+  }
+
+  /**
+   * Asks the management API.
+   * @param {string} path e.g. /api/overview
+   * @returns {Promise<unknown>}
+   */
+  async api (path) {
+    const response = await fetch(new URL(path, `http://127.0.0.1:${this.managementPort}`), {
+      headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` },
+      signal: AbortSignal.timeout(5000)
+    })
+    if (!response.ok) throw new Error(`GET ${path} on ${this.nodename} answered ${response.status}`)
+    return await response.json()
+  }
+
+  /** The last lines of the node's logs. */
+  logTail (lines = 30) {
+    const logs = join(this.directory, 'log')
+    return (existsSync(logs) ? readdirSync(logs) : []).filter(name => name.endsWith('.log'))
+      .map(name => `--- ${join(logs, name)}\n${readFileSync(join(logs, name), 'utf8').trimEnd().split('\n').slice(-lines).join('\n')}`)
+      .join('\n')
+  }
+
+  get #layout () {
+    const { way, directory, nodename, ports, peers } = this.#settings
+    return {
+      directory,
+      nodename,
+      ports: [ports.stream, ports.management, ports.amqp],
+      network: peers[0]?.replace(/^.*@/, 'network-of-'),
+      environment: brokerEnvironment(way.inside(directory), { nodename, ports })
+    }
+  }
+
+  /** @param {number} timeoutMs */
+  async #waitUntilReady (timeoutMs) {
+    /** @type {string | undefined} */
+    let ended
+    this.ended.then(how => { ended = how })
+    const isReady = await waitFor(async () => ended !== undefined || interruption.aborted || await this.#isReady(), { timeoutMs, everyMs: 250 })
+    if (isReady && ended === undefined && !interruption.aborted) return
+    const why = ended === undefined ? `was not ready after ${timeoutMs / 1000} seconds` : `ended at its start (${ended})`
+    const tail = this.logTail()
+    await this.stop()
+    if (interruption.aborted) throw new Stop('Interrupted.')
+    throw new Error(`The RabbitMQ node ${this.nodename} ${why}.\n${tail}`)
+  }
+
+  async #isReady () {
+    try {
+      await this.api('/api/overview')
+      return await isListening(this.streamPort)
+    } catch {
+      return false
+    }
+  }
+}

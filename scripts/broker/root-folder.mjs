@@ -1,0 +1,48 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * RabbitMQ from a root folder (roots.mjs makes them), by chroot.
+ *
+ * The root needs its own /proc, the node its data in it. Both are mounted in a mount namespace of the node's own
+ * (unshare), which ends with it: the machine itself sees no mount, so nothing has to be unmounted, several nodes
+ * share a root without knowing of each other, and deleting the folder deletes files and nothing else. /dev of the
+ * machine is never mounted: debootstrap has made the few devices that are needed (null, zero, random, tty) as files.
+ *
+ * Every step replaces the process by the next one, so the pid that was spawned is in the end the Erlang VM's.
+ * @param {{ path: string, version: string }} root
+ * @returns {import('./ways.mjs').Way}
+ */
+export function rootFolderWay ({ path, version }) {
+  /** @param {import('./ways.mjs').NodeLayout} node @param {string[]} command */
+  const enter = (node, command) => {
+    mkdirSync(node.directory, { recursive: true })
+    return [
+      'unshare', '--mount', '--propagation', 'private', 'sh', '-c', enterScript, 'sh', path, node.directory,
+      'PATH=/usr/sbin:/usr/bin:/sbin:/bin', ...Object.entries(node.environment).map(([name, value]) => `${name}=${value}`),
+      ...command
+    ]
+  }
+  return {
+    version,
+    description: `RabbitMQ ${version} in ${path}`,
+    isInContainer: false,
+    inside: () => dataInside,
+    server: async node => enter(node, [join(programsInside, 'rabbitmq-server')]),
+    tool: (node, program, args) => enter(node, [join(programsInside, program), ...args]),
+    signal: async (_node, pid, signal) => { process.kill(pid, signal) }
+  }
+}
+
+const dataInside = '/mnt'
+// The programs of this name in /usr/sbin switch to the user rabbitmq, who owns nothing here.
+const programsInside = '/usr/lib/rabbitmq/bin'
+
+// A container without the right to mount a fresh /proc may still be allowed to show its own one a second time.
+const enterScript = `set -e
+root=$1 data=$2
+shift 2
+mount --bind "$data" "$root${dataInside}"
+mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc"
+cd /
+exec chroot "$root" /usr/bin/env -i "$@"`

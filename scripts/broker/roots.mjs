@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { withLock } from '../setup/lock.mjs'
+import { rootsDirectory } from '../setup/paths.mjs'
+import { findOnPath, run } from '../setup/process.mjs'
+import { progress, say, Stop } from '../setup/say.mjs'
+
+/** The series of RabbitMQ there are private brokers of, and the Debian release that has each. */
+export const releases = Object.freeze({ '4.0': 'trixie', '4.3': 'forky' })
+
+const defaultMirror = 'http://deb.debian.org/debian'
+const stampFile = '.complete'
+
+/**
+ * A folder with a Debian in it that has RabbitMQ of the series; made when there is none yet. It is made under another
+ * name, stamped, and renamed last: what has the final name is whole.
+ * @param {string} series
+ * @returns {Promise<{ path: string, version: string }>}
+ */
+export async function ensureRoot (series) {
+  const release = releaseOf(series)
+  const path = join(rootsDirectory, release)
+  if (!existsSync(join(path, stampFile))) {
+    await withLock(`${path}.lock`, async () => {
+      if (!existsSync(join(path, stampFile))) await makeRoot(release, path)
+    })
+  }
+  return { path, version: versionIn(path) }
+}
+
+/** @param {string} release @param {string} path */
+async function makeRoot (release, path) {
+  await ensureDebootstrap()
+  const mirrors = process.env['PRIVATE_BROKER_MIRROR'] ? [process.env['PRIVATE_BROKER_MIRROR']] : [...new Set([hostMirror(), defaultMirror])]
+  /** @type {string[]} */
+  const failures = []
+  for (const mirror of mirrors) {
+    say(`Making a private RabbitMQ: Debian ${release} from ${mirror} into ${path}.
+This takes about a minute and 400 MB, once. Nothing of this machine is changed.`)
+    const partial = `${path}.partial`
+    removeRoot(partial)
+    removeRoot(path)
+    mkdirSync(partial, { recursive: true })
+    const { code, tail } = await run(debootstrap(release, partial, mirror), { onLine: line => progress(line.replace(/^[IW]: /, '')), timeoutMs: 15 * 60_000, isInterruptible: true })
+    if (code === 0) {
+      // "localhost" has to mean 127.0.0.1 and nothing else: the node's own name and every listener depend on it. RabbitMQ 4.3 hangs at its start without it.
+      writeFileSync(join(partial, 'etc', 'hosts'), '127.0.0.1 localhost\n')
+      rmSync(join(partial, 'var', 'cache', 'apt', 'archives'), { recursive: true, force: true })
+      writeFileSync(join(partial, stampFile), `${versionIn(partial)}\n`)
+      renameSync(partial, path)
+      say(`RabbitMQ ${versionIn(path)} is in ${path}`)
+      return
+    }
+    failures.push(`debootstrap of ${release} from ${mirror} failed:\n${tail}`)
+    removeRoot(partial)
+  }
+  throw new Stop(`${failures.join('\n\n')}
+
+PRIVATE_BROKER_MIRROR names another Debian mirror, PRIVATE_BROKER_ROOTS another folder to put it in (on a file system mounted without nodev and noexec).`)
+}
+
+/**
+ * In a mount namespace of its own: what debootstrap mounts in the folder is gone when it ends, however it ends.
+ * @param {string} release @param {string} path @param {string} mirror
+ */
+function debootstrap (release, path, mirror) {
+  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
+  const scripts = '/usr/share/debootstrap/scripts'
+  return [
+    'unshare', '--mount', '--propagation', 'private',
+    'debootstrap', '--variant=minbase', '--include=rabbitmq-server,procps',
+    ...existsSync(keyring) ? [`--keyring=${keyring}`] : [],
+    release, path, mirror,
+    // A debootstrap older than the release has no script of its name; those of all releases since are the one of sid.
+    ...existsSync(join(scripts, release)) ? [] : [join(scripts, 'sid')]
+  ]
+}
+
+async function ensureDebootstrap () {
+  if (findOnPath('debootstrap')) return
+  say('Installing the package debootstrap (apt-get) ...')
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'debootstrap', 'debian-archive-keyring']]) {
+    const { code, tail } = await run(['apt-get', ...args], { env: environment, onLine: progress, timeoutMs: 10 * 60_000, isInterruptible: true })
+    if (code !== 0) throw new Stop(`apt-get ${args.join(' ')} failed:\n${tail}`)
+  }
+}
+
+/**
+ * The mirror this machine's own Debian comes from: it can be reached, and is near. Only the distribution's own source
+ * files are read; others name other publishers.
+ */
+function hostMirror () {
+  for (const file of ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']) {
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    const found = text.match(/^(?:URIs:|deb(?: \[.*?\])?)\s+(https?:\/\/\S+\/debian)\/?(?:\s|$)/m)?.[1]
+    if (found) return found
+  }
+  return defaultMirror
+}
+
+/** @param {string} root */
+function versionIn (root) {
+  const programs = join(root, 'usr', 'lib', 'rabbitmq', 'lib')
+  const version = existsSync(programs) ? readdirSync(programs).find(name => name.startsWith('rabbitmq_server-'))?.slice('rabbitmq_server-'.length) : undefined
+  if (!version) throw new Stop(`There is no RabbitMQ in ${root}. Delete that folder to have it made again.`)
+  return version
+}
+
+/**
+ * Deletes a folder unless something is mounted below it: another process' debootstrap, or what a person has mounted by hand.
+ * @param {string} path
+ */
+function removeRoot (path) {
+  if (readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${path}/`)) {
+    throw new Stop(`Something is mounted below ${path}; unmount it first (see /proc/self/mountinfo).`)
+  }
+  rmSync(path, { recursive: true, force: true })
+}
+
+/** @param {string} series */
+function releaseOf (series) {
+  const release = Object.entries(releases).find(([name]) => name === series)?.[1]
+  if (!release) throw new Stop(`There is no private RabbitMQ ${series}; there are ${Object.keys(releases).join(', ')}.`)
+  return release
+}

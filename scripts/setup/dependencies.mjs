@@ -1,0 +1,76 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { withLock } from './lock.mjs'
+import { projectDirectory, stateDirectory } from './paths.mjs'
+import { run } from './process.mjs'
+import { progress, say, Stop } from './say.mjs'
+
+const oldestNode = [20, 19]
+
+/** Refuses a Node.js that is too old, before anything else fails for that reason. */
+export function checkNode () {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const [oldestMajor = 0, oldestMinor = 0] = oldestNode
+  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
+    throw new Stop(`Node.js ${oldestNode.join('.')} or newer is needed, this is ${process.versions.node}.`)
+  }
+}
+
+/** Installs the dependencies when they are missing or are not those of package-lock.json. */
+export async function ensureDependencies () {
+  if (areInstalled()) return
+  await withLock(join(stateDirectory, 'setup.lock'), async () => {
+    if (areInstalled()) return
+    say('Installing the dependencies (npm ci) ...')
+    // Development dependencies are needed to build, whatever NODE_ENV says.
+    await npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=http'])
+  })
+}
+
+/** Builds dist/ when it is missing or older than what it is made from. */
+export async function ensureBuild () {
+  if (isBuilt()) return
+  await withLock(join(stateDirectory, 'setup.lock'), async () => {
+    if (isBuilt()) return
+    say('Building dist/ ...')
+    await npm(['run', '--silent', 'build'])
+  })
+}
+
+/**
+ * Whether what npm has installed is what the lock file asks for. npm writes what it installed into
+ * node_modules/.package-lock.json; packages for other platforms are not in it, they are optional.
+ */
+function areInstalled () {
+  const wanted = readPackages(join(projectDirectory, 'package-lock.json'))
+  const installed = readPackages(join(projectDirectory, 'node_modules', '.package-lock.json'))
+  return installed !== undefined && wanted !== undefined && Object.entries(wanted).every(([path, { version, integrity, optional, devOptional }]) =>
+    path === '' ||
+    (installed[path] === undefined ? optional || devOptional : installed[path].version === version && installed[path].integrity === integrity))
+}
+
+/**
+ * @param {string} path
+ * @returns {Record<string, { version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }> | undefined}
+ */
+function readPackages (path) {
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : undefined
+}
+
+function isBuilt () {
+  const result = join(projectDirectory, 'dist', 'server.js')
+  const sources = ['src', 'tsconfig.json', 'tsconfig.build.json']
+  return existsSync(result) && Math.max(...sources.map(source => lastChange(join(projectDirectory, source)))) <= statSync(result).mtimeMs
+}
+
+/** The latest change at or below a path; a directory counts itself, which is how a deleted file shows. @param {string} path @returns {number} */
+function lastChange (path) {
+  const stat = statSync(path)
+  return Math.max(stat.mtimeMs, ...stat.isDirectory() ? readdirSync(path).map(name => lastChange(join(path, name))) : [])
+}
+
+/** @param {string[]} args */
+async function npm (args) {
+  const { code, tail } = await run(['npm', ...args], { cwd: projectDirectory, onLine: progress, isInterruptible: true })
+  if (code !== 0) throw new Stop(`npm ${args.join(' ')} failed:\n${tail}`)
+}

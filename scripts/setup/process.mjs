@@ -1,0 +1,107 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Stop } from './say.mjs'
+import { interruption } from './signals.mjs'
+
+/**
+ * Runs a program to its end and answers how it ended; what it writes goes line by line to `onLine`, the last lines are
+ * kept for an error message. It ends with this process; an interruptible one also when this process is interrupted.
+ * @param {string[]} command the program and its arguments
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void, timeoutMs?: number, isInterruptible?: boolean }} [options]
+ * @returns {Promise<{ code: number, stdout: string, tail: string }>}
+ */
+export async function run (command, { cwd, env, onLine, timeoutMs = 0, isInterruptible = false } = {}) {
+  if (isInterruptible && interruption.aborted) throw new Stop('Interrupted.')
+  const [program = '', ...args] = tiedToParent(command)
+  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, killSignal: 'SIGKILL' })
+  /** @type {string[]} */
+  const tail = []
+  let stdout = ''
+  child.stdout.on('data', chunk => { stdout += chunk })
+  for (const output of [child.stdout, child.stderr]) {
+    createInterface(output).on('line', line => {
+      tail.push(line)
+      if (tail.length > 20) tail.shift()
+      onLine?.(line)
+    })
+  }
+  const interrupt = () => { child.kill('SIGTERM') }
+  if (isInterruptible) interruption.addEventListener('abort', interrupt, { once: true })
+  const code = await new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', code => resolve(code ?? 1))
+  })
+  interruption.removeEventListener('abort', interrupt)
+  if (isInterruptible && interruption.aborted) throw new Stop('Interrupted.')
+  return { code, stdout, tail: tail.join('\n') }
+}
+
+/**
+ * The same command, made to receive SIGTERM when the process that starts it dies, however it dies. Linux only:
+ * elsewhere the command comes back unchanged, and a parent killed by SIGKILL leaves its child behind.
+ * @param {string[]} command
+ */
+export function tiedToParent (command) {
+  canTie ??= findOnPath('setpriv') !== undefined && spawnSync('setpriv', ['--help'], { encoding: 'utf8' }).stdout.includes('--pdeathsig')
+  return canTie ? ['setpriv', '--pdeathsig', 'TERM', ...command] : command
+}
+
+/** @type {boolean | undefined} */
+let canTie
+
+/** @param {string} program @returns {string | undefined} its full path */
+export function findOnPath (program) {
+  return (process.env['PATH'] ?? '').split(delimiter).map(directory => join(directory, program)).find(isExecutable)
+}
+
+/** @param {string} path */
+export function isExecutable (path) {
+  try {
+    accessSync(path, constants.X_OK)
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** @param {number} pid */
+export function isAlive (pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+/**
+ * When the process was started, in the kernel's own units: with the pid it names one process for good, since pids are
+ * used again. Undefined where there is no /proc.
+ * @param {number} pid
+ */
+export function startedAt (pid) {
+  try {
+    // The second field, the program's name in parentheses, may hold spaces: count from behind it. Field 22 is starttime (proc(5)).
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19]
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Waits until `check` answers something else than undefined or false.
+ * @template T
+ * @param {() => Promise<T | undefined | false> | T | undefined | false} check
+ * @param {{ timeoutMs: number, everyMs?: number }} options
+ * @returns {Promise<T | undefined>} undefined when the time is over
+ */
+export async function waitFor (check, { timeoutMs, everyMs = 200 }) {
+  for (const end = Date.now() + timeoutMs; ;) {
+    const found = await check()
+    if (found) return found
+    if (Date.now() >= end) return undefined
+    await new Promise(resolve => setTimeout(resolve, everyMs))
+  }
+}

@@ -1,0 +1,30 @@
+const controller = new AbortController()
+
+/**
+ * Aborted by the first SIGINT, SIGTERM or SIGHUP after `catchSignals`: long work gives up on it, so that what was
+ * started is closed in order.
+ */
+export const interruption = controller.signal
+
+/**
+ * From this call on these signals do not end the process by themselves any more. npm passes on what the terminal has
+ * already sent, so each may come twice; the later ones change nothing.
+ */
+export function catchSignals () {
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(signal, () => controller.abort(signal))
+  }
+}
+
+/** @returns {Promise<NodeJS.Signals>} the signal, when one comes */
+export function untilInterrupted () {
+  return new Promise(resolve => {
+    if (interruption.aborted) resolve(interruption.reason)
+    else interruption.addEventListener('abort', () => resolve(interruption.reason), { once: true })
+  })
+}
+
+/** The exit code that tells a shell which signal ended a process. @param {NodeJS.Signals} signal */
+export function exitCodeOf (signal) {
+  return signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 129
+}

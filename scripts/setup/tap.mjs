@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { projectDirectory } from './paths.mjs'
+import { tiedToParent } from './process.mjs'
+import { interruption } from './signals.mjs'
+
+/**
+ * Runs tap (its settings are in .taprc) and prints a line for each test file as it ends, followed by everything the file
+ * said when it failed.
+ * @param {string[]} files all test files when empty
+ * @param {NodeJS.ProcessEnv} environment added to this process' own
+ * @returns {Promise<{ passed: number, failed: number, code: number }>} assertions, counted by tap
+ */
+export async function runTap (files, environment) {
+  const [program = '', ...args] = tiedToParent([
+    process.execPath, join(projectDirectory, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs'), 'run', '--reporter=tap', ...files
+  ])
+  const child = spawn(program, args, {
+    cwd: projectDirectory,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // Like the brokers: an interruption reaches this script, which passes it on once.
+    detached: true
+  })
+  const interrupt = () => { child.kill('SIGTERM') }
+  interruption.addEventListener('abort', interrupt, { once: true })
+
+  /** @type {string[]} what the present file has said */
+  let output = []
+  const counted = { pass: 0, fail: 0 }
+  let isCounted = false
+  for await (const line of createInterface(child.stdout)) {
+    if (/^(not )?ok \d+/.test(line)) {
+      if (line.startsWith('not ok')) process.stdout.write(`\n${output.join('\n')}\n`)
+      process.stdout.write(`${line}\n`)
+      output = []
+    } else if (/^# \{.*\}$/.test(line)) {
+      // # { total: 7, pass: 4, fail: 3 }: what is zero is left out.
+      isCounted = true
+      for (const name of /** @type {const} */ (['pass', 'fail'])) counted[name] = Number(line.match(`${name}: (\\d+)`)?.[1] ?? 0)
+    } else if (!/^(TAP version|1\.\.\d|# (No coverage|time=)|\s*$)/.test(line)) {
+      output.push(line)
+    }
+  }
+  const code = await new Promise(resolve => child.exitCode === null && child.signalCode === null
+    ? child.once('exit', code => resolve(code ?? 1))
+    : resolve(child.exitCode ?? 1))
+  interruption.removeEventListener('abort', interrupt)
+  // What tap says outside of any file: why it did not start, or the details of the last failed file.
+  if (output.length > 0) process.stdout.write(`${output.join('\n')}\n`)
+  const failed = counted.fail > 0 || (isCounted && code === 0) ? counted.fail : 1
+  return { passed: counted.pass, failed, code: failed > 0 && code === 0 ? 1 : code }
+}

@@ -1,0 +1,48 @@
+import { startKeptBroker } from './broker/index.mjs'
+import { checkNode, ensureBuild, ensureDependencies } from './setup/dependencies.mjs'
+import { checkPort, gatewayAddress, Gateway } from './setup/gateway.mjs'
+import { runMain, say } from './setup/say.mjs'
+import { catchSignals, exitCodeOf, interruption, untilInterrupted } from './setup/signals.mjs'
+
+/*
+ * npm start: everything from a fresh clone to a running gateway. The broker is the one of RABBITMQ_STREAM_URL, or else a
+ * private one, kept in .private-broker/ and stopped with the gateway.
+ */
+await runMain(async () => {
+  catchSignals()
+  checkNode()
+  await checkPort(gatewayAddress())
+  await ensureDependencies()
+  await ensureBuild()
+  if (process.env['RABBITMQ_STREAM_URL']) return await runGateway({})
+  const broker = await startKeptBroker()
+  try {
+    const { streamUrl, managementUrl } = broker.node
+    say(`RabbitMQ is ready: ${streamUrl}, management ${managementUrl}`)
+    return await runGateway({ RABBITMQ_STREAM_URL: streamUrl, RABBITMQ_MANAGEMENT_URL: managementUrl }, broker.node)
+  } finally {
+    say('Stopping RabbitMQ ...')
+    await broker.close()
+  }
+})
+
+/**
+ * @param {Record<string, string>} environment
+ * @param {import('./broker/index.mjs').BrokerNode} [node] the private broker
+ */
+async function runGateway (environment, node) {
+  const gateway = new Gateway(environment)
+  try {
+    await gateway.untilReady()
+    if (node) await gateway.createStream('hello')
+    say(gateway.welcome({ isStreamThere: node !== undefined }))
+    const brokerEnded = node?.ended.then(how => say(`RabbitMQ has ended: ${how}. See ${node.directory}/log`))
+    await Promise.race([untilInterrupted(), gateway.ended, ...brokerEnded ? [brokerEnded] : []])
+  } finally {
+    await gateway.stop()
+  }
+  const how = await gateway.ended
+  if (interruption.aborted) return exitCodeOf(interruption.reason)
+  say(`The gateway has ended: ${how}`)
+  return 1
+}

@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto'
+import type { Test } from 'tap'
+import { startBroker, type BrokerNode } from '../../scripts/broker/index.mjs'
+
+/** The stream URL of the RabbitMQ that `npm test` has started: `rabbitmq-stream://user:password@host:port/vhost`. */
+export function testStreamUrl (): string {
+  return fromEnvironment('TEST_STREAM_URL')
+}
+
+/** Its management API: `http://user:password@host:port`. */
+export function testManagementUrl (): string {
+  return fromEnvironment('TEST_MANAGEMENT_URL')
+}
+
+/** The same broker for AMQP clients: `amqp://user:password@host:port/vhost`. */
+export function testAmqpUrl (): string {
+  return fromEnvironment('TEST_AMQP_URL')
+}
+
+/** A name that no other test, in this run or another, uses. */
+export function uniqueName (prefix: string): string {
+  return `${prefix}-${randomUUID()}`
+}
+
+/**
+ * A RabbitMQ for one test alone, to be stopped, killed and restarted at will. It is closed with the test.
+ * Start-up takes 5 to 10 seconds: share one among the cases of a file by starting it in the outer test.
+ */
+export async function startPrivateBroker (t: Test, options: { nodes?: number, configuration?: string[] } = {}): Promise<{ node: BrokerNode, nodes: BrokerNode[] }> {
+  const version = process.env['TEST_RABBITMQ']
+  const broker = await startBroker({ ...options, ...version && { version } })
+  t.teardown(() => broker.close())
+  return broker
+}
+
+function fromEnvironment (name: string): string {
+  const value = process.env[name]
+  if (!value) throw new Error(`${name} is not set: run the tests by \`npm test\`, or \`npm test -- FILE\` for one file`)
+  return value
+}

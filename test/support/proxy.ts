@@ -1,0 +1,170 @@
+import { EventEmitter, once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Where a proxy forwards to. */
+export interface ProxyTarget {
+  host: string
+  port: number
+}
+
+/**
+ * A TCP proxy between the gateway and a broker that makes the faults of a network: silence, resets, refusals, delay.
+ * It listens on a free port of 127.0.0.1 until `close`.
+ */
+export class FaultProxy {
+  readonly host = '127.0.0.1'
+  readonly port: number
+  readonly #target: ProxyTarget
+  readonly #server: Server
+  readonly #pairs = new Set<Pair>()
+  readonly #line = new Line().setMaxListeners(0)
+  #isAccepting = true
+
+  private constructor (server: Server, port: number, target: ProxyTarget) {
+    this.#server = server
+    this.port = port
+    this.#target = target
+    server.on('connection', client => this.#open(client))
+  }
+
+  /** Starts a proxy; it is ready when this settles. */
+  static async listen (target: ProxyTarget): Promise<FaultProxy> {
+    const server = createServer({ noDelay: true, allowHalfOpen: true })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
+    return new FaultProxy(server, address.port, target)
+  }
+
+  /** Connections open at the moment. */
+  get connectionCount (): number {
+    return this.#pairs.size
+  }
+
+  /** A black hole: nothing is forwarded any more, in neither direction; connections stay open, new ones are made and stay silent. */
+  pause (): void {
+    this.#line.isPaused = true
+  }
+
+  /** Forwards again, first what has come in meanwhile: nothing was lost. */
+  resume (): void {
+    this.#line.isPaused = false
+  }
+
+  /** Delays everything from now on by so much, in each direction; 0 ends it. */
+  setLatency (latencyMs: number): void {
+    this.#line.latencyMs = latencyMs
+  }
+
+  /** Breaks every connection by a reset (RST), on both sides. */
+  killConnections (): void {
+    for (const pair of this.#pairs) pair.reset()
+  }
+
+  /** New connections are reset as soon as they are made; open ones stay. */
+  refuse (): void {
+    this.#isAccepting = false
+  }
+
+  /** New connections are forwarded again. */
+  accept (): void {
+    this.#isAccepting = true
+  }
+
+  /** Ends the proxy and all its connections; closing twice is fine. */
+  async close (): Promise<void> {
+    this.#isAccepting = false
+    this.killConnections()
+    if (!this.#server.listening) return
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+
+  #open (client: Socket): void {
+    if (!this.#isAccepting) {
+      client.resetAndDestroy()
+      return
+    }
+    const pair = new Pair(client, this.#target, this.#line)
+    this.#pairs.add(pair)
+    pair.ended.addEventListener('abort', () => this.#pairs.delete(pair), { once: true })
+  }
+}
+
+/** The state that all connections of a proxy share. */
+class Line extends EventEmitter {
+  latencyMs = 0
+  #isPaused = false
+
+  get isPaused (): boolean {
+    return this.#isPaused
+  }
+
+  set isPaused (isPaused: boolean) {
+    this.#isPaused = isPaused
+    if (!isPaused) this.emit('resume')
+  }
+
+  /** Settles when the line is not paused; rejects when the connection ends before. */
+  async whenOpen (ended: AbortSignal): Promise<void> {
+    while (this.#isPaused) await once(this, 'resume', { signal: ended })
+  }
+}
+
+/** A connection of the gateway, and the one to the target that belongs to it. */
+class Pair {
+  readonly #client: Socket
+  readonly #upstream: Socket
+  readonly #end = new AbortController()
+
+  constructor (client: Socket, target: ProxyTarget, line: Line) {
+    this.#client = client
+    this.#upstream = connect({ ...target, noDelay: true, allowHalfOpen: true })
+    for (const socket of [this.#client, this.#upstream]) {
+      // A reset of one side is a reset of the other.
+      socket.once('error', () => this.reset())
+      socket.once('close', () => { if (this.#client.destroyed && this.#upstream.destroyed) this.#end.abort() })
+    }
+    this.#forward(this.#client, this.#upstream, line)
+    this.#forward(this.#upstream, this.#client, line)
+  }
+
+  /** Aborted when both connections are closed. */
+  get ended (): AbortSignal {
+    return this.#end.signal
+  }
+
+  reset (): void {
+    this.#client.resetAndDestroy()
+    this.#upstream.resetAndDestroy()
+    this.#end.abort()
+  }
+
+  #forward (from: Socket, to: Socket, line: Line): void {
+    const signal = this.#end.signal
+    // Each piece waits for the one before it, so the order holds, but its delay runs from its own arrival: latency does not cost throughput.
+    let previous = Promise.resolve()
+    let pendingBytes = 0
+    const enqueue = (size: number, write: () => void) => {
+      const dueAt = Date.now() + line.latencyMs
+      pendingBytes += size
+      if (pendingBytes > maxPendingBytes) from.pause()
+      previous = previous.then(async () => {
+        const wait = dueAt - Date.now()
+        if (wait > 0) await delay(wait, undefined, { signal })
+        await line.whenOpen(signal)
+        write()
+        if (to.writableNeedDrain) await once(to, 'drain', { signal })
+        pendingBytes -= size
+        if (pendingBytes <= maxPendingBytes) from.resume()
+      }).catch(() => { /* The connection has ended: what was on its way is lost, as on a network. */ })
+    }
+    from.on('data', chunk => enqueue(chunk.length, () => to.write(chunk)))
+    from.once('end', () => enqueue(0, () => to.end()))
+  }
+}
+
+/** How much a direction holds before the sender feels it, as the buffers of a network would. */
+const maxPendingBytes = 1024 * 1024
