@@ -1,0 +1,39 @@
+import type { Test } from 'tap'
+import { Connection, type ConnectionHandlers, type ConnectionOptions } from '../../../src/streams/protocol/index.ts'
+
+/** Options that work with a scripted broker; what a test is about it says itself. */
+export function connectionOptions (port: number, options: Partial<ConnectionOptions> = {}): ConnectionOptions {
+  return {
+    host: '127.0.0.1',
+    port,
+    authentication: { mechanism: 'PLAIN', username: 'guest', password: 'guest' },
+    virtualHost: '/',
+    connectionName: 'protocol test',
+    frameMaxBytes: 1_048_576,
+    heartbeatSeconds: 60,
+    connectTimeoutMs: 10_000,
+    requestTimeoutMs: 10_000,
+    handlers: handlers(),
+    ...options
+  }
+}
+
+/** Handlers that do nothing but what is given. */
+export function handlers (some: Partial<ConnectionHandlers> = {}): ConnectionHandlers {
+  return {
+    confirmed () {},
+    publishFailed () {},
+    delivered () {},
+    metadataUpdated () {},
+    creditRefused () {},
+    closed () {},
+    ...some
+  }
+}
+
+/** Opens a connection that ends with the test. */
+export async function openConnection (t: Test, port: number, options: Partial<ConnectionOptions> = {}): Promise<Connection> {
+  const connection = await Connection.open(connectionOptions(port, options))
+  t.teardown(() => { connection.destroy() })
+  return connection
+}
