@@ -43,7 +43,7 @@ export class ConnectionPool {
   readonly #options: ConnectionPoolOptions
   readonly #groups = new Map<string, Group>()
   #nextHost = 0
-  #isClosed = false
+  readonly #closing = new AbortController()
   #opened = 0
   #lost = 0
 
@@ -98,7 +98,8 @@ export class ConnectionPool {
   }
 
   async close (): Promise<void> {
-    this.#isClosed = true
+    const stopping = new StreamsError('draining', 'the gateway is stopping')
+    this.#closing.abort(stopping)
     const groups = [...this.#groups.values()]
     await Promise.allSettled(groups.map((group) => group.opening))
     await Promise.allSettled(groups.flatMap((group) => [...group.connections]).map((shared) => shared.connection.close('the gateway stops')))
@@ -118,7 +119,7 @@ export class ConnectionPool {
   // One attempt at a time; who asks meanwhile shares it. After a failure nobody waits for the next attempt: a quick refusal
   // that can be retried is worth more to an HTTP client than a slow one.
   async #openIn (group: Group): Promise<SharedConnection> {
-    if (this.#isClosed) throw new StreamsError('draining', 'the gateway is stopping')
+    this.#closing.signal.throwIfAborted()
     if (group.opening !== undefined) return await group.opening
     const { lastFailure } = group
     if (lastFailure !== undefined && performance.now() < lastFailure.retryAtMs) throw lastFailure.error
@@ -130,6 +131,7 @@ export class ConnectionPool {
       return shared
     } catch (error) {
       const failure = classify(error)
+      if (this.#closing.signal.aborted) throw failure
       group.lastFailure = { error: failure, retryAtMs: performance.now() + group.backoff.nextMs() }
       this.#options.logger.warn({ role: group.role, node: group.node, err: error }, 'could not connect to the broker')
       throw failure
@@ -185,9 +187,9 @@ export class ConnectionPool {
     const { open, logger } = this.#options
     const connectionName = `rabbitmq-stream-gateway ${group.role}`
     return await SharedConnection.open({ ...open, host: endpoint.host, port: endpoint.port, connectionName }, (shared, error) => {
-      if (!group.connections.delete(shared) || this.#isClosed) return
+      if (!group.connections.delete(shared) || this.#closing.signal.aborted) return
       this.#lost++
       logger.warn({ role: group.role, node: endpoint, err: error }, 'a connection to the broker was lost')
-    })
+    }, this.#closing.signal)
   }
 }

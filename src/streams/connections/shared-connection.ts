@@ -49,9 +49,12 @@ export class SharedConnection {
     this.#onClosed = onClosed
   }
 
-  static async open (options: OpenOptions, onClosed: (connection: SharedConnection, error: StreamsError) => void): Promise<SharedConnection> {
+  /** @param signal ends the attempt */
+  static async open (
+    options: OpenOptions, onClosed: (connection: SharedConnection, error: StreamsError) => void, signal: AbortSignal
+  ): Promise<SharedConnection> {
     const shared: SharedConnection = new SharedConnection((error) => { onClosed(shared, error) })
-    shared.#connection = await Connection.open({ ...options, handlers: shared.#handlers() })
+    shared.#connection = await Connection.open({ ...options, handlers: shared.#handlers() }, signal)
     return shared
   }
 

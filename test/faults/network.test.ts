@@ -1,0 +1,149 @@
+import t, { type Test } from 'tap'
+import type { Broker, BrokerOptions } from '../../src/streams/index.ts'
+import { FaultProxy } from '../support/proxy.ts'
+import { batchOf, newStream, numbered, openBroker, readAll, readOnce, testAddresses } from '../support/streams.ts'
+
+interface Bench { proxy: FaultProxy, broker: Broker, direct: Broker, stream: string }
+
+/** A broker of ours that reaches RabbitMQ through a proxy, another one that reaches it directly, and a stream. */
+async function throughProxy (t: Test, overrides: Partial<BrokerOptions> = {}): Promise<Bench> {
+  const { host, port } = testAddresses()
+  const direct = openBroker(t)
+  const stream = await newStream(t, direct)
+  const proxy = await FaultProxy.listen({ host, port })
+  t.teardown(async () => { await proxy.close() })
+  const broker = openBroker(t, { hosts: [{ host: proxy.host, port: proxy.port }], addressMode: 'configured', ...overrides })
+  await broker.publish(stream, batchOf(['first']))
+  return { proxy, broker, direct, stream }
+}
+
+/** Asks until it works, as a client does that is told to try again. */
+async function untilItWorks<T> (ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (tries >= 200 || !(error instanceof Error && 'retryable' in error && error.retryable === true)) throw error
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+  }
+}
+
+t.test('what was on its way when the connection broke is unknown, and publishing goes on', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  proxy.pause()
+  const underWay = broker.publish(stream, batchOf(numbered(10)))
+  while (broker.stats().publishBudgetUsedBytes === 0) await new Promise(setImmediate)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  proxy.killConnections()
+  proxy.resume()
+  const { confirmed, failures } = await underWay
+  t.equal(confirmed, 0)
+  t.same(failures.map(({ index, status }) => [index, status]), numbered(10).map((_, index) => [index, 'unknown']))
+  t.match(failures[0]?.error, { code: 'broker_unavailable', sideEffects: 'possible', retryable: true })
+  t.equal((await untilItWorks(async () => await broker.publish(stream, batchOf(['after'])))).confirmed, 1)
+  t.same((await readAll(direct, stream)).filter((body) => body === 'after'), ['after'], 'what is confirmed is there once')
+})
+
+t.test('a named publisher sends again what was on its way: nothing is lost and nothing comes twice', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  proxy.setLatency(3)
+  const sent: string[] = ['first']
+  for (let round = 0; round < 20; round++) {
+    const bodies = numbered(50, round * 50)
+    sent.push(...bodies)
+    const publish = async () => await broker.publish(stream, batchOf(bodies, round * 50 + 1), { publisher: 'p' })
+    const publishing = untilItWorks(publish) // a refusal before anything was sent is tried again, as a client would
+    await new Promise((resolve) => setTimeout(resolve, round)) // anywhere between the declaration and the confirm
+    proxy.killConnections()
+    const result = await publishing
+    t.equal(result.confirmed + result.duplicates, 50, `round ${round}`)
+  }
+  t.same(await readAll(direct, stream), sent)
+})
+
+t.test('polls that follow nextOffset outlive lost connections', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  const bodies = numbered(2000)
+  for (let from = 0; from < 2000; from += 100) await direct.publish(stream, batchOf(bodies.slice(from, from + 100)))
+  const read: string[] = []
+  for (let offset = 0, polls = 0; ; polls++) {
+    if (polls % 5 === 2) proxy.killConnections()
+    const batch = await untilItWorks(async () => await readOnce(broker, stream, { type: 'offset', offset }, { limit: 50 }))
+    read.push(...batch.bodies)
+    offset = batch.nextOffset
+    if (batch.endOfStream) break
+  }
+  t.same(read, ['first', ...bodies])
+})
+
+t.test('a waiting poll outlives a lost connection and gets its message', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  await readOnce(broker, stream, { type: 'offset', offset: 1 })
+  const waiting = readOnce(broker, stream, { type: 'offset', offset: 1 }, { waitMs: 20_000 })
+  proxy.killConnections()
+  await untilItWorks(async () => await broker.describeStream(stream))
+  await direct.publish(stream, batchOf(['at last']))
+  t.match(await waiting, { bodies: ['at last'], nextOffset: 2 })
+})
+
+t.test('while the broker cannot be reached everything is refused quickly and harmlessly; afterwards all is well', async (t) => {
+  const { proxy, broker, stream } = await throughProxy(t)
+  proxy.refuse()
+  proxy.killConnections()
+  while (broker.stats().connections > 0) await new Promise(setImmediate)
+  await t.rejects(broker.publish(stream, batchOf(['x'])), { code: 'broker_unavailable', sideEffects: 'none', retryable: true })
+  await t.rejects(broker.storedOffset(stream, 'c'), { code: 'broker_unavailable', retryable: true })
+  await t.rejects(readOnce(broker, stream, { type: 'first' }), { code: 'broker_unavailable', retryable: true })
+  t.match(await broker.status(), { state: 'down', reason: String })
+  proxy.accept()
+  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['y']))), { confirmed: 1 })
+  t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), { bodies: ['first', 'y'] })
+  t.match(await broker.status(), { state: 'up' })
+})
+
+t.test('a message that is not confirmed in time is unknown; a late confirm does no harm', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t, { confirmTimeoutMs: 300 })
+  proxy.pause()
+  const { confirmed, failures } = await broker.publish(stream, batchOf(['late']))
+  t.match({ confirmed, failures }, { confirmed: 0, failures: [{ index: 0, status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }] })
+  proxy.resume()
+  t.equal((await untilItWorks(async () => await broker.publish(stream, batchOf(['next'])))).confirmed, 1)
+  t.same(await readAll(direct, stream), ['first', 'late', 'next'])
+  t.equal(broker.stats().publishBudgetUsedBytes, 0)
+})
+
+t.test('what the broker does not take is not sent, and said to be not stored', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t, { confirmTimeoutMs: 1000, publishBudgetBytes: 256 * 1024 * 1024 })
+  proxy.pause()
+  const results = await Promise.all(Array.from({ length: 40 }, async (_, index) => await broker.publish(stream, batchOf([`${index}${'x'.repeat(900_000)}`]))))
+  const failed = results.flatMap(({ failures }) => failures).filter(({ status }) => status === 'failed')
+  t.ok(failed.length > 0, `${failed.length} of 40 were still here when the time was over`)
+  t.match(failed[0]?.error, { code: 'broker_timeout', sideEffects: 'none' })
+  proxy.resume()
+  await untilItWorks(async () => await broker.publish(stream, batchOf(['end'])))
+  const stored = (await readAll(direct, stream, 0, 5)).length - 2
+  t.ok(stored <= 40 - failed.length, `${stored} stored, ${40 - failed.length} unknown`)
+})
+
+t.test('a peer that falls silent is noticed by its heartbeats', async (t) => {
+  const { proxy, broker, stream } = await throughProxy(t, { heartbeatSeconds: 1 })
+  proxy.pause()
+  const startedMs = performance.now()
+  const { failures } = await broker.publish(stream, batchOf(['x']))
+  t.match(failures, [{ status: 'unknown', error: { code: 'broker_unavailable' } }])
+  t.ok(performance.now() - startedMs < 10_000)
+  t.match(await broker.status(), { state: 'down' })
+})
+
+t.test('an offset whose store got no answer is not said to be stored', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  await broker.storeOffset(stream, 'c', 0)
+  proxy.pause()
+  const storing = broker.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  proxy.killConnections()
+  proxy.resume()
+  await t.rejects(storing, { code: 'broker_unavailable' })
+  t.match(await direct.storedOffset(stream, 'c'), { storedOffset: 0n })
+})
