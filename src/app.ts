@@ -1,0 +1,68 @@
+import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { Config } from './config.ts'
+import bodies from './plugins/bodies.ts'
+import broker from './plugins/broker.ts'
+import errors, { sendFrameworkProblem, sendSocketProblem } from './plugins/errors.ts'
+import lifecycle from './plugins/lifecycle.ts'
+import metrics from './plugins/metrics.ts'
+import openapi from './plugins/openapi.ts'
+import requests, { requestId } from './plugins/requests.ts'
+import validation, { AJV_OPTIONS } from './plugins/validation.ts'
+import { consumerMessageRoutes } from './routes/consumer-messages.ts'
+import { consumerRoutes } from './routes/consumers.ts'
+import { healthRoutes } from './routes/health.ts'
+import { messageRoutes } from './routes/messages.ts'
+import { problemRoutes } from './routes/problems.ts'
+import { publishRoutes } from './routes/publish.ts'
+import { publisherRoutes } from './routes/publishers.ts'
+import { streamRoutes } from './routes/streams.ts'
+
+/** The whole application, not yet listening: plugins, then routes. It connects to the broker when it is first needed. */
+export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
+  const app = fastify(serverOptions(config, logger))
+  app.server.maxConnections = config.http.maxConnections
+
+  await app.register(requests)
+  await app.register(errors)
+  await app.register(validation)
+  await app.register(bodies, config.http)
+  await app.register(broker, config)
+  await app.register(lifecycle, config)
+  await app.register(metrics)
+  await app.register(openapi)
+
+  const prefix = '/v1'
+  await app.register(streamRoutes, { prefix })
+  await app.register(publishRoutes, { prefix, limits: { ...config.http, ...config.publish } })
+  await app.register(messageRoutes, { prefix, limits: config.read })
+  await app.register(consumerRoutes, { prefix })
+  await app.register(consumerMessageRoutes, { prefix, limits: config.read })
+  await app.register(publisherRoutes, { prefix })
+  await app.register(healthRoutes)
+  await app.register(problemRoutes)
+  app.refuseOtherMethods()
+  return app
+}
+
+// A name of 255 bytes, each percent-encoded.
+const MAX_PARAM_LENGTH = 255 * 3
+
+function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
+  return {
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestId,
+    ajv: AJV_OPTIONS,
+    frameworkErrors: sendFrameworkProblem,
+    clientErrorHandler: sendSocketProblem,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    http: { maxHeaderSize: http.maxHeaderBytes, headersTimeout: http.headersTimeoutMs },
+    bodyLimit: http.maxBodyBytes,
+    connectionTimeout: http.connectionTimeoutMs,
+    requestTimeout: http.requestTimeoutMs,
+    keepAliveTimeout: http.keepAliveTimeoutMs,
+    maxRequestsPerSocket: http.maxRequestsPerConnection,
+    // While it closes, requests on open connections are still answered, each with `connection: close`.
+    return503OnClosing: false
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Which of the offered media types a client likes best, by the `q` of its `Accept` header; of equal ones the first offered.
+ * Undefined when it accepts none of them.
+ */
+export function negotiate<T extends string> (accept: string | undefined, offered: readonly [T, ...T[]]): T | undefined {
+  if (accept === undefined || accept.trim() === '') return offered[0]
+  const ranges = accept.split(',').map(parseRange)
+  let best: T | undefined
+  let bestQuality = 0
+  for (const type of offered) {
+    const quality = qualityOf(type, ranges)
+    if (quality > bestQuality) {
+      best = type
+      bestQuality = quality
+    }
+  }
+  return best
+}
+
+interface MediaRange { range: string, quality: number }
+
+function parseRange (text: string): MediaRange {
+  const [range = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase())
+  const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)
+  return { range, quality: quality === undefined ? 1 : Number(quality) || 0 }
+}
+
+// The most specific range decides: `text/*;q=0, text/plain` accepts text/plain.
+function qualityOf (type: string, ranges: readonly MediaRange[]): number {
+  const family = `${type.split('/', 1)[0] ?? ''}/*`
+  for (const wanted of [type, family, '*/*']) {
+    const match = ranges.find(({ range }) => range === wanted)
+    if (match !== undefined) return match.quality
+  }
+  return 0
+}

@@ -1,0 +1,38 @@
+import { RequestError } from '../problems.ts'
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+// `__proto__` as a key, plain or with escapes in it. Only texts with one of these pay for the slower parse.
+const SUSPICIOUS = /__proto__|\\u00[567]/
+
+/**
+ * Decodes UTF-8; a byte order mark at the start is dropped.
+ *
+ * @throws RequestError when the bytes are not UTF-8: a replacement character would change the message silently
+ */
+export function decodeUtf8 (bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch (error) {
+    throw new RequestError('bad_request', 'the body is not valid UTF-8', { cause: error })
+  }
+}
+
+/**
+ * Parses JSON that came from outside.
+ *
+ * @throws RequestError when it is not JSON, or has a key `__proto__`: copied by some later code, it would become a prototype
+ */
+export function parseJson (text: string): unknown {
+  try {
+    return SUSPICIOUS.test(text) ? JSON.parse(text, refusePrototype) : JSON.parse(text)
+  } catch (error) {
+    if (error instanceof RequestError) throw error
+    throw new RequestError('bad_request', 'the body is not valid JSON', { cause: error })
+  }
+}
+
+function refusePrototype (key: string, value: unknown): unknown {
+  if (key === '__proto__') throw new RequestError('bad_request', 'the body has a key "__proto__", which is refused')
+  return value
+}

@@ -1,0 +1,54 @@
+import { ByteCollector } from './byte-collector.ts'
+
+const LINE_FEED = 0x0a
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Cuts a byte stream into lines at LF. The last LF may be missing; an empty stream has no lines.
+ * Works on bytes, so that a character which lies across two chunks stays whole.
+ */
+export class LineSplitter {
+  readonly #maxLineBytes: number
+  /** The beginning of a line whose end has not come yet. */
+  readonly #beginning = new ByteCollector()
+  #isTooLong = false
+
+  constructor (maxLineBytes: number) {
+    this.#maxLineBytes = maxLineBytes
+  }
+
+  /** Whether a line was longer than allowed. What came before it was returned; nothing is after it. */
+  get isTooLong (): boolean {
+    return this.#isTooLong
+  }
+
+  /** Takes a chunk and returns the lines that end in it: views, to be used before the next chunk. */
+  push (chunk: Buffer): Buffer[] {
+    const lines: Buffer[] = []
+    let start = 0
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0 && !this.#isTooLong; end = chunk.indexOf(LINE_FEED, start)) {
+      const line = this.#complete(chunk.subarray(start, end))
+      if (line !== undefined) lines.push(line)
+      start = end + 1
+    }
+    if (start < chunk.length && this.#fits(chunk.length - start)) this.#beginning.append(chunk.subarray(start))
+    return lines
+  }
+
+  /** The last line, when no LF ended it. */
+  end (): Buffer | undefined {
+    return this.#beginning.length === 0 || this.#isTooLong ? undefined : this.#complete(NOTHING)
+  }
+
+  #complete (end: Buffer): Buffer | undefined {
+    if (!this.#fits(end.length)) return undefined
+    if (this.#beginning.length === 0) return end
+    this.#beginning.append(end)
+    return this.#beginning.take()
+  }
+
+  #fits (moreBytes: number): boolean {
+    if (this.#beginning.length + moreBytes > this.#maxLineBytes) this.#isTooLong = true
+    return !this.#isTooLong
+  }
+}

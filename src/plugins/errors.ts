@@ -1,0 +1,115 @@
+import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { owesAnswer } from '../http/exchange.ts'
+import { RequestError, toProblemAnswer, type ProblemCode } from '../problems.ts'
+import { StreamsError } from '../streams/index.ts'
+import { COMMON_HEADERS, requestId } from './requests.ts'
+import { fieldErrors } from './validation.ts'
+
+const PROBLEM_JSON = 'application/problem+json; charset=utf-8'
+
+/** Every error leaves as `application/problem+json`: thrown ones, unknown paths, wrong methods. */
+function errors (app: FastifyInstance): void {
+  const methodsByUrl = new Map<string, Set<string>>()
+  let isCollecting = true
+
+  app.setErrorHandler(sendProblem)
+  app.setNotFoundHandler((request) => {
+    throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
+  })
+  app.addHook('onRoute', ({ url, method, schema }) => {
+    if (!isCollecting || schema?.operationId === undefined) return
+    const methods = methodsByUrl.get(url) ?? new Set()
+    for (const name of [method].flat()) methods.add(name)
+    methodsByUrl.set(url, methods)
+  })
+  app.decorate('refuseOtherMethods', () => {
+    isCollecting = false
+    for (const [url, methods] of methodsByUrl) addMethodNotAllowed(app, url, [...methods])
+  })
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Answers 405 for the methods that a path does not have. Call once, after all routes. */
+    refuseOtherMethods: () => void
+  }
+}
+
+function addMethodNotAllowed (app: FastifyInstance, url: string, methods: string[]): void {
+  const others = app.supportedMethods.filter((name) => !methods.includes(name) && name !== 'TRACE')
+  const allow = methods.toSorted().join(', ')
+  app.route({
+    method: others,
+    url,
+    schema: { hide: true },
+    // Before the body is read: its type and size do not matter any more.
+    onRequest: (request, _reply, done) => done(new RequestError('method_not_allowed', `${request.method} is not allowed here, but ${allow}`, { headers: { allow } })),
+    handler: () => undefined
+  })
+}
+
+/** For errors that Fastify finds before it knows a route, such as a URL that cannot be decoded. */
+export function sendFrameworkProblem (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.headers(COMMON_HEADERS).header('x-request-id', request.id)
+  sendProblem(error, request, reply)
+}
+
+function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const known = fromFramework(error)
+  const { problem, headers } = toProblemAnswer(known, request.id)
+  if (problem.status >= 500) request.log.error({ err: known, cause: causeOf(known), code: problem.code }, 'request failed')
+  // Fastify closes the connection after a body it could not parse; the rest of ours is read and dropped.
+  reply.removeHeader('connection')
+  reply.code(problem.status).headers(headers).type(PROBLEM_JSON).send(JSON.stringify(problem))
+}
+
+const FRAMEWORK_CODES: Readonly<Record<string, readonly [ProblemCode, string]>> = {
+  FST_ERR_BAD_URL: ['bad_request', 'the path has a % that starts no percent-encoded UTF-8 character'],
+  FST_ERR_MAX_PARAM_LENGTH: ['validation_failed', 'a name in the path is too long'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'the body is too large'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'the content type is missing or none that this operation reads'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the body is not as long as Content-Length says']
+}
+
+function fromFramework (error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof RequestError || error instanceof StreamsError) return error
+  if ('validation' in error && Array.isArray(error.validation)) {
+    const part = 'validationContext' in error ? String(error.validationContext) : 'body'
+    return new RequestError('validation_failed', 'the request is not valid', { errors: fieldErrors(error.validation, part) })
+  }
+  const known = 'code' in error && typeof error.code === 'string' ? FRAMEWORK_CODES[error.code] : undefined
+  return known === undefined ? error : new RequestError(known[0], known[1], { cause: error })
+}
+
+function causeOf (error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined
+}
+
+function pathOf (request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] ?? ''
+}
+
+const SOCKET_CODES: Readonly<Record<string, readonly [ProblemCode, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'the request did not arrive completely in time'],
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'the request line and headers are larger than HTTP_MAX_HEADER_BYTES']
+}
+
+/** For what is no HTTP request that a route could see: written to the socket by hand. */
+export function sendSocketProblem (error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || owesAnswer(socket)) {
+    socket.destroy()
+    return
+  }
+  const [code, message] = SOCKET_CODES[error.code] ?? ['bad_request', 'the request is not valid HTTP']
+  const id = requestId({ headers: {} })
+  const { problem, headers } = toProblemAnswer(new RequestError(code, message), id)
+  const body = JSON.stringify(problem)
+  const all = { ...COMMON_HEADERS, ...headers, 'content-type': PROBLEM_JSON, 'content-length': Buffer.byteLength(body), 'x-request-id': id, connection: 'close' }
+  const head = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${head}\r\n${body}`, () => socket.destroy())
+}
+
+export default fp(async (app) => errors(app), { name: 'errors', dependencies: ['requests'] })

@@ -1,0 +1,97 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { whenClosed } from '../http/exchange.ts'
+import type { BrokerStats } from '../streams/index.ts'
+import { operationIdOf } from './requests.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What `/metrics` answers. */
+    metrics: Registry
+  }
+}
+
+const PREFIX = 'rabbitmq_stream_gateway_'
+// From a read out of memory to a long poll of a minute.
+const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+// What goes up and down. Every other figure is a counter; a figure without a metric does not compile.
+const GAUGES = {
+  connections: 'Open connections to the broker',
+  publishers: 'Declared publishers',
+  readers: 'Open subscriptions',
+  publishBudgetUsedBytes: 'Bytes that wait for confirms',
+  readBudgetUsedBytes: 'Bytes held for readers and answers under way'
+} as const satisfies Partial<Record<keyof BrokerStats, string>>
+
+const COUNTERS = {
+  messagesConfirmed: 'Messages that the broker confirmed',
+  messagesDuplicate: 'Messages not stored because the broker has their publishing id, or a later one',
+  messagesFailed: 'Messages that were not stored',
+  messagesUnknown: 'Messages whose outcome is unknown',
+  messagesRead: 'Messages delivered to reads',
+  offsetsStored: 'Offsets stored',
+  connectionsOpened: 'Connections to the broker opened since the start',
+  connectionsLost: 'Connections to the broker lost since the start'
+} as const satisfies Record<Exclude<keyof BrokerStats, keyof typeof GAUGES>, string>
+
+/** Prometheus metrics in a registry of this app: figures of the domain at the time of the scrape, durations by operation. */
+function metrics (app: FastifyInstance): void {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  addFigures(registry, () => app.broker.stats())
+
+  const durations = new Histogram({
+    name: `${PREFIX}http_request_duration_seconds`,
+    help: 'From the headers of a request to its whole answer, waiting reads included',
+    labelNames: ['operation', 'status'],
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers: [registry]
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    const startMs = performance.now()
+    whenClosed(reply, (isDelivered) => {
+      // Paths of no operation share one label: callers must not be able to make time series.
+      durations.observe({ operation: operationIdOf(request) ?? 'none', status: isDelivered ? reply.statusCode : 'client_gone' }, (performance.now() - startMs) / 1000)
+    })
+    done()
+  })
+  app.decorate('metrics', registry)
+  app.addHook('onClose', () => registry.clear())
+}
+
+function addFigures (registry: Registry, stats: () => BrokerStats): void {
+  for (const [figure, help] of typedEntries(GAUGES)) {
+    const gauge: Gauge = new Gauge({
+      name: PREFIX + snakeCase(figure),
+      help,
+      registers: [registry],
+      collect () {
+        gauge.set(stats()[figure])
+      }
+    })
+  }
+  for (const [figure, help] of typedEntries(COUNTERS)) {
+    const counter: Counter = new Counter({
+      name: `${PREFIX}${snakeCase(figure)}_total`,
+      help,
+      registers: [registry],
+      collect () {
+        counter.reset()
+        counter.inc(stats()[figure])
+      }
+    })
+  }
+}
+
+function typedEntries<K extends string> (record: Record<K, string>): Array<[K, string]> {
+  const isKey = (key: string): key is K => Object.hasOwn(record, key)
+  return Object.keys(record).filter(isKey).map((key) => [key, record[key]])
+}
+
+function snakeCase (name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+export default fp(async (app) => metrics(app), { name: 'metrics', dependencies: ['broker', 'requests'] })

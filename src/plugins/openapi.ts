@@ -1,0 +1,65 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { problemResponses, ProblemSchema } from './openapi-problems.ts'
+
+/** Version of the API, as in package.json. */
+export const API_VERSION = '0.1.0'
+
+const DESCRIPTION = `Publish to RabbitMQ streams and read from them over HTTP.
+
+A *stream* is an append-only log: messages stay after they are read, each at its *offset*. Reading needs no session: any
+instance answers any read, and \`nextOffset\` of an answer is where the next one goes on. A *consumer* is a name under which
+the broker keeps an offset: that of the last message processed.
+
+Every error is \`application/problem+json\`; programs decide by its \`code\`, \`retryable\` and \`sideEffects\`.`
+
+const TAGS = [
+  { name: 'Streams', description: 'Create, describe, list, delete.' },
+  { name: 'Publish', description: 'Answered when the broker has confirmed.' },
+  { name: 'Read', description: 'From any offset, without a session.' },
+  { name: 'Consumers', description: 'Offsets kept by the broker.' },
+  { name: 'Publishers', description: 'Publishing ids kept by the broker.' },
+  { name: 'Operations', description: 'Health, metrics.' }
+]
+
+// Swagger UI brings its own scripts and styles; it also writes style attributes and draws data: images. Its requests go to
+// this gateway only. `upgrade-insecure-requests` is left out: the gateway speaks plain HTTP behind whatever ends TLS.
+const DOCS_CSP = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+/** The OpenAPI document of the routes that are registered after this, and Swagger UI at /docs. */
+async function openapi (app: FastifyInstance): Promise<void> {
+  await app.register(swagger, {
+    convertConstToEnum: false,
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'RabbitMQ Stream Gateway', version: API_VERSION, description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
+      servers: [{ url: '/' }],
+      tags: TAGS
+    },
+    refResolver: {
+      buildLocalReference: (schema, _baseUri, _fragment, index) => typeof schema.$id === 'string' ? schema.$id : `schema-${index}`
+    },
+    transform: ({ schema, url, route }) => {
+      const { problems = [], describedBody, describedHeaders } = route.config ?? {}
+      const described = { ...(describedBody && { body: describedBody }), ...(describedHeaders && { headers: describedHeaders }) }
+      return { url, schema: { ...schema, ...described, response: { ...responsesOf(schema), ...problemResponses(problems) } } }
+    }
+  })
+  app.addSchema({ ...ProblemSchema, $id: 'Problem' })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: DOCS_CSP,
+    uiConfig: { docExpansion: 'list', displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
+    theme: { title: 'RabbitMQ Stream Gateway' }
+  })
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.type('application/json').send(JSON.stringify(app.swagger())))
+}
+
+function responsesOf (schema: unknown): object {
+  if (typeof schema !== 'object' || schema === null || !('response' in schema)) return {}
+  return typeof schema.response === 'object' && schema.response !== null ? schema.response : {}
+}
+
+export default fp(openapi, { name: 'openapi' })

@@ -1,0 +1,126 @@
+import { TypeGuard } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import { parseDecimal, parsePosition } from '../http/position.ts'
+import { parseTimestamp } from '../http/timestamp.ts'
+import { RequestError, type FieldError } from '../problems.ts'
+
+/** What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are checked by the domain. */
+const FORMATS: Readonly<Record<string, { check: (text: string) => boolean, message: string }>> = {
+  position: { check: (text) => parsePosition(text) !== undefined, message: 'must be first, last, next or an offset from 0 to 2^53-1' },
+  timestamp: { check: (text) => parseTimestamp(text) !== undefined, message: 'must be a time in UTC like 2026-01-31T12:00:00.000Z' }
+}
+
+/**
+ * How Ajv checks requests: nothing is removed, nothing is guessed, unknown fields are errors. `allErrors` is safe
+ * because what Ajv sees is small: query strings, and bodies with a limit of their own.
+ */
+export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
+  customOptions: {
+    allErrors: true,
+    coerceTypes: false,
+    removeAdditional: false,
+    useDefaults: true,
+    formats: Object.fromEntries(Object.entries(FORMATS).map(([name, { check }]) => [name, check]))
+  }
+}
+
+const MAX_ERRORS = 20
+
+/** One of the errors that Ajv found, as far as it is looked at here. */
+export interface SchemaError { instancePath: string, schemaPath: string, keyword: string, message?: string, params: Record<string, unknown> }
+
+/** Says what is wrong in words of the API; at most 20 of them. */
+export function fieldErrors (errors: readonly SchemaError[], part: string): FieldError[] {
+  const prefix = part === 'body' ? '' : `/${part === 'querystring' ? 'query' : part === 'params' ? 'path' : part}`
+  // Of an alternative that fits nowhere, each branch reports its own misfits: only the sum is of use.
+  const unions = errors.filter(({ keyword }) => keyword === 'anyOf').map(({ schemaPath }) => `${schemaPath}/`)
+  return errors
+    .filter(({ schemaPath }) => !unions.some((union) => schemaPath.startsWith(union)))
+    .slice(0, MAX_ERRORS)
+    .map((error) => {
+      const { pointer, message } = describe(error)
+      return { pointer: prefix + pointer, message }
+    })
+}
+
+function describe ({ instancePath, keyword, message = 'is invalid', params }: SchemaError): FieldError {
+  switch (keyword) {
+    case 'additionalProperties': return { pointer: `${instancePath}/${escapePointer(params.additionalProperty)}`, message: 'is unknown' }
+    case 'required': return { pointer: `${instancePath}/${escapePointer(params.missingProperty)}`, message: 'is required' }
+    case 'enum': return { pointer: instancePath, message: `must be one of ${Array.isArray(params.allowedValues) ? params.allowedValues.join(', ') : ''}` }
+    case 'anyOf': return { pointer: instancePath, message: 'has none of the accepted forms' }
+    case 'format': return { pointer: instancePath, message: FORMATS[String(params.format)]?.message ?? message }
+    default: return { pointer: instancePath, message }
+  }
+}
+
+function escapePointer (name: unknown): string {
+  return String(name).replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+/**
+ * Makes numbers and booleans of the texts in query strings and paths where a schema wants them, and of nothing else:
+ * Ajv's own coercion takes `1e3`, `0x10` and `true` for numbers. A text that is none stays a text, which the schema refuses.
+ */
+function validation (app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    const query = kindsOf(route.schema?.querystring)
+    const path = kindsOf(route.schema?.params)
+    route.preValidation = [
+      (request, _reply, done) => {
+        checkQueryString(request)
+        convert(request.query, query)
+        convert(request.params, path)
+        done()
+      },
+      ...[route.preValidation ?? []].flat()
+    ]
+  })
+}
+
+type Kind = 'integer' | 'boolean'
+
+function kindsOf (schema: unknown): ReadonlyMap<string, Kind> {
+  const kinds = new Map<string, Kind>()
+  if (!TypeGuard.IsObject(schema)) return kinds
+  for (const [name, property] of Object.entries(schema.properties)) {
+    if (TypeGuard.IsInteger(property)) kinds.set(name, 'integer')
+    if (TypeGuard.IsBoolean(property)) kinds.set(name, 'boolean')
+  }
+  return kinds
+}
+
+function convert (values: unknown, kinds: ReadonlyMap<string, Kind>): void {
+  if (!isRecord(values)) return
+  for (const [name, kind] of kinds) {
+    const text = values[name]
+    if (typeof text !== 'string') continue
+    if (kind === 'integer') values[name] = parseDecimal(text) ?? text
+    else if (text === 'true' || text === 'false') values[name] = text === 'true'
+  }
+}
+
+function checkQueryString ({ raw, query }: FastifyRequest): void {
+  if (!isRecord(query)) return
+  for (const [name, value] of Object.entries(query)) {
+    if (Array.isArray(value)) throw invalidQuery(`/query/${escapePointer(name)}`, 'is given more than once')
+  }
+  const start = raw.url?.indexOf('?') ?? -1
+  if (start < 0 || raw.url === undefined || !raw.url.includes('%', start)) return
+  try {
+    decodeURIComponent(raw.url.slice(start + 1))
+  } catch {
+    throw new RequestError('bad_request', 'the query string has a % that starts no percent-encoded UTF-8 character')
+  }
+}
+
+function invalidQuery (pointer: string, message: string): RequestError {
+  return new RequestError('validation_failed', 'the request is not valid', { errors: [{ pointer, message }] })
+}
+
+function isRecord (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+export default fp(async (app) => validation(app), { name: 'validation' })

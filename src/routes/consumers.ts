@@ -1,0 +1,125 @@
+import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
+import { parseTimestamp } from '../http/timestamp.ts'
+import { RequestError } from '../problems.ts'
+import type { Position } from '../streams/index.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, offset, Sources, storedNumber, storedNumberOrNull, StreamParams, strictObject } from './schemas.ts'
+
+const MAX_BODY_BYTES = 16 * 1024
+const tags = ['Consumers']
+
+const storedOffset = storedNumber('The offset of the last message processed.')
+const nextOffset = storedNumber('Where reading resumes: the stored offset + 1, or 0 when 0 is stored.')
+const lagDescription = 'How far the stored offset is behind the last message; an upper bound, because records of the broker take offsets too. 0 when everything was processed.'
+
+const ConsumerList = Type.Object({
+  consumers: Type.Array(Type.Object({
+    name: Type.String(),
+    storedOffset: storedNumberOrNull('The offset of the last message processed; null when nothing is stored.'),
+    nextOffset: storedNumberOrNull('Where reading resumes.'),
+    lag: storedNumberOrNull(lagDescription),
+    subscriptions: Type.Array(Type.Object({
+      active: Type.Boolean(),
+      host: Type.String(),
+      connectionName: Type.String(),
+      offset: Type.Union([Type.Integer(), Type.Null()], { description: 'First offset of the last chunk sent.' }),
+      offsetLag: Type.Union([Type.Integer(), Type.Null()])
+    }), { description: 'Live subscriptions under this name, of any client.' })
+  })),
+  sources: Sources
+})
+
+const ConsumerOffset = Type.Object({
+  storedOffset,
+  nextOffset,
+  firstOffset: offset('The first offset that is still there.'),
+  lastOffset: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { description: 'The offset of the last message; null when there is none.' }),
+  lag: storedNumber(lagDescription)
+})
+
+const Stored = Type.Object({ storedOffset, nextOffset })
+
+const Commit = strictObject({
+  offset: offset('Offset of the last message processed.'),
+  expected: Type.Optional(offset('Refuse with 412 unless this is stored now.'))
+})
+
+const Reset = strictObject({
+  to: Type.Union([
+    Type.Union([Type.Literal('first'), Type.Literal('last'), Type.Literal('next')]),
+    strictObject({ offset: offset('Any offset up to the next one.') }),
+    strictObject({ timestamp: Type.String({ format: 'timestamp', examples: ['2026-01-31T12:00:00.000Z'] }) })
+  ], { description: 'The next message to be delivered: `first`, `last`, `next`, an offset, or the first one stored at or after a time.' })
+})
+
+/** Consumers and the offsets that the broker keeps for them. */
+export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.get('/streams/:stream/consumers', {
+    config: { problems: BROKER_PROBLEMS },
+    schema: {
+      operationId: 'listConsumers',
+      tags,
+      summary: 'List consumers',
+      description: 'Every consumer known of the stream. `sources` says whether the list is whole.',
+      params: StreamParams,
+      response: {
+        200: json('The consumers.', ConsumerList, {
+          consumers: [{ name: 'my-app', storedOffset: 41, nextOffset: 42, lag: 0, subscriptions: [] }],
+          sources: { management: 'ok', instance: 'ok' }
+        })
+      }
+    }
+  }, async (request) => await app.broker.listConsumers(request.params.stream))
+
+  app.get('/streams/:stream/consumers/:consumer/offset', {
+    config: { problems: [...BROKER_PROBLEMS, 'consumer_offset_not_found'] },
+    schema: {
+      operationId: 'getStoredOffset',
+      tags,
+      summary: 'Get the stored offset',
+      params: ConsumerParams,
+      response: { 200: json('The stored offset.', ConsumerOffset, { storedOffset: 41, nextOffset: 42, firstOffset: 0, lastOffset: 99, lag: 58 }) }
+    }
+  }, async (request) => await app.broker.storedOffset(request.params.stream, request.params.consumer))
+
+  app.put('/streams/:stream/consumers/:consumer/offset', {
+    bodyLimit: MAX_BODY_BYTES,
+    config: { problems: [...BROKER_PROBLEMS, ...BODY_PROBLEMS, 'offset_goes_back', 'offset_beyond_end', 'expectation_failed'] },
+    schema: {
+      operationId: 'storeOffset',
+      tags,
+      summary: 'Commit an offset',
+      description: 'Says that everything up to and including this offset is processed. Answered when the broker has it: stored, then read back.',
+      params: ConsumerParams,
+      body: Commit,
+      response: { 200: json('The offset is stored.', Stored, { storedOffset: 0, nextOffset: 0 }) }
+    }
+  }, async (request) => {
+    const { stream, consumer } = request.params
+    return await app.broker.storeOffset(stream, consumer, request.body.offset, request.body.expected)
+  })
+
+  app.post('/streams/:stream/consumers/:consumer/offset/reset', {
+    bodyLimit: MAX_BODY_BYTES,
+    config: { problems: [...BROKER_PROBLEMS, ...BODY_PROBLEMS, 'offset_beyond_end'] },
+    schema: {
+      operationId: 'resetOffset',
+      tags,
+      summary: 'Reset a consumer',
+      description: 'Names the next message to be delivered, back or forward. Takes effect with the next read, on every instance.',
+      params: ConsumerParams,
+      body: Reset,
+      response: { 200: json('What is stored now.', Stored, { storedOffset: 0, nextOffset: 0 }) }
+    }
+  }, async (request) => {
+    const { stream, consumer } = request.params
+    return await app.broker.resetOffset(stream, consumer, toPosition(request.body.to))
+  })
+}
+
+function toPosition (to: Static<typeof Reset>['to']): Position {
+  if (typeof to === 'string') return { type: to }
+  if ('offset' in to) return { type: 'offset', offset: to.offset }
+  const timestamp = parseTimestamp(to.timestamp)
+  if (timestamp === undefined) throw new RequestError('validation_failed', 'the time is none')
+  return { type: 'timestamp', timestamp }
+}

@@ -1,0 +1,92 @@
+import { Ajv } from 'ajv'
+import { decodeUtf8, parseJson } from '../http/json.ts'
+import { RequestError, type FieldError } from '../problems.ts'
+import type { MessageBatch } from '../streams/index.ts'
+import { MessageFormatError, parseMessage, type ParsedMessage } from './codec.ts'
+import { MessageWrite } from './message-schemas.ts'
+
+const MAX_ERRORS = 20
+
+// Not the validator of the app, which collects all errors: a message can be large, and each of a million unknown fields
+// would be one. Here the first error of each message is enough.
+const isMessage = new Ajv({ allErrors: false, allowUnionTypes: true, strictTuples: false }).compile<MessageWrite>(MessageWrite)
+
+/** A message, or what is wrong with it. @throws MessageFormatError */
+function toMessage (json: unknown, pointer: string): ParsedMessage {
+  if (isMessage(json)) return parseMessage(json, pointer)
+  const [error] = isMessage.errors ?? []
+  if (error === undefined) throw new MessageFormatError(pointer, 'is no message')
+  const { instancePath, keyword, params, message = 'is invalid' } = error
+  switch (keyword) {
+    case 'additionalProperties': throw new MessageFormatError(`${pointer}${instancePath}/${params.additionalProperty}`, 'is unknown')
+    case 'required': throw new MessageFormatError(`${pointer}${instancePath}/${params.missingProperty}`, 'is required')
+    case 'enum': throw new MessageFormatError(pointer + instancePath, `must be one of ${params.allowedValues.join(', ')}`)
+    default: throw new MessageFormatError(pointer + instancePath, message)
+  }
+}
+
+/** The rule for publishing ids: with a publisher name every message has one and they ascend; without, none has. */
+export class PublishingIds {
+  readonly #isNamed: boolean
+  #last = -1
+
+  constructor (publisher: string | undefined) {
+    this.#isNamed = publisher !== undefined
+  }
+
+  /** @throws MessageFormatError */
+  check (id: number | undefined, pointer: string): void {
+    if (id === undefined) {
+      if (this.#isNamed) throw new MessageFormatError(pointer, 'is required with a publisher name')
+      return
+    }
+    if (!this.#isNamed) throw new MessageFormatError(pointer, 'needs a publisher name: ?publisher=')
+    if (id <= this.#last) throw new MessageFormatError(pointer, 'must be higher than the one before')
+    this.#last = id
+  }
+}
+
+/**
+ * Adds all messages of a JSON body to a batch, if all of them are good.
+ *
+ * @throws RequestError that names up to 20 bad ones
+ */
+export function addAll (messages: readonly unknown[], ids: PublishingIds, batch: MessageBatch): void {
+  const errors: FieldError[] = []
+  for (const [index, json] of messages.entries()) {
+    const pointer = `/messages/${index}`
+    try {
+      const { message, publishingId } = toMessage(json, pointer)
+      ids.check(publishingId, `${pointer}/publishingId`)
+      if (errors.length === 0) batch.add(message, publishingId)
+    } catch (error) {
+      if (!(error instanceof MessageFormatError)) throw error
+      errors.push({ pointer: error.pointer, message: error.message })
+      if (errors.length === MAX_ERRORS) break
+    }
+  }
+  if (errors.length > 0) throw invalid(errors)
+}
+
+/**
+ * Adds the message of one line of NDJSON.
+ *
+ * @throws RequestError whose pointers start with the number of the line, from 0
+ */
+export function addLine (line: Buffer, lineNumber: number, ids: PublishingIds, batch: MessageBatch): void {
+  const pointer = `/${lineNumber}`
+  try {
+    const { message, publishingId } = toMessage(parseJson(decodeUtf8(line)), pointer)
+    ids.check(publishingId, `${pointer}/publishingId`)
+    batch.add(message, publishingId)
+  } catch (error) {
+    if (error instanceof MessageFormatError) throw invalid([{ pointer: error.pointer, message: error.message }], error)
+    if (error instanceof RequestError) throw invalid([{ pointer, message: error.message.replace('the body', 'the line') }], error)
+    throw error
+  }
+}
+
+/** A request that is well-formed and wrong. */
+export function invalid (errors: readonly FieldError[], cause?: unknown): RequestError {
+  return new RequestError('validation_failed', 'the request is not valid', { errors, cause })
+}

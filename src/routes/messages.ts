@@ -1,0 +1,93 @@
+import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { clientSignal, whenClosed } from '../http/exchange.ts'
+import { messageToJsonText, rawBody } from './codec.ts'
+import { MessageRead } from './message-schemas.ts'
+import { batchResponse, batchType, JSON_TYPE, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, setNextLink } from './read-answer.ts'
+import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './read-query.ts'
+import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from './schemas.ts'
+
+const MessageParams = strictObject({ ...StreamParams.properties, offset: offset('Offset of the message.') })
+const tags = ['Read']
+const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
+
+/** Reads: batches, lines, single messages. */
+export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
+  const start = { ...startQuery, ...amountQuery(limits) }
+
+  app.get('/streams/:stream/messages', {
+    config: { problems: [...problems, 'not_acceptable', 'offset_out_of_range'] },
+    schema: {
+      operationId: 'readMessages',
+      tags,
+      summary: 'Read messages',
+      description: 'From any offset. Follow `nextOffset`; with `wait` an answer at the end of the stream is held until there is a message.',
+      params: StreamParams,
+      querystring: strictObject({ ...start, ...bodyQuery }),
+      response: { 200: batchResponse({ ...READ_HEADERS, ...LINK_HEADER }) }
+    }
+  }, async (request, reply) => {
+    const { params, query } = request
+    const type = batchType(request.headers.accept)
+    const batch = await app.broker.read(params.stream, readRequest(startOf(query), query), clientSignal(reply))
+    setNextLink(reply, batch.nextOffset)
+    return await sendBatch(reply, batch, type, query.body)
+  })
+
+  app.get('/streams/:stream/messages/lines', {
+    config: { problems: [...problems, 'offset_out_of_range', 'body_not_a_line'] },
+    schema: {
+      operationId: 'readLines',
+      tags,
+      summary: 'Read bodies as lines',
+      description: 'Bodies byte for byte, each followed by LF. A body with LF in it ends the batch before it.',
+      params: StreamParams,
+      querystring: strictObject(start),
+      response: {
+        200: {
+          description: 'Bodies, one a line; `stream-next-offset` is where the next read goes on.',
+          headers: { ...READ_HEADERS, ...LINK_HEADER },
+          content: { 'text/plain': { schema: Type.String(), example: 'first\nsecond\n' } }
+        }
+      }
+    }
+  }, async (request, reply) => {
+    const { params, query } = request
+    const batch = await app.broker.read(params.stream, readRequest(startOf(query), query), clientSignal(reply))
+    return await sendLines(reply, batch, (nextOffset) => setNextLink(reply, nextOffset))
+  })
+
+  app.get('/streams/:stream/messages/:offset', {
+    config: { problems: [...problems, 'message_not_found'] },
+    schema: {
+      operationId: 'readMessage',
+      tags,
+      summary: 'Read one message',
+      params: MessageParams,
+      querystring: strictObject(bodyQuery),
+      response: { 200: json('The message.', MessageRead, { offset: 0, timestamp: '2026-01-31T12:00:00.000Z', body: { hello: 'world' }, bodyEncoding: 'json', properties: { contentType: 'application/json' } }) }
+    }
+  }, async (request, reply) => {
+    const { stream, offset } = request.params
+    const { message, release } = await app.broker.readMessage(stream, offset, clientSignal(reply))
+    whenClosed(reply, release)
+    return await reply.type(JSON_TYPE).send(messageToJsonText(message, request.query.body))
+  })
+
+  app.get('/streams/:stream/messages/:offset/raw', {
+    config: { problems: [...problems, 'message_not_found'] },
+    schema: {
+      operationId: 'readRaw',
+      tags,
+      summary: 'Read the body of one message',
+      description: 'Byte for byte, with its content type.',
+      params: MessageParams,
+      response: { 200: { description: 'The body.', content: { '*/*': { schema: Type.Unknown() } } } }
+    }
+  }, async (request, reply) => {
+    const { stream, offset } = request.params
+    const { message, release } = await app.broker.readMessage(stream, offset, clientSignal(reply))
+    whenClosed(reply, release)
+    const { contentType, body } = rawBody(message)
+    return await reply.type(contentType).send(body)
+  })
+}

@@ -1,0 +1,106 @@
+import { Type } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
+import { negotiate } from '../http/accept.ts'
+import { ByteCollector } from '../http/byte-collector.ts'
+import { whenClosed } from '../http/exchange.ts'
+import { RequestError } from '../problems.ts'
+import { StreamsError, type ReadBatch, type ReadMessage } from '../streams/index.ts'
+import { lineBody, messageToJsonText, type ReadEncoding } from './codec.ts'
+import { MessageRead } from './message-schemas.ts'
+import { offset } from './schemas.ts'
+
+export const JSON_TYPE = 'application/json'
+export const NDJSON_TYPE = 'application/x-ndjson'
+
+const BatchSchema = Type.Object({
+  messages: Type.Array(MessageRead),
+  nextOffset: offset('Where the next read goes on; it misses nothing. Not always the last offset + 1: records of the broker take offsets too.'),
+  endOfStream: Type.Boolean({ description: 'Nothing readable was left when the answer was made.' }),
+  gap: Type.Optional(Type.Object({ from: offset('First missing offset.'), to: offset('Last missing offset.') }, { description: 'What retention took between the wanted and the delivered offset.' }))
+})
+
+export const READ_HEADERS = {
+  'stream-next-offset': { type: 'integer', description: '`nextOffset`.' },
+  'stream-end-of-stream': { type: 'boolean', description: '`endOfStream`.' },
+  'stream-gap': { type: 'string', description: '`gap`, as `from-to`; only when there is one.' }
+} as const
+
+export const LINK_HEADER = { link: { type: 'string', description: 'The next read, with `rel="next"`.' } } as const
+
+const EXAMPLE_MESSAGE = { offset: 0, timestamp: '2026-01-31T12:00:00.000Z', body: { hello: 'world' }, bodyEncoding: 'json', properties: { contentType: 'application/json' } }
+
+/** The answer to a read, as the document shows it. */
+export function batchResponse (headers: Record<string, unknown>) {
+  return {
+    description: 'Messages; none at the end of the stream.',
+    headers,
+    content: {
+      [JSON_TYPE]: { schema: BatchSchema, example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true } },
+      [NDJSON_TYPE]: { schema: Type.String({ description: 'One message a line.' }), example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n` }
+    }
+  }
+}
+
+/** Answers with a batch as JSON or NDJSON, whichever the client accepts, and gives its memory back afterwards. */
+export async function sendBatch (reply: FastifyReply, batch: ReadBatch, type: typeof JSON_TYPE | typeof NDJSON_TYPE, encoding: ReadEncoding): Promise<FastifyReply> {
+  whenClosed(reply, () => batch.release())
+  setReadHeaders(reply, batch)
+  const texts = batch.messages.map((message) => messageToJsonText(message, encoding))
+  // Joined by hand, not serialised by a schema: a batch has thousands of messages, each of which is text already.
+  const body = type === NDJSON_TYPE
+    ? texts.map((text) => `${text}\n`).join('')
+    : `{"messages":[${texts.join(',')}],"nextOffset":${batch.nextOffset},"endOfStream":${batch.endOfStream}${batch.gap === undefined ? '' : `,"gap":${JSON.stringify(batch.gap)}`}}`
+  return await reply.type(type).send(body)
+}
+
+/**
+ * Answers with bodies, one a line. A body with a line feed would look like two: the batch ends before it.
+ *
+ * @throws StreamsError `body_not_a_line` when the first one is such
+ */
+export async function sendLines (reply: FastifyReply, batch: ReadBatch, setLink: (nextOffset: number) => void): Promise<FastifyReply> {
+  whenClosed(reply, () => batch.release())
+  const lines = new ByteCollector()
+  let end = batch
+  for (const [index, message] of batch.messages.entries()) {
+    const body = lineBody(message)
+    if (body.includes(LINE_FEED)) {
+      if (index === 0) throw notALine(message)
+      end = { ...batch, nextOffset: message.offset, endOfStream: false }
+      break
+    }
+    lines.append(body)
+    lines.append(LINE_END)
+  }
+  setReadHeaders(reply, end)
+  setLink(end.nextOffset)
+  return await reply.type('text/plain').send(lines.take())
+}
+
+const LINE_FEED = 0x0a
+const LINE_END = Buffer.of(LINE_FEED)
+
+function notALine ({ offset }: ReadMessage): StreamsError {
+  return new StreamsError('body_not_a_line', `the message at offset ${offset} has a line feed in its body`, { details: { offset } })
+}
+
+function setReadHeaders (reply: FastifyReply, { nextOffset, endOfStream, gap }: Pick<ReadBatch, 'nextOffset' | 'endOfStream' | 'gap'>): void {
+  reply.header('stream-next-offset', String(nextOffset)).header('stream-end-of-stream', String(endOfStream))
+  if (gap !== undefined) reply.header('stream-gap', `${gap.from}-${gap.to}`)
+}
+
+/** Points to the next read: the same one, from there on. */
+export function setNextLink (reply: FastifyReply, nextOffset: number): void {
+  const [path = '', query] = (reply.request.raw.url ?? '').split('?', 2)
+  const parameters = new URLSearchParams(query)
+  parameters.delete('timestamp')
+  parameters.set('offset', String(nextOffset))
+  reply.header('link', `<${path.replaceAll('>', '%3E')}?${parameters}>; rel="next"`)
+}
+
+/** The type that a read is answered with. @throws RequestError `not_acceptable` */
+export function batchType (accept: string | undefined): typeof JSON_TYPE | typeof NDJSON_TYPE {
+  const type = negotiate(accept, [JSON_TYPE, NDJSON_TYPE])
+  if (type === undefined) throw new RequestError('not_acceptable', `a read is answered as ${JSON_TYPE} or ${NDJSON_TYPE}`)
+  return type
+}

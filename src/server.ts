@@ -1,0 +1,43 @@
+import closeWithGrace from 'close-with-grace'
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { pino, type Logger } from 'pino'
+import { buildApp } from './app.ts'
+import { loadConfig, type Config } from './config.ts'
+import { ConfigError } from './settings/setting-reader.ts'
+
+const CLOSE_GRACE_MS = 10_000
+
+// The process: environment, configuration, application, signals. Nothing else touches `process`.
+
+try {
+  const { config, warnings } = loadConfig(process.env, (path) => readFileSync(path, 'utf8'))
+  const logger = pino({ level: config.logLevel })
+  for (const warning of warnings) logger.warn({}, warning)
+  await serve(config, logger)
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error
+  // One line, and no stack: who reads it has to correct a variable, not this program.
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
+}
+
+async function serve (config: Config, logger: Logger): Promise<void> {
+  const app = await buildApp(config, logger)
+  // The grace beyond the drain timeout is for closing what does not wait for clients.
+  closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger }, async ({ err, signal }) => {
+    if (err) logger.fatal({ err }, 'the process ends because of an error')
+    else logger.info({ signal }, 'shutting down')
+    await app.shutDown()
+  })
+  const { host, port } = config.http
+  const address = await app.listen({ host, port })
+  if (!isLoopback(host)) {
+    logger.warn({ address }, 'listening beyond this machine WITHOUT AUTHENTICATION: whoever reaches this address can read, write and delete streams')
+  }
+}
+
+function isLoopback (host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith('127.')
+  return host === '::1' || host === 'localhost'
+}

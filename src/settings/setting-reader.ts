@@ -1,0 +1,157 @@
+/** Environment variables, as `process.env` holds them. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Reads a text file; throws when it cannot. */
+export type ReadFile = (path: string) => string
+
+/** What the documentation says of a setting. */
+export interface SettingDescription {
+  name: string
+  /** As one would write it; null when the setting is not set unless somebody sets it. */
+  default: string | null
+  /** What is accepted, in words. */
+  accepts: string
+  /** Whether `<name>_FILE` may name a file that holds the value. */
+  hasFile: boolean
+  description: string
+}
+
+/** A bad configuration. The message names variables, never their values: one of them is a password. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** Thrown by a parser; the message follows the name of the variable and shows no value. */
+export class BadValue extends Error {}
+
+interface IntegerBounds { default: number, min: number, max: number }
+
+// A prefix of ours, and what container runtimes add under the same prefix for a service called like that.
+const OUR_PREFIXES = /^(RABBITMQ_STREAM_|RABBITMQ_MANAGEMENT_|RABBITMQ_TLS_|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_)/
+const NOT_OURS = /^HTTP_PROXY$|_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)/
+
+/**
+ * Reads settings one by one and remembers what was wrong: a bad one yields its default, so that all bad ones can be
+ * named in one message.
+ */
+export class SettingReader {
+  readonly #env: Environment
+  readonly #readFile: ReadFile
+  readonly #problems: string[] = []
+  readonly #descriptions: SettingDescription[] = []
+
+  constructor (env: Environment, readFile: ReadFile) {
+    this.#env = env
+    this.#readFile = readFile
+  }
+
+  get descriptions (): readonly SettingDescription[] {
+    return this.#descriptions
+  }
+
+  integer (name: string, bounds: IntegerBounds, description: string): number {
+    const accepts = `integer, ${bounds.min} to ${bounds.max}`
+    this.#describe({ name, default: String(bounds.default), accepts, hasFile: false, description })
+    return this.#parse(name, this.#env[name], bounds.default, (text) => {
+      const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN
+      if (!(value >= bounds.min && value <= bounds.max)) throw new BadValue(`must be an ${accepts}`)
+      return value
+    })
+  }
+
+  choice<const T extends string> (name: string, choices: readonly T[], fallback: NoInfer<T>, description: string): T {
+    this.#describe({ name, default: fallback, accepts: choices.map((choice) => `\`${choice}\``).join(', '), hasFile: false, description })
+    return this.#parse(name, this.#env[name], fallback, (text) => {
+      const value = choices.find((choice) => choice === text)
+      if (value === undefined) throw new BadValue(`must be one of ${choices.join(', ')}`)
+      return value
+    })
+  }
+
+  text (name: string, fallback: string, pattern: RegExp, accepts: string, description: string): string {
+    this.#describe({ name, default: fallback, accepts, hasFile: false, description })
+    return this.#parse(name, this.#env[name], fallback, (text) => {
+      if (!pattern.test(text)) throw new BadValue(`must be ${accepts}`)
+      return text
+    })
+  }
+
+  optionalText (name: string, description: string): string | undefined {
+    this.#describe({ name, default: null, accepts: 'text', hasFile: false, description })
+    return this.#value(name)
+  }
+
+  /** A setting that names a file; its content is the value. */
+  file (name: string, description: string): string | undefined {
+    this.#describe({ name, default: null, accepts: 'path of a file', hasFile: false, description })
+    const path = this.#value(name)
+    return path === undefined ? undefined : this.#contentOf(name, path)
+  }
+
+  /** A value that holds a password, so that it may also come from the file that `<name>_FILE` names. */
+  secret<T> (name: string, parse: (text: string) => T, fallback: string, description: string): T {
+    this.#describe({ name, default: fallback, accepts: 'URL', hasFile: true, description })
+    return this.#parse(name, this.#secretText(name), parse(fallback), parse)
+  }
+
+  optionalSecret<T> (name: string, parse: (text: string) => T, description: string): T | undefined {
+    this.#describe({ name, default: null, accepts: 'URL', hasFile: true, description })
+    return this.#parse<T | undefined>(name, this.#secretText(name), undefined, parse)
+  }
+
+  /** Notes a setting that is bad beside another one. */
+  reject (name: string, message: string): void {
+    this.#problems.push(`${name} ${message}`)
+  }
+
+  throwIfAnyIsBad (): void {
+    if (this.#problems.length > 0) throw new ConfigError(`Bad configuration: ${this.#problems.join('; ')}`)
+  }
+
+  /** Variables that carry one of our prefixes and are no setting: likely misspelt. */
+  unknownVariables (): string[] {
+    const known = new Set(this.#descriptions.flatMap(({ name, hasFile }) => hasFile ? [name, `${name}_FILE`] : [name]))
+    return Object.keys(this.#env).filter((name) => OUR_PREFIXES.test(name) && !NOT_OURS.test(name) && !known.has(name))
+  }
+
+  #describe (description: SettingDescription): void {
+    this.#descriptions.push(description)
+  }
+
+  // An empty variable is one that is not set: `docker run -e NAME=` and compose files make them.
+  #value (name: string): string | undefined {
+    const text = this.#env[name]
+    return text === '' ? undefined : text
+  }
+
+  #secretText (name: string): string | undefined {
+    const path = this.#value(`${name}_FILE`)
+    if (path === undefined) return this.#value(name)
+    if (this.#value(name) !== undefined) this.reject(name, `and ${name}_FILE are both set; set one`)
+    return this.#contentOf(`${name}_FILE`, path)?.trim()
+  }
+
+  #contentOf (name: string, path: string): string | undefined {
+    try {
+      return this.#readFile(path)
+    } catch {
+      this.reject(name, 'names a file that cannot be read')
+      return undefined
+    }
+  }
+
+  #parse<T> (name: string, text: string | undefined, fallback: T, parse: (text: string) => T): T {
+    if (text === undefined || text === '') return fallback
+    try {
+      return parse(text)
+    } catch (error) {
+      this.reject(name, error instanceof BadValue ? error.message : 'is malformed')
+      return fallback
+    }
+  }
+}
+
+/** What is said of a variable that looks like a setting. */
+export function formatUnknown (name: string): string {
+  return `${name} is no setting of this version; see docs/configuration.md`
+}
