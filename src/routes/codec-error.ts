@@ -1,0 +1,13 @@
+/**
+ * A message that cannot be stored as it is written. `pointer` is the JSON pointer of what is wrong, below the pointer
+ * that was given for the message.
+ */
+export class MessageFormatError extends Error {
+  override readonly name = 'MessageFormatError'
+  readonly pointer: string
+
+  constructor (pointer: string, message: string) {
+    super(message)
+    this.pointer = pointer
+  }
+}
