@@ -37,3 +37,14 @@ export async function openConnection (t: Test, port: number, options: Partial<Co
   t.teardown(() => { connection.destroy() })
   return connection
 }
+
+/** Options for the broker at `rabbitmq-stream://user:password@host:port/vhost`. */
+export function optionsFromUrl (url: string, options: Partial<ConnectionOptions> = {}): ConnectionOptions {
+  const { hostname, port, username, password, pathname } = new URL(url)
+  return connectionOptions(Number(port), {
+    host: hostname,
+    authentication: { mechanism: 'PLAIN', username: decodeURIComponent(username), password: decodeURIComponent(password) },
+    virtualHost: decodeURIComponent(pathname.slice(1)),
+    ...options
+  })
+}
