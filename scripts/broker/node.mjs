@@ -86,7 +86,7 @@ export class BrokerNode {
     if (!this.#child) return
     await this.kill('SIGCONT')
     await this.kill('SIGTERM')
-    const deadline = setTimeout(() => this.kill('SIGKILL'), 30_000)
+    const deadline = setTimeout(() => { void this.kill('SIGKILL') }, 30_000)
     await this.ended
     clearTimeout(deadline)
   }
@@ -158,7 +158,7 @@ export class BrokerNode {
   async #waitUntilReady (timeoutMs) {
     /** @type {string | undefined} */
     let ended
-    this.ended.then(how => { ended = how })
+    void this.ended.then(how => { ended = how })
     const isReady = await waitFor(async () => ended !== undefined || interruption.aborted || await this.#isReady(), { timeoutMs, everyMs: 250 })
     if (isReady && ended === undefined && !interruption.aborted) return
     const why = ended === undefined ? `was not ready after ${timeoutMs / 1000} seconds` : `ended at its start (${ended})`

@@ -6,7 +6,7 @@ import { findOnPath, run } from '../setup/process.mjs'
 import { progress, say, Stop } from '../setup/say.mjs'
 
 /** The series of RabbitMQ there are private brokers of, and the Debian release that has each. */
-export const releases = Object.freeze({ '4.0': 'trixie', '4.3': 'forky' })
+export const releases = new Map([['4.0', 'trixie'], ['4.3', 'forky']])
 
 const defaultMirror = 'http://deb.debian.org/debian'
 const stampFile = '.complete'
@@ -120,7 +120,7 @@ function removeRoot (path) {
 
 /** @param {string} series */
 function releaseOf (series) {
-  const release = Object.entries(releases).find(([name]) => name === series)?.[1]
-  if (!release) throw new Stop(`There is no private RabbitMQ ${series}; there are ${Object.keys(releases).join(', ')}.`)
+  const release = releases.get(series)
+  if (!release) throw new Stop(`There is no private RabbitMQ ${series}; there are ${[...releases.keys()].join(', ')}.`)
   return release
 }

@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { realpathSync } from 'node:fs'
 import { findOnPath, isExecutable, run } from '../setup/process.mjs'
 import { Stop } from '../setup/say.mjs'
 import { dockerWay } from './docker.mjs'
@@ -38,8 +37,8 @@ const oldest = [3, 13]
  * @returns {Promise<Way>}
  */
 export async function chooseWay (series) {
-  if (series !== undefined && !(series in releases)) {
-    throw new Stop(`There is no private broker of version ${series}; there are ${Object.keys(releases).join(', ')}.`)
+  if (series !== undefined && !releases.has(series)) {
+    throw new Stop(`There is no private broker of version ${series}; there are ${[...releases.keys()].join(', ')}.`)
   }
   if (await doesDockerAnswer()) return dockerWay(series ?? '4.0')
   const installed = await installedWay()

@@ -48,7 +48,7 @@ export class Gateway {
   async untilReady () {
     /** @type {string | undefined} */
     let ended
-    this.ended.then(how => { ended = how })
+    void this.ended.then(how => { ended = how })
     let health = 'nothing'
     const isReady = await waitFor(async () => {
       if (ended !== undefined || interruption.aborted) return true

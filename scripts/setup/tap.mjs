@@ -30,8 +30,16 @@ export async function runTap (files, environment) {
   let output = []
   const counted = { pass: 0, fail: 0 }
   let isCounted = false
+  let isDetail = false
   for await (const line of createInterface(child.stdout)) {
-    if (/^(not )?ok \d+/.test(line)) {
+    if (isDetail) {
+      process.stdout.write(`${line}\n`)
+      if (line === '  ...') isDetail = false
+    } else if (line === '  ---') {
+      // Why the file named in the line before has failed as a whole: its exit code, its time-out.
+      process.stdout.write(`${line}\n`)
+      isDetail = true
+    } else if (/^(not )?ok \d+/.test(line)) {
       if (line.startsWith('not ok')) process.stdout.write(`\n${output.join('\n')}\n`)
       process.stdout.write(`${line}\n`)
       output = []
