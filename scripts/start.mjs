@@ -36,8 +36,8 @@ async function runGateway (environment, node) {
     await gateway.untilReady()
     if (node) await gateway.createStream('hello')
     say(gateway.welcome({ isStreamThere: node !== undefined }))
-    const brokerEnded = node?.ended.then(how => say(`RabbitMQ has ended: ${how}. See ${node.directory}/log`))
-    await Promise.race([untilInterrupted(), gateway.ended, ...brokerEnded ? [brokerEnded] : []])
+    await Promise.race([untilInterrupted(), gateway.ended, ...node ? [node.ended] : []])
+    if (node && node.pid === undefined) say(`RabbitMQ has ended: ${await node.ended}. Its logs are in ${node.directory}/log`)
   } finally {
     await gateway.stop()
   }
