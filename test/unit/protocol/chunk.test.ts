@@ -160,7 +160,7 @@ t.test('a chunk that fills its buffer is not copied', async (t) => {
 function recorded (file: string): { subscriptionId: number, committedChunkId: number | undefined, chunk: Chunk } {
   const frame = readFileSync(new URL(`fixtures/${file}`, import.meta.url))
   const reader = new FrameReader(frame, 0, frame.length)
-  t.equal(reader.u16(), 8, 'a Deliver frame')
+  if (reader.u16() !== 8) throw new Error('not a Deliver frame')
   const { subscriptionId, committedChunkId, chunk: { buffer, start, end } } = deliver.read(reader, reader.u16())
   return { subscriptionId, committedChunkId, chunk: parseChunk(buffer, start, end) }
 }
