@@ -128,22 +128,23 @@ export function problemCodeOf (code: StreamsErrorCode): ProblemCode {
 export function toProblemAnswer (error: unknown, requestId: string): ProblemAnswer {
   if (error instanceof RequestError) {
     const { errors, sideEffects = 'none', retryable = false, extensions, headers } = error.options
-    return answer({ code: error.code, detail: error.message, retryable, sideEffects, requestId, ...(errors && { errors }) }, extensions, headers)
+    return answer({ detail: error.message, code: error.code, retryable, sideEffects, requestId, ...(errors && { errors }) }, extensions, headers)
   }
   if (error instanceof StreamsError) {
     const { message, retryable, sideEffects, details } = error
-    return answer({ code: problemCodeOf(error.code), detail: message, retryable, sideEffects, requestId }, details && withoutBigInts(details))
+    return answer({ detail: message, code: problemCodeOf(error.code), retryable, sideEffects, requestId }, details && withoutBigInts(details))
   }
-  return answer({ code: 'internal_error', detail: 'The gateway has a fault; its log has the cause.', retryable: false, sideEffects: 'possible', requestId })
+  return answer({ detail: 'The gateway has a fault; its log has the cause.', code: 'internal_error', retryable: false, sideEffects: 'possible', requestId })
 }
 
 type ProblemCore = Pick<Problem, 'detail' | 'code' | 'retryable' | 'sideEffects' | 'requestId' | 'errors'>
 
 function answer (core: ProblemCore, extensions: Readonly<Record<string, unknown>> = {}, headers: Readonly<Record<string, string>> = {}): ProblemAnswer {
   const { status, title } = PROBLEMS[core.code]
+  const members = { type: `/problems/${core.code}`, title, status, ...core }
   return {
-    // The extensions first: none of them can take the place of a member that every problem has.
-    problem: { ...extensions, type: `/problems/${core.code}`, title, status, ...core },
+    // No extension can take the place of a member that every problem has.
+    problem: { ...members, ...extensions, ...members },
     headers: status === 503 ? { ...headers, 'retry-after': String(RETRY_AFTER_SECONDS) } : { ...headers }
   }
 }

@@ -36,3 +36,15 @@ function refusePrototype (key: string, value: unknown): unknown {
   if (key === '__proto__') throw new RequestError('bad_request', 'the body has a key "__proto__", which is refused')
   return value
 }
+
+/**
+ * The JSON text of a value in which offsets may be `bigint`: written out in full, as JSON allows, also beyond 2^53-1.
+ * Members that are undefined are left out.
+ */
+export function toJsonText (value: unknown): string {
+  if (typeof value === 'bigint') return value.toString()
+  if (Array.isArray(value)) return `[${value.map(toJsonText).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const members = Object.entries(value).filter(([, member]) => member !== undefined)
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${toJsonText(member)}`).join(',')}}`
+}

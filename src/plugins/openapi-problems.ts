@@ -2,8 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { PROBLEM_CODES, PROBLEMS, toProblemAnswer, RequestError, type ProblemCode } from '../problems.ts'
 
 const HEADER_BY_STATUS: Readonly<Record<number, readonly [string, unknown]>> = {
-  405: ['allow', { description: 'The methods of the path.', schema: { type: 'string' } }],
-  503: ['retry-after', { description: 'Seconds.', schema: { type: 'integer' } }]
+  503: ['retry-after', { description: 'Seconds to wait before another try.', type: 'integer' }]
 }
 
 /** The schema of every error; operations add members of their own. */
@@ -27,22 +26,35 @@ export const ProblemSchema = Type.Object({
   }, { description: 'What became of the messages before the one that ended a streamed publish.' }))
 }, { description: 'RFC 9457. Some problems have further members, such as `firstOffset`.' })
 
+// What is answered before there is an operation.
+const OF_NO_OPERATION: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['method_not_allowed', 'headers_too_large'])
+
+/** An example for each code, for operations to refer to. */
+export function problemExamples (): Record<string, { summary: string, value: unknown }> {
+  return Object.fromEntries(PROBLEM_CODES.filter((code) => !OF_NO_OPERATION.has(code)).map((code) => {
+    const { title, when } = PROBLEMS[code]
+    const { problem } = toProblemAnswer(new RequestError(code, when), '7c1d3a52-0f9e-4a1b-9c53-2f1f7d3f9f10')
+    return [code, { summary: title, value: problem }]
+  }))
+}
+
 /** The responses for some problems, one a status, with an example for each code. */
 export function problemResponses (codes: readonly ProblemCode[]): Record<string, object> {
-  const responses: Record<string, { description: string, headers?: Record<string, unknown>, content: Record<string, { schema: object, examples: Record<string, object> }> }> = {}
-  // In the order of the table, so that the document does not depend on how a route lists them.
-  for (const code of PROBLEM_CODES.filter((code) => codes.includes(code))) {
-    const { status, title, when } = PROBLEMS[code]
-    const { problem } = toProblemAnswer(new RequestError(code, when), '7c1d3a52-0f9e-4a1b-9c53-2f1f7d3f9f10')
+  const responses: Record<string, object> = {}
+  for (const status of new Set(codes.map((code) => PROBLEMS[code].status))) {
+    // In the order of the table, so that the document does not depend on how a route lists them.
+    const ofStatus = PROBLEM_CODES.filter((code) => codes.includes(code) && PROBLEMS[code].status === status)
     const header = HEADER_BY_STATUS[status]
-    const response = responses[status] ??= {
-      description: '',
+    responses[status] = {
+      description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join(' '),
       ...(header && { headers: { [header[0]]: header[1] } }),
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: {} } }
+      content: {
+        'application/problem+json': {
+          schema: { $ref: '#/components/schemas/Problem' },
+          examples: Object.fromEntries(ofStatus.map((code) => [code, { $ref: `#/components/examples/${code}` }]))
+        }
+      }
     }
-    response.description += `${response.description === '' ? '' : ' '}\`${code}\`: ${when}`
-    const media = response.content['application/problem+json']
-    if (media !== undefined) media.examples[code] = { summary: title, value: problem }
   }
   return responses
 }

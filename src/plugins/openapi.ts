@@ -2,7 +2,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { problemResponses, ProblemSchema } from './openapi-problems.ts'
+import { COMMON_RESPONSE_HEADERS, completeDocument } from './openapi-document.ts'
+import { problemExamples, problemResponses, ProblemSchema } from './openapi-problems.ts'
 
 /** Version of the API, as in package.json. */
 export const API_VERSION = '0.1.0'
@@ -36,10 +37,18 @@ async function openapi (app: FastifyInstance): Promise<void> {
       openapi: '3.1.0',
       info: { title: 'RabbitMQ Stream Gateway', version: API_VERSION, description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/' }],
-      tags: TAGS
+      tags: TAGS,
+      // There is no authentication yet.
+      security: [],
+      components: { headers: COMMON_RESPONSE_HEADERS, examples: problemExamples() }
     },
     refResolver: {
       buildLocalReference: (schema, _baseUri, _fragment, index) => typeof schema.$id === 'string' ? schema.$id : `schema-${index}`
+    },
+    transformObject: (result) => {
+      const document = 'openapiObject' in result ? result.openapiObject : result.swaggerObject
+      completeDocument(document)
+      return document
     },
     transform: ({ schema, url, route }) => {
       const { problems = [], describedBody, describedHeaders } = route.config ?? {}

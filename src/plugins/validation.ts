@@ -21,6 +21,9 @@ export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
     coerceTypes: false,
     removeAdditional: false,
     useDefaults: true,
+    verbose: true,
+    // For the document only.
+    keywords: ['x-examples'],
     formats: Object.fromEntries(Object.entries(FORMATS).map(([name, { check }]) => [name, check]))
   }
 }
@@ -28,7 +31,7 @@ export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
 const MAX_ERRORS = 20
 
 /** One of the errors that Ajv found, as far as it is looked at here. */
-export interface SchemaError { instancePath: string, schemaPath: string, keyword: string, message?: string, params: Record<string, unknown> }
+export interface SchemaError { instancePath: string, schemaPath: string, keyword: string, message?: string, params: Record<string, unknown>, parentSchema?: { description?: string } }
 
 /** Says what is wrong in words of the API; at most 20 of them. */
 export function fieldErrors (errors: readonly SchemaError[], part: string): FieldError[] {
@@ -44,12 +47,12 @@ export function fieldErrors (errors: readonly SchemaError[], part: string): Fiel
     })
 }
 
-function describe ({ instancePath, keyword, message = 'is invalid', params }: SchemaError): FieldError {
+function describe ({ instancePath, keyword, message = 'is invalid', params, parentSchema }: SchemaError): FieldError {
   switch (keyword) {
     case 'additionalProperties': return { pointer: `${instancePath}/${escapePointer(params.additionalProperty)}`, message: 'is unknown' }
     case 'required': return { pointer: `${instancePath}/${escapePointer(params.missingProperty)}`, message: 'is required' }
     case 'enum': return { pointer: instancePath, message: `must be one of ${Array.isArray(params.allowedValues) ? params.allowedValues.join(', ') : ''}` }
-    case 'anyOf': return { pointer: instancePath, message: 'has none of the accepted forms' }
+    case 'anyOf': return { pointer: instancePath, message: `has none of the accepted forms. ${parentSchema?.description ?? ''}`.trim() }
     case 'format': return { pointer: instancePath, message: FORMATS[String(params.format)]?.message ?? message }
     default: return { pointer: instancePath, message }
   }
@@ -65,6 +68,8 @@ function escapePointer (name: unknown): string {
  */
 function validation (app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
+    // An operation that has no parameters refuses them as well.
+    if (route.schema?.operationId !== undefined) route.schema.querystring ??= { type: 'object', properties: {}, additionalProperties: false }
     const query = kindsOf(route.schema?.querystring)
     const path = kindsOf(route.schema?.params)
     route.preValidation = [

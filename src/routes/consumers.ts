@@ -41,7 +41,7 @@ const Stored = Type.Object({ storedOffset, nextOffset })
 const Commit = strictObject({
   offset: offset('Offset of the last message processed.'),
   expected: Type.Optional(offset('Refuse with 412 unless this is stored now.'))
-})
+}, { examples: [{ offset: 0 }] })
 
 const Reset = strictObject({
   to: Type.Union([
@@ -49,7 +49,7 @@ const Reset = strictObject({
     strictObject({ offset: offset('Any offset up to the next one.') }),
     strictObject({ timestamp: Type.String({ format: 'timestamp', examples: ['2026-01-31T12:00:00.000Z'] }) })
   ], { description: 'The next message to be delivered: `first`, `last`, `next`, an offset, or the first one stored at or after a time.' })
-})
+}, { examples: [{ to: 'first' }] })
 
 /** Consumers and the offsets that the broker keeps for them. */
 export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {

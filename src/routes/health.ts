@@ -11,7 +11,7 @@ const Ready = Type.Object({
 /** Whether the process runs, whether it can serve, and its figures. */
 export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get('/health/live', {
-    config: { problems: ['internal_error'] },
+    config: { problems: ['bad_request', 'validation_failed', 'internal_error'] },
     schema: {
       operationId: 'getLiveness',
       tags: ['Operations'],
@@ -22,7 +22,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   }, async () => ({ status: 'live' as const }))
 
   app.get('/health/ready', {
-    config: { problems: ['internal_error', 'broker_unavailable', 'draining'] },
+    config: { problems: ['bad_request', 'validation_failed', 'internal_error', 'broker_unavailable', 'draining'] },
     schema: {
       operationId: 'getReadiness',
       tags: ['Operations'],
@@ -38,7 +38,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   })
 
   app.get('/metrics', {
-    config: { problems: ['internal_error'] },
+    config: { problems: ['bad_request', 'validation_failed', 'internal_error'] },
     schema: {
       operationId: 'getMetrics',
       tags: ['Operations'],

@@ -6,12 +6,13 @@ import { batchResponse, batchType, JSON_TYPE, LINK_HEADER, READ_HEADERS, sendBat
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './read-query.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from './schemas.ts'
 
-const MessageParams = strictObject({ ...StreamParams.properties, offset: offset('Offset of the message.') })
+const MessageParams = strictObject({ ...StreamParams.properties, offset: offset('Offset of the message.', { examples: [0] }) })
 const tags = ['Read']
 const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
 
 /** Reads: batches, lines, single messages. */
 export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
+  app.addSchema({ ...MessageRead, $id: 'MessageRead' })
   const start = { ...startQuery, ...amountQuery(limits) }
 
   app.get('/streams/:stream/messages', {
@@ -64,7 +65,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
       summary: 'Read one message',
       params: MessageParams,
       querystring: strictObject(bodyQuery),
-      response: { 200: json('The message.', MessageRead, { offset: 0, timestamp: '2026-01-31T12:00:00.000Z', body: { hello: 'world' }, bodyEncoding: 'json', properties: { contentType: 'application/json' } }) }
+      response: { 200: json('The message.', Type.Ref('MessageRead'), { offset: 0, timestamp: '2026-01-31T12:00:00.000Z', body: { hello: 'world' }, bodyEncoding: 'json', properties: { contentType: 'application/json' } }) }
     }
   }, async (request, reply) => {
     const { stream, offset } = request.params

@@ -8,7 +8,7 @@ import { addAll, addLine, invalid, PublishingIds } from './incoming.ts'
 import { MessageWrite } from './message-schemas.ts'
 import { PartlyPublishedSchema, PublishedSchema, PublishFailureSchema, sendPublished } from './publish-answer.ts'
 import { publishLines, type StreamedLimits } from './publish-stream.ts'
-import { BODY_PROBLEMS, BROKER_PROBLEMS, json, publisherName, StreamParams, strictObject } from './schemas.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, json, PUBLISHER_NAME, StreamParams, strictObject } from './schemas.ts'
 
 interface PublishLimits extends StreamedLimits {
   maxBodyBytes: number
@@ -16,7 +16,7 @@ interface PublishLimits extends StreamedLimits {
 }
 
 const expectedLastPublishingId = Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description: 'Refuse with 412 unless this is the last publishing id that the broker has of the publisher.' }))
-const publisher = Type.Optional(Type.String({ ...publisherName, description: `${publisherName.description ?? ''} With it every message needs a publishing id, and the broker stores none twice. One request at a time for each publisher name.` }))
+const publisher = Type.Optional(Type.String({ minLength: 1, description: `${PUBLISHER_NAME} With it every message needs a publishing id, and the broker stores none twice. One request at a time for each publisher name.` }))
 
 const PublishQuery = strictObject({ publisher, expectedLastPublishingId })
 const LinesQuery = strictObject({
@@ -45,6 +45,7 @@ const UNREAD = Symbol('unread body')
 /** Publish: JSON and NDJSON, one raw body, lines. */
 export const publishRoutes: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = async (app, { limits }) => {
   app.addSchema(PublishFailureSchema)
+  app.addSchema({ ...MessageWrite, $id: 'MessageWrite' })
   await app.register(publishMessages, { limits })
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
@@ -56,7 +57,10 @@ export const publishRoutes: FastifyPluginAsyncTypebox<{ limits: PublishLimits }>
 
 const publishMessages: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = async (app, { limits }) => {
   const { maxMessages } = limits
-  const PublishBody = strictObject({ messages: Type.Array(MessageWrite, { minItems: 1, maxItems: maxMessages }) })
+  const PublishBody = Type.Object({ messages: Type.Array(Type.Ref('MessageWrite'), { minItems: 1, maxItems: maxMessages }) }, {
+    additionalProperties: false,
+    examples: [{ messages: [{ body: { hello: 'world' } }, { body: 'hello', bodyEncoding: 'text', properties: { messageId: 'm-1' } }] }]
+  })
 
   app.addContentTypeParser('application/x-ndjson', (_request, _payload, done) => done(null, UNREAD))
   app.post('/streams/:stream/messages', {
@@ -65,8 +69,8 @@ const publishMessages: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
       problems,
       describedBody: {
         content: {
-          'application/json': { schema: PublishBody, example: { messages: [{ body: { hello: 'world' } }, { body: 'hello', bodyEncoding: 'text', properties: { messageId: 'm-1' } }] } },
-          'application/x-ndjson': { schema: Type.String({ description: 'One message a line.' }), example: '{"body":{"n":1}}\n{"body":{"n":2}}\n' }
+          'application/json': { schema: PublishBody },
+          'application/x-ndjson': { schema: Type.String({ description: 'One message a line.', examples: ['{"body":{"n":1}}\n{"body":{"n":2}}\n'] }) }
         }
       }
     },
@@ -103,7 +107,7 @@ const publishRaw: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = async (
     bodyLimit: limits.maxBodyBytes,
     config: {
       problems,
-      describedBody: { content: { 'application/octet-stream': { schema: Type.String(), example: 'hello' }, '*/*': { schema: Type.String() } } },
+      describedBody: { content: { 'application/octet-stream': { schema: Type.String({ examples: ['hello'] }) }, '*/*': { schema: Type.String() } } },
       describedHeaders: RawHeaders
     },
     schema: {
@@ -138,7 +142,7 @@ const publishRawLines: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
   app.post('/streams/:stream/messages/lines', {
     config: {
       problems,
-      describedBody: { content: { 'text/plain': { schema: Type.String(), example: 'first\nsecond\n' }, '*/*': { schema: Type.String() } } }
+      describedBody: { content: { 'text/plain': { schema: Type.String({ examples: ['first\nsecond\n'] }) }, '*/*': { schema: Type.String() } } }
     },
     schema: {
       operationId: 'publishLines',

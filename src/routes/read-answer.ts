@@ -6,14 +6,13 @@ import { whenClosed } from '../http/exchange.ts'
 import { RequestError } from '../problems.ts'
 import { StreamsError, type ReadBatch, type ReadMessage } from '../streams/index.ts'
 import { lineBody, messageToJsonText, type ReadEncoding } from './codec.ts'
-import { MessageRead } from './message-schemas.ts'
 import { offset } from './schemas.ts'
 
 export const JSON_TYPE = 'application/json'
 export const NDJSON_TYPE = 'application/x-ndjson'
 
 const BatchSchema = Type.Object({
-  messages: Type.Array(MessageRead),
+  messages: Type.Array(Type.Ref('MessageRead')),
   nextOffset: offset('Where the next read goes on; it misses nothing. Not always the last offset + 1: records of the broker take offsets too.'),
   endOfStream: Type.Boolean({ description: 'Nothing readable was left when the answer was made.' }),
   gap: Type.Optional(Type.Object({ from: offset('First missing offset.'), to: offset('Last missing offset.') }, { description: 'What retention took between the wanted and the delivered offset.' }))

@@ -36,12 +36,12 @@ export const bodyQuery = {
 /** Where to begin. */
 export const startQuery = {
   offset: Type.Optional(position('Where to begin: `first` (default), `last`, `next` or an offset.')),
-  timestamp: Type.Optional(Type.String({ format: 'timestamp', description: 'Begin at the first message stored at or after this time, in UTC; in place of `offset`.', examples: ['2026-01-31T12:00:00.000Z'] }))
+  timestamp: Type.Optional(Type.String({ format: 'timestamp', description: 'Begin at the first message stored at or after this time, in UTC, such as `2026-01-31T12:00:00.000Z`; in place of `offset`.' }))
 }
 
 /** `first`, `last`, `next` or an offset. */
 export function position (description: string, fallback?: 'first') {
-  return Type.String({ format: 'position', pattern: '^(first|last|next|0|[1-9][0-9]{0,15})$', description, ...(fallback && { default: fallback }) })
+  return Type.String({ format: 'position', description, ...(fallback && { default: fallback }) })
 }
 
 /** What the domain is asked for. */

@@ -1,4 +1,4 @@
-import { Type, type TProperties, type TSchema } from '@fastify/type-provider-typebox'
+import { Type, type IntegerOptions, type ObjectOptions, type TProperties, type TSchema } from '@fastify/type-provider-typebox'
 import type { ProblemCode } from '../problems.ts'
 import { MAX_OFFSET } from '../streams/index.ts'
 
@@ -7,7 +7,7 @@ declare module 'fastify' {
     /** What this operation can answer beside its own responses; becomes part of the OpenAPI document. */
     problems?: readonly ProblemCode[]
     /** Request bodies that the handler reads and checks itself, for the document only. */
-    describedBody?: { content: Record<string, { schema: TSchema, example?: unknown }> }
+    describedBody?: { content: Record<string, { schema: TSchema }> }
     /** The same for headers. */
     describedHeaders?: object
   }
@@ -23,24 +23,26 @@ export const BROKER_PROBLEMS = [
 export const BODY_PROBLEMS = ['request_timeout', 'payload_too_large', 'unsupported_media_type', 'overloaded'] as const satisfies readonly ProblemCode[]
 
 /** An object without any other fields: a typo must not change what a request means. */
-export function strictObject<T extends TProperties> (properties: T, description?: string) {
-  return Type.Object(properties, { additionalProperties: false, ...(description !== undefined && { description }) })
+export function strictObject<T extends TProperties> (properties: T, options: ObjectOptions = {}) {
+  return Type.Object(properties, { ...options, additionalProperties: false })
 }
 
 const streamName = Type.String({ minLength: 1, description: 'Name of the stream: 1 to 200 bytes of UTF-8, no control characters, not starting with `amq.`; percent-encoded, a `/` as `%2F`.', examples: ['hello'] })
 const referenceBounds = '1 to 255 bytes of UTF-8, no control characters; percent-encoded, a `/` as `%2F`.'
 const consumerName = Type.String({ minLength: 1, description: `Name of the consumer: ${referenceBounds}`, examples: ['my-app'] })
 
-/** The publisher's name, in paths and in query strings. */
-export const publisherName = Type.String({ minLength: 1, description: `Name of the publisher: ${referenceBounds}`, examples: ['my-publisher'] })
+
+/** What a publisher's name is, in paths and in query strings. */
+export const PUBLISHER_NAME = `Name of the publisher: ${referenceBounds}`
+const publisherName = Type.String({ minLength: 1, description: PUBLISHER_NAME, examples: ['my-publisher'] })
 
 export const StreamParams = strictObject({ stream: streamName })
 export const ConsumerParams = strictObject({ stream: streamName, consumer: consumerName })
 export const PublisherParams = strictObject({ stream: streamName, publisher: publisherName })
 
 /** An offset that a caller names. */
-export function offset (description: string, example = 0) {
-  return Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description, examples: [example] })
+export function offset (description: string, options: IntegerOptions = {}) {
+  return Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description, ...options })
 }
 
 /** A number that the broker keeps and any client may have stored: all 64 bits of it, written out in full. */

@@ -19,13 +19,19 @@ const StreamList = Type.Object({
 // The broker does not check these when they come over the stream protocol: a malformed age ends the connection or
 // silently keeps everything for ever. So nothing malformed gets past here.
 const Arguments = strictObject({
-  maxLengthBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Oldest segments are removed above this size.', examples: [5_000_000_000] })),
-  maxAge: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,8}[YMDhms]$', description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.', examples: ['7D'] })),
-  maxSegmentSizeBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SEGMENT_BYTES, description: 'Size of a segment; retention removes whole segments.', examples: [500_000_000] })),
-  initialClusterSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 255, description: 'How many nodes keep the stream; all of them by default.', examples: [3] })),
+  maxLengthBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Oldest segments are removed above this size.' })),
+  maxAge: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,8}[YMDhms]$', description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.' })),
+  maxSegmentSizeBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SEGMENT_BYTES, description: 'Size of a segment; retention removes whole segments.' })),
+  initialClusterSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 255, description: 'How many nodes keep the stream; all of them by default.' })),
   leaderLocator: Type.Optional(Type.Union([Type.Literal('client-local'), Type.Literal('balanced')], { description: 'Where the leader goes.' })),
   filterSizeBytes: Type.Optional(Type.Integer({ minimum: 16, maximum: 255, description: 'Size of the filter of a chunk.' }))
-}, 'How the stream is kept. Absent: the defaults of the broker, which keep everything.')
+}, {
+  description: 'How the stream is kept. Absent: the defaults of the broker, which keep everything.',
+  'x-examples': {
+    defaults: { summary: 'Defaults of the broker', value: {} },
+    retention: { summary: 'A week, at most 5 GB', value: { maxAge: '7D', maxLengthBytes: 5_000_000_000 } }
+  }
+})
 
 const Created = Type.Object({ name: Type.String() })
 

@@ -1,0 +1,36 @@
+/** What the generator cannot know, put into its document: what is optional, and the header that every answer has. */
+export function completeDocument (document: object): void {
+  for (const operation of operationsOf(document)) {
+    // A parameter with a default is always there for the handler, and need not be given by the caller.
+    for (const parameter of listOf(operation.parameters)) {
+      if (isRecord(parameter.schema) && 'default' in parameter.schema) parameter.required = false
+    }
+    const { requestBody } = operation
+    if (isRecord(requestBody) && OPTIONAL_BODIES.has(String(operation.operationId))) requestBody.required = false
+    if (!isRecord(operation.responses)) continue
+    for (const response of listOf(Object.values(operation.responses))) {
+      response.headers = { 'x-request-id': { $ref: '#/components/headers/RequestId' }, ...(isRecord(response.headers) && response.headers) }
+    }
+  }
+}
+
+/** Headers that responses refer to. */
+export const COMMON_RESPONSE_HEADERS = {
+  RequestId: { description: 'The `x-request-id` of the request when it has a sane one, else a new one.', schema: { type: 'string' as const } }
+}
+
+const OPTIONAL_BODIES: ReadonlySet<string> = new Set(['createStream'])
+
+/** The operations of an OpenAPI document. */
+export function operationsOf (document: object): Array<Record<string, unknown>> {
+  const paths = 'paths' in document && isRecord(document.paths) ? Object.values(document.paths) : []
+  return listOf(paths).flatMap((path) => listOf(Object.values(path))).filter((operation) => 'operationId' in operation)
+}
+
+function listOf (values: unknown): Array<Record<string, unknown>> {
+  return Array.isArray(values) ? values.filter(isRecord) : []
+}
+
+function isRecord (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

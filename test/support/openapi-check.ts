@@ -1,0 +1,77 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import formats from 'ajv-formats'
+
+export interface CheckedAnswer { status: number, contentType: string, text: string }
+
+/**
+ * Holds answers against an OpenAPI document: the status has to be declared for the operation, the content type for the
+ * status, and the body has to fit the schema.
+ */
+export class OpenapiCheck {
+  readonly #document: object
+  readonly #ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false })
+  readonly #operations: ReadonlyArray<{ method: string, path: string, pattern: RegExp }>
+
+  constructor (document: object) {
+    this.#document = document
+    formats.default(this.#ajv)
+    this.#ajv.addSchema(document, 'openapi')
+    this.#operations = Object.entries(member(document, 'paths')).flatMap(([path, methods]) =>
+      Object.keys(record(methods)).map((method) => ({ method: method.toUpperCase(), path, pattern: patternOf(path) })))
+      // `/messages/lines` before `/messages/{offset}`
+      .sort((a, b) => Number(a.path.includes('{offset}')) - Number(b.path.includes('{offset}')))
+  }
+
+  /** @returns what does not fit; empty when all does */
+  faults (method: string, path: string, answer: CheckedAnswer): string[] {
+    const operation = this.#operations.find((operation) => operation.method === method && operation.pattern.test(path))
+    if (operation === undefined) return this.#problemFaults(answer)
+    const { status, contentType, text } = answer
+    const at = ['paths', operation.path, method.toLowerCase(), 'responses', String(status)]
+    const response = this.#find(at)
+    if (response === undefined) return [`${method} ${operation.path} does not declare ${status}`]
+    const declared = Object.keys(member(response, 'content'))
+    if (declared.length === 0) return text === '' ? [] : ['a body where none is declared']
+    const type = declared.find((type) => type === mediaTypeOf(contentType)) ?? declared.find((type) => type === '*/*')
+    if (type === undefined) return [`${status} of ${operation.path} does not declare ${contentType}`]
+    if (!/json$/.test(type)) return []
+    return type === 'application/x-ndjson'
+      ? text.split('\n').filter((line) => line !== '').flatMap((line) => this.#schemaFaults(['components', 'schemas', 'MessageRead'], line))
+      : this.#schemaFaults([...at, 'content', type, 'schema'], text)
+  }
+
+  #problemFaults ({ status, contentType, text }: CheckedAnswer): string[] {
+    if (status < 400) return []
+    if (mediaTypeOf(contentType) !== 'application/problem+json') return [`${status} is ${contentType}, no problem`]
+    return this.#schemaFaults(['components', 'schemas', 'Problem'], text)
+  }
+
+  #schemaFaults (at: readonly string[], text: string): string[] {
+    const pointer = at.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')
+    const validate = this.#ajv.getSchema(`openapi#/${pointer}`) ?? this.#ajv.compile({ $ref: `openapi#/${pointer}` })
+    if (validate(JSON.parse(text)) === true) return []
+    return (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`)
+  }
+
+  #find (at: readonly string[]): object | undefined {
+    let value: object | undefined = this.#document
+    for (const name of at) value = value === undefined ? undefined : Object.hasOwn(value, name) ? member(value, name) : undefined
+    return value
+  }
+}
+
+function patternOf (path: string): RegExp {
+  return new RegExp(`^${path.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`)
+}
+
+function mediaTypeOf (contentType: string): string {
+  return contentType.split(';', 1)[0] ?? ''
+}
+
+function member (value: object, name: string): object {
+  return record(Object.entries(value).find(([key]) => key === name)?.[1])
+}
+
+function record (value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {}
+}
