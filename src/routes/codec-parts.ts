@@ -5,7 +5,8 @@ import { MessageFormatError } from './codec-error.ts'
 
 /** A key as the last part of a JSON pointer (RFC 6901). */
 export function pointerTo (parent: string, key: string | number): string {
-  return typeof key === 'number' ? `${parent}/${key}` : `${parent}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+  if (typeof key === 'number' || !/[~/]/.test(key)) return `${parent}/${key}`
+  return `${parent}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
 export function expectString (json: unknown, pointer: string, what: string): string {

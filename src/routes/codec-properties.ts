@@ -1,6 +1,6 @@
 import type { AmqpProperties, AmqpValue } from '../streams/index.ts'
 import { MessageFormatError } from './codec-error.ts'
-import { base64Of, expectUnicode, parseTime, pointerTo, timeOf, utf8Of } from './codec-parts.ts'
+import { base64Of, expectUnicode, parseTime, timeOf, utf8Of } from './codec-parts.ts'
 import { taggedJson, valueJson } from './codec-value-json.ts'
 import { parseValue } from './codec-value-parse.ts'
 import type { MessagePropertiesJson } from './message-schemas.ts'
@@ -10,31 +10,19 @@ const FIELD_DEPTH = 2
 
 /** The properties without `contentType`, whose default is the body's affair. */
 export function parseProperties (json: MessagePropertiesJson, pointer: string): AmqpProperties {
-  const text = (key: 'subject' | 'contentEncoding' | 'groupId' | 'replyToGroupId') => {
-    const value = json[key]
-    return value === undefined ? undefined : expectUnicode(value, pointerTo(pointer, key))
-  }
-  const time = (key: 'absoluteExpiryTime' | 'creationTime') => {
-    const value = json[key]
-    return value === undefined ? undefined : parseTime(value, pointerTo(pointer, key))
-  }
-  const address = (key: 'to' | 'replyTo') => {
-    const value = json[key]
-    return value === undefined || value === null ? undefined : parseValue(value, pointerTo(pointer, key), FIELD_DEPTH)
-  }
   return {
-    messageId: parseId(json.messageId, pointerTo(pointer, 'messageId')),
-    userId: parseUserId(json.userId, pointerTo(pointer, 'userId')),
-    to: address('to'),
-    subject: text('subject'),
-    replyTo: address('replyTo'),
-    correlationId: parseId(json.correlationId, pointerTo(pointer, 'correlationId')),
-    contentEncoding: text('contentEncoding'),
-    absoluteExpiryTime: time('absoluteExpiryTime'),
-    creationTime: time('creationTime'),
-    groupId: text('groupId'),
+    messageId: parseId(json.messageId, `${pointer}/messageId`),
+    userId: parseUserId(json.userId, `${pointer}/userId`),
+    to: parseAddress(json.to, `${pointer}/to`),
+    subject: parseText(json.subject, `${pointer}/subject`),
+    replyTo: parseAddress(json.replyTo, `${pointer}/replyTo`),
+    correlationId: parseId(json.correlationId, `${pointer}/correlationId`),
+    contentEncoding: parseText(json.contentEncoding, `${pointer}/contentEncoding`),
+    absoluteExpiryTime: parseOptionalTime(json.absoluteExpiryTime, `${pointer}/absoluteExpiryTime`),
+    creationTime: parseOptionalTime(json.creationTime, `${pointer}/creationTime`),
+    groupId: parseText(json.groupId, `${pointer}/groupId`),
     groupSequence: json.groupSequence,
-    replyToGroupId: text('replyToGroupId')
+    replyToGroupId: parseText(json.replyToGroupId, `${pointer}/replyToGroupId`)
   }
 }
 
@@ -59,6 +47,18 @@ export function propertyFieldsJson (properties: AmqpProperties, writesContentTyp
   if (properties.groupSequence !== undefined) text += `,"groupSequence":${properties.groupSequence}`
   if (properties.replyToGroupId !== undefined) text += `,"replyToGroupId":${JSON.stringify(properties.replyToGroupId)}`
   return text.slice(1)
+}
+
+function parseText (json: string | undefined, pointer: string): string | undefined {
+  return json === undefined ? undefined : expectUnicode(json, pointer)
+}
+
+function parseOptionalTime (json: string | undefined, pointer: string): bigint | undefined {
+  return json === undefined ? undefined : parseTime(json, pointer)
+}
+
+function parseAddress (json: unknown, pointer: string): AmqpValue | undefined {
+  return json === undefined || json === null ? undefined : parseValue(json, pointer, FIELD_DEPTH)
 }
 
 /** A message id is a ulong, uuid, binary or string (AMQP 1.0, part 3, 3.2.11 to 3.2.14), so a whole number is a ulong here. */

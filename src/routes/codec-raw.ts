@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { AmqpDecodeError, dataBodyOf } from '../streams/amqp/index.ts'
+import { AmqpDecodeError, dataBodyOf } from '../streams/index.ts'
 import type { AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
 import { MessageFormatError } from './codec-error.ts'
 import { decodeEntry, joinSections, typedBodyJson } from './codec-read.ts'

@@ -1,4 +1,4 @@
-import { AmqpDecodeError, decodeMessage } from '../streams/amqp/index.ts'
+import { AmqpDecodeError, decodeMessage } from '../streams/index.ts'
 import type { AmqpBody, AmqpMap, AmqpMessage, ReadMessage } from '../streams/index.ts'
 import { base64Of, timeOf, utf8Of } from './codec-parts.ts'
 import { propertyFieldsJson } from './codec-properties.ts'
@@ -16,7 +16,7 @@ export type ReadEncoding = 'auto' | 'json' | 'text' | 'base64'
  * cost more.
  */
 export function messageToJsonText (message: ReadMessage, encoding: ReadEncoding): string {
-  const start = `{"offset":${message.offset},"timestamp":"${timeOf(message.timestamp)}","body":`
+  const start = `{"offset":${message.offset},"timestamp":"${chunkTime(message.timestamp)}","body":`
   if (message.kind === 'unreadable') {
     return `${start}${base64Body(message.bytes)},"format":"unreadable","records":${message.records},` +
       `"compression":${JSON.stringify(message.compression)},"reason":${JSON.stringify(message.reason)}}`
@@ -31,6 +31,14 @@ export function messageToJsonText (message: ReadMessage, encoding: ReadEncoding)
 /** The same as a value. Numbers in a JSON body are then numbers of JavaScript. */
 export function readableMessage (message: ReadMessage, encoding: ReadEncoding): MessageRead {
   return JSON.parse(messageToJsonText(message, encoding))
+}
+
+/** The messages of a chunk share its time, and to print one takes a third of the time of a small message. */
+let lastChunkTime = { ms: 0, text: timeOf(0) }
+
+function chunkTime (ms: number): string {
+  if (ms !== lastChunkTime.ms) lastChunkTime = { ms, text: timeOf(ms) }
+  return lastChunkTime.text
 }
 
 /** The message, or undefined when the entry is something else than AMQP 1.0. */

@@ -28,10 +28,10 @@ export function parseMessage (json: MessageWrite, pointer: string): ParsedMessag
   const { messageAnnotations, applicationProperties } = json
   return {
     message: {
-      messageAnnotations: messageAnnotations && parseMap(messageAnnotations, 'symbol', pointerTo(pointer, 'messageAnnotations'), 1),
+      messageAnnotations: messageAnnotations && parseMap(messageAnnotations, 'symbol', `${pointer}/messageAnnotations`, 1),
       properties: propertiesOf(json, pointer),
-      applicationProperties: applicationProperties && parseMap(applicationProperties, 'string', pointerTo(pointer, 'applicationProperties'), 1),
-      body: bodyOf(json, pointerTo(pointer, 'body'))
+      applicationProperties: applicationProperties && parseMap(applicationProperties, 'string', `${pointer}/applicationProperties`, 1),
+      body: bodyOf(json, `${pointer}/body`)
     },
     publishingId: json.publishingId
   }
@@ -40,7 +40,7 @@ export function parseMessage (json: MessageWrite, pointer: string): ParsedMessag
 function propertiesOf (json: MessageWrite, pointer: string): AmqpProperties | undefined {
   const { properties, bodyEncoding = 'json', bodyType = 'data' } = json
   if (properties === undefined) return bodyType === 'data' ? DEFAULT_PROPERTIES[bodyEncoding] : undefined
-  const parsed = parseProperties(properties, pointerTo(pointer, 'properties'))
+  const parsed = parseProperties(properties, `${pointer}/properties`)
   if (properties.contentType === undefined) {
     if (bodyType === 'data') parsed.contentType = DEFAULT_CONTENT_TYPES[bodyEncoding]
   } else if (properties.contentType !== null) {

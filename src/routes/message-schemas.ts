@@ -124,6 +124,7 @@ export const MessageRead = Type.Object({
   examples: [{ offset: 1024, timestamp: '2025-01-31T12:00:00.000Z', body: { order: 4711 }, bodyEncoding: 'json', properties: { contentType: 'application/json' } }]
 })
 
+/* eslint-disable @typescript-eslint/no-redeclare -- a schema and the type of what fits it have one name; tsc finds the rest */
 export type MessageWrite = Static<typeof MessageWrite>
 export type MessageRead = Static<typeof MessageRead>
 export type MessagePropertiesJson = Static<typeof MessageProperties>

@@ -14,17 +14,18 @@ import { ValueReader } from './value-reader.ts'
 export function decodeMessage (bytes: Uint8Array): AmqpMessage {
   if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is no message')
   const reader = new ValueReader(bytes)
-  const seen = new Set<number>()
+  let seen = 0
   const body = new BodySections()
   let messageAnnotations: AmqpMap | undefined
   let properties: AmqpProperties | undefined
   let applicationProperties: AmqpMap | undefined
   while (!reader.isAtEnd) {
     const section = reader.readSectionDescriptor()
-    if (seen.has(section) && section !== SECTION.data && section !== SECTION.amqpSequence) {
+    const bit = 1 << (section - SECTION.header)
+    if ((seen & bit) !== 0 && section !== SECTION.data && section !== SECTION.amqpSequence) {
       throw new AmqpDecodeError('a section occurs twice')
     }
-    seen.add(section)
+    seen |= bit
     switch (section) {
       case SECTION.data: body.addData(reader.readBinary()); break
       case SECTION.amqpValue: body.setValue(reader.readValue(1)); break

@@ -4,12 +4,14 @@ import type { AmqpValue } from './value.ts'
 /** Every value that does not contain others. */
 export type AmqpScalar = Exclude<AmqpValue, { type: 'list' | 'array' | 'map' | 'described' }>
 
-/** The constructor of the smallest encoding. */
+/**
+ * The constructor of the smallest encoding. Only a uint is always written whole: rabbitmq-stream-js-client 1.0 reads
+ * the group sequence as four bytes, whatever its constructor says, and ends its process over the rest.
+ */
 export function scalarCode (scalar: AmqpScalar): number {
   switch (scalar.type) {
     case 'null': return CODE.null
     case 'boolean': return scalar.value ? CODE.true : CODE.false
-    case 'uint': return scalar.value === 0 ? CODE.uint0 : elementCode(scalar)
     case 'ulong': return scalar.value === 0n ? CODE.ulong0 : elementCode(scalar)
     default: return elementCode(scalar)
   }
@@ -18,7 +20,6 @@ export function scalarCode (scalar: AmqpScalar): number {
 /** The same for an element of an array, where a boolean has a byte, and a zero is a number like any other. */
 export function elementCode (scalar: AmqpScalar): number {
   switch (scalar.type) {
-    case 'uint': return scalar.value <= 0xff ? CODE.smallUint : CODE.uint
     case 'ulong': return scalar.value <= 0xffn ? CODE.smallUlong : CODE.ulong
     case 'int': return scalar.value >= -128 && scalar.value <= 127 ? CODE.smallInt : CODE.int
     case 'long': return scalar.value >= -128n && scalar.value <= 127n ? CODE.smallLong : CODE.long
@@ -51,7 +52,7 @@ export function writeScalar (code: number, scalar: AmqpScalar, target: Buffer, a
     case 'byte': return target.writeInt8(scalar.value, at)
     case 'ushort': return target.writeUInt16BE(scalar.value, at)
     case 'short': return target.writeInt16BE(scalar.value, at)
-    case 'uint': return writeUint(code, scalar.value, target, at)
+    case 'uint': return target.writeUInt32BE(scalar.value, at)
     case 'int': return code === CODE.smallInt ? target.writeInt8(scalar.value, at) : target.writeInt32BE(scalar.value, at)
     case 'ulong': return writeUlong(code, scalar.value, target, at)
     case 'long': return code === CODE.smallLong ? target.writeInt8(Number(scalar.value), at) : target.writeBigInt64BE(scalar.value, at)
@@ -75,11 +76,6 @@ export function writeScalar (code: number, scalar: AmqpScalar, target: Buffer, a
 function contentLength (scalar: AmqpScalar): number {
   if (scalar.type === 'binary') return scalar.value.length
   return scalar.type === 'string' || scalar.type === 'symbol' ? Buffer.byteLength(scalar.value) : 0
-}
-
-function writeUint (code: number, value: number, target: Buffer, at: number): number {
-  if (code === CODE.uint0) return at
-  return code === CODE.smallUint ? target.writeUInt8(value, at) : target.writeUInt32BE(value, at)
 }
 
 function writeUlong (code: number, value: bigint, target: Buffer, at: number): number {

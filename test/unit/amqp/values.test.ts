@@ -41,13 +41,12 @@ t.test('what is written is read by rhea with the same types', async t => {
   t.pass('agrees with rhea')
 })
 
-t.test('each value has its smallest encoding', async t => {
+t.test('each value has its smallest encoding, but a uint, for the sake of another client', async t => {
   const cases: Array<[AmqpValue, string]> = [
     [{ type: 'null' }, '40'],
     [{ type: 'boolean', value: true }, '41'],
     [{ type: 'boolean', value: false }, '42'],
-    [{ type: 'uint', value: 0 }, '43'],
-    [{ type: 'uint', value: 255 }, '52ff'],
+    [{ type: 'uint', value: 0 }, '7000000000'],
     [{ type: 'uint', value: 256 }, '7000000100'],
     [{ type: 'ulong', value: 0n }, '44'],
     [{ type: 'ulong', value: 255n }, '53ff'],
