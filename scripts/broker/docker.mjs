@@ -1,4 +1,3 @@
-import { basename } from 'node:path'
 import { run } from '../setup/process.mjs'
 import { say, Stop } from '../setup/say.mjs'
 
@@ -14,24 +13,28 @@ export function dockerWay (series) {
     version: series,
     description: `Docker image ${image}`,
     isInContainer: true,
-    inside: () => dataInside,
-    server: async node => {
+    prepare: async network => {
       await ensureImage(image)
-      if (node.network) await run(['docker', 'network', 'create', node.network])
-      return [
-        'docker', 'run', '--rm', '--name', containerOf(node), '--hostname', containerOf(node),
-        // The owner of the folder, so that it can be deleted without being root.
-        '--user', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
-        '--volume', `${node.directory}:${dataInside}`,
-        ...node.network ? ['--network', node.network] : [],
-        ...node.ports.flatMap(port => ['--publish', `127.0.0.1:${port}:${port}`]),
-        ...environmentOf(node), image
-      ]
+      if (network) await docker('network', 'create', network)
     },
+    dispose: async network => {
+      if (network) await docker('network', 'rm', network)
+    },
+    inside: () => dataInside,
+    server: node => [
+      'docker', 'run', '--rm', '--name', containerOf(node), '--hostname', containerOf(node),
+      // The owner of the folder, so that it can be deleted without being root.
+      '--user', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
+      // The image's own entry point, as root, would switch to another user.
+      '--entrypoint', 'rabbitmq-server',
+      '--volume', `${node.directory}:${dataInside}`,
+      ...node.network ? ['--network', node.network] : [],
+      ...node.ports.flatMap(port => ['--publish', `127.0.0.1:${port}:${port}`]),
+      ...environmentOf(node), image
+    ],
     tool: (node, program, args) => ['docker', 'exec', ...environmentOf(node), containerOf(node), program, ...args],
     signal: async (node, _pid, signal) => {
-      const { code, tail } = await run(['docker', 'kill', '--signal', signal, containerOf(node)], { timeoutMs: 30_000 })
-      if (code !== 0) throw new Error(`docker kill: ${tail}`)
+      await docker('kill', '--signal', signal, containerOf(node))
     }
   }
 }
@@ -40,12 +43,18 @@ const dataInside = '/srv/node'
 
 /** The name is the node's, which is its own on this machine. @param {import('./ways.mjs').NodeLayout} node */
 function containerOf (node) {
-  return basename(node.nodename.replace(/^.*@/, ''))
+  return node.nodename.replace(/^.*@/, '')
 }
 
 /** @param {import('./ways.mjs').NodeLayout} node */
 function environmentOf (node) {
   return Object.entries(node.environment).flatMap(([name, value]) => ['--env', `${name}=${value}`])
+}
+
+/** @param {...string} args */
+async function docker (...args) {
+  const { code, tail } = await run(['docker', ...args], { timeoutMs: 60_000 })
+  if (code !== 0) throw new Error(`docker ${args.join(' ')} failed:\n${tail}`)
 }
 
 /** @param {string} image */

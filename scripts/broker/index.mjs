@@ -6,7 +6,6 @@ import { stateDirectory } from '../setup/paths.mjs'
 import { freePorts, isPortFree } from '../setup/ports.mjs'
 import { isAlive, waitFor } from '../setup/process.mjs'
 import { say, Stop } from '../setup/say.mjs'
-import { stopEpmd } from './epmd.mjs'
 import { BrokerNode } from './node.mjs'
 import { chooseWay } from './ways.mjs'
 
@@ -36,6 +35,7 @@ export async function startBroker ({ version, nodes: count = 1, configuration = 
   const ports = await choosePorts(count)
   const nodenames = ports.map((_, index) => nameOf(way, `run-${id}-${index + 1}`))
   const cookie = newCookie()
+  const network = count > 1 ? `network-${id}` : undefined
   const nodes = ports.map((ports, index) => new BrokerNode({
     way,
     directory: join(directory, String(index + 1)),
@@ -43,13 +43,18 @@ export async function startBroker ({ version, nodes: count = 1, configuration = 
     ports,
     cookie,
     peers: count > 1 ? nodenames : [],
+    network,
     configuration
   }))
+  let isClosed = false
   const close = async () => {
+    if (isClosed) return
+    isClosed = true
     await Promise.all(nodes.map(node => node.stop()))
     rmSync(directory, { recursive: true, force: true })
-    if (!way.isInContainer) await stopEpmd()
+    await way.dispose(network)
   }
+  await way.prepare(network)
   try {
     await Promise.all(nodes.map(node => node.start()))
     await waitForCluster(nodes)
@@ -71,10 +76,11 @@ export async function startKeptBroker () {
   const directory = join(stateDirectory, 'nodes', `gateway-${series}`)
   const lock = `${directory}.lock`
   const holder = tryLock(lock)
-  if (holder !== undefined) throw new Stop(`The private RabbitMQ of this checkout is in use by process ${holder}.`)
+  if (holder !== undefined) throw new Stop(`The private RabbitMQ of this checkout is in use by process ${holder}. Stop that one, or set RABBITMQ_STREAM_URL to use another broker.`)
   try {
+    await way.prepare(undefined)
     const memory = await recall(directory, way)
-    const node = new BrokerNode({ way, directory, ...memory, peers: [], configuration: [] })
+    const node = new BrokerNode({ way, directory, ...memory, peers: [], network: undefined, configuration: [] })
     say(`Starting a private RabbitMQ: ${way.description}`)
     await node.start()
     remember(directory, { ...memory, pid: node.pid })
@@ -83,7 +89,7 @@ export async function startKeptBroker () {
       nodes: [node],
       close: async () => {
         await node.stop()
-        if (!way.isInContainer) await stopEpmd()
+        await way.dispose(undefined)
         unlock(lock)
       }
     }

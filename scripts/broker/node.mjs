@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isListening } from '../setup/ports.mjs'
-import { run, tiedToParent, waitFor } from '../setup/process.mjs'
+import { run, searchPath, tiedToParent, waitFor } from '../setup/process.mjs'
 import { Stop } from '../setup/say.mjs'
 import { interruption } from '../setup/signals.mjs'
 import { brokerEnvironment, writeConfiguration } from './configuration.mjs'
@@ -18,6 +18,7 @@ import { brokerEnvironment, writeConfiguration } from './configuration.mjs'
  * @property {Ports} ports
  * @property {string} cookie the Erlang cookie: the same for all nodes of a cluster
  * @property {string[]} peers the node names of the cluster, its own among them; empty for a node alone
+ * @property {string | undefined} network of a cluster in containers
  * @property {string[]} configuration more lines for rabbitmq.conf
  */
 
@@ -61,10 +62,14 @@ export class BrokerNode {
     const { way, directory, ports, cookie, peers, configuration } = this.#settings
     mkdirSync(directory, { recursive: true })
     writeConfiguration(directory, { ports, isInContainer: way.isInContainer, peers, extra: configuration, cookie })
-    const [program = '', ...args] = tiedToParent(await way.server(this.#layout))
+    const [program = '', ...args] = tiedToParent(way.server(this.#layout))
     const output = openSync(join(directory, 'log', 'output.log'), 'w')
-    // In a process group of its own: Ctrl-C in the terminal reaches only the process that started it, which stops it in order.
-    const child = spawn(program, args, { stdio: ['ignore', output, output], detached: true })
+    const child = spawn(program, args, {
+      env: { ...process.env, PATH: searchPath() },
+      stdio: ['ignore', output, output],
+      // In a process group of its own: Ctrl-C in the terminal reaches only the process that started it, which stops it in order.
+      detached: true
+    })
     closeSync(output)
     this.#child = child
     this.#ended = new Promise(resolve => {
@@ -144,12 +149,12 @@ export class BrokerNode {
   }
 
   get #layout () {
-    const { way, directory, nodename, ports, peers } = this.#settings
+    const { way, directory, nodename, ports, network } = this.#settings
     return {
       directory,
       nodename,
       ports: [ports.stream, ports.management, ports.amqp],
-      network: peers[0]?.replace(/^.*@/, 'network-of-'),
+      network,
       environment: brokerEnvironment(way.inside(directory), { nodename, ports })
     }
   }

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { stopEpmd } from './epmd.mjs'
 
 /**
  * RabbitMQ from a root folder (roots.mjs makes them), by chroot.
@@ -27,8 +28,10 @@ export function rootFolderWay ({ path, version }) {
     version,
     description: `RabbitMQ ${version} in ${path}`,
     isInContainer: false,
+    prepare: async () => {},
+    dispose: stopEpmd,
     inside: () => dataInside,
-    server: async node => enter(node, [join(programsInside, 'rabbitmq-server')]),
+    server: node => enter(node, [join(programsInside, 'rabbitmq-server')]),
     tool: (node, program, args) => enter(node, [join(programsInside, program), ...args]),
     signal: async (_node, pid, signal) => { process.kill(pid, signal) }
   }

@@ -79,9 +79,9 @@ function debootstrap (release, path, mirror) {
 async function ensureDebootstrap () {
   if (findOnPath('debootstrap')) return
   say('Installing the package debootstrap (apt-get) ...')
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
   for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'debootstrap', 'debian-archive-keyring']]) {
-    const { code, tail } = await run(['apt-get', ...args], { env: environment, onLine: progress, timeoutMs: 10 * 60_000, isInterruptible: true })
+    const { code, tail } = await run(['apt-get', ...args], { env, onLine: progress, timeoutMs: 10 * 60_000, isInterruptible: true })
     if (code !== 0) throw new Stop(`apt-get ${args.join(' ')} failed:\n${tail}`)
   }
 }

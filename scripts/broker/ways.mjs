@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { stateDirectory } from '../setup/paths.mjs'
 import { findOnPath, isExecutable, run } from '../setup/process.mjs'
 import { Stop } from '../setup/say.mjs'
 import { dockerWay } from './docker.mjs'
@@ -12,8 +13,10 @@ import { rootFolderWay } from './root-folder.mjs'
  * @property {string} version the RabbitMQ it runs, e.g. 4.0.5, or its series when that is all that is known, e.g. 4.0
  * @property {string} description for the person at the terminal
  * @property {boolean} isInContainer whether the node has a network of its own, ports forwarded
+ * @property {(network: string | undefined) => Promise<void>} prepare before the first node of a broker starts; the network is for a cluster
+ * @property {(network: string | undefined) => Promise<void>} dispose after its last node has ended
  * @property {(directory: string) => string} inside where the broker sees a directory of this machine
- * @property {(node: NodeLayout) => Promise<string[]>} server the command that becomes the node, in the foreground
+ * @property {(node: NodeLayout) => string[]} server the command that becomes the node, in the foreground
  * @property {(node: NodeLayout, program: string, args: string[]) => string[]} tool the command that runs rabbitmqctl and the like against the node
  * @property {(node: NodeLayout, pid: number, signal: NodeJS.Signals) => Promise<void>} signal sends a signal to the Erlang VM itself
  */
@@ -82,7 +85,9 @@ async function installedWay () {
   const directories = ['/usr/lib/rabbitmq/bin', dirname(realpathSync(server)), dirname(server)]
   const programs = directories.find(directory => isExecutable(join(directory, 'rabbitmq-server')) && isExecutable(join(directory, 'rabbitmqctl')))
   if (!programs) return undefined
-  const { code, stdout } = await run([join(programs, 'rabbitmqctl'), 'version'], { timeoutMs: 30_000 })
+  // Every Erlang program writes a cookie into its home when there is none: not into the user's.
+  mkdirSync(stateDirectory, { recursive: true })
+  const { code, stdout } = await run([join(programs, 'rabbitmqctl'), 'version'], { env: { HOME: stateDirectory }, timeoutMs: 30_000 })
   const version = stdout.trim().split('\n').at(-1) ?? ''
   if (code !== 0 || !/^\d+\.\d+/.test(version)) return undefined
   const withEnvironment = (/** @type {NodeLayout} */ node) => [
@@ -92,8 +97,11 @@ async function installedWay () {
     version,
     description: `the installed RabbitMQ ${version} (${programs}), as a node of its own`,
     isInContainer: false,
+    prepare: async () => {},
+    // The port mapper (epmd) stays: it may be that of the machine's own RabbitMQ.
+    dispose: async () => {},
     inside: directory => directory,
-    server: async node => [...withEnvironment(node), join(programs, 'rabbitmq-server')],
+    server: node => [...withEnvironment(node), join(programs, 'rabbitmq-server')],
     tool: (node, program, args) => [...withEnvironment(node), join(programs, program), ...args],
     signal: async (_node, pid, signal) => { process.kill(pid, signal) }
   }

@@ -15,7 +15,7 @@ import { interruption } from './signals.mjs'
 export async function run (command, { cwd, env, onLine, timeoutMs = 0, isInterruptible = false } = {}) {
   if (isInterruptible && interruption.aborted) throw new Stop('Interrupted.')
   const [program = '', ...args] = tiedToParent(command)
-  const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, killSignal: 'SIGKILL' })
+  const child = spawn(program, args, { cwd, env: { ...process.env, PATH: searchPath(), ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, killSignal: 'SIGKILL' })
   /** @type {string[]} */
   const tail = []
   let stdout = ''
@@ -51,9 +51,14 @@ export function tiedToParent (command) {
 /** @type {boolean | undefined} */
 let canTie
 
+/** The PATH, and where Debian has the administrator's programs: root by plain `su` does not have those on its PATH. */
+export function searchPath () {
+  return [process.env['PATH'], '/usr/sbin', '/sbin'].join(delimiter)
+}
+
 /** @param {string} program @returns {string | undefined} its full path */
 export function findOnPath (program) {
-  return (process.env['PATH'] ?? '').split(delimiter).map(directory => join(directory, program)).find(isExecutable)
+  return searchPath().split(delimiter).map(directory => join(directory, program)).find(isExecutable)
 }
 
 /** @param {string} path */
