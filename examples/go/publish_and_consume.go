@@ -1,0 +1,190 @@
+// Creates a stream, publishes ten orders, and reads on from where the last run stopped. Run it twice:
+//
+//	go run publish_and_consume.go
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+)
+
+const attempts = 5
+
+var (
+	gatewayURL = env("GATEWAY_URL", "http://127.0.0.1:8080")
+	streamPath = "/v1/streams/" + url.PathEscape(env("STREAM", "example-go"))
+	client     = &http.Client{Timeout: 90 * time.Second}
+)
+
+type message struct {
+	Offset       int64           `json:"offset,omitempty"`
+	Body         json.RawMessage `json:"body"`
+	PublishingID int64           `json:"publishingId,omitempty"`
+}
+
+type batch struct {
+	Messages    []message `json:"messages"`
+	NextOffset  int64     `json:"nextOffset"`
+	EndOfStream bool      `json:"endOfStream"`
+}
+
+func main() {
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
+	// Creating a stream that exists is not an error.
+	if err := call(http.MethodPut, streamPath, map[string]any{}, nil); err != nil {
+		return err
+	}
+	if err := publishOrders(10); err != nil {
+		return err
+	}
+	return consume("billing", func(m message) error {
+		fmt.Printf("offset %d: %s\n", m.Offset, m.Body)
+		return nil
+	})
+}
+
+// publishOrders numbers orders on from the last one that is stored. The number is the publishing id, so the request may
+// be repeated: what the broker has already is counted as a duplicate and not stored again.
+func publishOrders(count int64) error {
+	var publisher struct {
+		LastPublishingID int64 `json:"lastPublishingId"`
+	}
+	if err := call(http.MethodGet, streamPath+"/publishers/shop", nil, &publisher); err != nil {
+		return err
+	}
+	var orders []message
+	for number := publisher.LastPublishingID + 1; number <= publisher.LastPublishingID+count; number++ {
+		orders = append(orders, message{Body: json.RawMessage(fmt.Sprintf(`{"order":%d}`, number)), PublishingID: number})
+	}
+	for attempt := 0; attempt < attempts; attempt++ {
+		var answer struct {
+			Confirmed, Duplicates int
+			Results               []json.RawMessage
+		}
+		if err := call(http.MethodPost, streamPath+"/messages?publisher=shop", map[string]any{"messages": orders}, &answer); err != nil {
+			return err
+		}
+		if len(answer.Results) == 0 {
+			fmt.Printf("stored %d, duplicates %d\n", answer.Confirmed, answer.Duplicates)
+			return nil
+		}
+		// 207: some are stored, some are not, or not for sure. The same ids again complete them.
+		time.Sleep(time.Second)
+	}
+	return errors.New("not everything could be published")
+}
+
+// consume handles every message from where the consumer stopped last time up to the end of the stream.
+//
+// The offset of the last message that was handled goes along with the next poll (commit), the last one with the poll that
+// comes back empty. If this program dies, what was handled but not committed comes again. A service would add a wait to
+// the query and never leave the loop.
+func consume(consumer string, handle func(message) error) error {
+	path := streamPath + "/consumers/" + url.PathEscape(consumer)
+	handled, committed := int64(-1), int64(-1)
+	for {
+		query := url.Values{"limit": {"4"}}
+		// A commit is written into the stream, so it is sent only when there is something new to say.
+		if handled != committed {
+			query.Set("commit", strconv.FormatInt(handled, 10))
+		}
+		var answer batch
+		if err := call(http.MethodGet, path+"/messages?"+query.Encode(), nil, &answer); err != nil {
+			return err
+		}
+		committed = handled
+		for _, m := range answer.Messages {
+			if err := handle(m); err != nil {
+				return err
+			}
+			handled = m.Offset
+		}
+		if answer.EndOfStream && len(answer.Messages) == 0 {
+			fmt.Println("end of stream")
+			return nil
+		}
+	}
+}
+
+// call makes one request, and makes it again, a few times, when the gateway says that this can help. Every request of
+// this program may happen twice; one that may not would have to stop here when the problem's sideEffects is "possible".
+//
+// 503: wait as long as Retry-After says. 504: the outcome is unknown, and the repetition finds it out.
+func call(method, path string, body, answer any) error {
+	for attempt := 1; ; attempt++ {
+		pause, err := callOnce(method, path, body, answer)
+		if err == nil || pause == 0 || attempt == attempts {
+			return err
+		}
+		fmt.Printf("trying again in %s (%d of %d): %v\n", pause, attempt, attempts, err)
+		time.Sleep(pause)
+	}
+}
+
+// callOnce returns, with an error that may pass, how long to wait before the next attempt.
+func callOnce(method, path string, body, answer any) (time.Duration, error) {
+	content, err := json.Marshal(body)
+	if err != nil {
+		return 0, err
+	}
+	if body == nil {
+		content = nil
+	}
+	request, err := http.NewRequest(method, gatewayURL+path, bytes.NewReader(content))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("content-type", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return time.Second, err // no answer at all: refused, or broken off
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= 300 {
+		return problem(response)
+	}
+	if answer == nil {
+		return 0, nil
+	}
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		return time.Second, err
+	}
+	return 0, nil
+}
+
+// problem reads an application/problem+json answer.
+func problem(response *http.Response) (time.Duration, error) {
+	var details struct {
+		Code, Detail string
+		Retryable    bool
+	}
+	if json.NewDecoder(response.Body).Decode(&details) != nil {
+		details.Retryable = response.StatusCode >= 502 // not the gateway's word: a proxy on the way answered
+	}
+	err := fmt.Errorf("%s %s: %s", response.Status, details.Code, details.Detail)
+	if !details.Retryable {
+		return 0, err
+	}
+	seconds, _ := strconv.Atoi(response.Header.Get("retry-after"))
+	return time.Duration(max(seconds, 1)) * time.Second, err
+}
+
+func env(name, fallback string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return fallback
+}

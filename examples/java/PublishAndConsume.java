@@ -1,0 +1,128 @@
+import java.io.IOException;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+
+/**
+ * Creates a stream, publishes ten orders, and reads on from where the last run stopped. Run it twice:
+ * {@code java PublishAndConsume.java}
+ *
+ * The JDK has no JSON library, so messages go in and out as lines: one message a line, what else there is to know in the
+ * headers. Two numbers are picked out of JSON answers by a pattern.
+ */
+public class PublishAndConsume {
+    static final int ATTEMPTS = 5;
+    static final String GATEWAY_URL = env("GATEWAY_URL", "http://127.0.0.1:8080");
+    static final String STREAM_PATH = "/v1/streams/" + encode(env("STREAM", "example-java"));
+    static final HttpClient CLIENT = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+
+    public static void main(String[] args) throws Exception {
+        // Creating a stream that exists is not an error.
+        call("PUT", STREAM_PATH, "application/json", "{}");
+        publishOrders(10);
+        consume("billing");
+    }
+
+    /**
+     * Numbers orders on from the last one that is stored. The number is the publishing id, so the request may be repeated:
+     * what the broker has already is counted as a duplicate and not stored again.
+     */
+    static void publishOrders(int count) throws Exception {
+        long first = number("lastPublishingId", call("GET", STREAM_PATH + "/publishers/shop").body()) + 1;
+        String lines = LongStream.range(first, first + count).mapToObj(order -> "order " + order + "\n").collect(Collectors.joining());
+        String path = STREAM_PATH + "/messages/lines?publisher=shop&firstPublishingId=" + first;
+        for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
+            HttpResponse<String> answer = call("POST", path, "text/plain", lines);
+            System.out.println(answer.body());
+            if (answer.statusCode() == 200) return;
+            // 207: some are stored, some are not, or not for sure. The same ids again complete them.
+            Thread.sleep(1000);
+        }
+        throw new IOException("not everything could be published");
+    }
+
+    /**
+     * Handles every message from where the consumer stopped last time up to the end of the stream. A batch is committed when
+     * all of it is handled: if this program dies before, the batch comes again. A service would add a wait to the query and
+     * never leave the loop.
+     */
+    static void consume(String consumer) throws Exception {
+        String offsetPath = STREAM_PATH + "/consumers/" + encode(consumer) + "/offset";
+        HttpResponse<String> stored = call("GET", offsetPath);
+        // 404: nothing was ever committed under this name.
+        String position = stored.statusCode() == 404 ? "first" : String.valueOf(number("nextOffset", stored.body()));
+        for (boolean isAtEnd = false; !isAtEnd; ) {
+            HttpResponse<String> batch = call("GET", STREAM_PATH + "/messages/lines?limit=4&offset=" + position);
+            if (batch.statusCode() != 200) throw new IOException(batch.statusCode() + " " + batch.body());
+            batch.body().lines().forEach(line -> System.out.println("got " + line));
+            long nextOffset = batch.headers().firstValueAsLong("stream-next-offset").orElseThrow();
+            isAtEnd = batch.headers().firstValue("stream-end-of-stream").orElseThrow().equals("true");
+            // A commit names the last offset that is done. It is written into the stream, so not when nothing is new.
+            if (!batch.body().isEmpty()) call("PUT", offsetPath, "application/json", "{\"offset\":" + (nextOffset - 1) + "}");
+            position = String.valueOf(nextOffset);
+        }
+        System.out.println("end of stream");
+    }
+
+    static HttpResponse<String> call(String method, String path) throws Exception {
+        return call(method, path, "application/json", "");
+    }
+
+    /**
+     * One request, made again a few times when that can help. Every request of this program may happen twice; one that may
+     * not would have to stop at a 504, and at a 503 whose sideEffects are not "none".
+     *
+     * 503: wait as long as Retry-After says. 504: the outcome is unknown, and the repetition finds it out.
+     */
+    static HttpResponse<String> call(String method, String path, String contentType, String body) throws Exception {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(GATEWAY_URL + path))
+            .method(method, body.isEmpty() ? BodyPublishers.noBody() : BodyPublishers.ofString(body))
+            .header("content-type", contentType)
+            .timeout(Duration.ofSeconds(90))
+            .build();
+        for (int attempt = 1; ; attempt++) {
+            long pauseSeconds = 1;
+            String why;
+            try {
+                HttpResponse<String> response = CLIENT.send(request, BodyHandlers.ofString());
+                int status = response.statusCode();
+                boolean mayPass = status == 429 || status >= 502 && status <= 504;
+                if (status < 300 || status == 404) return response;
+                why = status + " " + response.body();
+                if (!mayPass || attempt == ATTEMPTS) throw new IllegalStateException(why);
+                pauseSeconds = response.headers().firstValueAsLong("retry-after").orElse(1);
+            } catch (IOException error) {
+                // No answer at all: refused, or broken off.
+                if (attempt == ATTEMPTS) throw error;
+                why = error.toString();
+            }
+            System.out.printf("trying again in %d s (%d of %d): %s%n", pauseSeconds, attempt, ATTEMPTS, why);
+            Thread.sleep(pauseSeconds * 1000);
+        }
+    }
+
+    static long number(String name, String json) {
+        Matcher matcher = Pattern.compile("\"" + name + "\":(\\d+)").matcher(json);
+        if (!matcher.find()) throw new IllegalStateException("no " + name + " in " + json);
+        return Long.parseLong(matcher.group(1));
+    }
+
+    static String encode(String name) {
+        return URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20");
+    }
+
+    static String env(String name, String fallback) {
+        String value = System.getenv(name);
+        return value == null || value.isEmpty() ? fallback : value;
+    }
+}
