@@ -1,4 +1,4 @@
-import { arrayFault, MAX_DEPTH } from '../streams/amqp/index.ts'
+import { arrayFault, MAX_DEPTH } from '../streams/index.ts'
 import type { AmqpMap, AmqpValue } from '../streams/index.ts'
 import { MessageFormatError } from './codec-error.ts'
 import { expectString, expectUnicode, parseBase64, parseTime, pointerTo } from './codec-parts.ts'

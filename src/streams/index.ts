@@ -15,5 +15,5 @@ export type { PublishOptions } from './publishers/publisher-pool.ts'
 export type { PublishSession } from './publishers/publish-session.ts'
 export type { Gap, ReadBatch, ReadMessage } from './readers/read-batch.ts'
 
-export { AmqpDecodeError, dataBodyOf, decodeMessage } from './amqp/index.ts'
+export { AmqpDecodeError, arrayFault, dataBodyOf, decodeMessage, MAX_DEPTH } from './amqp/index.ts'
 export type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, OutgoingMessage } from './amqp/index.ts'
