@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, Server as TlsServer, type TlsOptions } from 'node:tls'
 import { once } from 'node:events'
 import type { Test } from 'tap'
 import { CommandKey, type CommandName } from '../../../src/streams/protocol/index.ts'
@@ -35,12 +36,13 @@ export class ScriptedBroker {
   constructor (server: Server, answers: ReadonlyMap<number, Answer>) {
     this.#server = server
     this.#answers = new Map([...HANDSHAKE, ...answers])
-    server.on('connection', (socket) => { this.#connected(socket) })
+    const event = server instanceof TlsServer ? 'secureConnection' : 'connection'
+    server.on(event, (socket: Socket) => { this.#connected(socket) })
   }
 
   /** Ends with the test. */
-  static async start (t: Test, answers: Partial<Record<CommandName, Answer>> = {}): Promise<ScriptedBroker> {
-    const server = createServer({ noDelay: true })
+  static async start (t: Test, answers: Partial<Record<CommandName, Answer>> = {}, tls?: TlsOptions): Promise<ScriptedBroker> {
+    const server = tls === undefined ? createServer({ noDelay: true }) : createTlsServer({ noDelay: true, ...tls })
     const broker = new ScriptedBroker(server, new Map(Object.entries(CommandKey).flatMap(([name, key]) => {
       const answer = Object.entries(answers).find(([answered]) => answered === name)?.[1]
       return answer === undefined ? [] : [[key, answer] as const]
