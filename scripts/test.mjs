@@ -2,7 +2,7 @@ import { startBroker } from './broker/index.mjs'
 import { checkNode, ensureBuild, ensureDependencies } from './setup/dependencies.mjs'
 import { runMain, say } from './setup/say.mjs'
 import { catchSignals, exitCodeOf, interruption } from './setup/signals.mjs'
-import { runTap } from './setup/tap.mjs'
+import { ensureTapPlugins, runTap } from './setup/tap.mjs'
 
 /*
  * npm test [-- FILE ...]: the tests, or some files of them, against a RabbitMQ of their own.
@@ -15,6 +15,7 @@ await runMain(async () => {
   const files = process.argv.slice(2)
   checkNode()
   await ensureDependencies()
+  await ensureTapPlugins()
   // The whole suite also tests what is built; some files are for the inner loop.
   if (files.length === 0) await ensureBuild()
   const { passed, failed, code } = process.env['TEST_STREAM_URL'] ? await runTap(files, {}) : await runWithBroker(files)

@@ -1,9 +1,33 @@
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { projectDirectory } from './paths.mjs'
-import { tiedToParent } from './process.mjs'
+import { withLock } from './lock.mjs'
+import { projectDirectory, stateDirectory } from './paths.mjs'
+import { run, tiedToParent } from './process.mjs'
+import { say, Stop } from './say.mjs'
 import { interruption } from './signals.mjs'
+
+const tapProgram = join(projectDirectory, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs')
+
+/**
+ * Has tap generate its test class without the plugins that .taprc turns off. `tap run` does that too, but it has loaded
+ * the class of all plugins by then, and the whole first run after an installation is the slow one.
+ */
+export async function ensureTapPlugins () {
+  if (isTapBuilt()) return
+  await withLock(join(stateDirectory, 'setup.lock'), async () => {
+    if (isTapBuilt()) return
+    say('Preparing tap ...')
+    const { code, tail } = await run([process.execPath, tapProgram, 'build'], { cwd: projectDirectory, isInterruptible: true })
+    if (code !== 0) throw new Stop(`tap build failed:\n${tail}`)
+  })
+}
+
+function isTapBuilt () {
+  const testClass = join(projectDirectory, 'node_modules', '@tapjs', 'test', 'test-built', 'dist', 'esm', 'index.js')
+  return !readFileSync(testClass, 'utf8').includes('"@tapjs/typescript"')
+}
 
 /**
  * Runs tap (its settings are in .taprc) and prints a line for each test file as it ends, followed by everything the file
@@ -14,7 +38,7 @@ import { interruption } from './signals.mjs'
  */
 export async function runTap (files, environment) {
   const [program = '', ...args] = tiedToParent([
-    process.execPath, join(projectDirectory, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs'), 'run', '--reporter=tap', ...files
+    process.execPath, tapProgram, 'run', '--reporter=tap', ...files
   ])
   const child = spawn(program, args, {
     cwd: projectDirectory,
