@@ -44,6 +44,8 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   return app
 }
 
+// How late a client may be noticed that is too slow; Node looks every half minute by itself.
+const TIMEOUT_PRECISION_MS = 1000
 // A name of 255 bytes, each percent-encoded.
 const MAX_PARAM_LENGTH = 255 * 3
 
@@ -56,7 +58,12 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     frameworkErrors: sendFrameworkProblem,
     clientErrorHandler: sendSocketProblem,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    http: { maxHeaderSize: http.maxHeaderBytes, headersTimeout: http.headersTimeoutMs },
+    http: {
+      maxHeaderSize: http.maxHeaderBytes,
+      headersTimeout: http.headersTimeoutMs,
+      connectionsCheckingInterval: TIMEOUT_PRECISION_MS,
+      requireHostHeader: false
+    },
     bodyLimit: http.maxBodyBytes,
     connectionTimeout: http.connectionTimeoutMs,
     requestTimeout: http.requestTimeoutMs,

@@ -10,6 +10,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Reads a body whole, within the limit of its route and the budget of all. */
     readWholeBody: (request: BodyRequest) => Promise<Buffer>
+    /** How much of the budget all requests together hold. */
+    totalBodyBytes: () => number
   }
   interface FastifyRequest {
     /** How much of the budget this request holds; given back when it is over. */
@@ -34,6 +36,7 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   let heldBytes = 0
 
   app.decorateRequest('heldBodyBytes', 0)
+  app.decorate('totalBodyBytes', () => heldBytes)
   app.decorate('readWholeBody', async (request: BodyRequest) => await readWithin(request, request.raw))
 
   // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,

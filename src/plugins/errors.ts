@@ -60,7 +60,9 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = fromFramework(error)
   const { problem, headers } = toProblemAnswer(known, request.id)
-  if (problem.status >= 500) request.log.error({ err: known, cause: causeOf(known), code: problem.code }, 'request failed')
+  // Whoever left has aborted what was done for them, which is no fault.
+  const isGone = request.raw.socket.destroyed
+  if (problem.status >= 500 && !isGone) request.log.error({ err: known, cause: causeOf(known), code: problem.code }, 'request failed')
   // Fastify closes the connection after a body it could not parse; the rest of ours is read and dropped.
   reply.removeHeader('connection')
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON).send(JSON.stringify(problem))

@@ -41,6 +41,14 @@ function metrics (app: FastifyInstance): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   addFigures(registry, () => app.broker.stats())
+  const heldBodies: Gauge = new Gauge({
+    name: `${PREFIX}http_bodies_held_bytes`,
+    help: 'Bytes of request bodies that are read whole',
+    registers: [registry],
+    collect () {
+      heldBodies.set(app.totalBodyBytes())
+    }
+  })
 
   const durations = new Histogram({
     name: `${PREFIX}http_request_duration_seconds`,
@@ -94,4 +102,4 @@ function snakeCase (name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
-export default fp(async (app) => metrics(app), { name: 'metrics', dependencies: ['broker', 'requests'] })
+export default fp(async (app) => metrics(app), { name: 'metrics', dependencies: ['broker', 'requests', 'bodies'] })

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { whenClosed } from '../http/exchange.ts'
+import { RequestError } from '../problems.ts'
 
 // What may stand in a log and in a header without surprises.
 const SANE_REQUEST_ID = /^[A-Za-z0-9._~:/+=@-]{1,128}$/
@@ -34,7 +35,9 @@ function requests (app: FastifyInstance): void {
         ms: Math.round((performance.now() - startMs) * 10) / 10
       }, 'request')
     })
-    done()
+    // Node would refuse it too, but without saying why.
+    const isWithoutHost = request.raw.httpVersion === '1.1' && request.raw.headers.host === undefined
+    done(isWithoutHost ? new RequestError('bad_request', 'an HTTP/1.1 request needs a Host header', { headers: { connection: 'close' } }) : undefined)
   })
 }
 

@@ -1,0 +1,111 @@
+import t from 'tap'
+import { startGateway } from '../support/gateway.ts'
+import { openRaw } from '../support/raw-http.ts'
+
+const gateway = await startGateway(t, { HTTP_MAX_BODY_BYTES: '4000000', HTTP_BODY_BUDGET_BYTES: '5000000' })
+
+t.test('a client that leaves a waiting read sets it free', async (t) => {
+  const stream = await gateway.newStream(t)
+  const raw = await openRaw(t, gateway.port)
+  raw.send(`GET /v1/streams/${stream}/messages?wait=60 HTTP/1.1\r\nHost: x\r\nX-Request-Id: leaver\r\n\r\n`)
+  // A second read on the same connection waits behind the first; it is set free, too.
+  raw.send(`GET /v1/streams/${stream}/messages?wait=60 HTTP/1.1\r\nHost: x\r\nX-Request-Id: leaver\r\n\r\n`)
+  await until(() => gateway.app.broker.stats().readers > 0)
+  raw.socket.destroy()
+  await until(() => gateway.log.filter(({ reqId, status }) => reqId === 'leaver' && status === 'client gone').length === 2)
+  t.same(gateway.log.filter(({ level }) => Number(level) >= 50), [], 'which is no error')
+})
+
+t.test('answers that nobody fetched give their memory back', async (t) => {
+  const stream = await gateway.newStream(t)
+  const line = `${'x'.repeat(99_999)}\n`
+  for (let n = 0; n < 5; n++) await gateway.request('POST', `/v1/streams/${stream}/messages/lines`, { body: line.repeat(20) })
+  const usedBefore = gateway.app.broker.stats().readBudgetUsedBytes
+  const raw = await openRaw(t, gateway.port)
+  raw.socket.pause()
+  const get = `GET /v1/streams/${stream}/messages?maxBytes=8000000&limit=80 HTTP/1.1\r\nHost: x\r\nX-Request-Id: hoarder\r\n\r\n`
+  raw.send(get + get + get)
+  await until(() => gateway.app.broker.stats().readBudgetUsedBytes > usedBefore)
+  raw.socket.destroy()
+  await until(() => gateway.log.filter(({ reqId }) => reqId === 'hoarder').length === 3)
+  t.same((await gateway.get(`/v1/streams/${stream}/messages?limit=1`)).status, 200)
+})
+
+t.test('a client that stops in the middle of its lines has published what it sent whole', async (t) => {
+  const stream = await gateway.newStream(t)
+  const raw = await openRaw(t, gateway.port)
+  raw.send(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nX-Request-Id: quitter\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nwhole\nhal\r\n`)
+  await retry(async () => (await gateway.get(`/v1/streams/${stream}/messages?wait=1`)).text.includes('whole') || undefined)
+  raw.socket.destroy()
+  await until(() => gateway.log.some(({ reqId }) => reqId === 'quitter'))
+  t.equal((await gateway.get(`/v1/streams/${stream}/messages/lines`)).text, 'whole\n')
+  t.same(gateway.log.filter(({ level }) => Number(level) >= 50), [])
+})
+
+t.test('bodies held at once are bounded, and given back', async (t) => {
+  const stream = await gateway.newStream(t)
+  const holders = await Promise.all([1, 2].map(async () => await openRaw(t, gateway.port)))
+  const half = Buffer.alloc(2_400_000, 0x20)
+  for (const holder of holders) {
+    holder.send(`POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 3000000\r\n\r\n`)
+    holder.send(half)
+  }
+  await until(() => gateway.app.totalBodyBytes() === 4_800_000)
+  const send = async () => await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(400_000) })
+  t.match(await send(), { json: { code: 'overloaded', retryable: true, sideEffects: 'none' }, headers: { 'retry-after': '1' } })
+  for (const holder of holders) holder.socket.destroy()
+  await until(() => gateway.app.totalBodyBytes() === 0)
+  t.same((await send()).json, { confirmed: 1, duplicates: 0 })
+  await until(() => gateway.app.totalBodyBytes() === 0)
+})
+
+t.test('a refused body is read to its end, so that the client gets its answer and keeps its connection', async (t) => {
+  const raw = await openRaw(t, gateway.port)
+  raw.send('POST /v1/streams/a/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 6000000\r\n\r\n')
+  await raw.received(/^HTTP\/1\.1 413 /)
+  raw.send(Buffer.alloc(6_000_000))
+  raw.send('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+  t.match(await raw.received(/HTTP\/1\.1 200 OK/), /"code":"payload_too_large"/)
+})
+
+t.test('nesting as deep as a body can hold is refused or stored, and ends nothing', async (t) => {
+  const stream = await gateway.newStream(t)
+  const deep = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth)
+  for (const body of [deep('[', ']', 500_000), deep('{"a":', '}', 200_000).replace(':}', ':1}')]) {
+    const json = await gateway.request('POST', `/v1/streams/${stream}/messages`, { headers: { 'content-type': 'application/json' }, body: `{"messages":[{"body":${body}}]}` })
+    t.match(json.json, { status: 400, code: 'validation_failed', errors: [{ pointer: '/messages/0/body' }] })
+    const line = await gateway.request('POST', `/v1/streams/${stream}/messages`, { headers: { 'content-type': 'application/x-ndjson' }, body: `{"body":${body}}\n` })
+    t.match(line.json, { status: 400, errors: [{ pointer: '/0/body' }] })
+    const bare = await gateway.request('PUT', `/v1/streams/${stream}`, { headers: { 'content-type': 'application/json' }, body: body.slice(0, 20_000) + body.slice(-20_000) })
+    t.equal(bare.status, 400)
+  }
+  const typed = await gateway.request('POST', `/v1/streams/${stream}/messages`, {
+    headers: { 'content-type': 'application/json' },
+    body: `{"messages":[{"body":1,"applicationProperties":${deep('{"a":', '}', 200_000).replace(':}', ':1}')}}]}`
+  })
+  t.match(typed.json, { status: 400 })
+  t.match((await gateway.get('/health/live')).json, { status: 'live' })
+})
+
+t.test('deeply nested JSON that is stored raw can be read', async (t) => {
+  const stream = await gateway.newStream(t)
+  const depth = 200_000
+  await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { headers: { 'content-type': 'application/json' }, body: '['.repeat(depth) + ']'.repeat(depth) })
+  t.equal((await gateway.get(`/v1/streams/${stream}/messages/0/raw`)).bytes.length, 2 * depth)
+  t.match((await gateway.get(`/v1/streams/${stream}/messages?body=text`)).json, { messages: [{ bodyEncoding: 'text' }] })
+})
+
+async function until (isDone: () => boolean): Promise<void> {
+  await retry(async () => isDone() || undefined)
+}
+
+/** Tries again until there is a result: each try goes through the gateway's event loop, so this waits for it and for no clock. */
+async function retry<T> (attempt: () => Promise<T | undefined>): Promise<T> {
+  const endMs = performance.now() + 20_000
+  for (;;) {
+    const result = await attempt()
+    if (result !== undefined) return result
+    if (performance.now() > endMs) throw new Error('it did not happen')
+    await gateway.get('/health/live')
+  }
+}
