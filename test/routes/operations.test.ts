@@ -1,0 +1,175 @@
+import t from 'tap'
+import { PROBLEM_CODES } from '../../src/problems.ts'
+import { startGateway } from '../support/gateway.ts'
+import { openRaw } from '../support/raw-http.ts'
+
+t.test('a process with a broker is live and ready', async (t) => {
+  const gateway = await startGateway(t)
+  t.same((await gateway.get('/health/live')).json, { status: 'live' })
+  t.match((await gateway.get('/health/ready')).json, { status: 'ready', brokerVersion: /^\d+\.\d+/ })
+})
+
+t.test('metrics count what was done, by operation and status', async (t) => {
+  const gateway = await startGateway(t)
+  const stream = await gateway.newStream(t)
+  await gateway.publish(stream, 1, 2, 3)
+  await gateway.get(`/v1/streams/${stream}/messages`)
+  await gateway.get('/v1/streams/there-is-none')
+  await gateway.get(`/unknown-${stream}`)
+  const { text, headers } = await gateway.get('/metrics')
+  t.match(headers['content-type'], 'text/plain')
+  for (const line of [
+    'rabbitmq_stream_gateway_messages_confirmed_total 3',
+    'rabbitmq_stream_gateway_messages_read_total 3',
+    'rabbitmq_stream_gateway_http_request_duration_seconds_count{operation="publishMessages",status="200"} 1',
+    'rabbitmq_stream_gateway_http_request_duration_seconds_count{operation="describeStream",status="404"} 1',
+    'rabbitmq_stream_gateway_http_request_duration_seconds_count{operation="none",status="404"} 1'
+  ]) t.match(text, line)
+  t.notMatch(text, stream, 'no label has a name that callers choose')
+  t.match((await gateway.get('/metrics')).text, 'rabbitmq_stream_gateway_messages_confirmed_total 3\n', 'a scrape changes nothing')
+})
+
+t.test('two gateways in one process have their own metrics', async (t) => {
+  const [one, two] = [await startGateway(t), await startGateway(t)]
+  const stream = await one.newStream(t)
+  await one.publish(stream, 1)
+  t.match((await one.get('/metrics')).text, 'messages_confirmed_total 1\n')
+  t.match((await two.get('/metrics')).text, 'messages_confirmed_total 0\n')
+})
+
+t.test('a process that is shut down ends what it has begun and begins nothing', async (t) => {
+  const gateway = await startGateway(t, { DRAIN_DELAY_MS: '500' })
+  const stream = await gateway.newStream(t)
+  const keptAlive = await openRaw(t, gateway.port)
+  keptAlive.send('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')
+  t.match(await keptAlive.received(/"ready"/), /Connection: keep-alive/i)
+  const waiting = gateway.get(`/v1/streams/${stream}/messages?wait=60`)
+  const ended = gateway.app.shutDown()
+
+  keptAlive.send('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')
+  t.match(await keptAlive.closed(), /503 Service Unavailable[^]*connection: close[^]*"code":"draining"/i, 'not ready at once, and its connection is closed')
+  t.match((await gateway.publish(stream, 1)).json, { confirmed: 1 }, 'requests that still come before the load balancer has noticed are served')
+  t.same((await waiting).status, 200, 'a waiting read is answered')
+  await ended
+  await t.rejects(gateway.get('/health/live'), { code: 'ECONNREFUSED' })
+  t.equal(gateway.app.shutDown(), ended, 'twice is fine')
+})
+
+t.test('a waiting read is answered when the process is shut down, not after its time', async (t) => {
+  const gateway = await startGateway(t)
+  const stream = await gateway.newStream(t)
+  const waiting = gateway.get(`/v1/streams/${stream}/messages?wait=60`)
+  while (gateway.app.broker.stats().readers === 0) await gateway.get('/health/live')
+  const startMs = performance.now()
+  await gateway.app.shutDown()
+  t.match((await waiting).json, { messages: [] })
+  t.ok(performance.now() - startMs < 10_000)
+})
+
+t.test('a request in flight is finished when the process is shut down, and whoever holds it up is cut off', async (t) => {
+  const gateway = await startGateway(t, { DRAIN_TIMEOUT_MS: '1000' })
+  const stream = await gateway.newStream(t)
+  const slow = await openRaw(t, gateway.port)
+  slow.send(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n`)
+  const stuck = await openRaw(t, gateway.port)
+  stuck.send(`POST /v1/streams/${stream}/messages/raw HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc`)
+  await gateway.get(`/v1/streams/${stream}/messages?wait=20`) // until the first line is there
+  while (gateway.app.totalBodyBytes() === 0) await gateway.get('/health/live')
+  const ended = gateway.app.shutDown()
+  slow.send('2\r\nb\n\r\n0\r\n\r\n')
+  t.match(await slow.closed(), /200 OK[^]*connection: close[^]*"confirmed":2/i)
+  await ended
+  t.equal(await stuck.closed(), '')
+})
+
+t.test('once it drains, nothing new is published', async (t) => {
+  const gateway = await startGateway(t)
+  const stream = await gateway.newStream(t)
+  gateway.app.broker.drain()
+  const answers = [
+    await gateway.publish(stream, 1),
+    await gateway.request('POST', `/v1/streams/${stream}/messages/lines`, { body: 'a\n' })
+  ]
+  for (const { json, headers } of answers) {
+    t.match(json, { status: 503, code: 'draining', retryable: true, sideEffects: 'none' })
+    t.equal(headers['retry-after'], '1')
+  }
+})
+
+t.test('the documentation page runs its own scripts and no others', async (t) => {
+  const gateway = await startGateway(t)
+  for (const path of ['/docs', '/docs/']) {
+    const { status, text, headers } = await gateway.get(path)
+    t.equal(status, 200)
+    const policy = String(headers['content-security-policy'])
+    t.match(policy, /script-src 'self';/)
+    t.notMatch(policy, /upgrade-insecure-requests|sandbox/)
+    t.notMatch(text, /<script(?![^>]*\bsrc=)/, 'no inline script')
+    for (const [, src = ''] of text.matchAll(/(?:src|href)="([^"]+\.(?:js|css|png))"/g)) {
+      t.equal((await gateway.get(new URL(src, `http://x${path}`).pathname)).status, 200, src)
+    }
+  }
+  t.same((await gateway.get('/docs/json')).json, (await gateway.get('/openapi.json')).json)
+})
+
+t.test('every operation of the document works as its example shows it', async (t) => {
+  const gateway = await startGateway(t)
+  const hello = await gateway.newStream(t)
+  await gateway.publish(hello, { hello: 'world' })
+  await gateway.request('PUT', `/v1/streams/${hello}/consumers/my-app/offset`, { json: { offset: 0 } })
+  const examples = examplesOf(gateway.app.swagger(), hello)
+  // Whoever tries them out may do so in any order, but for the last one.
+  examples.sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'))
+  t.equal(examples.length, 23)
+  for (const { method, path, body, type } of examples) {
+    const { status, text } = await gateway.request(method, path, { ...(body !== undefined && { body, headers: { 'content-type': type } }) })
+    t.ok(status < 300, `${method} ${path} ${type}: ${status} ${text.slice(0, 300)}`)
+  }
+})
+
+t.test('every code of a problem belongs to an operation or to none at all', async (t) => {
+  const gateway = await startGateway(t)
+  const text = JSON.stringify(gateway.app.swagger())
+  const unused = PROBLEM_CODES.filter((code) => !text.includes(`#/components/examples/${code}`))
+  t.same(unused, ['method_not_allowed', 'headers_too_large'])
+})
+
+type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
+interface Example { method: Method, path: string, body?: string, type: string }
+
+/** What Swagger UI fills in: required parameters and those with an example, and the first example of each body. */
+function examplesOf (document: unknown, stream: string): Example[] {
+  const examples: Example[] = []
+  for (const [template, operations] of Object.entries(field(document, 'paths'))) {
+    for (const [method, operation] of Object.entries(operations ?? {})) {
+      const parameters = Object.values(field(operation, 'parameters')).map((parameter) => ({ name: String(field(parameter).name), place: field(parameter).in, example: field(parameter).example }))
+      let path = template
+      const query = new URLSearchParams()
+      for (const { name, place, example } of parameters) {
+        if (example === undefined) continue
+        const value = name === 'stream' ? stream : String(example)
+        if (place === 'path') path = path.replace(`{${name}}`, encodeURIComponent(value))
+        if (place === 'query') query.set(name, value)
+      }
+      const at = { method: methodOf(method), path: query.size > 0 ? `${path}?${query}` : path }
+      const contents = Object.entries(field(field(operation, 'requestBody'), 'content')).filter(([type]) => type !== '*/*')
+      if (contents.length === 0) examples.push({ ...at, type: '' })
+      for (const [type, media] of contents) {
+        const example = field(media).example ?? field(Object.values(field(media, 'examples'))[0]).value
+        examples.push({ ...at, type, body: typeof example === 'string' ? example : JSON.stringify(example) })
+      }
+    }
+  }
+  return examples
+}
+
+function methodOf (name: string): Method {
+  const method = (['GET', 'PUT', 'POST', 'DELETE'] as const).find((method) => method === name.toUpperCase())
+  if (method === undefined) throw new Error(`the document has the method ${name}`)
+  return method
+}
+
+function field (value: unknown, name?: string): Record<string, unknown> {
+  const found = name === undefined ? value : field(value)[name]
+  return typeof found === 'object' && found !== null ? Object.fromEntries(Object.entries(found)) : {}
+}
