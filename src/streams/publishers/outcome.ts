@@ -26,6 +26,7 @@ const SETTLED = 1
 export class BatchOutcome {
   /** Number of messages. */
   readonly count: number
+  readonly startedMs = performance.now()
   /** Index of the batch's first message in its request. */
   readonly #firstIndex: number
   /** Resolves, never rejects, when every message has its outcome. */

@@ -39,7 +39,7 @@ const MAX_SOCKET_BUFFER_BYTES = 1024 * 1024
  * When the connection or the leader is lost, what was on its way gets the outcome `unknown`. Only with a reference is it sent again,
  * with the same ids: the broker then drops what it has already, and confirms that when it is committed.
  */
-export class Publisher implements SlotOwner {
+export class Publisher {
   readonly stream: string
   readonly reference: string | undefined
   readonly #options: PublisherOptions
@@ -49,6 +49,7 @@ export class Publisher implements SlotOwner {
   #slot: Slot | undefined
   #opening: Promise<Connection> | undefined
   #nextId = 1
+  #lastConfirmMs = -Infinity
   #isFlushPlanned = false
   #isRedeclarePlanned = false
   #isRecovering = false
@@ -97,7 +98,9 @@ export class Publisher implements SlotOwner {
   /** Nobody waits any longer: what is not on its way is taken back, the outcome of the rest is `unknown`. */
   giveUp (outcome: BatchOutcome, notSent: StreamsError, sent: StreamsError): void {
     this.takeBack(outcome, notSent)
+    const standsStill = !outcome.isSettled && this.#lastConfirmMs < outcome.startedMs
     outcome.failRest('unknown', sent)
+    if (standsStill) this.#renew()
     if (this.reference !== undefined) this.#flights.forget(outcome) // a caller may send the same ids again
   }
 
@@ -120,25 +123,19 @@ export class Publisher implements SlotOwner {
     const stopping = new StreamsError('draining', 'the gateway is stopping', { sideEffects: 'possible' })
     for (const { outcome, from, to } of this.#flights.drain()) outcome.failRest('unknown', stopping, from, to)
     for (const { outcome, from } of this.#queue.splice(0)) outcome.failRest('failed', new StreamsError('draining', 'the gateway is stopping'), from)
-    if (slot === undefined) return
-    try {
-      if (slot.connection.isOpen) await slot.connection.deletePublisher(slot.id)
-    } catch {
-      // the connection is going away, and the publisher with it
-    } finally {
-      slot.release()
-    }
+    if (slot !== undefined) await deletePublisher(slot)
   }
 
-  confirmed (publishingIds: PublishingIds): void {
+  #confirmed (publishingIds: PublishingIds): void {
     for (let at = 0; at < publishingIds.length; at++) {
       const answered = this.#flights.answer(publishingIds.at(at))
       answered?.outcome.confirm(answered.index)
     }
-    this.lastUsedMs = performance.now()
+    this.#lastConfirmMs = performance.now()
+    this.lastUsedMs = this.#lastConfirmMs
   }
 
-  publishFailed (publishingId: number, responseCode: number): void {
+  #publishFailed (publishingId: number, responseCode: number): void {
     const isUnknownPublisher = responseCode === ResponseCode.publisherDoesNotExist
     if (isUnknownPublisher) this.#planRedeclare()
     if (isUnknownPublisher && this.reference !== undefined) return // goes again with the new declaration
@@ -146,12 +143,7 @@ export class Publisher implements SlotOwner {
     answered?.outcome.fail(answered.index, 'failed', classifyResponseCode(responseCode))
   }
 
-  drained (): void {
-    if (this.#queue.length > 0) this.#planFlush()
-  }
-
-  lost (error: StreamsError): void {
-    if (this.#slot === undefined) return // still being declared: that request fails by itself
+  #lost (error: StreamsError): void {
     this.#slot = undefined
     this.#options.locator.forget(this.stream)
     const flights = this.#flights.drain()
@@ -174,8 +166,17 @@ export class Publisher implements SlotOwner {
       this.#isRedeclarePlanned = false
       if (this.#slot !== slot) return
       slot.release()
-      this.lost(classifyResponseCode(ResponseCode.streamNotAvailable))
+      this.#lost(classifyResponseCode(ResponseCode.streamNotAvailable))
     })
+  }
+
+  // Not one confirm since before the message that waited longest: the broker may have lost the leader without a word of it. A new declaration
+  // finds the leader of now. It costs nothing when the reason was another one.
+  #renew (): void {
+    const slot = this.#slot
+    if (slot === undefined) return
+    this.#lost(new StreamsError('stream_not_available', 'the broker has stopped to confirm messages'))
+    deletePublisher(slot).catch(() => {}) // it never rejects
   }
 
   // In front of what was never sent, in the old order: publishing ids have to ascend.
@@ -239,7 +240,7 @@ export class Publisher implements SlotOwner {
 
   async #declare (): Promise<Connection> {
     const { connections, locator } = this.#options
-    const slot = await connections.takeSlot('publish', await locator.leader(this.stream), this)
+    const slot = await connections.takeSlot('publish', await locator.leader(this.stream), this.#ownerOf(() => slot))
     try {
       await slot.connection.declarePublisher(slot.id, this.reference ?? '', this.stream)
     } catch (error) {
@@ -255,6 +256,18 @@ export class Publisher implements SlotOwner {
     this.#slot = slot
     this.#backoff.reset()
     return slot.connection
+  }
+
+  // What the broker says of an earlier declaration, which may still be on its way out, must not touch the present one.
+  #ownerOf (slot: () => Slot): SlotOwner {
+    const whenPresent = (act: () => void): void => { if (this.#slot !== undefined && this.#slot === slot()) act() }
+    return {
+      stream: this.stream,
+      confirmed: (publishingIds) => { whenPresent(() => { this.#confirmed(publishingIds) }) },
+      publishFailed: (publishingId, responseCode) => { whenPresent(() => { this.#publishFailed(publishingId, responseCode) }) },
+      drained: () => { whenPresent(() => { if (this.#queue.length > 0) this.#planFlush() }) },
+      lost: (error) => { whenPresent(() => { this.#lost(error) }) } // while it is being declared, that request fails by itself
+    }
   }
 
   // After the I/O of this turn of the event loop: whatever arrives in it shares frames.
@@ -279,7 +292,7 @@ export class Publisher implements SlotOwner {
       }
     } catch (error) {
       slot.release()
-      this.lost(classify(error, 'possible'))
+      this.#lost(classify(error, 'possible'))
     }
   }
 
@@ -325,6 +338,16 @@ export class Publisher implements SlotOwner {
     const lastId = ids?.[to - 1] ?? queued.base + to - 1
     if (ids === undefined) this.#nextId = lastId + 1
     this.#flights.add({ outcome, batch: this.reference === undefined ? undefined : batch, from, to, firstId, lastId, unanswered: to - from })
+  }
+}
+
+// An id whose publisher the broker may still have is not given to another one.
+async function deletePublisher (slot: Slot): Promise<void> {
+  try {
+    if (slot.connection.isOpen) await slot.connection.deletePublisher(slot.id)
+    slot.release()
+  } catch {
+    if (!slot.connection.isOpen) slot.release()
   }
 }
 
