@@ -60,7 +60,7 @@ async function openapi (app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: DOCS_CSP,
-    uiConfig: { docExpansion: 'list', displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
+    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
     theme: { title: 'RabbitMQ Stream Gateway' }
   })
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.type('application/json').send(JSON.stringify(app.swagger())))

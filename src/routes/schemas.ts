@@ -31,7 +31,6 @@ const streamName = Type.String({ minLength: 1, description: 'Name of the stream:
 const referenceBounds = '1 to 255 bytes of UTF-8, no control characters; percent-encoded, a `/` as `%2F`.'
 const consumerName = Type.String({ minLength: 1, description: `Name of the consumer: ${referenceBounds}`, examples: ['my-app'] })
 
-
 /** What a publisher's name is, in paths and in query strings. */
 export const PUBLISHER_NAME = `Name of the publisher: ${referenceBounds}`
 const publisherName = Type.String({ minLength: 1, description: PUBLISHER_NAME, examples: ['my-publisher'] })
