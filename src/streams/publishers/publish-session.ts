@@ -45,8 +45,14 @@ export class PublisherSession implements PublishSession {
   #pendingBytes = 0
   #wake: () => void = () => {}
 
+  // One listener a request, however many batches it has.
+  readonly #takeBackAll = (): void => {
+    for (const outcome of this.#outcomes) if (!outcome.isSettled) this.#options.publisher.takeBack(outcome, callerLeft())
+  }
+
   constructor (options: SessionOptions) {
     this.#options = options
+    options.signal?.addEventListener('abort', this.#takeBackAll, { once: true })
   }
 
   async write (batch: MessageBatch): Promise<void> {
@@ -73,6 +79,7 @@ export class PublisherSession implements PublishSession {
   async finish (): Promise<PublishResult> {
     await Promise.all(this.#outcomes.map((outcome) => outcome.settled))
     this.#endTurn()
+    this.#options.signal?.removeEventListener('abort', this.#takeBackAll)
     const result = summarise(this.#outcomes)
     this.#options.done(result)
     return result
@@ -104,17 +111,14 @@ export class PublisherSession implements PublishSession {
 
   // Every message gets its outcome: from the broker, or from the clock, or because the caller left before it was sent.
   #watch (outcome: BatchOutcome, bytes: number): void {
-    const { publisher, confirmTimeoutMs, signal } = this.#options
+    const { publisher, confirmTimeoutMs } = this.#options
     const timer = setTimeout(() => {
       publisher.giveUp(outcome,
         new StreamsError('broker_timeout', 'the broker did not take the message in time; it was not sent'),
         new StreamsError('confirm_timeout', 'the broker did not confirm the message in time; it may have been stored', { sideEffects: 'possible' }))
     }, confirmTimeoutMs)
-    const onAbort = (): void => { publisher.takeBack(outcome, callerLeft()) }
-    signal?.addEventListener('abort', onAbort, { once: true })
     outcome.settled.then(() => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
       this.#give(bytes)
     }).catch(() => {}) // settled never rejects
   }
