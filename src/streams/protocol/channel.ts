@@ -75,7 +75,8 @@ export class Channel {
     return this.#socket.writableLength
   }
 
-  set listener (listener: ChannelListener) {
+  /** Tells this listener from now on, and nobody else. */
+  listen (listener: ChannelListener): void {
     this.#listener = listener
   }
 
@@ -159,9 +160,8 @@ export class Channel {
     if (version < 1 || version > maxVersion(key)) throw unknownCommand(key, version)
     // The answer to Credit is one in name only: it has no correlation id and goes with the commands of the broker.
     if (keyAndBit !== key && key !== CommandKey.credit) this.#pending.answer(key, reader)
-    else if (key === CommandKey.heartbeat) return
     else if (key === CommandKey.close) this.#closedByBroker(reader)
-    else this.#listener.received(key, version, reader)
+    else if (key !== CommandKey.heartbeat) this.#listener.received(key, version, reader)
   }
 
   #closedByBroker (reader: FrameReader): void {

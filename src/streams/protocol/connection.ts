@@ -60,11 +60,11 @@ export class Connection {
     const port = Number(opened.connectionProperties.get('advertised_port'))
     this.advertisedHost = opened.connectionProperties.get('advertised_host')
     this.advertisedPort = Number.isInteger(port) ? port : undefined
-    this.#channel.listener = {
+    this.#channel.listen({
       received: (key, version, reader) => { this.#received(key, version, reader) },
       closed: (error) => { this.#handlers.closed(error) },
       drained: () => { this.#handlers.drained?.() }
-    }
+    })
   }
 
   /**
@@ -91,7 +91,7 @@ export class Connection {
     return this.#channel.bufferedBytes
   }
 
-  /** Whether the broker knows the command in that version. */
+  /** Whether the broker takes the command in that version; about what it sends by itself it says nothing. */
   supports (command: CommandName, version = 1): boolean {
     const versions = this.#commandVersions.get(CommandKey[command])
     return versions !== undefined && versions.min <= version && version <= versions.max
@@ -220,7 +220,8 @@ export class Connection {
       }
       case CommandKey.consumerUpdate: {
         const { correlationId, subscriptionId, isActive } = consumerUpdate.read(reader, version)
-        this.#channel.writeFrame(encodeConsumerUpdateAnswer(correlationId, this.#handlers.consumerUpdated?.(subscriptionId, isActive)))
+        const spec = this.#handlers.consumerUpdated?.(subscriptionId, isActive)
+        if (this.isOpen) this.#channel.writeFrame(encodeConsumerUpdateAnswer(correlationId, spec))
         return
       }
       default:

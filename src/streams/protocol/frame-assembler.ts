@@ -15,8 +15,9 @@ export type FrameListener = (buffer: Buffer, start: number, end: number) => void
  * Frame => Size uint32 // of what follows
  */
 export class FrameAssembler {
+  /** A larger frame is refused at its size field. */
+  maxFrameBytes: number
   readonly #onFrame: FrameListener
-  #maxFrameBytes: number
   #isStopped = false
   // The size field, of which any number of bytes may have come.
   #sizeBytesRead = 0
@@ -26,13 +27,8 @@ export class FrameAssembler {
   #collectedBytes = 0
 
   constructor (maxFrameBytes: number, onFrame: FrameListener) {
-    this.#maxFrameBytes = maxFrameBytes
+    this.maxFrameBytes = maxFrameBytes
     this.#onFrame = onFrame
-  }
-
-  /** A larger frame is refused at its size field. */
-  set maxFrameBytes (value: number) {
-    this.#maxFrameBytes = value
   }
 
   /** Hands on no more frames, also not those of the read being worked on. */
@@ -67,7 +63,7 @@ export class FrameAssembler {
 
   #checkSize (): void {
     if (this.#size < MIN_FRAME_BYTES) throw new MalformedFrameError(`a frame of ${this.#size} bytes has no room for its command`)
-    if (this.#size > this.#maxFrameBytes) throw new MalformedFrameError(`a frame of ${this.#size} bytes; at most ${this.#maxFrameBytes} are accepted here`)
+    if (this.#size > this.maxFrameBytes) throw new MalformedFrameError(`a frame of ${this.#size} bytes; at most ${this.maxFrameBytes} are accepted here`)
   }
 
   #readBody (data: Buffer, position: number): number {

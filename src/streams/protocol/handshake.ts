@@ -1,4 +1,3 @@
-import { versions } from 'node:process'
 import { Channel } from './channel.ts'
 import { unknownCommand } from './commands/command.ts'
 import { exchangeCommandVersions, type CommandVersions } from './commands/exchange-command-versions.ts'
@@ -62,14 +61,14 @@ export async function openChannel (options: ConnectionOptions, signal: AbortSign
 // Rejects when the channel closes. Listened for from the start, because Tune may lie in the same read as the answer before it.
 function listenForTune (channel: Channel): Promise<Tuning> {
   return new Promise((resolve, reject) => {
-    channel.listener = {
+    channel.listen({
       received (key, version, reader) {
         if (key !== CommandKey.tune) throw unknownCommand(key, version)
         resolve(tune.read(reader, version))
       },
       closed: reject,
       drained () {}
-    }
+    })
   })
 }
 
@@ -96,7 +95,7 @@ function ourProperties ({ client, connectionName }: ConnectionOptions): Readonly
   return new Map([
     ['product', client?.product ?? 'RabbitMQ stream client'],
     ['version', client?.version ?? 'unknown'],
-    ['platform', `Node.js ${versions.node}`],
+    ['platform', client?.platform ?? 'Node.js'],
     ['connection_name', connectionName]
   ])
 }

@@ -26,10 +26,10 @@ export interface ConnectionOptions {
   /** Shown by the broker's management. */
   readonly connectionName: string
   /** How the client calls itself towards the broker. */
-  readonly client?: { readonly product: string, readonly version: string }
+  readonly client?: { readonly product: string, readonly version: string, readonly platform?: string }
   /** What we ask for at most; the broker may want less. */
   readonly frameMaxBytes: number
-  /** The interval we ask for at most; 0 leaves it to the broker. */
+  /** The interval we ask for at most; 0: no heartbeats, and a peer that vanished is not noticed. */
   readonly heartbeatSeconds: number
   /** For the whole way from the first packet to an open connection. A refused password takes the broker three seconds. */
   readonly connectTimeoutMs: number

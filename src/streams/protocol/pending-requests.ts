@@ -27,7 +27,13 @@ export class PendingRequests {
   add<Arguments, Answer> (request: Request<Arguments, Answer>, timeoutMs: number, send: (correlationId: number) => void): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId()
-      const timer = timeoutMs > 0 ? setTimeout(() => { settle(); reject(new RequestTimeoutError(request.name, timeoutMs)) }, timeoutMs) : undefined
+      const timedOut = (): void => {
+        settle()
+        reject(new RequestTimeoutError(request.name, timeoutMs))
+      }
+      // Timers come before sockets in a turn of the event loop. When this process was held up past the deadline, the answer may
+      // have come meanwhile; setImmediate, after the sockets, lets it count.
+      const timer = timeoutMs > 0 ? setTimeout(() => { setImmediate(timedOut) }, timeoutMs) : undefined
       const settle = (): void => {
         clearTimeout(timer)
         this.#pending.delete(id)

@@ -63,6 +63,15 @@ t.test('a request without an answer ends at its deadline, and a late answer dist
   t.equal(await second, 2n)
 })
 
+t.test('an answer that came in time counts, also when this process was too busy to read it', async (t) => {
+  const { broker, connection } = await open(t, {}, {}, { requestTimeoutMs: 30 })
+  const asked = broker.next('queryOffset')
+  const offset = connection.queryOffset('a', 's')
+  broker.send(answerFrame('queryOffset', (await asked).correlationId, 1, (writer) => writer.u64(1n)))
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60) // holds up the event loop
+  t.equal(await offset, 1n)
+})
+
 t.test('a socket that dies rejects everything that waits, once, with the reason', async (t) => {
   let closings = 0
   const { broker, connection } = await open(t, {}, { closed () { closings++ } })
