@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { PROBLEM_CODES } from '../../src/problems.ts'
 import { startGateway } from '../support/gateway.ts'
@@ -37,9 +38,12 @@ t.test('two gateways in one process have their own metrics', async (t) => {
   t.match((await two.get('/metrics')).text, 'messages_confirmed_total 0\n')
 })
 
+// Lives on, to delete the streams of those that are shut down.
+const keeper = await startGateway(t)
+
 t.test('a process that is shut down ends what it has begun and begins nothing', async (t) => {
   const gateway = await startGateway(t, { DRAIN_DELAY_MS: '500' })
-  const stream = await gateway.newStream(t)
+  const stream = await keeper.newStream(t)
   const keptAlive = await openRaw(t, gateway.port)
   keptAlive.send('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')
   t.match(await keptAlive.received(/"ready"/), /Connection: keep-alive/i)
@@ -57,7 +61,7 @@ t.test('a process that is shut down ends what it has begun and begins nothing', 
 
 t.test('a waiting read is answered when the process is shut down, not after its time', async (t) => {
   const gateway = await startGateway(t)
-  const stream = await gateway.newStream(t)
+  const stream = await keeper.newStream(t)
   const waiting = gateway.get(`/v1/streams/${stream}/messages?wait=60`)
   while (gateway.app.broker.stats().readers === 0) await gateway.get('/health/live')
   const startMs = performance.now()
@@ -68,7 +72,7 @@ t.test('a waiting read is answered when the process is shut down, not after its 
 
 t.test('a request in flight is finished when the process is shut down, and whoever holds it up is cut off', async (t) => {
   const gateway = await startGateway(t, { DRAIN_TIMEOUT_MS: '1000' })
-  const stream = await gateway.newStream(t)
+  const stream = await keeper.newStream(t)
   const slow = await openRaw(t, gateway.port)
   slow.send(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n`)
   const stuck = await openRaw(t, gateway.port)
@@ -125,6 +129,12 @@ t.test('every operation of the document works as its example shows it', async (t
     const { status, text } = await gateway.request(method, path, { ...(body !== undefined && { body, headers: { 'content-type': type } }) })
     t.ok(status < 300, `${method} ${path} ${type}: ${status} ${text.slice(0, 300)}`)
   }
+})
+
+t.test('the document has the version of the package', async (t) => {
+  const gateway = await startGateway(t)
+  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
+  t.match((await gateway.get('/openapi.json')).json, { info: { version } })
 })
 
 t.test('every code of a problem belongs to an operation or to none at all', async (t) => {
