@@ -12,11 +12,6 @@ export function testManagementUrl (): string {
   return fromEnvironment('TEST_MANAGEMENT_URL')
 }
 
-/** The same broker for AMQP clients: `amqp://user:password@host:port/vhost`. */
-export function testAmqpUrl (): string {
-  return fromEnvironment('TEST_AMQP_URL')
-}
-
 /** A name that no other test, in this run or another, uses. */
 export function uniqueName (prefix: string): string {
   return `${prefix}-${randomUUID()}`

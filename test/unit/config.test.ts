@@ -2,7 +2,7 @@ import t from 'tap'
 import { describeSettings, loadConfig } from '../../src/config.ts'
 import { ConfigError } from '../../src/settings/setting-reader.ts'
 
-const noFiles = (): string => { throw new Error('there are no files') }
+const noFiles: (path: string) => string = () => { throw new Error('there are no files') }
 const load = (env: Record<string, string>, readFile = noFiles) => loadConfig(env, readFile).config
 
 function refusal (env: Record<string, string>, readFile = noFiles): string {
@@ -89,7 +89,7 @@ t.test('an empty variable counts as not set', async (t) => {
 
 t.test('a secret may come from a file', async (t) => {
   const files: Record<string, string> = { '/run/url': 'rabbitmq-stream://u:p@host/vh\n', '/run/bad': 's3cret' }
-  const readFile = (path: string): string => files[path] ?? noFiles()
+  const readFile = (path: string): string => files[path] ?? noFiles(path)
   t.match(load({ RABBITMQ_STREAM_URL_FILE: '/run/url' }, readFile).rabbitmq.stream, { username: 'u', virtualHost: 'vh' })
   t.match(refusal({ RABBITMQ_STREAM_URL_FILE: '/nowhere/s3cret' }, readFile), /^(?!.*s3cret).*RABBITMQ_STREAM_URL_FILE names a file that cannot be read/)
   t.match(refusal({ RABBITMQ_STREAM_URL_FILE: '/run/bad' }, readFile), /^(?!.*s3cret).*RABBITMQ_STREAM_URL/)

@@ -29,8 +29,6 @@ export class KnownNames {
 }
 
 function forgetFirst (names: Map<string, unknown> | Set<string>): void {
-  for (const first of names.keys()) {
-    names.delete(first)
-    return
-  }
+  const first = names.keys().next()
+  if (first.done !== true) names.delete(first.value)
 }
