@@ -49,7 +49,7 @@ t.test('the JavaScript client reads what the gateway writes', async (t) => {
   batch.addData(Buffer.from('line'))
   await broker.publish(stream, batch)
   const client = await connectClient(t)
-  const received: jsClient.Message[] = []
+  const received: Array<Parameters<Parameters<jsClient.Client['declareConsumer']>[1]>[0]> = []
   const arrivals = new EventEmitter()
   await client.declareConsumer({ stream, offset: jsClient.Offset.first() }, (message) => {
     received.push(message)
