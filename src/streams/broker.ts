@@ -237,9 +237,12 @@ export class Broker {
    */
   async readAsConsumer (stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal): Promise<ReadBatch> {
     const name = this.#consumer(stream, consumer)
-    const stored = request.commit === undefined
-      ? await this.#offsets.find(name, consumer)
-      : (await this.#offsets.commit(name, consumer, request.commit)).storedOffset
+    if (request.commit !== undefined) {
+      await this.#offsets.commit(name, consumer, request.commit)
+      // Who says "0 is processed" wants 1, though a stored 0 alone would resume at 0: else a consumer that reads one by one never gets past it.
+      return await this.read(stream, { ...request, from: { type: 'offset', offset: request.commit + 1 } }, signal)
+    }
+    const stored = await this.#offsets.find(name, consumer)
     if (stored === undefined) return await this.read(stream, request, signal)
     return await this.read(stream, { ...request, from: { type: 'offset', offset: Number(resumeOffset(stored)) } }, signal)
   }

@@ -24,6 +24,15 @@ t.test('a consumer resumes after what it committed, on every gateway', async (t)
   t.same(await readAs(openBroker(t), stream, 'c', 3), [3, 4, 5])
 })
 
+t.test('a consumer that commits message 0 with its poll gets message 1', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 3)
+  t.same(await readAs(broker, stream, 'c', 1), [0])
+  t.same(await readAs(broker, stream, 'c', 1, 0), [1])
+  t.same(await readAs(broker, stream, 'c', 1, 1), [2])
+  t.same(await readAs(broker, stream, 'c', 1, 2), [])
+})
+
 t.test('a commit reads back; going back, beyond the end or unexpected is refused', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 10)
