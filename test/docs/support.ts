@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { Test } from 'tap'
+import { testManagementUrl, testStreamUrl } from '../support/broker.ts'
+
+export interface Ran { code: unknown, stdout: string, stderr: string }
+
+const RUN_TIMEOUT_MS = 120_000
+
+/** Runs a program to its end. Rejects when there is no such program. */
+export async function run (command: string, args: readonly string[], env: Record<string, string>): Promise<Ran> {
+  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: RUN_TIMEOUT_MS })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString() })
+  child.stderr.on('data', (chunk: Buffer) => { stderr += chunk.toString() })
+  const [code] = await once(child, 'close')
+  return { code, stdout, stderr }
+}
+
+/**
+ * Starts the gateway as people do, as a process of its own, and waits until it is ready. Its streams are called
+ * differently on the broker, so that the names of the documentation are free, and are deleted with the test.
+ *
+ * @returns its URL
+ */
+export async function startGatewayProcess (t: Test): Promise<string> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/server.ts'], {
+    env: {
+      ...process.env,
+      HTTP_PORT: '0',
+      RABBITMQ_STREAM_URL: testStreamUrl(),
+      RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
+      STREAM_NAME_PATTERN: `docs-${randomUUID()}-{name}`
+    },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  const ended = once(child, 'close')
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    await ended
+  })
+  const url = await addressIn(child.stdout)
+  const ready = await fetch(`${url}/health/ready`)
+  if (!ready.ok) throw new Error(`the gateway is not ready: ${await ready.text()}`)
+  t.teardown(async () => { await deleteStreams(url) })
+  return url
+}
+
+async function addressIn (log: AsyncIterable<Buffer>): Promise<string> {
+  let text = ''
+  for await (const chunk of log) {
+    text += chunk.toString()
+    const address = /listening at (http:\/\/127\.0\.0\.1:\d+)/.exec(text)?.[1]
+    if (address !== undefined) return address
+  }
+  throw new Error(`the gateway did not start: ${text}`)
+}
+
+async function deleteStreams (url: string): Promise<void> {
+  const { streams } = await getJson(`${url}/v1/streams?limit=1000`)
+  for (const stream of streams) await fetch(`${url}/v1/streams/${encodeURIComponent(stream)}`, { method: 'DELETE' })
+}
+
+/** The JSON of an answer, whatever it is: the caller's assertions say what it has to be. */
+export async function getJson (url: string): Promise<ReturnType<typeof JSON.parse>> {
+  return JSON.parse(await (await fetch(url)).text())
+}
