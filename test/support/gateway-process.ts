@@ -1,0 +1,125 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** How a gateway process is started. */
+export interface GatewayProcessOptions {
+  /** Settings; the port is a free one unless HTTP_PORT is among them. Nothing of this process's environment but PATH is passed on. */
+  env: Record<string, string>
+  /** What runs: the source by tsx, as tests do, or what is built. */
+  entry?: 'src/server.ts' | 'dist/server.js'
+  /** A program and its arguments that end by running the command after them, e.g. `prlimit --nofile=64`. */
+  wrapper?: readonly string[]
+  nodeOptions?: readonly string[]
+}
+
+/**
+ * A gateway in a process of its own: to be measured, starved, ended and killed. It is to be ended by who started it.
+ */
+export class GatewayProcess {
+  readonly child: ChildProcess
+  /** Settles when the process has ended and all of its output is read. */
+  readonly ended: Promise<{ code: unknown, signal: unknown }>
+  readonly #changes = new EventTarget()
+  #output = ''
+  #address: string | undefined
+
+  constructor ({ env, entry = 'src/server.ts', wrapper = [], nodeOptions = [] }: GatewayProcessOptions) {
+    const [program = '', ...args] = [...wrapper, process.execPath, ...entry === 'src/server.ts' ? ['--import', 'tsx'] : [], ...nodeOptions, entry]
+    this.child = spawn(program, args, { env: { PATH: process.env['PATH'], HTTP_PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.#output += chunk.toString()
+        this.#changes.dispatchEvent(new Event('change'))
+      })
+    }
+    this.ended = once(this.child, 'close').then(([code, signal]: unknown[]) => {
+      this.#changes.dispatchEvent(new Event('change'))
+      return { code, signal }
+    })
+  }
+
+  /** Starts one and waits until it listens. */
+  static async start (options: GatewayProcessOptions): Promise<GatewayProcess> {
+    const gateway = new GatewayProcess(options)
+    await gateway.untilListening()
+    return gateway
+  }
+
+  /** Where it listens, e.g. `http://127.0.0.1:8080`. */
+  get url (): string {
+    if (this.#address === undefined) throw new Error('the gateway does not listen yet')
+    return this.#address
+  }
+
+  get port (): number {
+    return Number(new URL(this.url).port)
+  }
+
+  get pid (): number {
+    if (this.child.pid === undefined) throw new Error('the gateway was not started')
+    return this.child.pid
+  }
+
+  get isRunning (): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null
+  }
+
+  /** All that it wrote to its standard output and error so far. */
+  get output (): string {
+    return this.#output
+  }
+
+  /** The lines of its log, parsed; what is no JSON is left out. */
+  get log (): Array<Record<string, unknown>> {
+    return this.#output.split('\n').flatMap((line) => {
+      try {
+        return [JSON.parse(line)]
+      } catch {
+        return []
+      }
+    })
+  }
+
+  async untilListening (): Promise<void> {
+    const [, address] = await this.said(/listening at (http:\/\/[^\s"]+)/)
+    this.#address = address
+  }
+
+  /** Waits until its output matches. @throws when it ends before */
+  async said (pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.#output)
+      if (match !== null) return match
+      if (!this.isRunning) throw new Error(`the gateway ended after ${this.#output}`)
+      await new Promise((resolve) => { this.#changes.addEventListener('change', resolve, { once: true }) })
+    }
+  }
+
+  /** Sends a signal and waits for the end. On one that has ended it only answers how. */
+  async end (signal: NodeJS.Signals = 'SIGTERM'): Promise<{ code: unknown, signal: unknown }> {
+    if (this.isRunning) this.child.kill(signal)
+    return await this.ended
+  }
+
+  /** Resident memory now, bytes (Linux). */
+  get residentBytes (): number {
+    return this.#statusBytes('VmRSS')
+  }
+
+  /** The largest its resident memory ever was, bytes (Linux). */
+  get peakResidentBytes (): number {
+    return this.#statusBytes('VmHWM')
+  }
+
+  /** Open file descriptors (Linux). */
+  get openFiles (): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length
+  }
+
+  #statusBytes (field: string): number {
+    const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]
+    if (kilobytes === undefined) throw new Error(`/proc has no ${field} of the gateway`)
+    return Number(kilobytes) * 1024
+  }
+}
