@@ -6,10 +6,10 @@ import { Backoff, Deadline, pause } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
 import { Mutex } from '../mutex.ts'
-import { PUBLISH_FRAME_OVERHEAD_BYTES, ResponseCode, ResponseError } from '../protocol/index.ts'
-import type { Connection, PublishingIds } from '../protocol/index.ts'
-import { Flights } from './flights.ts'
+import { ResponseCode, ResponseError, type Connection, type PublishingIds } from '../protocol/index.ts'
+import { maxEntryBytes, refuseTooLarge } from './message-size.ts'
 import type { BatchOutcome } from './outcome.ts'
+import { Outbox } from './outbox.ts'
 
 export interface PublisherOptions {
   connections: ConnectionPool
@@ -18,14 +18,6 @@ export interface PublisherOptions {
   maxReconnectDelayMs: number
   /** How long opening may go on while the stream has no leader. */
   openTimeoutMs: number
-}
-
-// A batch, or what is left of it, that is not on its way yet. `base`: index i has publishing id base + i.
-interface Queued {
-  readonly outcome: BatchOutcome
-  readonly batch: MessageBatch
-  from: number
-  base: number | undefined
 }
 
 // More than this in the socket's own buffer means that the broker does not read: what is not written there can still be
@@ -44,11 +36,9 @@ export class Publisher {
   readonly reference: string | undefined
   readonly #options: PublisherOptions
   readonly #backoff: Backoff
-  readonly #queue: Queued[] = []
-  readonly #flights = new Flights()
+  readonly #outbox: Outbox
   #slot: Slot | undefined
   #opening: Promise<Connection> | undefined
-  #nextId = 1
   #lastConfirmMs = -Infinity
   #isFlushPlanned = false
   #isRedeclarePlanned = false
@@ -64,11 +54,12 @@ export class Publisher {
     this.stream = stream
     this.reference = reference
     this.#options = options
+    this.#outbox = new Outbox(reference !== undefined)
     this.#backoff = new Backoff(options.reconnectDelayMs, options.maxReconnectDelayMs)
   }
 
   get isIdle (): boolean {
-    return this.users === 0 && this.#queue.length === 0 && this.#flights.isEmpty && this.#opening === undefined
+    return this.users === 0 && this.#outbox.isEmpty && this.#opening === undefined
   }
 
   /**
@@ -90,29 +81,23 @@ export class Publisher {
    */
   send (batch: MessageBatch, outcome: BatchOutcome, from = 0): void {
     if (this.#slot !== undefined) refuseTooLarge(batch, maxEntryBytes(this.#slot.connection))
-    this.#queue.push({ outcome, batch, from, base: undefined })
+    this.#outbox.add(batch, outcome, from)
     if (this.#slot === undefined) this.#recover()
     else this.#planFlush()
   }
 
   /** Nobody waits any longer: what is not on its way is taken back, the outcome of the rest is `unknown`. */
   giveUp (outcome: BatchOutcome, notSent: StreamsError, sent: StreamsError): void {
-    this.takeBack(outcome, notSent)
+    this.#outbox.takeBack(outcome, notSent)
     const standsStill = !outcome.isSettled && this.#lastConfirmMs < outcome.startedMs
     outcome.failRest('unknown', sent)
     if (standsStill) this.#renew()
-    if (this.reference !== undefined) this.#flights.forget(outcome) // a caller may send the same ids again
+    this.#outbox.forget(outcome)
   }
 
   /** Takes back what was never sent; its outcome is `failed`. */
   takeBack (outcome: BatchOutcome, notSent: StreamsError): void {
-    for (let at = this.#queue.length - 1; at >= 0; at--) {
-      const queued = this.#queue[at]
-      if (queued?.outcome !== outcome) continue
-      if (queued.base !== undefined && this.reference !== undefined) continue // may have been sent before: it stays
-      outcome.failRest('failed', notSent, queued.from)
-      this.#queue.splice(at, 1)
-    }
+    this.#outbox.takeBack(outcome, notSent)
   }
 
   /** Deletes the publisher on the broker. */
@@ -120,17 +105,12 @@ export class Publisher {
     this.#isClosed = true
     const slot = this.#slot
     this.#slot = undefined
-    const stopping = new StreamsError('draining', 'the gateway is stopping', { sideEffects: 'possible' })
-    for (const { outcome, from, to } of this.#flights.drain()) outcome.failRest('unknown', stopping, from, to)
-    for (const { outcome, from } of this.#queue.splice(0)) outcome.failRest('failed', new StreamsError('draining', 'the gateway is stopping'), from)
+    this.#outbox.close('draining', 'the gateway is stopping')
     if (slot !== undefined) await deletePublisher(slot)
   }
 
   #confirmed (publishingIds: PublishingIds): void {
-    for (let at = 0; at < publishingIds.length; at++) {
-      const answered = this.#flights.answer(publishingIds.at(at))
-      answered?.outcome.confirm(answered.index)
-    }
+    this.#outbox.confirm(publishingIds)
     this.#lastConfirmMs = performance.now()
     this.lastUsedMs = this.#lastConfirmMs
   }
@@ -139,21 +119,14 @@ export class Publisher {
     const isUnknownPublisher = responseCode === ResponseCode.publisherDoesNotExist
     if (isUnknownPublisher) this.#planRedeclare()
     if (isUnknownPublisher && this.reference !== undefined) return // goes again with the new declaration
-    const answered = this.#flights.answer(publishingId)
-    answered?.outcome.fail(answered.index, 'failed', classifyResponseCode(responseCode))
+    this.#outbox.fail(publishingId, classifyResponseCode(responseCode))
   }
 
   #lost (error: StreamsError): void {
     this.#slot = undefined
     this.#options.locator.forget(this.stream)
-    const flights = this.#flights.drain()
-    if (this.reference === undefined) {
-      const unknown = new StreamsError(error.code, error.message, { sideEffects: 'possible', retryable: true, cause: error })
-      for (const flight of flights) flight.outcome.failRest('unknown', unknown, flight.from, flight.to)
-    } else {
-      this.#requeue(flights)
-    }
-    if (this.#queue.length > 0) this.#recover()
+    this.#outbox.loseFlights(error)
+    if (this.#outbox.hasQueued) this.#recover()
   }
 
   // The broker has dropped this publisher: what is queued needs a new declaration. Only after this turn, in which the errors of the
@@ -179,31 +152,18 @@ export class Publisher {
     deletePublisher(slot).catch(() => {}) // it never rejects
   }
 
-  // In front of what was never sent, in the old order: publishing ids have to ascend.
-  #requeue (flights: ReturnType<Flights['drain']>): void {
-    const again: Queued[] = []
-    for (const { outcome, batch } of flights) {
-      if (batch === undefined || outcome.isSettled || again.at(-1)?.outcome === outcome) continue
-      again.push({ outcome, batch, from: outcome.firstPending, base: 0 })
-    }
-    const last = again.at(-1)
-    const first = this.#queue[0]
-    if (last !== undefined && first?.outcome === last.outcome) this.#queue.shift() // its rest goes with it
-    this.#queue.unshift(...again)
-  }
-
   // Declares the publisher again for what is queued. Without a reference one failure is the answer; with one it goes on until the
   // requests' own deadlines have emptied the queue.
   #recover (): void {
     if (this.#isRecovering) return
     this.#isRecovering = true
-    this.#reopen().then(() => { this.#planFlush() }, (error: unknown) => { this.#failQueue(classify(error)) })
+    this.#reopen().then(() => { this.#planFlush() }, (error: unknown) => { this.#outbox.failQueued(classify(error)) })
       .finally(() => { this.#isRecovering = false })
       .catch(() => {}) // neither branch throws
   }
 
   async #reopen (): Promise<void> {
-    while (this.#queue.length > 0) {
+    while (this.#outbox.hasQueued) {
       try {
         await this.open()
         return
@@ -212,13 +172,6 @@ export class Publisher {
         if (this.reference === undefined || !failure.retryable || this.#isClosed) throw failure
         await pause(this.#backoff.nextMs())
       }
-    }
-  }
-
-  #failQueue (failure: StreamsError): void {
-    for (const { outcome, from, base } of this.#queue.splice(0)) {
-      if (base === undefined || this.reference === undefined) outcome.failRest('failed', failure, from)
-      else outcome.failRest('unknown', new StreamsError(failure.code, failure.message, { sideEffects: 'possible', cause: failure }))
     }
   }
 
@@ -265,7 +218,7 @@ export class Publisher {
       stream: this.stream,
       confirmed: (publishingIds) => { whenPresent(() => { this.#confirmed(publishingIds) }) },
       publishFailed: (publishingId, responseCode) => { whenPresent(() => { this.#publishFailed(publishingId, responseCode) }) },
-      drained: () => { whenPresent(() => { if (this.#queue.length > 0) this.#planFlush() }) },
+      drained: () => { whenPresent(() => { if (this.#outbox.hasQueued) this.#planFlush() }) },
       lost: (error) => { whenPresent(() => { this.#lost(error) }) } // while it is being declared, that request fails by itself
     }
   }
@@ -285,59 +238,15 @@ export class Publisher {
     if (slot === undefined) return
     const { connection, id } = slot
     try {
-      while (this.#queue.length > 0 && connection.isOpen && connection.bufferedBytes < MAX_SOCKET_BUFFER_BYTES) {
+      while (this.#outbox.hasQueued && connection.isOpen && connection.bufferedBytes < MAX_SOCKET_BUFFER_BYTES) {
         const entries: Buffer[] = []
-        const count = this.#fillFrame(entries, maxEntryBytes(connection))
+        const count = this.#outbox.fillFrame(entries, maxEntryBytes(connection))
         if (count > 0) connection.publish(id, count, entries)
       }
     } catch (error) {
       slot.release()
       this.#lost(classify(error, 'possible'))
     }
-  }
-
-  // Moves queued messages into a frame's entries. Each is registered as on its way before a byte of it is written: a confirm may be quick.
-  #fillFrame (entries: Buffer[], roomBytes: number): number {
-    let count = 0
-    let room = roomBytes
-    for (let queued = this.#queue[0]; queued !== undefined; queued = this.#queue[0]) {
-      const { batch, outcome, from } = queued
-      if (outcome.isSettled) { // given up while it waited to be sent again
-        this.#queue.shift()
-        continue
-      }
-      let to = from
-      let length = 0
-      while (to < batch.count && length + batch.entryLength(to) <= room) length += batch.entryLength(to++)
-      if (to === from) {
-        if (count > 0) break // the next frame
-        // It was checked against another connection's frame_max than this one's.
-        outcome.failRest('failed', messageTooLarge(from, roomBytes), from)
-        this.#queue.shift()
-        continue
-      }
-      this.#addFlight(queued, to)
-      entries.push(batch.entries(from, to))
-      count += to - from
-      room -= length
-      queued.from = to
-      if (to === batch.count) this.#queue.shift()
-      else break
-    }
-    return count
-  }
-
-  #addFlight (queued: Queued, to: number): void {
-    const { batch, outcome, from } = queued
-    const ids = batch.publishingIds
-    if (queued.base === undefined) {
-      queued.base = this.#nextId - from
-      if (ids === undefined) batch.numberFrom(queued.base)
-    }
-    const firstId = ids?.[from] ?? queued.base + from
-    const lastId = ids?.[to - 1] ?? queued.base + to - 1
-    if (ids === undefined) this.#nextId = lastId + 1
-    this.#flights.add({ outcome, batch: this.reference === undefined ? undefined : batch, from, to, firstId, lastId, unanswered: to - from })
   }
 }
 
@@ -349,23 +258,6 @@ async function deletePublisher (slot: Slot): Promise<void> {
   } catch {
     if (!slot.connection.isOpen) slot.release()
   }
-}
-
-function maxEntryBytes (connection: Connection): number {
-  return connection.frameMaxBytes - PUBLISH_FRAME_OVERHEAD_BYTES
-}
-
-function refuseTooLarge (batch: MessageBatch, maxBytes: number): void {
-  if (batch.byteLength <= maxBytes) return
-  for (let index = 0; index < batch.count; index++) {
-    if (batch.entryLength(index) > maxBytes) throw messageTooLarge(index, maxBytes)
-  }
-}
-
-function messageTooLarge (index: number, maxBytes: number): StreamsError {
-  return new StreamsError('message_too_large', `message ${index} does not fit into a frame of the broker: with its properties it may have ${maxBytes - 12} bytes`, {
-    details: { index, limitBytes: maxBytes - 12 }
-  })
 }
 
 // 17 has no other cause here: the ids and the references are this process's own.

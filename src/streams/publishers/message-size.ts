@@ -1,0 +1,26 @@
+import { StreamsError } from '../errors.ts'
+import type { MessageBatch } from '../message-batch.ts'
+import { PUBLISH_FRAME_OVERHEAD_BYTES, type Connection } from '../protocol/index.ts'
+
+// Publishing id and length, in front of each message.
+const ENTRY_HEADER_BYTES = 12
+
+/** What a frame has room for. */
+export function maxEntryBytes (connection: Connection): number {
+  return connection.frameMaxBytes - PUBLISH_FRAME_OVERHEAD_BYTES
+}
+
+/** @throws StreamsError `message_too_large` when a message does not fit into a frame */
+export function refuseTooLarge (batch: MessageBatch, maxBytes: number): void {
+  if (batch.byteLength <= maxBytes) return
+  for (let index = 0; index < batch.count; index++) {
+    if (batch.entryLength(index) > maxBytes) throw messageTooLarge(index, maxBytes)
+  }
+}
+
+export function messageTooLarge (index: number, maxBytes: number): StreamsError {
+  const limitBytes = maxBytes - ENTRY_HEADER_BYTES
+  return new StreamsError('message_too_large', `message ${index} does not fit into a frame of the broker: with its properties it may have ${limitBytes} bytes`, {
+    details: { index, limitBytes }
+  })
+}

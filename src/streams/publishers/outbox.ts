@@ -1,0 +1,159 @@
+import { StreamsError } from '../errors.ts'
+import type { MessageBatch } from '../message-batch.ts'
+import type { PublishingIds } from '../protocol/index.ts'
+import { Flights } from './flights.ts'
+import { messageTooLarge } from './message-size.ts'
+import type { BatchOutcome } from './outcome.ts'
+
+// A batch, or what is left of it, that is not on its way yet. `base`: index i has publishing id base + i; it is there once something of
+// the batch was sent.
+interface Queued {
+  readonly outcome: BatchOutcome
+  readonly batch: MessageBatch
+  from: number
+  base: number | undefined
+}
+
+/**
+ * A publisher's messages: those that wait to be sent, and those that were sent and not answered. It gives them publishing ids, fills
+ * frames and knows whom a confirm belongs to; when and where frames are sent is the publisher's matter.
+ */
+export class Outbox {
+  readonly #isNamed: boolean
+  readonly #queue: Queued[] = []
+  readonly #flights = new Flights()
+  #nextId = 1
+
+  /** @param isNamed what was sent is kept, because it may be sent again with the same ids */
+  constructor (isNamed: boolean) {
+    this.#isNamed = isNamed
+  }
+
+  /** Nothing waits and nothing is on its way. */
+  get isEmpty (): boolean {
+    return this.#queue.length === 0 && this.#flights.isEmpty
+  }
+
+  get hasQueued (): boolean {
+    return this.#queue.length > 0
+  }
+
+  add (batch: MessageBatch, outcome: BatchOutcome, from: number): void {
+    this.#queue.push({ outcome, batch, from, base: undefined })
+  }
+
+  /**
+   * Moves queued messages into a frame's entries. Each is registered as on its way before a byte of it is written: a confirm may be quick.
+   *
+   * @returns how many messages the entries are
+   */
+  fillFrame (entries: Buffer[], roomBytes: number): number {
+    let count = 0
+    let room = roomBytes
+    for (let queued = this.#queue[0]; queued !== undefined; queued = this.#queue[0]) {
+      const { batch, outcome, from } = queued
+      if (outcome.isSettled) { // given up while it waited to be sent again
+        this.#queue.shift()
+        continue
+      }
+      let to = from
+      let length = 0
+      while (to < batch.count && length + batch.entryLength(to) <= room) length += batch.entryLength(to++)
+      if (to === from) {
+        if (count > 0) break // the next frame
+        // It was checked against another connection's frame_max than this one's.
+        outcome.failRest('failed', messageTooLarge(from, roomBytes), from)
+        this.#queue.shift()
+        continue
+      }
+      this.#addFlight(queued, to)
+      entries.push(batch.entries(from, to))
+      count += to - from
+      room -= length
+      queued.from = to
+      if (to === batch.count) this.#queue.shift()
+      else break
+    }
+    return count
+  }
+
+  confirm (publishingIds: PublishingIds): void {
+    for (let at = 0; at < publishingIds.length; at++) {
+      const answered = this.#flights.answer(publishingIds.at(at))
+      answered?.outcome.confirm(answered.index)
+    }
+  }
+
+  fail (publishingId: number, failure: StreamsError): void {
+    const answered = this.#flights.answer(publishingId)
+    answered?.outcome.fail(answered.index, 'failed', failure)
+  }
+
+  /** Takes back what was never sent; its outcome is `failed`. */
+  takeBack (outcome: BatchOutcome, notSent: StreamsError): void {
+    for (let at = this.#queue.length - 1; at >= 0; at--) {
+      const queued = this.#queue[at]
+      if (queued?.outcome !== outcome) continue
+      if (queued.base !== undefined && this.#isNamed) continue // may have been sent before: it stays
+      outcome.failRest('failed', notSent, queued.from)
+      this.#queue.splice(at, 1)
+    }
+  }
+
+  /** Whatever the broker still says of these messages changes nothing: a caller may send the same ids again. */
+  forget (outcome: BatchOutcome): void {
+    if (this.#isNamed) this.#flights.forget(outcome)
+  }
+
+  /** What is on its way gets no answer any more: with a name it is queued to be sent again, without one its outcome is `unknown`. */
+  loseFlights (error: StreamsError): void {
+    const flights = this.#flights.drain()
+    if (this.#isNamed) {
+      this.#requeue(flights)
+      return
+    }
+    const unknown = new StreamsError(error.code, error.message, { sideEffects: 'possible', retryable: true, cause: error })
+    for (const flight of flights) flight.outcome.failRest('unknown', unknown, flight.from, flight.to)
+  }
+
+  /** Nothing of it can be sent. */
+  failQueued (failure: StreamsError): void {
+    for (const { outcome, from, base } of this.#queue.splice(0)) {
+      if (base === undefined || !this.#isNamed) outcome.failRest('failed', failure, from)
+      else outcome.failRest('unknown', new StreamsError(failure.code, failure.message, { sideEffects: 'possible', cause: failure }))
+    }
+  }
+
+  /** Gives everything that has no outcome yet its last one. */
+  close (code: 'draining', message: string): void {
+    const stopping = new StreamsError(code, message, { sideEffects: 'possible' })
+    for (const { outcome, from, to } of this.#flights.drain()) outcome.failRest('unknown', stopping, from, to)
+    this.failQueued(new StreamsError(code, message))
+  }
+
+  // In front of what was never sent, in the old order: publishing ids have to ascend.
+  #requeue (flights: ReturnType<Flights['drain']>): void {
+    const again: Queued[] = []
+    for (const { outcome, batch } of flights) {
+      if (batch === undefined || outcome.isSettled || again.at(-1)?.outcome === outcome) continue
+      again.push({ outcome, batch, from: outcome.firstPending, base: 0 })
+    }
+    const last = again.at(-1)
+    const first = this.#queue[0]
+    if (last !== undefined && first?.outcome === last.outcome) this.#queue.shift() // its rest goes with it
+    this.#queue.unshift(...again)
+  }
+
+  #addFlight (queued: Queued, to: number): void {
+    const { batch, outcome, from } = queued
+    const ids = batch.publishingIds
+    if (queued.base === undefined) {
+      queued.base = this.#nextId - from
+      if (ids === undefined) batch.numberFrom(queued.base)
+    }
+    const firstId = ids?.[from] ?? queued.base + from
+    const lastId = ids?.[to - 1] ?? queued.base + to - 1
+    if (ids === undefined) this.#nextId = lastId + 1
+    this.#flights.add({ outcome, batch: this.#isNamed ? batch : undefined, from, to, firstId, lastId, unanswered: to - from })
+  }
+}
