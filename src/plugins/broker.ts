@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Config } from '../config.ts'
 import { Broker, type BrokerOptions } from '../streams/index.ts'
+import { VERSION } from '../version.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -20,6 +21,7 @@ function brokerOptions (settings: Config['rabbitmq']): Omit<BrokerOptions, 'logg
   const { stream, authMechanism, management, managementCa, tlsCa, tlsCert, tlsKey, tlsServerName, ...rest } = settings
   return {
     ...rest,
+    client: { product: 'rabbitmq-stream-gateway', version: VERSION },
     hosts: stream.hosts,
     virtualHost: stream.virtualHost,
     ...(stream.isTls && { tls: { ca: tlsCa, cert: tlsCert, key: tlsKey, servername: tlsServerName } }),

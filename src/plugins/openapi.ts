@@ -2,11 +2,9 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { VERSION } from '../version.ts'
 import { COMMON_RESPONSE_HEADERS, completeDocument } from './openapi-document.ts'
 import { problemExamples, problemResponses, ProblemSchema } from './openapi-problems.ts'
-
-/** Version of the API, as in package.json. */
-export const API_VERSION = '0.1.0'
 
 const DESCRIPTION = `Publish to RabbitMQ streams and read from them over HTTP.
 
@@ -35,7 +33,7 @@ async function openapi (app: FastifyInstance): Promise<void> {
     convertConstToEnum: false,
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'RabbitMQ Stream Gateway', version: API_VERSION, description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
+      info: { title: 'RabbitMQ Stream Gateway', version: VERSION, description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/' }],
       tags: TAGS,
       // There is no authentication yet.

@@ -3,7 +3,6 @@ import type { AmqpBody, AmqpMap, AmqpMessage, ReadMessage } from '../streams/ind
 import { base64Of, timeOf, utf8Of } from './codec-parts.ts'
 import { propertyFieldsJson } from './codec-properties.ts'
 import { listJson, mapJson, valueJson } from './codec-value-json.ts'
-import type { MessageRead } from './message-schemas.ts'
 
 /** How a reader wants bodies. `auto`: JSON when it is declared and is JSON, else text when it is UTF-8, else base64. */
 export type ReadEncoding = 'auto' | 'json' | 'text' | 'base64'
@@ -26,11 +25,6 @@ export function messageToJsonText (message: ReadMessage, encoding: ReadEncoding)
   return start + bodyJson(decoded, encoding) + propertiesJson(decoded) +
     mapField('applicationProperties', decoded.applicationProperties, 'string') +
     mapField('messageAnnotations', decoded.messageAnnotations, 'symbol') + '}'
-}
-
-/** The same as a value. Numbers in a JSON body are then numbers of JavaScript. */
-export function readableMessage (message: ReadMessage, encoding: ReadEncoding): MessageRead {
-  return JSON.parse(messageToJsonText(message, encoding))
 }
 
 /** The messages of a chunk share its time, and to print one takes a third of the time of a small message. */

@@ -3,6 +3,6 @@
 export { MessageFormatError } from './codec-error.ts'
 export { parseMessage } from './codec-write.ts'
 export type { ParsedMessage } from './codec-write.ts'
-export { messageToJsonText, readableMessage } from './codec-read.ts'
+export { messageToJsonText } from './codec-read.ts'
 export type { ReadEncoding } from './codec-read.ts'
 export { lineBody, rawBody, rawMessage } from './codec-raw.ts'

@@ -10,7 +10,7 @@ import { ManagementClient } from './management/management-client.ts'
 import { listStreamNames } from './management/stream-listing.ts'
 import type { MessageBatch } from './message-batch.ts'
 import { resumeOffset, type Position } from './offset.ts'
-import type { Authentication, TlsOptions } from './protocol/index.ts'
+import type { Authentication, ConnectionOptions, TlsOptions } from './protocol/index.ts'
 import type { PublishResult } from './publishers/outcome.ts'
 import { PublisherPool, type PublishOptions } from './publishers/publisher-pool.ts'
 import type { PublishSession } from './publishers/publish-session.ts'
@@ -27,6 +27,8 @@ export interface BrokerOptions {
   tls?: TlsOptions | undefined
   authentication: Authentication
   virtualHost: string
+  /** How the connections introduce themselves; the management UI shows it. */
+  client?: ConnectionOptions['client']
   /** `advertised`: go to the nodes by the addresses the broker advertises. `configured`: only to `hosts` (a load balancer, Docker). */
   addressMode: 'advertised' | 'configured'
   management?: { url: string, username: string, password: string, ca?: string | undefined } | undefined
@@ -116,10 +118,10 @@ export class Broker {
   #isDraining = false
 
   constructor (options: BrokerOptions) {
-    const { tls, authentication, virtualHost, management, logger } = options
+    const { tls, authentication, virtualHost, client, management, logger } = options
     const { connectTimeoutMs, requestTimeoutMs, heartbeatSeconds, frameMaxBytes } = options
     this.#names = new StreamNames(options.streamNamePattern)
-    const open = { ...(tls !== undefined && { tls }), authentication, virtualHost, frameMaxBytes, heartbeatSeconds, connectTimeoutMs, requestTimeoutMs }
+    const open = { ...(tls !== undefined && { tls }), ...(client !== undefined && { client }), authentication, virtualHost, frameMaxBytes, heartbeatSeconds, connectTimeoutMs, requestTimeoutMs }
     const connections = new ConnectionPool({ ...options, open })
     const locator = new Locator(connections)
     const ends = new StreamEnds(connections, locator)

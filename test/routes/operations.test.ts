@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { PROBLEM_CODES } from '../../src/problems.ts'
+import { testManagementUrl } from '../support/broker.ts'
 import { startGateway } from '../support/gateway.ts'
 import { openRaw } from '../support/raw-http.ts'
 
@@ -135,6 +136,21 @@ t.test('the document has the version of the package', async (t) => {
   const gateway = await startGateway(t)
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
   t.match((await gateway.get('/openapi.json')).json, { info: { version } })
+})
+
+t.test('the broker shows who is connected, in which version and for what', async (t) => {
+  const gateway = await startGateway(t)
+  await gateway.publish(await gateway.newStream(t), 'hello')
+  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
+  const { origin, username, password } = new URL(testManagementUrl())
+  const headers = { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
+  for (;;) { // the management learns of connections a moment later
+    const connections: unknown = await (await fetch(`${origin}/api/connections`, { headers })).json()
+    const ours = Object.values(field(connections)).map((connection) => field(connection, 'client_properties')).filter(({ product }) => product === 'rabbitmq-stream-gateway')
+    const roles = new Set(ours.filter((properties) => properties['version'] === version).map((properties) => properties['connection_name']))
+    if (roles.has('rabbitmq-stream-gateway publish') && roles.has('rabbitmq-stream-gateway streams')) break
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
 })
 
 t.test('every code of a problem belongs to an operation or to none at all', async (t) => {

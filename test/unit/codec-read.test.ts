@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import { messageToJsonText, parseMessage, readableMessage } from '../../src/routes/codec.ts'
+import { messageToJsonText, parseMessage } from '../../src/routes/codec.ts'
 import type { ReadEncoding } from '../../src/routes/codec.ts'
 import type { OutgoingMessage, ReadMessage } from '../../src/streams/index.ts'
 import { anyValue, applicationProperties, bytes, messageAnnotations, properties, unicodeText } from './amqp/arbitraries.ts'
-import { checkedWrite, entry, isMessageRead, stored, unreadable } from './codec-support.ts'
+import { checkedWrite, entry, isMessageRead, readableMessage, stored, unreadable } from './codec-support.ts'
 
 const ENCODINGS: readonly ReadEncoding[] = ['auto', 'json', 'text', 'base64']
 

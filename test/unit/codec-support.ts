@@ -1,6 +1,8 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { MessageRead, MessageWrite } from '../../src/routes/message-schemas.ts'
 import { encodedLength, encodeMessage } from '../../src/streams/amqp/index.ts'
+import { messageToJsonText } from '../../src/routes/codec.ts'
+import type { ReadEncoding } from '../../src/routes/codec.ts'
 import type { OutgoingMessage, ReadMessage } from '../../src/streams/index.ts'
 
 const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true })
@@ -19,6 +21,11 @@ export function stored (message: OutgoingMessage): ReadMessage {
   const bytes = Buffer.alloc(encodedLength(message))
   encodeMessage(message, bytes, 0)
   return entry(bytes)
+}
+
+/** The message as a client reads it. Numbers in a JSON body are then numbers of JavaScript. */
+export function readableMessage (message: ReadMessage, encoding: ReadEncoding): MessageRead {
+  return JSON.parse(messageToJsonText(message, encoding))
 }
 
 export function entry (bytes: Uint8Array): ReadMessage {

@@ -171,7 +171,6 @@ class Poll {
       nextOffset: this.#position,
       endOfStream,
       gap: this.#gap,
-      isImmutable: !endOfStream && !batch.isEmpty && this.#gap === undefined && batch.isFull,
       release: () => { batch.release() }
     }
   }

@@ -31,8 +31,6 @@ export interface ReadBatch {
   /** Nothing readable was left when the answer was made. */
   readonly endOfStream: boolean
   readonly gap: Gap | undefined
-  /** The same read would give the same bytes again, as long as retention does not take them. */
-  readonly isImmutable: boolean
   /** Gives the memory back. Call it when the answer has been written or dropped; twice is fine. */
   release (): void
 }
