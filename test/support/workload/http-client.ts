@@ -1,0 +1,49 @@
+import { Agent, errors, request } from 'undici'
+
+/** Where a gateway listens; it may move when the process is started again. */
+export interface Target { readonly url: string }
+
+export type Reply =
+  | { isAnswer: true, status: number, headers: Record<string, string | string[] | undefined>, json: unknown }
+  /** `wasSent`: something of the request may have arrived. */
+  | { isAnswer: false, wasSent: boolean, error: unknown }
+
+/** A client that survives everything a gateway may do to it: what is no answer is a reply too. */
+export class HttpClient {
+  readonly #agent = new Agent({ headersTimeout: 90_000, bodyTimeout: 90_000, connections: 256 })
+  readonly #target: Target
+
+  constructor (target: Target) {
+    this.#target = target
+  }
+
+  async call (method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, { body, contentType, signal }: { body?: string, contentType?: string, signal?: AbortSignal } = {}): Promise<Reply> {
+    try {
+      const response = await request(this.#target.url + path, {
+        method,
+        body,
+        signal,
+        ...(contentType !== undefined && { headers: { 'content-type': contentType } }),
+        dispatcher: this.#agent
+      })
+      const text = await response.body.text()
+      return { isAnswer: true, status: response.statusCode, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) }
+    } catch (error) {
+      return { isAnswer: false, wasSent: !isRefused(error), error }
+    }
+  }
+
+  async close (): Promise<void> {
+    await this.#agent.destroy()
+  }
+}
+
+function isRefused (error: unknown): boolean {
+  if (error instanceof errors.ConnectTimeoutError) return true
+  return error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED'
+}
+
+/** A field of a JSON object, undefined when there is none. */
+export function field (json: unknown, name: string): unknown {
+  return typeof json === 'object' && json !== null && name in json ? Object.entries(json).find(([key]) => key === name)?.[1] : undefined
+}

@@ -1,0 +1,8 @@
+export { auditStream, type Audit } from './audit.ts'
+export { field, HttpClient, type Reply, type Target } from './http-client.ts'
+export { Ledger, type Outcome } from './ledger.ts'
+export { publishLoad } from './publishing.ts'
+export { consumeLoad, readLoad, readWhole } from './reading.ts'
+export { brokenPromises, ledgerLines } from './report.ts'
+export { Tally } from './tally.ts'
+export { Workload, type Report, type StreamReport, type WorkloadOptions } from './workload.ts'

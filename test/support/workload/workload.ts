@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { auditStream, missedBy, type Audit } from './audit.ts'
+import { HttpClient, type Target } from './http-client.ts'
+import { Ledger } from './ledger.ts'
+import { publishLoad } from './publishing.ts'
+import { consumeLoad, readLoad, readWhole } from './reading.ts'
+import { Tally } from './tally.ts'
+
+export interface WorkloadOptions {
+  /** Where publishers, readers and consumers go. */
+  target: Target
+  /** Where readers and consumers go instead: another gateway. */
+  readTarget?: Target
+  /** Publishers that share the stream of the nameless. */
+  unnamed?: number
+  /** Publishers with a name, that share another stream. */
+  named?: number
+  /** Messages a request, and the pause between two, ms. */
+  batch?: number
+  pauseMs?: number
+  /** 0 to 1, seeded: when consumers crash. */
+  random?: () => number
+  /** Arguments of the two streams. */
+  streamArguments?: object
+}
+
+/** All that happened to one of the two streams. */
+export interface StreamReport extends Audit {
+  /** In the stream, and not delivered to the reader that followed it, or to the consumer. */
+  missed: string[]
+  /** Delivered to the reader more often than it is in the stream. */
+  readTwice: string[]
+  /** Messages that the consumer saw again, and the most of them after one crash. */
+  redelivered: number
+  largestRedelivery: number
+}
+
+export interface Report { unnamed: StreamReport, named: StreamReport }
+
+interface Side {
+  stream: string
+  ledgers: Ledger[]
+  reader: Tally
+  consumer: Tally
+  lies: string[]
+  publishing: Array<Promise<void>>
+  reading: Promise<void>
+  consuming: Promise<{ repeated: number, largestRepeat: number }>
+}
+
+/**
+ * Load on a gateway: publishers with and without names, each kind on a stream of its own, and on each stream a reader that follows it
+ * and a consumer that commits and crashes. In the end what they were told is held against what the streams have.
+ */
+export class Workload {
+  readonly #options: WorkloadOptions
+  readonly #stopPublishing = new AbortController()
+  readonly #stopReading = new AbortController()
+  readonly #sides: { unnamed: Side, named: Side }
+  #failure: { error: unknown } | undefined
+
+  private constructor (options: WorkloadOptions, streams: { unnamed: string, named: string }) {
+    this.#options = options
+    const { unnamed = 2, named = 2 } = options
+    this.#sides = { unnamed: this.#start(streams.unnamed, unnamed, false), named: this.#start(streams.named, named, true) }
+  }
+
+  /** Creates the streams and starts. */
+  static async start (options: WorkloadOptions): Promise<Workload> {
+    const streams = { unnamed: `unnamed-${randomUUID()}`, named: `named-${randomUUID()}` }
+    await withClient(options.target, async (client) => {
+      for (const stream of Object.values(streams)) {
+        const reply = await client.call('PUT', `/v1/streams/${stream}`, options.streamArguments && { body: JSON.stringify(options.streamArguments), contentType: 'application/json' })
+        if (!(reply.isAnswer && reply.status === 201)) throw new Error(`the stream ${stream} could not be created: ${JSON.stringify(reply)}`)
+      }
+    })
+    return new Workload(options, streams)
+  }
+
+  get streams (): { unnamed: string, named: string } {
+    return { unnamed: this.#sides.unnamed.stream, named: this.#sides.named.stream }
+  }
+
+  /** Messages that publishers were told to be confirmed, so far. */
+  get confirmed (): number {
+    return this.#ledgers().reduce((sum, ledger) => sum + ledger.confirmed, 0)
+  }
+
+  /** Waits until every publisher has been told of so many more confirmed messages. @throws when that takes too long, or the load has failed */
+  async untilConfirmed (count: number, timeoutMs = 60_000): Promise<void> {
+    const goals = this.#ledgers().map((ledger) => ({ ledger, goal: ledger.confirmed + count }))
+    const deadline = performance.now() + timeoutMs
+    while (goals.some(({ ledger, goal }) => ledger.confirmed < goal)) {
+      this.throwIfFailed()
+      if (performance.now() > deadline) throw new Error(`publishing stands still at ${goals.map(({ ledger, goal }) => `${ledger.publisher}: ${ledger.confirmed} of ${goal}`).join(', ')}`)
+      await delay(10)
+    }
+  }
+
+  throwIfFailed (): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /** Ends the publishers, lets the readers come to the end, audits and deletes the streams. */
+  async finish (): Promise<Report> {
+    const sides = Object.values(this.#sides)
+    this.#stopPublishing.abort()
+    await Promise.allSettled(sides.flatMap(({ publishing }) => publishing))
+    this.#stopReading.abort()
+    await Promise.allSettled(sides.flatMap(({ reading, consuming }) => [reading, consuming]))
+    this.throwIfFailed()
+    const report = { unnamed: await this.#report(this.#sides.unnamed), named: await this.#report(this.#sides.named) }
+    await withClient(this.#options.target, async (client) => {
+      for (const { stream } of sides) await client.call('DELETE', `/v1/streams/${stream}`)
+    })
+    return report
+  }
+
+  #start (stream: string, publishers: number, isNamed: boolean): Side {
+    const { target, readTarget = target, batch, pauseMs = 2, random = Math.random } = this.#options
+    const ledgers = Array.from({ length: publishers }, (_, index) => new Ledger(`${isNamed ? 'p' : 'u'}${index}`, { isNamed }))
+    const [reader, consumer] = [new Tally(ledgers), new Tally(ledgers)]
+    const lies: string[] = []
+    const reading = { target: readTarget, stream, stop: this.#stopReading.signal, lies }
+    return {
+      stream,
+      ledgers,
+      reader,
+      consumer,
+      lies,
+      publishing: ledgers.map(async (ledger) => await this.#watched(publishLoad({ target, stream, ledger, ...batch !== undefined && { batch }, pauseMs, stop: this.#stopPublishing.signal }))),
+      reading: this.#watched(readLoad({ ...reading, tally: reader })),
+      consuming: this.#watched(consumeLoad({ ...reading, tally: consumer, consumer: 'c', random }))
+    }
+  }
+
+  async #watched<T> (load: Promise<T>): Promise<T> {
+    try {
+      return await load
+    } catch (error) {
+      this.#failure ??= { error }
+      throw error
+    }
+  }
+
+  async #report ({ stream, ledgers, reader, consumer, lies, consuming }: Side): Promise<StreamReport> {
+    const { target } = this.#options
+    const audit = await auditStream(target, stream, ledgers)
+    const stored = new Tally(ledgers)
+    await readWhole(target, stream, stored)
+    const followed = missedBy(reader, stored, ledgers)
+    const consumed = missedBy(consumer, stored, ledgers)
+    const { repeated, largestRepeat } = await consuming
+    return {
+      ...audit,
+      lies: [...audit.lies, ...lies],
+      missed: [...followed.missed.map((body) => `${body} by the reader`), ...consumed.missed.map((body) => `${body} by the consumer`)],
+      readTwice: followed.extra,
+      redelivered: repeated,
+      largestRedelivery: largestRepeat
+    }
+  }
+
+  #ledgers (): Ledger[] {
+    return Object.values(this.#sides).flatMap(({ ledgers }) => ledgers)
+  }
+}
+
+async function withClient (target: Target, act: (client: HttpClient) => Promise<void>): Promise<void> {
+  const client = new HttpClient(target)
+  try {
+    await act(client)
+  } finally {
+    await client.close()
+  }
+}
