@@ -106,7 +106,8 @@ async function read (client: HttpClient, path: string): Promise<Batch | undefine
   const reply = await client.call('GET', path)
   if (!reply.isAnswer) return undefined
   if (reply.status !== 200) {
-    if (field(reply.json, 'retryable') === true) return undefined
+    // The permission may come back; what cannot be right again ends the load.
+    if (field(reply.json, 'retryable') === true || reply.status === 403 || reply.status === 502) return undefined
     throw new Error(`GET ${path} answered ${reply.status} ${JSON.stringify(reply.json)}`)
   }
   const messages = field(reply.json, 'messages')

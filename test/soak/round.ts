@@ -1,0 +1,47 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { brokenPromises, Workload, type Report } from '../support/workload/index.ts'
+import { seededRandom } from './random.ts'
+import type { Scenario } from './scenarios/index.ts'
+import { BUDGET_BYTES, type World } from './world.ts'
+
+export interface RoundResult { report: Report, broken: string[], seconds: number }
+
+// RabbitMQ 4.0 that is killed within a second of creating a stream does not find the stream again.
+const SETTLE_MS = 2500
+const MAX_MEMORY_RATIO = 1.25
+
+/** New streams, load on them, a fault, load after it, and the audit. */
+export async function runRound (world: World, scenario: Scenario, seeds: readonly number[]): Promise<RoundResult> {
+  const startedMs = performance.now()
+  const random = seededRandom(...seeds)
+  const [target, readTarget] = world.targets
+  if (target === undefined || readTarget === undefined) throw new Error('there are two gateways')
+  const workload = await Workload.start({ target, readTarget, random })
+  await Promise.all([workload.untilConfirmed(200), delay(SETTLE_MS)])
+  await scenario.run({ world, workload, random })
+  await world.untilReady()
+  await workload.untilConfirmed(500)
+  const report = await workload.finish()
+  world.look()
+  const broken = [...brokenPromises(report), ...world.alarms.splice(0), ...await leftovers(world)]
+  return { report, broken, seconds: (performance.now() - startedMs) / 1000 }
+}
+
+/** What the load should have left nothing of. */
+async function leftovers (world: World): Promise<string[]> {
+  const found: string[] = []
+  for (const index of world.targets.keys()) {
+    // A request that was cut off gives its bytes back when the gateway has noticed.
+    for (const name of ['publish_budget_used_bytes', 'http_bodies_held_bytes']) {
+      let used = await world.metric(index, `rabbitmq_stream_gateway_${name}`)
+      for (let tries = 0; tries < 100 && used > 0; tries++) {
+        await delay(100)
+        used = await world.metric(index, `rabbitmq_stream_gateway_${name}`)
+      }
+      if (used > 0) found.push(`gateway ${index} still has ${used} in ${name}`)
+    }
+  }
+  const ratio = world.peakBytes / (world.idleBytes + BUDGET_BYTES)
+  if (ratio > MAX_MEMORY_RATIO) found.push(`the peak of memory was ${ratio.toFixed(2)} times what is budgeted`)
+  return found
+}

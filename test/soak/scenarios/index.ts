@@ -1,0 +1,11 @@
+import { brokerScenarios } from './broker.ts'
+import { clientScenarios } from './clients.ts'
+import { clusterScenarios } from './cluster.ts'
+import { gatewayScenarios } from './gateway.ts'
+import { networkScenarios } from './network.ts'
+import type { Scenario } from './scenario.ts'
+
+export type { Scenario } from './scenario.ts'
+
+/** All there are, by the part that fails. */
+export const SCENARIOS: readonly Scenario[] = [...brokerScenarios, ...networkScenarios, ...gatewayScenarios, ...clientScenarios, ...clusterScenarios]

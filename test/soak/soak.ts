@@ -1,0 +1,93 @@
+import { ledgerLines } from '../support/workload/index.ts'
+import { readOptions, USAGE, type SoakOptions } from './options.ts'
+import { choose, seededRandom } from './random.ts'
+import { runRound } from './round.ts'
+import { SCENARIOS } from './scenarios/index.ts'
+import { addTo, loadState, newState, saveState, type SoakState, type Totals } from './state.ts'
+import { BUDGET_BYTES, World } from './world.ts'
+
+// Starting a cluster takes as long as a round: so many rounds of one kind follow each other.
+const ROUNDS_A_WORLD = 8
+
+const stopping = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => { stopping.abort() })
+process.exitCode = await main()
+
+async function main (): Promise<number> {
+  const options = readOptions(process.argv.slice(2))
+  if (options === 'help' || options === 'list') {
+    say(options === 'help' ? USAGE : SCENARIOS.map(({ name, nodes }) => `${name} (${nodes === 1 ? 'one node' : 'cluster'})`).join('\n'))
+    return 0
+  }
+  const state = options.isResumed ? loadState(options.seed) : newState(options.seed)
+  say(`Seed ${state.seed}, ${options.minutes} minutes, from round ${state.rounds + 1}. Go on later with: npm run soak -- --seed ${state.seed} --resume`)
+  await soak(options, state)
+  printLedger(state)
+  return state.broken.length === 0 ? 0 : 1
+}
+
+async function soak (options: SoakOptions, state: SoakState): Promise<void> {
+  const endMs = performance.now() + options.minutes * 60_000
+  const lastRound = state.rounds + options.maxRounds
+  const isOver = (): boolean => performance.now() > endMs || state.rounds >= lastRound || stopping.signal.aborted
+  while (!isOver()) {
+    const { nodes } = choose(options.scenarios, seededRandom(state.seed, Math.floor(state.rounds / ROUNDS_A_WORLD)))
+    const world = await World.start({ nodes, version: options.version })
+    try {
+      const end = (Math.floor(state.rounds / ROUNDS_A_WORLD) + 1) * ROUNDS_A_WORLD
+      while (state.rounds < end && !isOver()) await nextRound(world, options.scenarios.filter((scenario) => scenario.nodes === nodes), state)
+    } finally {
+      await end(world, state)
+    }
+  }
+}
+
+async function nextRound (world: World, scenarios: SoakOptions['scenarios'], state: SoakState): Promise<void> {
+  const round = state.rounds + 1
+  const scenario = choose(scenarios, seededRandom(state.seed, round, 1))
+  try {
+    const { report, broken, seconds } = await runRound(world, scenario, [state.seed, round])
+    say(`round ${round}  ${scenario.name}  ${seconds.toFixed(1)} s`)
+    for (const line of ledgerLines(report)) say(`  ${line}`)
+    for (const line of broken) say(`  BROKEN: ${line}`)
+    addTo(state.unnamed, report.unnamed)
+    addTo(state.named, report.named)
+    state.broken.push(...broken.map((line) => `round ${round}, ${scenario.name}: ${line}`))
+  } finally {
+    state.rounds = round
+    state.made[scenario.name] = (state.made[scenario.name] ?? 0) + 1
+    state.peakBytes = Math.max(state.peakBytes, world.peakBytes)
+    saveState(state)
+  }
+}
+
+async function end (world: World, state: SoakState): Promise<void> {
+  const { idleBytes, peakBytes } = world
+  const openFiles = world.gateways.map((gateway) => gateway.isRunning ? gateway.openFiles : 'ended')
+  await world.close()
+  for (const gateway of world.gateways) {
+    const { code } = await gateway.ended
+    if (code !== 0) state.broken.push(`a gateway ended with ${String(code)}: ${gateway.output.slice(-500)}`)
+  }
+  say(`memory: ${mib(idleBytes)} MiB idle, ${mib(peakBytes)} MiB at the peak, ${(peakBytes / (idleBytes + BUDGET_BYTES)).toFixed(2)} times what is budgeted; open files at the end: ${openFiles.join(', ')}`)
+}
+
+function printLedger (state: SoakState): void {
+  say(`\n${state.rounds} rounds: ${Object.entries(state.made).map(([name, times]) => `${name} ${times}`).join(', ')}`)
+  printTotals('without names', state.unnamed)
+  printTotals('with names   ', state.named)
+  say(`memory at the peak: ${mib(state.peakBytes)} MiB`)
+  say(state.broken.length === 0 ? 'Every promise was kept.' : `BROKEN:\n${state.broken.join('\n')}`)
+}
+
+function printTotals (side: string, { sent, confirmed, unknown, failed, stored, lost, repeated, missed, redelivered }: Totals): void {
+  say(`${side}: ${sent} sent, ${confirmed} confirmed, ${unknown} unknown, ${failed} failed; ${stored} read, ${lost} lost, ${repeated} repeated, ${missed} missed by readers, ${redelivered} redelivered to consumers`)
+}
+
+function mib (bytes: number): string {
+  return (bytes / 1024 / 1024).toFixed(0)
+}
+
+function say (line: string): void {
+  process.stdout.write(`${line}\n`)
+}
