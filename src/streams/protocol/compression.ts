@@ -23,7 +23,39 @@ const MAX_RECORD_BYTES = 0x7fff_ffff
 const RECORD_HEADER_BYTES = 4
 
 /**
- * The records of a sub-entry batch.
+ * The records of a sub-entry batch, in their order: one buffer and where each of them ends. A view costs more than many a record does, and
+ * a batch of 300 bytes may hold 65,535 records, so views are made when they are asked for.
+ */
+export class SubBatchRecords implements Iterable<Buffer> {
+  readonly #expanded: Buffer
+  readonly #ends: Uint32Array
+  /** The memory that this keeps beside what it was expanded from. */
+  readonly byteLength: number
+
+  constructor (expanded: Buffer, ends: Uint32Array, byteLength: number) {
+    this.#expanded = expanded
+    this.#ends = ends
+    this.byteLength = byteLength
+  }
+
+  get length (): number {
+    return this.#ends.length
+  }
+
+  /** A view of the record, or undefined beyond the last one. */
+  at (index: number): Buffer | undefined {
+    const end = this.#ends[index]
+    if (end === undefined) return undefined
+    return this.#expanded.subarray((this.#ends[index - 1] ?? 0) + RECORD_HEADER_BYTES, end)
+  }
+
+  * [Symbol.iterator] (): Generator<Buffer> {
+    for (const index of this.#ends.keys()) yield this.at(index) ?? Buffer.alloc(0)
+  }
+}
+
+/**
+ * Expands a sub-entry batch.
  *
  * Records => [Length uint32, Body] // as many as the batch says, the highest bit of a length is 0
  *
@@ -31,29 +63,31 @@ const RECORD_HEADER_BYTES = 4
  *
  * @param uncompressedLength what the batch announces
  * @param maxBytes the most that may be allocated
- * @returns views of one buffer
  * @throws CompressionError
  */
-export function expandSubBatch (compression: number, bytes: Uint8Array, uncompressedLength: number, recordCount: number, maxBytes: number): Buffer[] {
+export function expandSubBatch (compression: number, bytes: Uint8Array, uncompressedLength: number, recordCount: number, maxBytes: number): SubBatchRecords {
   const name = compressionNames[compression]
   if (name === undefined) throw new CompressionError('unsupported', `compression ${compression} is unknown`)
   // Without compression the bytes are there already, and what is announced is of no use.
   const length = name === 'none' ? bytes.length : uncompressedLength
   if (length > maxBytes) throw new CompressionError('too_large', `a sub-entry batch of ${length} bytes; at most ${maxBytes} are expanded`)
-  return splitRecords(EXPAND[name](bytes, length), recordCount)
+  const expanded = EXPAND[name](bytes, length)
+  const ends = recordEnds(expanded, recordCount)
+  return new SubBatchRecords(expanded, ends, ends.byteLength + (name === 'none' ? 0 : expanded.length))
 }
 
-function splitRecords (expanded: Buffer, recordCount: number): Buffer[] {
-  const records: Buffer[] = []
+function recordEnds (expanded: Buffer, recordCount: number): Uint32Array {
+  if (recordCount * RECORD_HEADER_BYTES > expanded.length) throw corrupt('has fewer records than announced')
+  const ends = new Uint32Array(recordCount)
   let position = 0
-  while (records.length < recordCount) {
+  for (let index = 0; index < recordCount; index++) {
     const start = position + RECORD_HEADER_BYTES
     if (start > expanded.length) throw corrupt('has fewer records than announced')
     const length = expanded.readUInt32BE(position)
     position = start + length
     if (length > MAX_RECORD_BYTES || position > expanded.length) throw corrupt('ends inside a record')
-    records.push(expanded.subarray(start, position))
+    ends[index] = position
   }
   if (position !== expanded.length) throw corrupt('has bytes after its last record')
-  return records
+  return ends
 }

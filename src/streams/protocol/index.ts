@@ -13,6 +13,7 @@ export {
   AuthenticationError, ChunkError, CompressionError, ConnectionClosedError, MalformedFrameError, ProtocolError, RequestTimeoutError,
   ResponseError, UnsupportedBrokerError
 } from './errors.ts'
+export type { SubBatchRecords } from './compression.ts'
 export type { ClosedBy, CompressionErrorReason } from './errors.ts'
 export { describeResponseCode, ResponseCode } from './response-codes.ts'
 export type { ResponseCodeName } from './response-codes.ts'

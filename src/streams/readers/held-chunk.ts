@@ -1,13 +1,16 @@
 import type { ByteBudget } from '../budget.ts'
 import { ChunkError, CompressionError, compressionNames, expandSubBatch } from '../protocol/index.ts'
-import type { Chunk, EntryCursor } from '../protocol/index.ts'
+import type { Chunk, EntryCursor, SubBatchRecords } from '../protocol/index.ts'
 import type { BatchBuilder } from './read-batch.ts'
 
 // The objects around the bytes: what a chunk with one small message costs beside it.
 const OBJECT_BYTES = 512
 const USER_CHUNK = 0
 
-type Expanded = { readonly records: readonly Buffer[] } | { readonly reason: string }
+// The same for a batch that was looked into.
+const EXPANDED_BYTES = 256
+
+type Expanded = { readonly records: SubBatchRecords } | { readonly reason: string }
 
 /**
  * A delivered chunk in memory, charged to the read budget for as long as a reader's window or an answer that is being written holds it.
@@ -86,33 +89,41 @@ export class HeldChunk {
       return into.add({ kind: 'entry', offset: entry.offset, timestamp, bytes: entry.bytes() }) ? entry.offset + 1 : entry.offset
     }
     const end = entry.offset + entry.recordCount
-    const expanded = this.#expand(entry)
+    const expanded = this.#expanded?.get(entry.offset) ?? this.#expand(entry, into)
+    if (expanded === undefined) return from
     if ('reason' in expanded) {
       const compression = compressionNames[entry.compression] ?? `unknown (${entry.compression})`
       return into.add({ kind: 'unreadable', offset: from, timestamp, bytes: entry.bytes(), records: end - from, compression, reason: expanded.reason }) ? end : from
     }
     for (let offset = from; offset < end; offset++) {
-      const bytes = expanded.records[offset - entry.offset]
+      const bytes = expanded.records.at(offset - entry.offset)
       if (bytes === undefined || into.isFull || !into.add({ kind: 'entry', offset, timestamp, bytes })) return offset
     }
     return end
   }
 
-  // Once a chunk, whoever reads it: what it takes is charged with the chunk.
-  #expand (entry: EntryCursor): Expanded {
+  // Once a chunk, whoever reads it: what it takes is charged with the chunk. Undefined when this read has expanded enough: it is done on
+  // the event loop, and a chunk may be full of batches that take long and come to nothing.
+  #expand (entry: EntryCursor, into: BatchBuilder): Expanded | undefined {
+    // Without compression, and beyond the limit, nothing is expanded, whatever is announced.
+    const isExpanded = entry.compression !== 0 && entry.uncompressedLength <= this.#maxExpandedBytes
+    if (isExpanded && !into.mayExpand(entry.uncompressedLength, this.#maxExpandedBytes)) return undefined
+    const expanded = this.#tryToExpand(entry)
     this.#expanded ??= new Map()
-    let expanded = this.#expanded.get(entry.offset)
-    if (expanded !== undefined) return expanded
+    this.#expanded.set(entry.offset, expanded)
+    const bytes = EXPANDED_BYTES + ('records' in expanded ? expanded.records.byteLength : 0)
+    this.#costBytes += bytes
+    this.#budget.take(bytes)
+    return expanded
+  }
+
+  #tryToExpand (entry: EntryCursor): Expanded {
     try {
-      expanded = { records: expandSubBatch(entry.compression, entry.bytes(), entry.uncompressedLength, entry.recordCount, this.#maxExpandedBytes) }
-      this.#costBytes += entry.uncompressedLength
-      this.#budget.take(entry.uncompressedLength)
+      return { records: expandSubBatch(entry.compression, entry.bytes(), entry.uncompressedLength, entry.recordCount, this.#maxExpandedBytes) }
     } catch (error) {
       if (!(error instanceof CompressionError)) throw error
-      expanded = { reason: error.message }
+      return { reason: error.message }
     }
-    this.#expanded.set(entry.offset, expanded)
-    return expanded
   }
 
   // The checksum was right and yet the entries do not add up: whoever wrote the chunk wrote it so. What is left of it is one unreadable piece.

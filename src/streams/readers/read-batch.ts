@@ -42,6 +42,7 @@ export class BatchBuilder {
   readonly #maxBytes: number
   readonly #held = new Set<HeldChunk>()
   #bytes = 0
+  #expandedBytes = 0
   #isFull = false
 
   constructor (limit: number, maxBytes: number) {
@@ -66,6 +67,16 @@ export class BatchBuilder {
     this.messages.push(message)
     this.#bytes += message.bytes.length
     if (this.messages.length >= this.#limit || this.#bytes >= this.#maxBytes) this.#isFull = true
+    return true
+  }
+
+  /** Whether so many bytes of compressed batches may be expanded for this read; when not, it is full. The first batch always may. */
+  mayExpand (bytes: number, maxBytes: number): boolean {
+    if (!this.isEmpty && this.#expandedBytes + bytes > maxBytes) {
+      this.#isFull = true
+      return false
+    }
+    this.#expandedBytes += bytes
     return true
   }
 

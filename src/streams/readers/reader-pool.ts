@@ -133,8 +133,9 @@ export class ReaderPool {
       const { locator, connections } = this.#options
       const { node, isLeader } = await locator.member(stream)
       const subscription = await Subscription.open(connections, node, stream, { type: 'offset', offset }, new Map())
+      const reader = this.#add(subscription, offset, isLeader)
       isOpen = true
-      return this.#add(subscription, offset, isLeader)
+      return reader
     } catch (error) {
       if (!isOpen) this.#count--
       this.#options.locator.forget(stream)
@@ -151,6 +152,7 @@ export class ReaderPool {
       onPressure: () => { this.#relieve() },
       onEnd: (ended) => { this.#remove(ended) }
     })
+    if (reader.failure !== undefined) throw reader.failure // what came with the answer was damaged
     const readers = this.#readers.get(reader.stream)
     if (readers === undefined) this.#readers.set(reader.stream, new Set([reader]))
     else readers.add(reader)

@@ -162,7 +162,7 @@ export class Reader {
       const held = new HeldChunk(chunk, budget, maxExpandedSubEntryBytes)
       this.#chunks.push(held)
       this.#position = chunk.endOffset
-      this.#aheadBytes += held.costBytes
+      this.#aheadBytes += size
     }
     this.#topUp()
     this.wake()
@@ -173,7 +173,7 @@ export class Reader {
     if (position <= this.#reached) return
     this.#reached = position
     for (let held = this.#chunks[this.#reachedIndex]; held !== undefined && held.chunk.endOffset <= position; held = this.#chunks[this.#reachedIndex]) {
-      this.#aheadBytes = Math.max(0, this.#aheadBytes - held.costBytes)
+      this.#aheadBytes = Math.max(0, this.#aheadBytes - held.chunk.byteLength)
       this.#reachedIndex++
     }
     this.#dropRead()

@@ -12,6 +12,8 @@ export interface SubscriptionHandlers {
 // The broker begins to send only when more than half of the *initial* credit is there. With one credit that half is zero: from then on
 // every single credit is used as soon as it is given (rabbit_stream_reader, send_limit).
 const INITIAL_CREDIT = 1
+// A chunk for each credit. A peer that keeps no count would fill the memory.
+const MAX_UNASKED_CHUNKS = 16
 
 /**
  * A subscription on the broker: one place on a shared connection, chunks for credit.
@@ -24,6 +26,7 @@ export class Subscription implements SlotOwner {
   // What arrives while the broker's answer to the subscribe request is still on its way to who asked.
   #early: Array<readonly [Chunk, number | undefined]> | undefined = []
   #handlers: SubscriptionHandlers | undefined
+  #damage: StreamsError | undefined
 
   private constructor (stream: string) {
     this.stream = stream
@@ -42,7 +45,7 @@ export class Subscription implements SlotOwner {
     try {
       await slot.connection.subscribe(slot.id, stream, spec, INITIAL_CREDIT, properties)
     } catch (error) {
-      slot.release()
+      slot.releaseAfter(error)
       throw error
     }
     if (!slot.isHeld) throw new StreamsError('stream_not_available', 'the stream was lost while it was subscribed to')
@@ -65,6 +68,7 @@ export class Subscription implements SlotOwner {
     const early = this.#early ?? []
     this.#early = undefined
     for (const [chunk, committedChunkId] of early) handlers.delivered(chunk, committedChunkId)
+    if (this.#damage !== undefined) this.#endDamaged(this.#damage)
   }
 
   giveCredit (credit: number): void {
@@ -88,31 +92,41 @@ export class Subscription implements SlotOwner {
     this.#isClosed = true
     try {
       if (this.#held.isHeld) await this.#held.connection.unsubscribe(this.#held.id)
-    } catch {
-      // the connection is going away, and the subscription with it
-    } finally {
       this.#held.release()
+    } catch (error) {
+      this.#held.releaseAfter(error)
     }
   }
 
   delivered (chunk: Chunk, committedChunkId: number | undefined): void {
     this.#outstandingCredit--
-    if (this.#isClosed) return
-    if (this.#early !== undefined) this.#early.push([chunk, committedChunkId])
+    if (this.#isClosed || this.#damage !== undefined) return
+    if (this.#outstandingCredit < -MAX_UNASKED_CHUNKS) this.#damaged(new StreamsError('broker_protocol_error', 'the broker delivered what was not asked for'))
+    else if (this.#early !== undefined) this.#early.push([chunk, committedChunkId])
     else this.#handlers?.delivered(chunk, committedChunkId)
   }
 
   // What the chunk held cannot be known, and what comes after it would hide that it is missing.
   damaged (error: ChunkError): void {
-    if (this.#isClosed) return
-    this.#handlers?.lost(new StreamsError('broker_protocol_error', 'the broker delivered a chunk that is damaged', { cause: error }))
-    this.close().catch(() => {}) // the subscription counts as lost already
+    this.#damaged(new StreamsError('broker_protocol_error', 'the broker delivered a chunk that is damaged', { retryable: true, cause: error }))
   }
 
   lost (error: StreamsError): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#handlers?.lost(error)
+  }
+
+  // It may come right behind the answer to the subscribe request, before anybody listens: then it is told to who does.
+  #damaged (error: StreamsError): void {
+    if (this.#isClosed || this.#damage !== undefined) return
+    this.#damage = error
+    if (this.#handlers !== undefined) this.#endDamaged(error)
+  }
+
+  #endDamaged (error: StreamsError): void {
+    this.#handlers?.lost(error)
+    this.close().catch(() => {}) // the subscription counts as lost already
   }
 
   get #held (): Slot {

@@ -34,7 +34,7 @@ for (const version of ['4.0.5', '4.3.6']) {
     const texts: Array<[number, string]> = []
     while (cursor.next()) {
       const { compression, uncompressedLength, recordCount } = cursor
-      if (cursor.isSubBatch) for (const [index, record] of expandSubBatch(compression, cursor.bytes(), uncompressedLength, recordCount, 1000).entries()) texts.push([cursor.offset + index, record.toString()])
+      if (cursor.isSubBatch) for (const [index, record] of [...expandSubBatch(compression, cursor.bytes(), uncompressedLength, recordCount, 1000)].entries()) texts.push([cursor.offset + index, record.toString()])
       else texts.push([cursor.offset, cursor.bytes().toString()])
     }
     t.same(texts, [[0, 'one'], [1, 'two'], [2, 'three'], [3, 'four'], [4, 'five']])

@@ -45,7 +45,7 @@ for (const [name, compression, write] of WRITERS) {
   t.test(`${name}: records come out as they went in`, async () => {
     await fc.assert(fc.asyncProperty(fc.array(record, { minLength: 1, maxLength: 20 }), async (records) => {
       const raw = join(records)
-      const expanded = expandSubBatch(compression, await write(raw), raw.length, records.length, raw.length)
+      const expanded = [...expandSubBatch(compression, await write(raw), raw.length, records.length, raw.length)]
       return expanded.length === records.length && expanded.every((bytes, index) => records[index]?.equals(bytes))
     }), { numRuns: 60 })
   })
@@ -90,17 +90,17 @@ for (const [name, compression, write] of WRITERS) {
 
 t.test('records that do not fill the batch as it says are corrupt', async (t) => {
   const raw = join([Buffer.from('a'), Buffer.from('bc')])
-  t.same(expandSubBatch(0, raw, raw.length, 2, 1000).map(String), ['a', 'bc'])
+  t.same([...expandSubBatch(0, raw, raw.length, 2, 1000)].map(String), ['a', 'bc'])
   for (const count of [0, 1, 3]) t.equal(reasonOf(() => expandSubBatch(0, raw, raw.length, count, 1000)), 'corrupt', `${count} records`)
   const nested = Buffer.from(raw)
   nested.writeUInt8(0x80, 0)
   t.equal(reasonOf(() => expandSubBatch(0, nested, nested.length, 2, 1000)), 'corrupt', 'a batch in a batch')
-  t.same(expandSubBatch(0, Buffer.alloc(0), 0, 0, 1000), [])
+  t.same([...expandSubBatch(0, Buffer.alloc(0), 0, 0, 1000)], [])
 })
 
 t.test('without compression the bytes count, not what is announced', async (t) => {
   const raw = join([Buffer.from('abc')])
-  t.same(expandSubBatch(0, raw, 0, 1, 1000).map(String), ['abc'])
+  t.same([...expandSubBatch(0, raw, 0, 1, 1000)].map(String), ['abc'])
   t.equal(reasonOf(() => expandSubBatch(0, raw, 0, 1, 5)), 'too_large')
 })
 
@@ -116,7 +116,7 @@ t.test('zstd is expanded where Node can, and unsupported where it cannot', async
   // The beginning of what `zstd --ultra -22 --long=27` writes: it asks for 128 MiB to be expanded.
   const greedy = Buffer.from('28b52ffd04884c000008000100fcff391002020010000200', 'hex')
   if (typeof zstdCompressSync === 'function') {
-    t.same(expandSubBatch(ZSTD, written, 613, 2, 1000).map(String), ['hello '.repeat(100), 'world'])
+    t.same([...expandSubBatch(ZSTD, written, 613, 2, 1000)].map(String), ['hello '.repeat(100), 'world'])
     t.throws(() => expandSubBatch(ZSTD, greedy, 613, 2, 1000), { reason: 'corrupt', message: /./, cause: { code: 'ZSTD_error_frameParameter_windowTooLarge' } })
   } else {
     t.throws(() => expandSubBatch(ZSTD, written, 613, 2, 1000), { reason: 'unsupported', message: /needs Node.js 22.15/ })
@@ -141,7 +141,7 @@ t.test('an LZ4 match may not reach before the start, nor overlap into what is no
     return Buffer.concat([size, Buffer.from(block, 'hex')])
   }
   // One literal 00, then a match of four bytes one back, then the last literals 00: five zeros and 00.
-  t.same(expandSubBatch(LZ4, frame('10' + '00' + '0100' + '30' + '000000'), 8, 2, 1000).map(String), ['', ''])
+  t.same([...expandSubBatch(LZ4, frame('10' + '00' + '0100' + '30' + '000000'), 8, 2, 1000)].map(String), ['', ''])
   t.equal(reasonOf(() => expandSubBatch(LZ4, frame('10' + '00' + '0200' + '30' + '000000'), 8, 2, 1000)), 'corrupt', 'two back')
   t.equal(reasonOf(() => expandSubBatch(LZ4, frame('10' + '00' + '0000' + '30' + '000000'), 8, 2, 1000)), 'corrupt', 'zero back')
   t.equal(reasonOf(() => expandSubBatch(LZ4, frame('10' + '00' + '0100'), 5, 1, 1000)), 'corrupt', 'no last literals')
@@ -151,9 +151,9 @@ t.test('an LZ4 match may not reach before the start, nor overlap into what is no
 t.test('frames that only carry remarks are skipped', async (t) => {
   const raw = join([Buffer.from('abc')])
   const remark = Buffer.from('5a2a4d18' + '03000000' + '010203', 'hex')
-  t.same(expandSubBatch(LZ4, Buffer.concat([remark, lz4.compressFrameSync(raw), remark]), raw.length, 1, 1000).map(String), ['abc'])
+  t.same([...expandSubBatch(LZ4, Buffer.concat([remark, lz4.compressFrameSync(raw), remark]), raw.length, 1, 1000)].map(String), ['abc'])
   const padding = Buffer.from('fe' + '020000' + '0000', 'hex')
-  t.same(expandSubBatch(SNAPPY, Buffer.concat([padding, await snappyFrames(raw), padding]), raw.length, 1, 1000).map(String), ['abc'])
+  t.same([...expandSubBatch(SNAPPY, Buffer.concat([padding, await snappyFrames(raw), padding]), raw.length, 1, 1000)].map(String), ['abc'])
   const reserved = Buffer.from('02' + '000000' + '', 'hex')
   t.equal(reasonOf(() => expandSubBatch(SNAPPY, Buffer.concat([reserved, Buffer.alloc(4)]), 0, 0, 1000)), 'corrupt')
 })

@@ -16,6 +16,10 @@ export interface Received {
   /** At the first argument. */
   readonly reader: FrameReader
   readonly bytes: Buffer
+  /** The connection it came on. */
+  readonly socket: Socket
+  /** Writes to that connection. */
+  reply (...frames: Buffer[]): void
 }
 
 export type Answer = (received: Received, broker: ScriptedBroker) => void
@@ -31,6 +35,8 @@ export class ScriptedBroker {
   readonly #answers: Map<number, Answer>
   readonly #waiting = new Map<number, Array<(received: Received) => void>>()
   readonly received: Received[] = []
+  /** Those that are open. */
+  readonly sockets = new Set<Socket>()
   #socket: Socket | undefined
 
   constructor (server: Server, answers: ReadonlyMap<number, Answer>) {
@@ -59,6 +65,7 @@ export class ScriptedBroker {
     return address.port
   }
 
+  /** The last one that has connected. */
   get socket (): Socket {
     if (this.#socket === undefined) throw new Error('nobody has connected')
     return this.#socket
@@ -77,7 +84,7 @@ export class ScriptedBroker {
   }
 
   async stop (): Promise<void> {
-    this.#socket?.destroy()
+    for (const socket of this.sockets) socket.destroy()
     if (!this.#server.listening) return
     this.#server.close()
     await once(this.#server, 'close')
@@ -85,8 +92,10 @@ export class ScriptedBroker {
 
   #connected (socket: Socket): void {
     this.#socket = socket
+    this.sockets.add(socket)
+    socket.once('close', () => { this.sockets.delete(socket) })
     const assembler = new FrameAssembler(Infinity, (buffer, start, end) => {
-      const received = receive(Buffer.from(buffer.subarray(start, end)))
+      const received = receive(Buffer.from(buffer.subarray(start, end)), socket)
       this.received.push(received)
       for (const resolve of this.#waiting.get(received.key) ?? []) resolve(received)
       this.#waiting.delete(received.key)
@@ -119,34 +128,34 @@ export function rawFrame (start: string, rest: Buffer): Buffer {
 
 /** Answers with a code and nothing else. */
 export function answerWith (name: CommandName, responseCode: number): Answer {
-  return ({ correlationId }, broker) => { broker.send(answerFrame(name, correlationId, responseCode)) }
+  return ({ correlationId, reply }) => { reply(answerFrame(name, correlationId, responseCode)) }
 }
 
-function receive (bytes: Buffer): Received {
+function receive (bytes: Buffer, socket: Socket): Received {
   const reader = new FrameReader(bytes, 0, bytes.length)
   const keyAndBit = reader.u16()
   const key = keyAndBit & 0x7fff
   const version = reader.u16()
   const correlationId = WITHOUT_CORRELATION_ID.has(key) ? 0 : reader.u32()
-  return { key, version, correlationId, reader, bytes }
+  return { key, version, correlationId, reader, bytes, socket, reply: (...frames) => { socket.write(Buffer.concat(frames)) } }
 }
 
 export function peerPropertiesAnswer (version: string): Answer {
-  return ({ correlationId }, broker) => {
-    broker.send(answerFrame('peerProperties', correlationId, 1, (writer) => writer.map(new Map([['product', 'RabbitMQ'], ['version', version]]))))
+  return ({ correlationId, reply }) => {
+    reply(answerFrame('peerProperties', correlationId, 1, (writer) => writer.map(new Map([['product', 'RabbitMQ'], ['version', version]]))))
   }
 }
 
 export function mechanismsAnswer (...mechanisms: string[]): Answer {
-  return ({ correlationId }, broker) => {
-    broker.send(answerFrame('saslHandshake', correlationId, 1, (writer) => writer.array(mechanisms, (to, mechanism) => to.string(mechanism))))
+  return ({ correlationId, reply }) => {
+    reply(answerFrame('saslHandshake', correlationId, 1, (writer) => writer.array(mechanisms, (to, mechanism) => to.string(mechanism))))
   }
 }
 
 /** Lets the client in and proposes this. */
 export function tuneAnswer (frameMaxBytes: number, heartbeatSeconds: number): Answer {
-  return ({ correlationId }, broker) => {
-    broker.send(answerFrame('saslAuthenticate', correlationId), frame('tune', (writer) => writer.u32(frameMaxBytes).u32(heartbeatSeconds)))
+  return ({ correlationId, reply }) => {
+    reply(answerFrame('saslAuthenticate', correlationId), frame('tune', (writer) => writer.u32(frameMaxBytes).u32(heartbeatSeconds)))
   }
 }
 
@@ -154,11 +163,11 @@ const HANDSHAKE: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [CommandKey.peerProperties, peerPropertiesAnswer('4.1.0')],
   [CommandKey.saslHandshake, mechanismsAnswer('AMQPLAIN', 'PLAIN')],
   [CommandKey.saslAuthenticate, tuneAnswer(1_048_576, 60)],
-  [CommandKey.open, ({ correlationId }, broker) => {
-    broker.send(answerFrame('open', correlationId, 1, (writer) => writer.map(new Map([['advertised_host', 'rabbit-1'], ['advertised_port', '5552']]))))
+  [CommandKey.open, ({ correlationId, reply }) => {
+    reply(answerFrame('open', correlationId, 1, (writer) => writer.map(new Map([['advertised_host', 'rabbit-1'], ['advertised_port', '5552']]))))
   }],
-  [CommandKey.exchangeCommandVersions, ({ correlationId }, broker) => {
-    broker.send(answerFrame('exchangeCommandVersions', correlationId, 1, (writer) => {
+  [CommandKey.exchangeCommandVersions, ({ correlationId, reply }) => {
+    reply(answerFrame('exchangeCommandVersions', correlationId, 1, (writer) => {
       writer.array([[CommandKey.publish, 1, 2], [CommandKey.queryOffset, 1, 1]], (to, numbers) => { for (const number of numbers) to.u16(number) })
     }))
   }],

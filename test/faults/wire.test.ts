@@ -1,0 +1,128 @@
+import t from 'tap'
+import { gzipSync } from 'node:zlib'
+import type { Broker, ReadBatch } from '../../src/streams/index.ts'
+import { batchOf, numbered } from '../support/streams.ts'
+import { scriptedStream } from '../support/scripted-stream.ts'
+import { encodeChunk, type EntryFields } from '../unit/protocol/encode-chunk.ts'
+
+const chunkOf = (firstOffset: number, ...bodies: string[]): Buffer => encodeChunk({ firstOffset: BigInt(firstOffset), entries: bodies.map((body) => ({ body: Buffer.from(body) })) })
+const damaged = (chunk: Buffer): Buffer => {
+  const copy = Buffer.from(chunk)
+  copy.writeUInt8(copy.readUInt8(copy.length - 1) ^ 1, copy.length - 1)
+  return copy
+}
+
+/** Reads once, whatever the entries are, and gives the memory back. */
+async function readEntries (broker: Broker, from: number, { limit = 100, maxBytes = 1024 * 1024, waitMs = 0 } = {}): Promise<Omit<ReadBatch, 'release'> & { offsets: number[] }> {
+  const { release, ...batch } = await broker.read('s', { from: { type: 'offset', offset: from }, limit, maxBytes, waitMs }, new AbortController().signal)
+  release()
+  return { ...batch, offsets: batch.messages.map(({ offset }) => offset) }
+}
+
+t.test('a chunk with a wrong checksum is never read over, also right behind the answer to subscribe', async (t) => {
+  const { broker } = await scriptedStream(t, { subscribed: ({ deliver }) => { deliver(damaged(chunkOf(0, 'a', 'b'))) } })
+  for (let tries = 0; tries < 3; tries++) {
+    await t.rejects(readEntries(broker, 0), { code: 'broker_protocol_error', sideEffects: 'none' })
+  }
+  t.match(broker.stats(), { readers: 0, readBudgetUsedBytes: 0 })
+})
+
+t.test('what comes before a damaged chunk is answered, what comes after it is not', async (t) => {
+  const { broker } = await scriptedStream(t, {
+    committedChunkId: () => 4,
+    subscribed: ({ offset, deliver }) => { deliver([chunkOf(0, 'a', 'b'), damaged(chunkOf(2, 'c', 'd')), chunkOf(4, 'e')][offset / 2] ?? chunkOf(6)) },
+    credited: ({ offset, deliver }) => { if (offset === 0) deliver(damaged(chunkOf(2, 'c', 'd')), chunkOf(4, 'e')) }
+  })
+  const { nextOffset, endOfStream, offsets } = await readEntries(broker, 0)
+  t.match({ nextOffset, endOfStream, offsets }, { nextOffset: 2, endOfStream: false, offsets: [0, 1] })
+  await t.rejects(readEntries(broker, 2), { code: 'broker_protocol_error' })
+  t.match(await readEntries(broker, 4), { offsets: [4] }, 'and who skips it by hand reads on')
+})
+
+t.test('a batch that lies about its size takes no more of the budget than it has', async (t) => {
+  const liar: EntryFields = { body: Buffer.concat([Buffer.from([0, 0, 0, 1]), Buffer.from('x')]), compression: 0, recordCount: 1, uncompressedLength: 0xffff_ffff }
+  const { broker } = await scriptedStream(t, { subscribed: ({ deliver }) => { deliver(encodeChunk({ entries: [liar] })) } })
+  const slow = await broker.read('s', { from: { type: 'first' }, limit: 10, maxBytes: 1000, waitMs: 0 }, new AbortController().signal)
+  t.equal(slow.messages.length, 1)
+  t.ok(broker.stats().readBudgetUsedBytes < 10_000)
+  t.same((await readEntries(broker, 0)).offsets, [0], 'others read on while it is being answered')
+  slow.release()
+})
+
+t.test('a batch of very many empty records costs what is charged for it', async (t) => {
+  const records = 65_535
+  const raw = Buffer.alloc(records * 4)
+  const batch: EntryFields = { body: gzipSync(raw), compression: 1, recordCount: records, uncompressedLength: raw.length }
+  const batches = 60
+  const { broker } = await scriptedStream(t, { subscribed: ({ deliver }) => { deliver(encodeChunk({ entries: new Array<EntryFields>(batches).fill(batch) })) } })
+  const before = process.memoryUsage()
+  const read: number[] = []
+  for (let index = 0; index < batches; index++) read.push(...(await readEntries(broker, index * records, { limit: 1 })).offsets)
+  const after = process.memoryUsage()
+  const grown = after.heapUsed + after.external - before.heapUsed - before.external
+  t.same(read, read.map((_, index) => index * records))
+  t.equal(read.length, batches)
+  const charged = broker.stats().readBudgetUsedBytes
+  t.ok(grown < charged * 1.5 + 30_000_000, `${grown} bytes more, ${charged} charged`)
+})
+
+t.test('bombs that come to nothing take a bounded time of one read', async (t) => {
+  const raw = Buffer.alloc(16 * 1024 * 1024)
+  const bomb: EntryFields = { body: gzipSync(raw), compression: 1, recordCount: 1, uncompressedLength: raw.length } // its bytes are records of no length, many more than one
+  const { broker } = await scriptedStream(t, { subscribed: ({ deliver }) => { deliver(encodeChunk({ entries: new Array<EntryFields>(100).fill(bomb) })) } })
+  const startedMs = performance.now()
+  const { messages } = await readEntries(broker, 0, { limit: 10_000, maxBytes: 16 * 1024 * 1024 })
+  const tookMs = performance.now() - startedMs
+  t.equal(messages[0]?.kind, 'unreadable')
+  t.ok(tookMs < 1000, `${tookMs} ms`)
+})
+
+t.test('confirms and errors of what nobody has sent, or twice, change nothing', async (t) => {
+  const { broker } = await scriptedStream(t, {
+    published: ({ publishingIds, confirm, fail }) => {
+      const [first = 0n] = publishingIds
+      confirm(first, first, first, 10_000n, 2n ** 53n - 1n)
+      fail(17, 10_000n)
+      fail(17, first)
+      confirm(...publishingIds, ...publishingIds)
+    }
+  }, { confirmTimeoutMs: 2000 })
+  for (let round = 0; round < 5; round++) {
+    t.match(await broker.publish('s', batchOf(numbered(3))), { confirmed: 3, failures: [] })
+  }
+  t.match(broker.stats(), { publishBudgetUsedBytes: 0 })
+})
+
+t.test('a broker that delivers what nobody asked for fills no memory', async (t) => {
+  let sent = 0
+  const { broker } = await scriptedStream(t, {
+    committedChunkId: () => 1_000_000,
+    subscribed: (subscribed) => {
+      const flood = (): void => {
+        for (let burst = 0; burst < 100; burst++) subscribed.deliver(chunkOf(sent++, 'x'.repeat(100_000)))
+        if (sent < 2000) setImmediate(flood)
+      }
+      setImmediate(flood)
+    }
+  })
+  await readEntries(broker, 0, { waitMs: 1000, limit: 1 }).catch(() => {})
+  let most = 0
+  while (broker.stats().readers > 0) {
+    most = Math.max(most, broker.stats().readBudgetUsedBytes)
+    await new Promise(setImmediate)
+  }
+  t.ok(most < 10_000_000, `${most} bytes at most`)
+  t.match(broker.stats(), { readBudgetUsedBytes: 0 })
+})
+
+t.test('a frame that is no chunk is refused when it is as large as one', async (t) => {
+  const { peer, broker } = await scriptedStream(t, { subscribed: ({ deliver }) => { deliver(chunkOf(0, 'x'.repeat(5_000_000))) } })
+  t.same((await readEntries(broker, 0)).offsets, [0])
+  const { connectionsLost } = broker.stats()
+  const huge = Buffer.alloc(5_000_000)
+  huge.writeUInt32BE(huge.length - 4)
+  huge.write('80170001', 4, 'hex')
+  peer.send(huge)
+  while (broker.stats().connectionsLost === connectionsLost) await new Promise(setImmediate)
+  t.same((await readEntries(broker, 0)).offsets, [0])
+})
