@@ -12,6 +12,8 @@ export interface Flight {
   readonly lastId: number
   /** Messages of the flight that the broker has not answered for. */
   unanswered: number
+  /** Which ones it has answered for, from the first answer on. */
+  answered?: Uint8Array
 }
 
 // Answered flights are cut off the front when so many have gathered.
@@ -34,13 +36,12 @@ export class Flights {
     this.#flights.push(flight)
   }
 
-  /** The flight and the index in its batch that the id belongs to; counts it as answered. */
+  /** The flight and the index in its batch that the id belongs to; counts it as answered. Undefined for what was not sent, or was answered before. */
   answer (id: number): { outcome: BatchOutcome, index: number } | undefined {
     const flight = this.#find(id)
     if (flight === undefined) return undefined
     const index = indexOf(id, flight)
-    if (index === undefined) return undefined
-    flight.unanswered--
+    if (index === undefined || !takeAnswer(flight, index)) return undefined
     if (flight.unanswered === 0) this.#dropAnswered()
     return { outcome: flight.outcome, index }
   }
@@ -87,6 +88,16 @@ export class Flights {
     this.#hint = Math.max(0, this.#hint - this.#head)
     this.#head = 0
   }
+}
+
+// Twice the same answer must not count for two messages: the flight would be dropped before its last one is answered, or never.
+function takeAnswer (flight: Flight, index: number): boolean {
+  flight.answered ??= new Uint8Array(flight.to - flight.from)
+  const at = index - flight.from
+  if (flight.answered[at] !== 0) return false
+  flight.answered[at] = 1
+  flight.unanswered--
+  return true
 }
 
 // Ids that the publisher gave are consecutive; ids of the caller may have gaps.
