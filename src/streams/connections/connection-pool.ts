@@ -3,7 +3,7 @@ import { Backoff } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
 import type { Connection } from '../protocol/index.ts'
 import type { Logger } from '../logger.ts'
-import { SharedConnection, SLOTS_PER_CONNECTION, type OpenOptions, type Slot, type SlotOwner } from './shared-connection.ts'
+import { SharedConnection, type OpenOptions, type Slot, type SlotOwner } from './shared-connection.ts'
 
 export interface Endpoint { readonly host: string, readonly port: number }
 
@@ -60,7 +60,7 @@ export class ConnectionPool {
     const group = this.#group(role, node)
     for (;;) {
       for (const shared of group.connections) {
-        const slot = shared.isOpen && shared.usedSlots < SLOTS_PER_CONNECTION ? shared.take(owner) : undefined
+        const slot = shared.hasRoom ? shared.take(owner) : undefined
         if (slot !== undefined) return slot
       }
       await this.#openIn(group)
@@ -186,7 +186,7 @@ export class ConnectionPool {
   async #openAt (group: Group, endpoint: Endpoint): Promise<SharedConnection> {
     const { open, logger } = this.#options
     const connectionName = `rabbitmq-stream-gateway ${group.role}`
-    return await SharedConnection.open({ ...open, host: endpoint.host, port: endpoint.port, connectionName }, (shared, error) => {
+    return await SharedConnection.open({ ...open, host: endpoint.host, port: endpoint.port, connectionName }, group.role === 'publish', (shared, error) => {
       if (!group.connections.delete(shared) || this.#closing.signal.aborted) return
       this.#lost++
       logger.warn({ role: group.role, node: endpoint, err: error }, 'a connection to the broker was lost')

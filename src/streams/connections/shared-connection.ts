@@ -1,6 +1,6 @@
 import { classify, classifyResponseCode } from '../classify.ts'
 import type { StreamsError } from '../errors.ts'
-import { Connection } from '../protocol/index.ts'
+import { Connection, RequestTimeoutError } from '../protocol/index.ts'
 import type { Chunk, ChunkError, ConnectionHandlers, ConnectionOptions, OffsetSpec, PublishingIds } from '../protocol/index.ts'
 
 /** Publisher ids and subscription ids are one byte on the wire. */
@@ -31,6 +31,11 @@ export interface Slot {
   readonly isHeld: boolean
   /** Gives the id back. Only after the broker has confirmed that it forgot it. Twice is fine. */
   release (): void
+  /**
+   * Gives the place up after a request that declares or deletes has failed. Without an answer the broker may still know the id, and what it
+   * says of it must reach no other owner: then the id is not used again on this connection.
+   */
+  releaseAfter (error: unknown): void
 }
 
 /**
@@ -42,18 +47,22 @@ export class SharedConnection {
   // First in, first out, so that an id rests as long as it can: what the broker still says of its former owner must not reach the next one.
   readonly #freeIds = Array.from({ length: SLOTS_PER_CONNECTION }, (_, id) => id)
   readonly #onClosed: (error: StreamsError) => void
+  readonly #isForPublishing: boolean
+  #isSilent = false
+  #spentIds = 0
   /** When the last slot was given back or the connection was used without one, performance.now() ms. */
   lastUsedMs = performance.now()
 
-  private constructor (onClosed: (error: StreamsError) => void) {
+  private constructor (isForPublishing: boolean, onClosed: (error: StreamsError) => void) {
+    this.#isForPublishing = isForPublishing
     this.#onClosed = onClosed
   }
 
   /** @param signal ends the attempt */
   static async open (
-    options: OpenOptions, onClosed: (connection: SharedConnection, error: StreamsError) => void, signal: AbortSignal
+    options: OpenOptions, isForPublishing: boolean, onClosed: (connection: SharedConnection, error: StreamsError) => void, signal: AbortSignal
   ): Promise<SharedConnection> {
-    const shared: SharedConnection = new SharedConnection((error) => { onClosed(shared, error) })
+    const shared: SharedConnection = new SharedConnection(isForPublishing, (error) => { onClosed(shared, error) })
     shared.#connection = await Connection.open({ ...options, handlers: shared.#handlers() }, signal)
     return shared
   }
@@ -67,8 +76,13 @@ export class SharedConnection {
     return this.#connection?.isOpen ?? false
   }
 
+  /** Whether it has places for more owners. */
+  get hasRoom (): boolean {
+    return this.isOpen && !this.#isSilent && this.#freeIds.length > 0
+  }
+
   get usedSlots (): number {
-    return SLOTS_PER_CONNECTION - this.#freeIds.length
+    return SLOTS_PER_CONNECTION - this.#freeIds.length - this.#spentIds
   }
 
   /** A place for the owner, or undefined when all are taken. */
@@ -81,14 +95,16 @@ export class SharedConnection {
       connection: this.connection,
       id,
       get isHeld () { return owners[id] === owner },
-      release: () => { this.#release(id, owner) }
+      release: () => { this.#release(id, owner) },
+      releaseAfter: (error) => { this.#release(id, owner, error instanceof RequestTimeoutError) }
     }
   }
 
-  #release (id: number, owner: SlotOwner): void {
+  #release (id: number, owner: SlotOwner, isSpent = false): void {
     if (this.#owners[id] !== owner) return
     this.#owners[id] = undefined
-    this.#freeIds.push(id)
+    if (isSpent) this.#spentIds++
+    else this.#freeIds.push(id)
     this.lastUsedMs = performance.now()
   }
 
@@ -101,6 +117,7 @@ export class SharedConnection {
       metadataUpdated: (code, stream) => { this.#loseStream(code, stream) },
       creditRefused: () => {}, // for a subscription that the broker has dropped: the metadata update says so too
       consumerUpdated: (): OffsetSpec | undefined => undefined,
+      silent: () => { this.#leaveSilent() },
       drained: () => { for (const owner of this.#owners) owner?.drained?.() },
       closed: (error) => {
         const lost = classify(error, 'possible')
@@ -113,6 +130,13 @@ export class SharedConnection {
   // The broker has already dropped the stream's publishers and subscriptions on this connection (rabbit_stream_reader, clean_state_after_stream_deletion_or_failure).
   #loseStream (code: number, stream: string): void {
     this.#lose((owner) => owner.stream === stream, classifyResponseCode(code))
+  }
+
+  // The peer is gone without a word, which heartbeats would notice a minute or two later. While it is out of disk space, though, the broker
+  // reads no connection with publishers: messages on their way there may still be confirmed. So that one stays, for them alone.
+  #leaveSilent (): void {
+    this.#isSilent = true
+    if (!this.#isForPublishing) this.#connection?.destroy(new Error('a request got no answer, nor did anything else come'))
   }
 
   #lose (isLost: (owner: SlotOwner) => boolean, error: StreamsError): void {

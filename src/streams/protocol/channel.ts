@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { encodeCommand, encodeRequest, unknownCommand, type Command, type Request } from './commands/command.ts'
 import { close, closeByBroker } from './commands/close.ts'
-import { CommandKey, maxVersion, RESPONSE_BIT } from './commands/keys.ts'
+import { CommandKey, describeCommand, maxVersion, RESPONSE_BIT } from './commands/keys.ts'
 import type { Tuning } from './commands/tune.ts'
 import { ConnectionClosedError, MalformedFrameError, type ClosedBy } from './errors.ts'
 import { FrameAssembler } from './frame-assembler.ts'
@@ -15,6 +15,8 @@ import { describeResponseCode, ResponseCode } from './response-codes.ts'
 const MAX_HANDSHAKE_FRAME_BYTES = 64 * 1024
 /** Chunks may be larger than frame_max: the broker delivers them whole, whatever their size. */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
+/** What is no chunk is short, but for confirms, of which a broker gathers as many as it has. */
+const MAX_FRAME_BYTES_WITHOUT_CHUNK = 4 * 1024 * 1024
 /** How long the last bytes may take to leave once nothing more is expected. */
 const LINGER_MS = 2_000
 
@@ -25,12 +27,15 @@ export interface ChannelListener {
   /** Once; nothing is told afterwards. */
   closed (error: ConnectionClosedError): void
   drained (): void
+  /** A request got no answer in time, and not a byte of anything else has come since it was sent. */
+  silent (): void
 }
 
 const NOBODY: ChannelListener = {
   received (key, version) { throw unknownCommand(key, version) },
   closed () {},
-  drained () {}
+  drained () {},
+  silent () {}
 }
 
 /**
@@ -102,10 +107,11 @@ export class Channel {
 
   /** @param timeoutMs 0: no deadline of its own */
   request<Arguments, Answer> (request: Request<Arguments, Answer>, args: Arguments, timeoutMs: number): Promise<Answer> {
+    const { bytesRead } = this.#socket
     return this.#pending.add(request, timeoutMs, (correlationId) => {
       this.throwIfNotOpen()
       this.writeFrame(encodeRequest(request, correlationId, args))
-    })
+    }, () => { this.#guard(() => { if (this.#socket.bytesRead === bytesRead) this.#listener.silent() }) })
   }
 
   /** Sends a command that nobody answers; does nothing when the channel is not open, which nobody would answer either. */
@@ -157,6 +163,7 @@ export class Channel {
     const keyAndBit = reader.u16()
     const key = keyAndBit & ~RESPONSE_BIT
     const version = reader.u16()
+    if (end - start > MAX_FRAME_BYTES_WITHOUT_CHUNK && key !== CommandKey.deliver) throw new MalformedFrameError(`${describeCommand(key)} in ${end - start} bytes`)
     if (version < 1 || version > maxVersion(key)) throw unknownCommand(key, version)
     // The answer to Credit is one in name only: it has no correlation id and goes with the commands of the broker.
     if (keyAndBit !== key && key !== CommandKey.credit) this.#pending.answer(key, reader)

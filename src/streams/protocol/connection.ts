@@ -63,7 +63,8 @@ export class Connection {
     this.#channel.listen({
       received: (key, version, reader) => { this.#received(key, version, reader) },
       closed: (error) => { this.#handlers.closed(error) },
-      drained: () => { this.#handlers.drained?.() }
+      drained: () => { this.#handlers.drained?.() },
+      silent: () => { this.#handlers.silent?.() }
     })
   }
 

@@ -67,7 +67,8 @@ function listenForTune (channel: Channel): Promise<Tuning> {
         resolve(tune.read(reader, version))
       },
       closed: reject,
-      drained () {}
+      drained () {},
+      silent () {}
     })
   })
 }

@@ -56,4 +56,6 @@ export interface ConnectionHandlers {
   closed (error: ConnectionClosedError): void
   /** Everything written has gone to the operating system, after `needsDrain` was true. */
   drained? (): void
+  /** A request got no answer in time, and not a byte of anything else has come since it was sent: the peer is gone, or has stopped to read. */
+  silent? (): void
 }

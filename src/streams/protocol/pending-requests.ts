@@ -23,17 +23,20 @@ export class PendingRequests {
    *
    * @param send called once, with the correlation id; when it throws, the request fails with that
    * @param timeoutMs 0: no deadline of its own
+   * @param timedOut called when the deadline has passed, before the request fails with it
    */
-  add<Arguments, Answer> (request: Request<Arguments, Answer>, timeoutMs: number, send: (correlationId: number) => void): Promise<Answer> {
+  add<Arguments, Answer> (request: Request<Arguments, Answer>, timeoutMs: number, send: (correlationId: number) => void, timedOut?: () => void): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId()
-      const timedOut = (): void => {
+      const expire = (): void => {
+        if (!this.#pending.has(id)) return
+        timedOut?.()
         settle()
         reject(new RequestTimeoutError(request.name, timeoutMs))
       }
       // Timers come before sockets in a turn of the event loop. When this process was held up past the deadline, the answer may
       // have come meanwhile; setImmediate, after the sockets, lets it count.
-      const timer = timeoutMs > 0 ? setTimeout(() => { setImmediate(timedOut) }, timeoutMs) : undefined
+      const timer = timeoutMs > 0 ? setTimeout(() => { setImmediate(expire) }, timeoutMs) : undefined
       const settle = (): void => {
         clearTimeout(timer)
         this.#pending.delete(id)

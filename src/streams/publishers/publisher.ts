@@ -197,13 +197,13 @@ export class Publisher {
     try {
       await slot.connection.declarePublisher(slot.id, this.reference ?? '', this.stream)
     } catch (error) {
-      slot.release()
+      slot.releaseAfter(error)
       throw error
     }
     // Between the broker's answer and this line the stream may have gone again.
     if (!slot.isHeld) throw new StreamsError('stream_not_available', 'the stream lost its leader')
     if (this.#isClosed) {
-      slot.release()
+      await deletePublisher(slot)
       throw new StreamsError('draining', 'the gateway is stopping')
     }
     this.#slot = slot
@@ -250,13 +250,12 @@ export class Publisher {
   }
 }
 
-// An id whose publisher the broker may still have is not given to another one.
 async function deletePublisher (slot: Slot): Promise<void> {
   try {
     if (slot.connection.isOpen) await slot.connection.deletePublisher(slot.id)
     slot.release()
-  } catch {
-    if (!slot.connection.isOpen) slot.release()
+  } catch (error) {
+    slot.releaseAfter(error)
   }
 }
 
