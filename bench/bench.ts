@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto'
+import { BenchGateway } from './gateway.ts'
+import { BenchWorker } from './workers/bench-worker.ts'
+
+/** The RabbitMQ that is measured against. */
+export interface BenchBroker {
+  readonly streamUrl: string
+  readonly managementUrl: string
+  /** Of the Erlang VM; undefined when it was not started here. */
+  readonly pid: number | undefined
+}
+
+/** What one case needs: a gateway, workers, streams. All of it is gone after `close`. */
+export class Bench {
+  readonly broker: BenchBroker
+  readonly #closers: Array<() => Promise<unknown>> = []
+
+  constructor (broker: BenchBroker) {
+    this.broker = broker
+  }
+
+  get streamPort (): number {
+    return Number(new URL(this.broker.streamUrl).port)
+  }
+
+  async gateway (env: Record<string, string> = {}): Promise<BenchGateway> {
+    const { streamUrl, managementUrl } = this.broker
+    const gateway = await BenchGateway.start({ RABBITMQ_STREAM_URL: streamUrl, RABBITMQ_MANAGEMENT_URL: managementUrl, ...env })
+    this.#closers.push(() => gateway.close())
+    return gateway
+  }
+
+  async worker (...args: Parameters<typeof BenchWorker.start>): Promise<BenchWorker> {
+    const worker = await BenchWorker.start(...args)
+    this.#closers.push(() => worker.close())
+    return worker
+  }
+
+  /** A new stream. Old segments go, so that no run fills the disk. */
+  async stream (gateway: BenchGateway, name: string = `bench-${randomUUID()}`): Promise<string> {
+    const url = `${gateway.url}/v1/streams/${name}`
+    const body = JSON.stringify({ maxLengthBytes: 5_000_000_000 })
+    const response = await fetch(url, { method: 'PUT', headers: { 'content-type': 'application/json' }, body })
+    if (!response.ok) throw new Error(await response.text())
+    this.#closers.push(() => fetch(url, { method: 'DELETE' }))
+    return name
+  }
+
+  /** A new stream with at least so many messages; answers how many. */
+  async filledStream (gateway: BenchGateway, count: number, post: { path: string, contentType: string, body: string, messages: number }): Promise<{ stream: string, messages: number }> {
+    const stream = await this.stream(gateway)
+    let messages = 0
+    while (messages < count) {
+      const response = await fetch(`${gateway.url}/v1/streams/${stream}/${post.path}`, { method: 'POST', headers: { 'content-type': post.contentType }, body: post.body })
+      if (!response.ok) throw new Error(await response.text())
+      await response.arrayBuffer()
+      messages += post.messages
+    }
+    return { stream, messages }
+  }
+
+  async close (): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close()
+  }
+}

@@ -1,0 +1,36 @@
+import type { Bench } from '../bench.ts'
+import type { Amount, Figures } from '../compare.ts'
+
+/** Something that was promised, and what was measured. */
+export interface Goal {
+  readonly text: string
+  readonly measured: string
+  /** Of a ratio: the least it may be. */
+  readonly atLeast?: number
+  readonly isMet: boolean
+}
+
+export interface CaseResult {
+  readonly candidate: Figures
+  readonly baseline?: Figures
+  /** Candidate to baseline. */
+  readonly ratio?: number
+  readonly goals: readonly Goal[]
+}
+
+/** One line of the table. */
+export interface Case {
+  readonly name: string
+  readonly workload: string
+  readonly baseline: string
+  run (bench: Bench, amount: Amount): Promise<CaseResult>
+}
+
+/** The result of a comparison whose goal is a ratio. */
+export function ratioGoal (atLeast: number, ratio: number): Goal {
+  return { text: `>= ${atLeast} x`, measured: `${ratio.toFixed(2)} x`, atLeast, isMet: ratio >= atLeast }
+}
+
+export function limitGoal (what: string, value: number, atMost: number, unit: string, digits = 1): Goal {
+  return { text: `${what} <= ${atMost.toFixed(digits)} ${unit}`, measured: `${value.toFixed(digits)} ${unit}`, isMet: value <= atMost }
+}

@@ -1,0 +1,75 @@
+import { writeFileSync } from 'node:fs'
+import { startBroker } from '../scripts/broker/index.mjs'
+import { say, Stop } from '../scripts/setup/say.mjs'
+import { interruption } from '../scripts/setup/signals.mjs'
+import { Bench, type BenchBroker } from './bench.ts'
+import type { Case, CaseResult } from './cases/case.ts'
+import { latencyCases } from './cases/latency.ts'
+import { publishCases } from './cases/publish.ts'
+import { readCases } from './cases/read.ts'
+import { readOptions, USAGE, type Options } from './options.ts'
+import { describeMachine, table, toJson } from './report.ts'
+
+const CASES: readonly Case[] = [...publishCases, ...readCases, ...latencyCases]
+// Half of a goal: a machine that is busy with something else must not fail the build, a lost optimisation must.
+const GUARD_PART = 0.5
+
+/** @returns the exit code */
+export async function main (): Promise<number> {
+  const options = readOptions(process.argv.slice(2))
+  if (options.help) {
+    process.stdout.write(`${USAGE}\ncases: ${CASES.map(({ name }) => name).join(', ')}\n`)
+    return 0
+  }
+  const cases = chosen(options)
+  const { broker, version, close } = await theBroker(options)
+  try {
+    process.stdout.write(`${describeMachine(version, options)}\n\n`)
+    const results = await runAll(cases, broker, options)
+    process.stdout.write(`${table(results)}\n`)
+    if (options.json !== undefined) writeFileSync(options.json, toJson(results, version, options))
+    return options.guard ? guard(results) : 0
+  } finally {
+    await close()
+  }
+}
+
+type Results = ReadonlyArray<readonly [Case, CaseResult]>
+
+async function runAll (cases: readonly Case[], broker: BenchBroker, options: Options): Promise<Results> {
+  const results: Array<readonly [Case, CaseResult]> = []
+  for (const one of cases) {
+    if (interruption.aborted) break
+    const bench = new Bench(broker)
+    try {
+      const result = await one.run(bench, options)
+      results.push([one, result])
+      say(`${one.name}: ${result.goals.map(({ text, measured, isMet }) => `${measured} (${text}${isMet ? '' : ', MISSED'})`).join(', ')}`)
+    } finally {
+      await bench.close()
+    }
+  }
+  return results
+}
+
+function guard (results: Results): number {
+  const lost = results.filter(([, { ratio, goals }]) => ratio !== undefined && goals.some(({ atLeast }) => atLeast !== undefined && ratio < atLeast * GUARD_PART))
+  for (const [{ name }, { ratio = NaN }] of lost) process.stdout.write(`${name}: ${ratio.toFixed(2)} x is less than half of its goal\n`)
+  return lost.length === 0 ? 0 : 1
+}
+
+function chosen ({ cases }: Options): readonly Case[] {
+  const unknown = cases?.find((name) => CASES.every((one) => one.name !== name))
+  if (unknown !== undefined) throw new Stop(`There is no case ${unknown}; there are ${CASES.map(({ name }) => name).join(', ')}.`)
+  return CASES.filter(({ name }) => cases?.includes(name) ?? true)
+}
+
+async function theBroker ({ broker: series }: Options): Promise<{ broker: BenchBroker, version: string, close: () => Promise<void> }> {
+  const { TEST_STREAM_URL: streamUrl, TEST_MANAGEMENT_URL: managementUrl } = process.env
+  if (streamUrl !== undefined && managementUrl !== undefined) {
+    return { broker: { streamUrl, managementUrl, pid: undefined }, version: 'of TEST_STREAM_URL', close: async () => {} }
+  }
+  say('Starting a private RabbitMQ ...')
+  const { node, close } = await startBroker(series === undefined ? {} : { version: series })
+  return { broker: { streamUrl: node.streamUrl, managementUrl: node.managementUrl, pid: node.pid }, version: node.version, close }
+}

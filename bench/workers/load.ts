@@ -1,0 +1,98 @@
+import { headerOf, HttpConnection, requestBytes, type Answer } from './http-connection.ts'
+import { work, type Sample } from './worker.ts'
+
+/** The same request again and again, on every connection one at a time. */
+export interface RepeatLoad {
+  readonly kind: 'repeat'
+  readonly port: number
+  readonly connections: number
+  readonly method: string
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly body: string
+  readonly status: number
+  /** What every answer has to be; undefined: not looked at. */
+  readonly answer: string | undefined
+  readonly messagesPerRequest: number
+}
+
+/** Reads that follow the `stream-next-offset` of the answer before, each connection by itself, from 0 again at the end. */
+export interface FollowLoad {
+  readonly kind: 'follow'
+  readonly port: number
+  /** One connection for each; with its query, but for the offset. */
+  readonly paths: readonly string[]
+  /** Bytes that one message takes in an answer; undefined: not checked. */
+  readonly bytesPerMessage: number | undefined
+}
+
+export type Load = RepeatLoad | FollowLoad
+
+await work<Load>(async (load) => {
+  const connections: HttpConnection[] = []
+  const count = load.kind === 'repeat' ? load.connections : load.paths.length
+  for (let opened = 0; opened < count; opened++) connections.push(await HttpConnection.open(load.port))
+  const steps = connections.map((_, index) => load.kind === 'repeat' ? repeat(load) : follow(load, load.paths[index] ?? ''))
+  return async (seconds) => await round(connections, steps, seconds)
+})
+
+/** What a connection does: the next request, and how many messages its answer stands for. */
+interface Step {
+  next (): Buffer
+  /** @throws when the answer is not the expected one */
+  count (answer: Answer): number
+}
+
+async function round (connections: readonly HttpConnection[], steps: readonly Step[], seconds: number): Promise<Sample> {
+  const startedMs = performance.now()
+  const endMs = startedMs + seconds * 1000
+  const latenciesMs: number[] = []
+  let count = 0
+  await Promise.all(connections.map(async (connection, index) => {
+    const step = steps[index]
+    if (step === undefined) return
+    await new Promise<void>((resolve) => {
+      let sentMs = 0
+      const answered = (answer: Answer): void => {
+        const nowMs = performance.now()
+        latenciesMs.push(nowMs - sentMs)
+        count += step.count(answer)
+        if (nowMs < endMs) send()
+        else resolve()
+      }
+      const send = (): void => {
+        sentMs = performance.now()
+        connection.send(step.next(), answered)
+      }
+      send()
+    })
+  }))
+  return { count, seconds: (performance.now() - startedMs) / 1000, latenciesMs }
+}
+
+function repeat ({ method, path, headers, body, status, answer: expected, messagesPerRequest }: RepeatLoad): Step {
+  const request = requestBytes(method, path, headers, body)
+  return {
+    next: () => request,
+    count (answer) {
+      if (answer.status !== status || (expected !== undefined && answer.text !== expected)) throw new Error(`answered with ${answer.head}\n\n${answer.text}`)
+      return messagesPerRequest
+    }
+  }
+}
+
+function follow ({ bytesPerMessage }: FollowLoad, path: string): Step {
+  let offset = 0
+  return {
+    next: () => requestBytes('GET', `${path}&offset=${offset}`),
+    count (answer) {
+      const next = Number(headerOf(answer, 'stream-next-offset') ?? NaN)
+      if (answer.status !== 200 || Number.isNaN(next)) throw new Error(`answered with ${answer.head}\n\n${answer.text}`)
+      // The streams have no other records than messages, so that offsets count them.
+      const count = next - offset
+      if (bytesPerMessage !== undefined && answer.bodyBytes !== count * bytesPerMessage) throw new Error(`${count} messages in ${answer.bodyBytes} bytes`)
+      offset = headerOf(answer, 'stream-end-of-stream') === 'true' ? 0 : next
+      return count
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import { once } from 'node:events'
+
+/** What a worker has done in one round. */
+export interface Sample {
+  /** Messages, or whatever else the case counts. */
+  readonly count: number
+  /** From the first request to the last answer. */
+  readonly seconds: number
+  /** What each request, or wake-up, took, ms, in no order; empty when that is not measured. */
+  readonly latenciesMs: readonly number[]
+}
+
+/** One round of work, for about so many seconds. */
+export type Round = (seconds: number) => Promise<Sample>
+
+/**
+ * The body of a worker: a process that does one kind of work whenever it is told to. What is measured, what it is compared
+ * with and what makes the load each have a process, so that none waits for the event loop of another.
+ *
+ * @param prepare gets what `BenchWorker.start` was given; connects and warms up
+ */
+export async function work<Config> (prepare: (config: Config) => Promise<Round>): Promise<void> {
+  // A configuration may hold a request, which is too much for a command line.
+  const [config]: Config[] = await once(process, 'message')
+  if (config === undefined) throw new Error('a worker needs its configuration')
+  const round = await prepare(config)
+  process.on('message', (seconds) => {
+    round(Number(seconds)).then((sample) => { process.send?.(sample) }, fail)
+  })
+  // Who has started it is gone.
+  process.on('disconnect', () => { process.exit() })
+  process.send?.('ready')
+}
+
+function fail (error: unknown): void {
+  console.error(error)
+  process.exit(1)
+}

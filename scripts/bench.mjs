@@ -1,0 +1,17 @@
+import { checkNode, ensureBuild, ensureDependencies } from './setup/dependencies.mjs'
+import { runMain } from './setup/say.mjs'
+import { catchSignals } from './setup/signals.mjs'
+
+/*
+ * npm run bench [-- OPTIONS]: the benchmarks, from a fresh clone too. `npm run bench -- --help` says what there is.
+ */
+await runMain(async () => {
+  catchSignals()
+  checkNode()
+  await ensureDependencies()
+  await ensureBuild()
+  const { register } = await import('tsx/esm/api')
+  register()
+  const { main } = await import('../bench/main.ts')
+  return await main()
+})
