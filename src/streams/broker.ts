@@ -42,6 +42,8 @@ export interface BrokerOptions {
   /** Pauses between attempts to connect: the first, and what they grow to. */
   reconnectDelayMs: number
   maxReconnectDelayMs: number
+  /** A connection without publishers and subscriptions that nobody has used for so long is closed. */
+  connectionIdleMs: number
   frameMaxBytes: number
   publishBudgetBytes: number
   readBudgetBytes: number
@@ -344,8 +346,8 @@ export class Broker {
   async close (): Promise<void> {
     this.drain()
     clearInterval(this.#sweeper)
-    await this.#readers.close()
-    await this.#publishers.close()
+    this.#readers.close()
+    this.#publishers.close()
     await this.#connections.close()
     await this.#management?.close()
   }

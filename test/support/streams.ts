@@ -29,6 +29,7 @@ export function openBroker (t: Test, overrides: Partial<BrokerOptions> = {}): Br
     heartbeatSeconds: 60,
     reconnectDelayMs: 50,
     maxReconnectDelayMs: 500,
+    connectionIdleMs: 60_000,
     frameMaxBytes: 1024 * 1024,
     publishBudgetBytes: 64 * 1024 * 1024,
     readBudgetBytes: 64 * 1024 * 1024,

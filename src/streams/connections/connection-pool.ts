@@ -3,7 +3,8 @@ import { Backoff } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
 import type { Connection } from '../protocol/index.ts'
 import type { Logger } from '../logger.ts'
-import { SharedConnection, type OpenOptions, type Slot, type SlotOwner } from './shared-connection.ts'
+import { SharedConnection, type OpenOptions } from './shared-connection.ts'
+import type { Slot, SlotOwner } from './slot.ts'
 
 export interface Endpoint { readonly host: string, readonly port: number }
 
@@ -20,11 +21,10 @@ export interface ConnectionPoolOptions {
   open: Omit<OpenOptions, 'host' | 'port' | 'connectionName'>
   reconnectDelayMs: number
   maxReconnectDelayMs: number
+  /** A connection that nobody has used for so long is closed. */
+  connectionIdleMs: number
   logger: Logger
 }
-
-// A connection that nobody has used for so long is closed.
-const IDLE_MS = 60_000
 
 // Several connections to one node for one purpose, of which only the last may have free places; and what is known of reaching it.
 interface Group {
@@ -52,7 +52,7 @@ export class ConnectionPool {
   }
 
   /**
-   * A place on a connection to the node.
+   * A place on a connection to the node, for the owner to `enter`.
    *
    * @throws StreamsError `broker_unavailable`, at once while the last attempt has just failed
    */
@@ -86,7 +86,7 @@ export class ConnectionPool {
 
   /** Closes connections that nothing has used for a while. */
   sweep (): void {
-    const before = performance.now() - IDLE_MS
+    const before = performance.now() - this.#options.connectionIdleMs
     for (const [key, group] of this.#groups) {
       for (const shared of group.connections) {
         if (shared.usedSlots > 0 || shared.lastUsedMs > before) continue

@@ -28,6 +28,8 @@ import { openChannel, type OpenChannel } from './handshake.ts'
 import type { OffsetSpec } from './offset-spec.ts'
 import type { ConnectionHandlers, ConnectionOptions } from './options.ts'
 
+const NO_DEADLINE = 0
+
 /**
  * An open connection to a broker: its commands as methods, what it says by itself as calls of the handlers.
  *
@@ -116,8 +118,9 @@ export class Connection {
     await this.#request(declarePublisher, { publisherId, reference, stream })
   }
 
+  /** Settles when the broker answers, however late, or with the connection: until then the id may not be used again. */
   async deletePublisher (publisherId: number): Promise<void> {
-    await this.#request(deletePublisher, { publisherId })
+    await this.#channel.request(deletePublisher, { publisherId }, NO_DEADLINE)
   }
 
   /** The last publishing id of the reference; 0 also when there is none. */
@@ -130,8 +133,9 @@ export class Connection {
     await this.#request(subscribe, { subscriptionId, stream, spec, credit, properties })
   }
 
+  /** As `deletePublisher`. */
   async unsubscribe (subscriptionId: number): Promise<void> {
-    await this.#request(unsubscribe, { subscriptionId })
+    await this.#channel.request(unsubscribe, { subscriptionId }, NO_DEADLINE)
   }
 
   /** @throws ResponseError noOffset when none is stored */

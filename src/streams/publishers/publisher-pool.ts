@@ -86,9 +86,9 @@ export class PublisherPool {
     }
   }
 
-  async close (): Promise<void> {
+  close (): void {
     this.#isDraining = true
-    await Promise.all([...this.#publishers.values()].map(async (publisher) => { await publisher.close() }))
+    for (const publisher of this.#publishers.values()) publisher.close()
     this.#publishers.clear()
   }
 
@@ -117,7 +117,7 @@ export class PublisherPool {
 
   #giveUp (key: string, publisher: Publisher): void {
     this.#publishers.delete(key)
-    publisher.close().catch(() => {}) // the broker forgets it with the connection at the latest
+    publisher.close()
   }
 
   #count (result: PublishResult): void {

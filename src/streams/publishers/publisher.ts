@@ -1,7 +1,7 @@
 import { classify, classifyResponseCode } from '../classify.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import type { Locator } from '../connections/locator.ts'
-import type { Slot, SlotOwner } from '../connections/shared-connection.ts'
+import type { Slot, SlotOwner } from '../connections/slot.ts'
 import { Backoff, Deadline, pause } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
@@ -100,13 +100,13 @@ export class Publisher {
     this.#outbox.takeBack(outcome, notSent)
   }
 
-  /** Deletes the publisher on the broker. */
-  async close (): Promise<void> {
+  /** Gives up its place on the broker. */
+  close (): void {
     this.#isClosed = true
     const slot = this.#slot
     this.#slot = undefined
     this.#outbox.close('draining', 'the gateway is stopping')
-    if (slot !== undefined) await deletePublisher(slot)
+    slot?.leave()
   }
 
   #confirmed (publishingIds: PublishingIds): void {
@@ -138,7 +138,7 @@ export class Publisher {
     setImmediate(() => {
       this.#isRedeclarePlanned = false
       if (this.#slot !== slot) return
-      slot.release()
+      slot.leave()
       this.#lost(classifyResponseCode(ResponseCode.streamNotAvailable))
     })
   }
@@ -149,7 +149,7 @@ export class Publisher {
     const slot = this.#slot
     if (slot === undefined) return
     this.#lost(new StreamsError('stream_not_available', 'the broker has stopped to confirm messages'))
-    deletePublisher(slot).catch(() => {}) // it never rejects
+    slot.leave()
   }
 
   // Declares the publisher again for what is queued. Without a reference one failure is the answer; with one it goes on until the
@@ -184,8 +184,10 @@ export class Publisher {
         const failure = declareFailure(error)
         this.#options.locator.forget(this.stream)
         // The location may have been an old one: ask once more. A stream without a leader usually gets one within a second or two.
+        // After an answer that did not come in time the caller has waited enough.
         const isWorthWaiting = failure.code === 'stream_not_available' && !deadline.hasPassed
-        if (this.#isClosed || !(isWorthWaiting || (isFirst && failure.retryable))) throw failure
+        const isWorthAnotherTry = isFirst && failure.retryable && failure.code !== 'broker_timeout'
+        if (this.#isClosed || !(isWorthWaiting || isWorthAnotherTry)) throw failure
         await pause(isFirst ? 0 : this.#backoff.nextMs())
       }
     }
@@ -194,16 +196,9 @@ export class Publisher {
   async #declare (): Promise<Connection> {
     const { connections, locator } = this.#options
     const slot = await connections.takeSlot('publish', await locator.leader(this.stream), this.#ownerOf(() => slot))
-    try {
-      await slot.connection.declarePublisher(slot.id, this.reference ?? '', this.stream)
-    } catch (error) {
-      slot.releaseAfter(error)
-      throw error
-    }
-    // Between the broker's answer and this line the stream may have gone again.
-    if (!slot.isHeld) throw new StreamsError('stream_not_available', 'the stream lost its leader')
+    await slot.enter(async () => { await slot.connection.declarePublisher(slot.id, this.reference ?? '', this.stream) })
     if (this.#isClosed) {
-      await deletePublisher(slot)
+      slot.leave()
       throw new StreamsError('draining', 'the gateway is stopping')
     }
     this.#slot = slot
@@ -244,18 +239,9 @@ export class Publisher {
         if (count > 0) connection.publish(id, count, entries)
       }
     } catch (error) {
-      slot.release()
+      slot.leave()
       this.#lost(classify(error, 'possible'))
     }
-  }
-}
-
-async function deletePublisher (slot: Slot): Promise<void> {
-  try {
-    if (slot.connection.isOpen) await slot.connection.deletePublisher(slot.id)
-    slot.release()
-  } catch (error) {
-    slot.releaseAfter(error)
   }
 }
 

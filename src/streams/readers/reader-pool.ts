@@ -87,7 +87,7 @@ export class ReaderPool {
   /** The stream is gone: so are its readers, and who waits on them looks for it anew. */
   drop (stream: string): void {
     for (const reader of [...this.#readers.get(stream) ?? []]) {
-      reader.close(new StreamsError('stream_not_available', 'the stream was deleted')).catch(() => {}) // it has let go of everything already
+      reader.close(new StreamsError('stream_not_available', 'the stream was deleted'))
     }
   }
 
@@ -99,10 +99,9 @@ export class ReaderPool {
     }
   }
 
-  async close (): Promise<void> {
+  close (): void {
     const stopping = new StreamsError('draining', 'the gateway is stopping')
-    const readers = [...this.#readers.values()].flatMap((set) => [...set])
-    await Promise.all(readers.map(async (reader) => { await reader.close(stopping) }))
+    for (const reader of [...this.#readers.values()].flatMap((set) => [...set])) reader.close(stopping)
   }
 
   #find (stream: string, offset: number): Reader | undefined {
@@ -202,6 +201,6 @@ export class ReaderPool {
   }
 
   #closeIdle (reader: Reader): void {
-    reader.close(new StreamsError('draining', 'the reader was not used')).catch(() => {}) // it has let go of everything already
+    reader.close(new StreamsError('draining', 'the reader was not used'))
   }
 }

@@ -142,9 +142,9 @@ export class Reader {
   }
 
   /** Unsubscribes. Who is still at work on it gets the failure. */
-  async close (reason: StreamsError): Promise<void> {
+  close (reason: StreamsError): void {
     this.#end(reason)
-    await this.#subscription.close()
+    this.#subscription.close()
   }
 
   #delivered (chunk: Chunk, committedChunkId: number | undefined): void {

@@ -42,7 +42,7 @@ export class StreamEnds {
         const chunk = await probe.next()
         return { firstOffset, nextOffset: Math.max(chunk?.endOffset ?? 0, committedChunkId + 1) }
       } finally {
-        await probe.close()
+        probe.close()
       }
     })
   }
@@ -65,7 +65,7 @@ export class StreamEnds {
         const chunk = await probe.next()
         return chunk === undefined ? undefined : chunk.endOffset - 1
       } finally {
-        await probe.close()
+        probe.close()
       }
     })
   }
@@ -81,7 +81,7 @@ export class StreamEnds {
         }
         return undefined
       } finally {
-        await probe.close()
+        probe.close()
       }
     })
   }
@@ -142,7 +142,7 @@ class Probe {
     return this.#chunks.shift()
   }
 
-  async close (): Promise<void> {
-    await this.#subscription.close()
+  close (): void {
+    this.#subscription.close()
   }
 }

@@ -1,5 +1,5 @@
 import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
-import type { Slot, SlotOwner } from '../connections/shared-connection.ts'
+import type { Slot, SlotOwner } from '../connections/slot.ts'
 import { StreamsError } from '../errors.ts'
 import type { Chunk, ChunkError, Connection, OffsetSpec } from '../protocol/index.ts'
 
@@ -42,13 +42,7 @@ export class Subscription implements SlotOwner {
   ): Promise<Subscription> {
     const subscription = new Subscription(stream)
     const slot = await connections.takeSlot('consume', node, subscription)
-    try {
-      await slot.connection.subscribe(slot.id, stream, spec, INITIAL_CREDIT, properties)
-    } catch (error) {
-      slot.releaseAfter(error)
-      throw error
-    }
-    if (!slot.isHeld) throw new StreamsError('stream_not_available', 'the stream was lost while it was subscribed to')
+    await slot.enter(async () => { await slot.connection.subscribe(slot.id, stream, spec, INITIAL_CREDIT, properties) })
     subscription.#slot = slot
     return subscription
   }
@@ -87,15 +81,10 @@ export class Subscription implements SlotOwner {
     return await this.#held.connection.streamStats(this.stream)
   }
 
-  async close (): Promise<void> {
+  close (): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    try {
-      if (this.#held.isHeld) await this.#held.connection.unsubscribe(this.#held.id)
-      this.#held.release()
-    } catch (error) {
-      this.#held.releaseAfter(error)
-    }
+    this.#held.leave()
   }
 
   delivered (chunk: Chunk, committedChunkId: number | undefined): void {
@@ -126,7 +115,7 @@ export class Subscription implements SlotOwner {
 
   #endDamaged (error: StreamsError): void {
     this.#handlers?.lost(error)
-    this.close().catch(() => {}) // the subscription counts as lost already
+    this.close()
   }
 
   get #held (): Slot {

@@ -1,0 +1,106 @@
+import { StreamsError } from '../errors.ts'
+import { ResponseError } from '../protocol/index.ts'
+import type { Chunk, ChunkError, Connection, PublishingIds } from '../protocol/index.ts'
+
+/** Who holds a slot: a publisher or a subscription. Its callbacks run on the socket's turn and must not throw. */
+export interface SlotOwner {
+  /** The broker's name of the stream. */
+  readonly stream: string
+  confirmed? (publishingIds: PublishingIds): void
+  publishFailed? (publishingId: number, responseCode: number): void
+  delivered? (chunk: Chunk, committedChunkId: number | undefined): void
+  /** A chunk came whose checksum or layout is wrong. */
+  damaged? (error: ChunkError): void
+  /** The socket took what was waiting to be written. */
+  drained? (): void
+  /** The connection or the stream's place on it is gone, after `enter` and before `leave`. Called at most once. */
+  lost (error: StreamsError): void
+}
+
+export interface SlotOptions {
+  connection: Connection
+  /** The publisher id or subscription id. */
+  id: number
+  owner: SlotOwner
+  /** Asks the broker to forget the id; settles when it has answered, or with the connection. */
+  forget: (id: number) => Promise<void>
+  /** The id may be used again. */
+  onFree: () => void
+}
+
+/**
+ * A publisher's or a subscription's place on a connection. Its id is free again only when the broker has said that it knows nothing of
+ * it: an answer that does not come in time says neither yes nor no, and what the broker has under an id must not reach the next owner.
+ */
+export class Slot {
+  readonly connection: Connection
+  readonly id: number
+  readonly #options: SlotOptions
+  #state: 'entering' | 'in' | 'leaving' | 'free' = 'entering'
+  #lostWhileEntering: StreamsError | undefined
+
+  constructor (options: SlotOptions) {
+    this.connection = options.connection
+    this.id = options.id
+    this.#options = options
+  }
+
+  /** Who is told what the broker says of the id. */
+  get owner (): SlotOwner | undefined {
+    return this.#state === 'entering' || this.#state === 'in' ? this.#options.owner : undefined
+  }
+
+  /**
+   * Has the broker fill the place. When it fails the place is given back.
+   *
+   * @param request declares the publisher, or subscribes
+   */
+  async enter (request: () => Promise<void>): Promise<void> {
+    try {
+      await request()
+    } catch (error) {
+      if (error instanceof ResponseError) this.#free() // the broker has refused it
+      else this.leave()
+      throw error
+    }
+    if (this.#state === 'free') throw new StreamsError('broker_unavailable', 'the connection to the broker was lost')
+    if (this.#lostWhileEntering !== undefined) {
+      // The stream was lost before or after the request was worked off; if before, the broker has it, on the new leader.
+      this.leave()
+      throw this.#lostWhileEntering
+    }
+    this.#state = 'in'
+  }
+
+  /** The broker is to forget it; its owner hears no more. Twice is fine. */
+  leave (): void {
+    if (this.#state === 'leaving' || this.#state === 'free') return
+    this.#state = 'leaving'
+    const { forget } = this.#options
+    // Whatever it answers, it knows nothing of the id after that; and without a connection there is no id.
+    forget(this.id).catch(() => {}).then(() => { this.#free() }, () => {})
+  }
+
+  /** The broker has dropped the stream from the connection. What is only asked for may be answered yet. */
+  loseStream (error: StreamsError): void {
+    if (this.#state === 'entering') this.#lostWhileEntering = error
+    else if (this.#state === 'in') this.#lose(error)
+  }
+
+  /** The connection has ended. */
+  loseConnection (error: StreamsError): void {
+    if (this.#state === 'in') this.#lose(error)
+    else this.#free()
+  }
+
+  #lose (error: StreamsError): void {
+    this.#free()
+    this.#options.owner.lost(error)
+  }
+
+  #free (): void {
+    if (this.#state === 'free') return
+    this.#state = 'free'
+    this.#options.onFree()
+  }
+}
