@@ -83,7 +83,8 @@ class Poll {
       try {
         const reader = await readers.acquire(stream, this.#position, isReachable && this.#position === this.#request.offset && !this.#hasWaited)
         try {
-          return await this.#fill(reader)
+          const answer = await this.#fill(reader)
+          if (answer !== 'overtaken') return answer
         } finally {
           readers.release(reader)
         }
@@ -99,7 +100,8 @@ class Poll {
     }
   }
 
-  async #fill (reader: Reader): Promise<ReadBatch> {
+  // `overtaken`: while this poll waited, faster ones of the same reader have moved its window past the position.
+  async #fill (reader: Reader): Promise<ReadBatch | 'overtaken'> {
     for (;;) {
       const ended = await this.#collect(reader)
       if (ended !== undefined) return ended
@@ -122,9 +124,11 @@ class Poll {
   }
 
   // Takes what the reader has. A hole in the offsets is either a record of the broker's own, and nothing to speak of, or what retention took.
-  async #collect (reader: Reader): Promise<ReadBatch | undefined> {
+  async #collect (reader: Reader): Promise<ReadBatch | 'overtaken' | undefined> {
     for (;;) {
       this.#throwIfOver(reader)
+      // What is missing at the front of the window would be taken for a hole.
+      if (!reader.covers(this.#position)) return 'overtaken'
       const { position, holeEnd } = reader.collect(this.#position, this.#batch)
       this.#position = position
       if (holeEnd === undefined) return undefined

@@ -1,0 +1,81 @@
+import { EventEmitter, once } from 'node:events'
+import t from 'tap'
+import { ConnectionPool } from '../../src/streams/connections/connection-pool.ts'
+import { Locator } from '../../src/streams/connections/locator.ts'
+import { poll } from '../../src/streams/readers/poll.ts'
+import { ReaderPool } from '../../src/streams/readers/reader-pool.ts'
+import { StreamEnds } from '../../src/streams/readers/stream-ends.ts'
+import { batchOf, newStream, numbered, openBroker, testAddresses } from '../support/streams.ts'
+
+const quiet = { debug () {}, info () {}, warn () {}, error () {} }
+
+/** Answers nobody before it is told to. */
+class SlowEnds extends StreamEnds {
+  readonly #latch = new EventEmitter()
+  readonly asked = once(this.#latch, 'asked')
+  readonly #mayAnswer = once(this.#latch, 'answer')
+
+  answer (): void {
+    this.#latch.emit('answer')
+  }
+
+  override async firstOffset (stream: string): Promise<number> {
+    this.#latch.emit('asked')
+    await this.#mayAnswer
+    return await super.firstOffset(stream)
+  }
+}
+
+t.test('a poll that is overtaken by others of the same reader misses nothing', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const windowBytes = 64 * 1024
+  // A hole behind the first message: the broker's record of a stored offset.
+  await broker.publish(stream, batchOf(['first']))
+  await broker.storeOffset(stream, 'c', 0)
+  const bodies = numbered(4000).map((body) => `${body} ${'x'.repeat(100)}`)
+  for (let from = 0; from < bodies.length; from += 100) await broker.publish(stream, batchOf(bodies.slice(from, from + 100)))
+
+  const { connections, locator } = connectionsFor(t)
+  const ends = new StreamEnds(connections, locator)
+  const slowEnds = new SlowEnds(connections, locator)
+  const readers = new ReaderPool({ connections, locator, ends, readBudgetBytes: 1024 * windowBytes, readerWindowBytes: windowBytes, maxReaders: 10, readerIdleMs: 60_000, maxExpandedSubEntryBytes: 1024 })
+  t.teardown(async () => await readers.close())
+  const read = async (offset: number, limit: number, ends: StreamEnds) => {
+    const batch = await poll({ stream, offset, isReachable: true, limit, maxBytes: windowBytes, waitMs: 0 }, { readers, ends, isDraining: () => false }, new AbortController().signal)
+    batch.release()
+    return batch
+  }
+
+  const slow = read(0, 200, slowEnds)
+  await slowEnds.asked
+  let offset = 1
+  for (let polls = 0; offset < 3000 && polls < 200; polls++) offset = (await read(offset, 100, ends)).nextOffset
+  t.equal(readers.size, 1, 'they share a reader')
+  slowEnds.answer()
+  const { messages, gap } = await slow
+  t.equal(gap, undefined)
+  t.same(messages.slice(0, 5).map((message) => message.offset), [0, 2, 3, 4, 5])
+})
+
+function connectionsFor (t: Parameters<typeof openBroker>[0]): { connections: ConnectionPool, locator: Locator } {
+  const { host, port } = testAddresses()
+  const connections = new ConnectionPool({
+    hosts: [{ host, port }],
+    addressMode: 'advertised',
+    open: {
+      authentication: { mechanism: 'PLAIN', username: 'guest', password: 'guest' },
+      virtualHost: '/',
+      client: { product: 'test', version: '0' },
+      frameMaxBytes: 1024 * 1024,
+      heartbeatSeconds: 60,
+      connectTimeoutMs: 10_000,
+      requestTimeoutMs: 10_000
+    },
+    reconnectDelayMs: 50,
+    maxReconnectDelayMs: 500,
+    logger: quiet
+  })
+  t.teardown(async () => await connections.close())
+  return { connections, locator: new Locator(connections) }
+}
