@@ -72,6 +72,7 @@ function connectionsFor (t: Parameters<typeof openBroker>[0]): { connections: Co
       connectTimeoutMs: 10_000,
       requestTimeoutMs: 10_000
     },
+    connectionIdleMs: 60_000,
     reconnectDelayMs: 50,
     maxReconnectDelayMs: 500,
     logger: quiet

@@ -1,7 +1,7 @@
 import type { ByteBudget } from '../budget.ts'
 import { ChunkError, CompressionError, compressionNames, expandSubBatch } from '../protocol/index.ts'
 import type { Chunk, EntryCursor, SubBatchRecords } from '../protocol/index.ts'
-import type { BatchBuilder } from './read-batch.ts'
+import type { BatchBuilder, Held } from './read-batch.ts'
 
 // The objects around the bytes: what a chunk with one small message costs beside it.
 const OBJECT_BYTES = 512
@@ -15,7 +15,7 @@ type Expanded = { readonly records: SubBatchRecords } | { readonly reason: strin
 /**
  * A delivered chunk in memory, charged to the read budget for as long as a reader's window or an answer that is being written holds it.
  */
-export class HeldChunk {
+export class HeldChunk implements Held {
   readonly chunk: Chunk
   readonly #budget: ByteBudget
   readonly #maxExpandedBytes: number

@@ -1,5 +1,3 @@
-import type { HeldChunk } from './held-chunk.ts'
-
 /** A message as it lies in the stream; its bytes are decoded by who wants them. */
 export type ReadMessage =
   | {
@@ -35,12 +33,18 @@ export interface ReadBatch {
   release (): void
 }
 
+/** Memory that several may hold; the last one to let go gives it back. */
+export interface Held {
+  retain (): void
+  release (): void
+}
+
 /** Gathers messages up to a number and a size. At least one message always fits, however large. */
 export class BatchBuilder {
   readonly messages: ReadMessage[] = []
   readonly #limit: number
   readonly #maxBytes: number
-  readonly #held = new Set<HeldChunk>()
+  readonly #held = new Set<Held>()
   #bytes = 0
   #expandedBytes = 0
   #isFull = false
@@ -80,15 +84,15 @@ export class BatchBuilder {
     return true
   }
 
-  /** Keeps the chunk's memory until the batch is released. */
-  hold (chunk: HeldChunk): void {
-    if (this.#held.has(chunk)) return
-    this.#held.add(chunk)
-    chunk.retain()
+  /** Keeps memory that messages lie in until the batch is released. */
+  hold (memory: Held): void {
+    if (this.#held.has(memory)) return
+    this.#held.add(memory)
+    memory.retain()
   }
 
   release (): void {
-    for (const chunk of this.#held) chunk.release()
+    for (const memory of this.#held) memory.release()
     this.#held.clear()
   }
 }
