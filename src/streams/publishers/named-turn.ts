@@ -4,6 +4,9 @@ import type { MessageBatch } from '../message-batch.ts'
 import type { BatchOutcome } from './outcome.ts'
 import type { Publisher } from './publisher.ts'
 
+// How often the publisher may be lost while the broker is asked for its last id.
+const MAX_ATTEMPTS = 5
+
 /**
  * A request's turn with a publisher name. The broker keeps one number for each name, the highest publishing id it has seen, and takes
  * whatever is not above it for a duplicate; so requests with the same name take turns, and each begins by asking for that number:
@@ -12,7 +15,7 @@ import type { Publisher } from './publisher.ts'
 export class NamedTurn {
   readonly #publisher: Publisher
   readonly #expected: bigint | undefined
-  #lastId: bigint | undefined
+  #last: { readonly id: bigint, readonly declaration: number } | undefined
   #highestId = -1
 
   /** @param expected refuse the request unless the broker's last publishing id is this one */
@@ -30,9 +33,7 @@ export class NamedTurn {
     const ids = batch.publishingIds
     if (ids === undefined) throw new StreamsError('invalid_argument', 'with a publisher name every message needs a publishing id')
     if ((ids[0] ?? 0) <= this.#highestId) throw new StreamsError('invalid_argument', 'publishing ids have to ascend within a request')
-    this.#lastId ??= await this.#askLastId()
-    await this.#publisher.open()
-    const known = countKnown(ids, this.#lastId)
+    const known = countKnown(ids, await this.#lastId())
     // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: it is not stored again,
     // and is confirmed only when the chunk that holds the first one is committed. Before that it is not "stored already".
     outcome.expectDuplicates(known)
@@ -40,7 +41,19 @@ export class NamedTurn {
     this.#highestId = ids.at(-1) ?? this.#highestId
   }
 
-  async #askLastId (): Promise<bigint> {
+  // The number holds as long as the declaration: another leader may have seen less, and a stream that was created anew has seen nothing.
+  // What it was asked for must leave with that declaration, so nothing is awaited between this and `send`.
+  async #lastId (): Promise<bigint> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await this.#publisher.open()
+      const { declaration } = this.#publisher
+      if (this.#last?.declaration === declaration) return this.#last.id
+      this.#last = { id: await this.#ask(), declaration }
+    }
+    throw new StreamsError('stream_not_available', 'the publisher was lost again and again')
+  }
+
+  async #ask (): Promise<bigint> {
     const { stream, reference = '' } = this.#publisher
     const connection = await this.#publisher.open()
     let lastId: bigint
@@ -49,7 +62,8 @@ export class NamedTurn {
     } catch (error) {
       throw classify(error)
     }
-    if (this.#expected !== undefined && lastId !== this.#expected) {
+    const isFirst = this.#last === undefined
+    if (isFirst && this.#expected !== undefined && lastId !== this.#expected) {
       throw new StreamsError('expectation_failed', 'the last publishing id of this publisher is not the expected one', { details: { lastPublishingId: lastId } })
     }
     return lastId

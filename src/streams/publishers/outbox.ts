@@ -95,14 +95,17 @@ export class Outbox {
       const queued = this.#queue[at]
       if (queued?.outcome !== outcome) continue
       if (queued.base !== undefined && this.#isNamed) continue // may have been sent before: it stays
-      outcome.failRest('failed', notSent, queued.from)
+      outcome.failUnsent(notSent, queued.from)
       this.#queue.splice(at, 1)
     }
   }
 
-  /** Whatever the broker still says of these messages changes nothing: a caller may send the same ids again. */
+  /** Whatever the broker still says of these messages changes nothing, and they are not sent again: a caller may send the same ids. */
   forget (outcome: BatchOutcome): void {
-    if (this.#isNamed) this.#flights.forget(outcome)
+    if (!this.#isNamed) return
+    this.#flights.forget(outcome)
+    const at = this.#queue.findIndex((queued) => queued.outcome === outcome)
+    if (at >= 0) this.#queue.splice(at, 1)
   }
 
   /** What is on its way gets no answer any more: with a name it is queued to be sent again, without one its outcome is `unknown`. */
@@ -119,7 +122,7 @@ export class Outbox {
   /** Nothing of it can be sent. */
   failQueued (failure: StreamsError): void {
     for (const { outcome, from, base } of this.#queue.splice(0)) {
-      if (base === undefined || !this.#isNamed) outcome.failRest('failed', failure, from)
+      if (base === undefined || !this.#isNamed) outcome.failUnsent(failure, from)
       else outcome.failRest('unknown', new StreamsError(failure.code, failure.message, { sideEffects: 'possible', cause: failure }))
     }
   }
@@ -131,12 +134,18 @@ export class Outbox {
     this.failQueued(new StreamsError(code, message))
   }
 
-  // In front of what was never sent, in the old order: publishing ids have to ascend.
+  // In front of what was never sent, in the old order: publishing ids have to ascend. What counted as stored is sent as well: the stream
+  // may come back without it.
   #requeue (flights: ReturnType<Flights['drain']>): void {
     const again: Queued[] = []
     for (const { outcome, batch } of flights) {
       if (batch === undefined || outcome.isSettled || again.at(-1)?.outcome === outcome) continue
+      outcome.expectDuplicates(0)
       again.push({ outcome, batch, from: outcome.firstPending, base: 0 })
+    }
+    for (const queued of this.#queue) {
+      queued.outcome.expectDuplicates(0)
+      queued.from = queued.outcome.firstPending
     }
     const last = again.at(-1)
     const first = this.#queue[0]

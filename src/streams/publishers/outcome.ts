@@ -1,4 +1,4 @@
-import type { StreamsError } from '../errors.ts'
+import { StreamsError } from '../errors.ts'
 
 export interface PublishFailure {
   /** 0-based, counted over the whole request. */
@@ -85,6 +85,12 @@ export class BatchOutcome {
       if (this.#take(index)) this.result.failures.push({ index: this.#firstIndex + index, status, error })
     }
     this.#settleIfDone()
+  }
+
+  /** What was not sent, from `from` on, is not stored; what the broker said to have already may be. */
+  failUnsent (error: StreamsError, from: number): void {
+    if (this.#duplicates > 0) this.failRest('unknown', new StreamsError(error.code, error.message, { sideEffects: 'possible', cause: error }), 0, this.#duplicates)
+    this.failRest('failed', error, from)
   }
 
   // The first outcome stands: a confirm that comes after the deadline has been answered changes nothing any more.

@@ -39,6 +39,7 @@ export class Publisher {
   readonly #outbox: Outbox
   #slot: Slot | undefined
   #opening: Promise<Connection> | undefined
+  #declaration = 0
   #lastConfirmMs = -Infinity
   #isFlushPlanned = false
   #isRedeclarePlanned = false
@@ -56,6 +57,11 @@ export class Publisher {
     this.#options = options
     this.#outbox = new Outbox(reference !== undefined)
     this.#backoff = new Backoff(options.reconnectDelayMs, options.maxReconnectDelayMs)
+  }
+
+  /** How often it was declared: another number, another declaration. */
+  get declaration (): number {
+    return this.#declaration
   }
 
   get isIdle (): boolean {
@@ -202,6 +208,7 @@ export class Publisher {
       throw new StreamsError('draining', 'the gateway is stopping')
     }
     this.#slot = slot
+    this.#declaration++
     this.#backoff.reset()
     return slot.connection
   }
