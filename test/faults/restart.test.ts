@@ -1,58 +1,73 @@
 import t from 'tap'
-import type { PublishResult } from '../../src/streams/index.ts'
 import { startPrivateBroker } from '../support/broker.ts'
-import { check, gatewayFor, newLedger, publishUntil, untilConfirmed, untilUp } from '../support/ledger.ts'
-import { batchOf, newStream, numbered, openBroker, readAll } from '../support/streams.ts'
+import { GatewayProcess } from '../support/gateway-process.ts'
+import { QUICKLY_IDLE, untilNothingIsLeft } from '../support/leftovers.ts'
+import { until } from '../support/until.ts'
+import { brokenPromises, ledgerLines, Workload } from '../support/workload/index.ts'
 
-t.setTimeout(200_000)
+t.setTimeout(600_000)
 
-const ROUNDS = 3
+const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 20)
 
-t.test('a broker that is killed and restarted under load', async (t) => {
+async function readiness (url: string): Promise<number> {
+  const { status, body } = await fetch(`${url}/health/ready`)
+  await body?.cancel()
+  return status
+}
+
+function count (text: string, part: string): number {
+  return text.split(part).length - 1
+}
+
+t.test('a broker that is killed and restarted under load, between publish and confirm', async (t) => {
   const { node } = await startPrivateBroker(t)
-  const broker = gatewayFor(t, [node])
-  const stream = await newStream(t, broker)
-  const named = await newStream(t, broker)
-  const [ledger, namedLedger] = [newLedger(), newLedger()]
-  const stop = new AbortController()
-  const publishing = [publishUntil(broker, stream, ledger, stop.signal), publishUntil(broker, named, namedLedger, stop.signal, 'p')]
+  const env = { RABBITMQ_STREAM_URL: node.streamUrl, RABBITMQ_MANAGEMENT_URL: node.managementUrl, RABBITMQ_MAX_RECONNECT_DELAY_MS: '500', ...QUICKLY_IDLE }
+  const gateway = await GatewayProcess.start({ env, forgetsRequests: true })
+  t.teardown(async () => await gateway.end('SIGKILL'))
+  const workload = await Workload.start({ target: gateway })
   // RabbitMQ 4.0.5 that is killed within a second of creating a stream does not find the stream again.
   await new Promise((resolve) => setTimeout(resolve, 2500))
   for (let round = 0; round < ROUNDS; round++) {
-    await untilConfirmed(ledger, 200, publishing)
+    await workload.untilConfirmed(200)
     await node.kill('SIGKILL')
-    t.match(await broker.status(), { state: 'down' }, `round ${round}: not ready while the broker is away`)
+    t.equal(await readiness(gateway.url), 503, `round ${round}: not ready while the broker is away`)
     await node.start()
-    await untilUp(broker)
+    await until('ready again', async () => await readiness(gateway.url) === 200)
   }
-  await untilConfirmed(ledger, 200, publishing)
-  stop.abort()
-  await Promise.all(publishing)
-  check(t, await readAll(broker, stream), ledger, false)
-  const inOrder = await readAll(broker, named)
-  check(t, inOrder, namedLedger, true)
-  t.same(inOrder, numbered(inOrder.length).map((body) => `p ${body}`), 'in the order of their ids')
-  t.equal(broker.stats().publishBudgetUsedBytes, 0)
+  await workload.untilConfirmed(200)
+  const report = await workload.finish()
+  for (const line of ledgerLines(report)) t.comment(`${ROUNDS} rounds, ${line}`)
+  t.comment(`peak memory ${Math.round(gateway.peakResidentBytes / 2 ** 20)} MiB`)
+  t.same(brokenPromises(report), [])
+  await untilNothingIsLeft(gateway)
+  t.same(await gateway.end(), { code: 0, signal: null })
 })
 
 t.test('a broker that is frozen longer than its heartbeats', async (t) => {
   const { node } = await startPrivateBroker(t)
-  const broker = openBroker(t, { hosts: [{ host: '127.0.0.1', port: node.streamPort }], management: undefined, heartbeatSeconds: 1, confirmTimeoutMs: 20_000 })
-  const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(['before']))
-  await node.kill('SIGSTOP')
-  t.match(await broker.publish(stream, batchOf(['frozen'])), { confirmed: 0, failures: [{ status: 'unknown' }] })
-  t.match(await broker.status(), { state: 'down' })
-  await node.kill('SIGCONT')
-  await untilUp(broker)
-  let result: PublishResult | undefined
-  for (let tries = 0; tries < 200 && result === undefined; tries++) {
-    result = await broker.publish(stream, batchOf(['after'])).catch(() => undefined)
-    if (result === undefined) await new Promise((resolve) => setTimeout(resolve, 50))
+  const env = {
+    RABBITMQ_STREAM_URL: node.streamUrl,
+    RABBITMQ_HEARTBEAT_SECONDS: '1',
+    RABBITMQ_CONNECT_TIMEOUT_MS: '1000',
+    RABBITMQ_MAX_RECONNECT_DELAY_MS: '500',
+    ...QUICKLY_IDLE
   }
-  t.equal(result?.confirmed, 1)
-  const stored = await readAll(broker, stream)
-  t.equal(stored[0], 'before')
-  t.equal(stored.filter((body) => body === 'after').length, 1)
-  t.ok(stored.filter((body) => body === 'frozen').length <= 1)
+  const gateway = await GatewayProcess.start({ env, forgetsRequests: true })
+  t.teardown(async () => await gateway.end('SIGKILL'))
+  const workload = await Workload.start({ target: gateway })
+  for (let round = 0; round < 2; round++) {
+    await workload.untilConfirmed(200)
+    const given = count(gateway.output, 'two heartbeat intervals')
+    await node.kill('SIGSTOP')
+    t.equal(await readiness(gateway.url), 503, 'not ready while the broker is frozen')
+    await until('a connection is given up for its heartbeats', () => count(gateway.output, 'two heartbeat intervals') > given)
+    await node.kill('SIGCONT')
+    await until('ready again', async () => await readiness(gateway.url) === 200)
+  }
+  await workload.untilConfirmed(200)
+  const report = await workload.finish()
+  for (const line of ledgerLines(report)) t.comment(line)
+  t.same(brokenPromises(report), [])
+  await untilNothingIsLeft(gateway)
+  t.same(await gateway.end(), { code: 0, signal: null })
 })
