@@ -244,7 +244,11 @@ export class Broker {
     if (request.commit !== undefined) {
       await this.#offsets.commit(name, consumer, request.commit)
       // Who says "0 is processed" wants 1, though a stored 0 alone would resume at 0: else a consumer that reads one by one never gets past it.
-      return await this.read(stream, { ...request, from: { type: 'offset', offset: request.commit + 1 } }, signal)
+      try {
+        return await this.read(stream, { ...request, from: { type: 'offset', offset: request.commit + 1 } }, signal)
+      } catch (error) {
+        throw error instanceof StreamsError ? error.afterSideEffects() : error
+      }
     }
     const stored = await this.#offsets.find(name, consumer)
     if (stored === undefined) return await this.read(stream, request, signal)

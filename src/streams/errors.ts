@@ -58,4 +58,10 @@ export class StreamsError extends Error {
     this.sideEffects = options.sideEffects ?? 'none'
     this.details = options.details
   }
+
+  /** The same error, of a call that has changed something before it failed. */
+  afterSideEffects (): StreamsError {
+    const { code, message, retryable, details, cause } = this
+    return new StreamsError(code, message, { retryable, sideEffects: 'possible', cause, ...(details !== undefined && { details }) })
+  }
 }

@@ -4,6 +4,7 @@ import type { Broker, ReadBatch } from '../../src/streams/index.ts'
 import { batchOf, numbered } from '../support/streams.ts'
 import { scriptedStream } from '../support/scripted-stream.ts'
 import { encodeChunk, type EntryFields } from '../unit/protocol/encode-chunk.ts'
+import { answerFrame } from '../unit/protocol/scripted-broker.ts'
 
 const chunkOf = (firstOffset: number, ...bodies: string[]): Buffer => encodeChunk({ firstOffset: BigInt(firstOffset), entries: bodies.map((body) => ({ body: Buffer.from(body) })) })
 const damaged = (chunk: Buffer): Buffer => {
@@ -37,6 +38,26 @@ t.test('what comes before a damaged chunk is answered, what comes after it is no
   t.match({ nextOffset, endOfStream, offsets }, { nextOffset: 2, endOfStream: false, offsets: [0, 1] })
   await t.rejects(readEntries(broker, 2), { code: 'broker_protocol_error' })
   t.match(await readEntries(broker, 4), { offsets: [4] }, 'and who skips it by hand reads on')
+})
+
+t.test('a poll that has committed before it failed says that something was changed', async (t) => {
+  let stored = 0n
+  const { broker } = await scriptedStream(t, {
+    subscribed: ({ deliver }) => { deliver(damaged(chunkOf(0, 'a', 'b', 'c'))) },
+    answers: {
+      storeOffset: ({ reader }) => {
+        reader.string()
+        reader.string()
+        stored = reader.u64()
+      },
+      queryOffset: ({ correlationId, reply }) => { reply(answerFrame('queryOffset', correlationId, 1, (writer) => writer.u64(stored))) },
+      streamStats: ({ correlationId, reply }) => { reply(answerFrame('streamStats', correlationId, 1, (writer) => writer.array(['first_chunk_id', 'last_chunk_id', 'committed_chunk_id', 'committed_offset'], (to, name) => to.string(name).i64(name === 'committed_offset' ? 2n : 0n)))) }
+    }
+  })
+  const poll = async (commit?: number) => await broker.readAsConsumer('s', 'c', { from: { type: 'first' }, limit: 1, maxBytes: 1, waitMs: 0, commit }, new AbortController().signal)
+  await t.rejects(poll(1), { code: 'broker_protocol_error', sideEffects: 'possible' })
+  t.equal(stored, 1n)
+  await t.rejects(poll(), { code: 'broker_protocol_error', sideEffects: 'none' })
 })
 
 t.test('a batch that lies about its size takes no more of the budget than it has', async (t) => {

@@ -12,6 +12,11 @@ export function testManagementUrl (): string {
   return fromEnvironment('TEST_MANAGEMENT_URL')
 }
 
+/** Its AMQP 0-9-1 and 1.0 port: `amqp://user:password@host:port/vhost`. */
+export function testAmqpUrl (): string {
+  return fromEnvironment('TEST_AMQP_URL')
+}
+
 /** A name that no other test, in this run or another, uses. */
 export function uniqueName (prefix: string): string {
   return `${prefix}-${randomUUID()}`

@@ -67,6 +67,78 @@ t.test('latency delays both directions', async t => {
   t.ok(performance.now() - before >= 118)
 })
 
+t.test('a trickle is every byte by itself, and all of them', async t => {
+  const { proxy } = await echoThrough(t)
+  proxy.setTrickle(true)
+  const client = await connectTo(t, proxy)
+  const sizes: number[] = []
+  client.on('data', (data: Buffer) => sizes.push(data.length))
+  client.end(Buffer.alloc(1000))
+  await once(client, 'end')
+  t.equal(sizes.reduce((sum, size) => sum + size, 0), 1000)
+  t.ok(sizes.length > 300, `${sizes.length} reads`)
+})
+
+t.test('a connection is cut after so many bytes of its target: by silence, or by a reset', async t => {
+  const { proxy } = await echoThrough(t)
+  proxy.cutAfter(5, 'silence')
+  const silent = await connectTo(t, proxy)
+  silent.write('abcdefgh')
+  t.equal(String(await once(silent, 'data')), 'abcde')
+  let more = ''
+  silent.on('data', chunk => { more += chunk })
+  silent.write('ijk')
+  await new Promise(resolve => setTimeout(resolve, 50))
+  t.equal(more, '')
+  t.notOk(silent.destroyed)
+  proxy.cutAfter(5, 'reset')
+  const reset = await connectTo(t, proxy)
+  reset.write('abcdefgh')
+  const [error] = await once(reset, 'error')
+  t.equal(error.code, 'ECONNRESET')
+  proxy.cutNothing()
+  const whole = await connectTo(t, proxy)
+  whole.write('abcdefgh')
+  t.equal(String(await once(whole, 'data')), 'abcdefgh')
+})
+
+t.test('connections to targets that have vanished are silent, new ones are not', async t => {
+  const { proxy } = await echoThrough(t)
+  const old = await connectTo(t, proxy)
+  old.write('one')
+  await once(old, 'data')
+  proxy.vanish()
+  let received = ''
+  old.on('data', chunk => { received += chunk })
+  old.write('two')
+  const next = await connectTo(t, proxy)
+  next.write('three')
+  t.equal(String(await once(next, 'data')), 'three')
+  t.notOk(old.destroyed)
+  t.equal(received, '')
+})
+
+t.test('several targets take turns', async t => {
+  const { server: first } = await echoThrough(t)
+  const { server: second } = await echoThrough(t)
+  const targets = [first, second].map(server => {
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
+    return { host: '127.0.0.1', port: address.port }
+  })
+  let connections = 0
+  first.on('connection', () => { connections++ })
+  const proxy = await FaultProxy.listen(...targets)
+  t.teardown(() => proxy.close())
+  for (let count = 0; count < 4; count++) {
+    const client = await connectTo(t, proxy)
+    client.write('x')
+    await once(client, 'data')
+  }
+  t.equal(connections, 2)
+  t.equal(proxy.acceptedCount, 4)
+})
+
 t.test('a target that is gone resets the client', async t => {
   const { proxy, server } = await echoThrough(t)
   server.close()

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 
 /** Where a proxy forwards to. */
 export interface ProxyTarget {
@@ -9,33 +9,34 @@ export interface ProxyTarget {
 }
 
 /**
- * A TCP proxy between the gateway and a broker that makes the faults of a network: silence, resets, refusals, delay.
- * It listens on a free port of 127.0.0.1 until `close`.
+ * A TCP proxy between the gateway and a broker that makes the faults of a network: silence, resets, refusals, delay, a trickle.
+ * It listens on a free port of 127.0.0.1 until `close`. With several targets each connection goes to the next one, as behind a load balancer.
  */
 export class FaultProxy {
   readonly host = '127.0.0.1'
   readonly port: number
-  readonly #target: ProxyTarget
+  #targets: readonly ProxyTarget[]
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   readonly #line = new Line().setMaxListeners(0)
   #isAccepting = true
+  #accepted = 0
 
-  private constructor (server: Server, port: number, target: ProxyTarget) {
+  private constructor (server: Server, port: number, targets: readonly ProxyTarget[]) {
     this.#server = server
     this.port = port
-    this.#target = target
+    this.#targets = targets
     server.on('connection', client => this.#open(client))
   }
 
   /** Starts a proxy; it is ready when this settles. */
-  static async listen (target: ProxyTarget): Promise<FaultProxy> {
+  static async listen (...targets: ProxyTarget[]): Promise<FaultProxy> {
     const server = createServer({ noDelay: true, allowHalfOpen: true })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const address = server.address()
     if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
-    return new FaultProxy(server, address.port, target)
+    return new FaultProxy(server, address.port, targets)
   }
 
   /** Connections open at the moment. */
@@ -56,6 +57,41 @@ export class FaultProxy {
   /** Delays everything from now on by so much, in each direction; 0 ends it. */
   setLatency (latencyMs: number): void {
     this.#line.latencyMs = latencyMs
+  }
+
+  /** Connections made so far. */
+  get acceptedCount (): number {
+    return this.#accepted
+  }
+
+  /** The bytes that the target has sent over the last connection. */
+  get lastReceivedBytes (): number {
+    return this.#line.lastReceivedBytes
+  }
+
+  /** New connections go there. */
+  forwardTo (...targets: ProxyTarget[]): void {
+    this.#targets = targets
+  }
+
+  /** Every byte by itself, in both directions. */
+  setTrickle (isTrickling: boolean): void {
+    this.#line.isTrickling = isTrickling
+  }
+
+  /** What becomes of a connection when its target has sent so many bytes: silence or a reset in the middle of whatever it was. */
+  cutAfter (bytes: number, how: Cut['how']): void {
+    this.#line.cut = { bytes, how }
+  }
+
+  /** No connection is cut any more, those that are cut excepted. */
+  cutNothing (): void {
+    this.#line.cut = undefined
+  }
+
+  /** The targets are gone without a word: open connections stay open and silent for ever, what is sent over them is lost. New ones are fine. */
+  vanish (): void {
+    for (const pair of this.#pairs) pair.vanish()
   }
 
   /** Breaks every connection by a reset (RST), on both sides. */
@@ -87,15 +123,23 @@ export class FaultProxy {
       client.resetAndDestroy()
       return
     }
-    const pair = new Pair(client, this.#target, this.#line)
+    const target = this.#targets[this.#accepted % this.#targets.length]
+    if (target === undefined) throw new Error('a proxy needs a target')
+    this.#accepted++
+    const pair = new Pair(client, target, this.#line)
     this.#pairs.add(pair)
     pair.ended.addEventListener('abort', () => this.#pairs.delete(pair), { once: true })
   }
 }
 
+interface Cut { bytes: number, how: 'silence' | 'reset' }
+
 /** The state that all connections of a proxy share. */
 class Line extends EventEmitter {
   latencyMs = 0
+  isTrickling = false
+  cut: Cut | undefined
+  lastReceivedBytes = 0
   #isPaused = false
 
   get isPaused (): boolean {
@@ -118,22 +162,30 @@ class Pair {
   readonly #client: Socket
   readonly #upstream: Socket
   readonly #end = new AbortController()
+  #isSilent = false
+  #receivedBytes = 0
 
   constructor (client: Socket, target: ProxyTarget, line: Line) {
     this.#client = client
     this.#upstream = connect({ ...target, noDelay: true, allowHalfOpen: true })
     for (const socket of [this.#client, this.#upstream]) {
       // A reset of one side is a reset of the other.
-      socket.once('error', () => this.reset())
+      socket.once('error', () => { if (!this.#isSilent) this.reset() })
       socket.once('close', () => { if (this.#client.destroyed && this.#upstream.destroyed) this.#end.abort() })
     }
+    this.#client.once('end', () => { if (this.#isSilent) this.reset() })
     this.#forward(this.#client, this.#upstream, line)
-    this.#forward(this.#upstream, this.#client, line)
+    this.#forward(this.#upstream, this.#client, line, (data) => this.#cut(data, line))
   }
 
   /** Aborted when both connections are closed. */
   get ended (): AbortSignal {
     return this.#end.signal
+  }
+
+  vanish (): void {
+    this.#isSilent = true
+    this.#upstream.destroy()
   }
 
   reset (): void {
@@ -142,12 +194,23 @@ class Pair {
     this.#end.abort()
   }
 
-  #forward (from: Socket, to: Socket, line: Line): void {
+  // What may pass of what the target has sent.
+  #cut (data: Buffer, line: Line): Buffer {
+    const room = Math.max(0, (line.cut?.bytes ?? Infinity) - this.#receivedBytes)
+    this.#receivedBytes += data.length
+    line.lastReceivedBytes = this.#receivedBytes
+    if (data.length <= room) return data
+    this.#isSilent = true
+    if (line.cut?.how === 'reset') setTimeout(() => { this.reset() }, 5) // when the client has read that
+    return data.subarray(0, room)
+  }
+
+  #forward (from: Socket, to: Socket, line: Line, pass: (data: Buffer) => Buffer = (data) => data): void {
     const signal = this.#end.signal
     // Each piece waits for the one before it, so the order holds, but its delay runs from its own arrival: latency does not cost throughput.
     let previous = Promise.resolve()
     let pendingBytes = 0
-    const enqueue = (size: number, write: () => void) => {
+    const enqueue = (size: number, write: () => void | Promise<void>) => {
       const dueAt = Date.now() + line.latencyMs
       pendingBytes += size
       if (pendingBytes > maxPendingBytes) from.pause()
@@ -155,14 +218,24 @@ class Pair {
         const wait = dueAt - Date.now()
         if (wait > 0) await delay(wait, undefined, { signal })
         await line.whenOpen(signal)
-        write()
+        if (!this.#isSilent) await write()
         if (to.writableNeedDrain) await once(to, 'drain', { signal })
         pendingBytes -= size
         if (pendingBytes <= maxPendingBytes) from.resume()
       }).catch(() => { /* The connection has ended: what was on its way is lost, as on a network. */ })
     }
-    from.on('data', chunk => enqueue(chunk.length, () => to.write(chunk)))
-    from.once('end', () => enqueue(0, () => to.end()))
+    const write = async (data: Buffer): Promise<void> => {
+      if (!line.isTrickling) {
+        to.write(data)
+        return
+      }
+      for (let at = 0; at < data.length && !signal.aborted; at++) {
+        to.write(data.subarray(at, at + 1))
+        await nextTurn()
+      }
+    }
+    from.on('data', (chunk: Buffer) => enqueue(chunk.length, async () => { await write(pass(chunk)) }))
+    from.once('end', () => enqueue(0, () => { to.end() }))
   }
 }
 

@@ -123,9 +123,13 @@ export class ConnectionPool {
     if (group.opening !== undefined) return await group.opening
     const { lastFailure } = group
     if (lastFailure !== undefined && performance.now() < lastFailure.retryAtMs) throw lastFailure.error
-    group.opening = this.#open(group)
+    group.opening = this.#attempt(group).finally(() => { group.opening = undefined })
+    return await group.opening
+  }
+
+  async #attempt (group: Group): Promise<SharedConnection> {
     try {
-      const shared = await group.opening
+      const shared = await this.#open(group)
       group.backoff.reset()
       group.lastFailure = undefined
       return shared
@@ -135,8 +139,6 @@ export class ConnectionPool {
       group.lastFailure = { error: failure, retryAtMs: performance.now() + group.backoff.nextMs() }
       this.#options.logger.warn({ role: group.role, node: group.node, err: error }, 'could not connect to the broker')
       throw failure
-    } finally {
-      group.opening = undefined
     }
   }
 

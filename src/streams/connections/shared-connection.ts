@@ -89,7 +89,7 @@ export class SharedConnection {
       silent: () => { this.#leaveSilent() },
       drained: () => { for (const slot of this.#slots) slot?.owner?.drained?.() },
       closed: (error) => {
-        const lost = classify(error, 'possible')
+        const lost = classify(error)
         for (const slot of [...this.#slots]) slot?.loseConnection(lost)
         this.#onClosed(lost)
       }

@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { randomBytes } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { Connection } from '../../src/streams/protocol/index.ts'
+import { FaultProxy } from '../support/proxy.ts'
+import { batchOf, readAll, readOnce, testAddresses } from '../support/streams.ts'
+import { throughProxy, untilItWorks } from '../support/through-proxy.ts'
+import { testAmqpUrl, testStreamUrl } from '../support/broker.ts'
+import { optionsFromUrl } from '../unit/protocol/open-connection.ts'
+
+const CONNECT_TIMEOUT_MS = 150
+
+/** A connection to the tests' RabbitMQ through the proxy. */
+const openThrough = async (proxy: FaultProxy, connectTimeoutMs: number): Promise<Connection> =>
+  await Connection.open(optionsFromUrl(testStreamUrl(), { host: proxy.host, port: proxy.port, connectTimeoutMs }))
+
+/** Places to cut the broker's side of a handshake: around its start and its end, and all over its middle. */
+async function cutPoints (proxy: FaultProxy): Promise<number[]> {
+  await (await openThrough(proxy, 10_000)).close()
+  const total = proxy.lastReceivedBytes
+  const spread = Array.from({ length: 10 }, (_, index) => Math.floor(total * (index + 1) / 12))
+  return [0, 1, 5, ...spread].filter((point) => point < total)
+}
+
+/** Settles when nothing of the attempts keeps this process busy any more; the proxy, which listens, and the test's own timer do. */
+async function nothingIsLeft (): Promise<void> {
+  const ours = new Set(['TCPSocketWrap', 'TCPWRAP', 'TCPConnectWrap', 'Timeout', 'GetAddrInfoReqWrap'])
+  while (process.getActiveResourcesInfo().some((name) => ours.has(name))) await new Promise(setImmediate)
+}
+
+t.test('a black hole at any point of the handshake is given up in time, and nothing is left of it', async (t) => {
+  const proxy = await FaultProxy.listen(testAddresses())
+  t.teardown(async () => { await proxy.close() })
+  for (const point of await cutPoints(proxy)) {
+    proxy.cutAfter(point, 'silence')
+    const startedMs = performance.now()
+    await t.rejects(openThrough(proxy, CONNECT_TIMEOUT_MS), { name: 'ConnectionClosedError', closedBy: 'fault', message: /not open within 150 ms/ }, `after ${point} bytes`)
+    t.ok(performance.now() - startedMs < CONNECT_TIMEOUT_MS + 500)
+    while (proxy.connectionCount > 0) await new Promise(setImmediate)
+  }
+  proxy.cutNothing()
+  await (await openThrough(proxy, 10_000)).close()
+  await nothingIsLeft()
+})
+
+t.test('a reset at any point of the handshake is an error of the attempt at once, and nothing is left of it', async (t) => {
+  const proxy = await FaultProxy.listen(testAddresses())
+  t.teardown(async () => { await proxy.close() })
+  for (const point of await cutPoints(proxy)) {
+    proxy.cutAfter(point, 'reset')
+    const startedMs = performance.now()
+    await t.rejects(openThrough(proxy, 10_000), { name: 'ConnectionClosedError' }, `after ${point} bytes`)
+    t.ok(performance.now() - startedMs < 5000)
+  }
+  await nothingIsLeft()
+})
+
+type Peer = [what: string, start: (t: Test) => Promise<{ host: string, port: number }>]
+
+const peers: Peer[] = [
+  ['accepts and says nothing', async (t) => await serve(t, () => {})],
+  ['ends every connection', async (t) => await serve(t, (socket) => { socket.end() })],
+  ['says nonsense', async (t) => await serve(t, (socket) => { socket.write(randomBytes(100_000)) })],
+  ['says nonsense that looks like a small frame', async (t) => await serve(t, (socket) => { socket.write(Buffer.concat([Buffer.from([0, 0, 0, 200]), randomBytes(200)])) })],
+  ['claims to send a very large frame', async (t) => await serve(t, (socket) => { socket.write(Buffer.from('7fffffff80110001', 'hex')) })],
+  ['repeats what it hears', async (t) => await serve(t, (socket) => { socket.pipe(socket) })],
+  ['is an HTTP server', async (t) => await listening(t, createHttpServer((_, response) => { response.end('hello') }))],
+  ['is the AMQP port of RabbitMQ', async () => {
+    const { hostname, port } = new URL(testAmqpUrl())
+    return { host: hostname, port: Number(port) }
+  }],
+  ['is nobody', async (t) => {
+    const server = createServer()
+    const address = await listening(t, server)
+    server.close()
+    return address
+  }]
+]
+
+for (const [what, start] of peers) {
+  t.test(`a peer that ${what}: refused harmlessly and in time, others go on, and all is well when it is RabbitMQ again`, async (t) => {
+    const { proxy, broker, direct, stream } = await throughProxy(t, { connectTimeoutMs: CONNECT_TIMEOUT_MS })
+    proxy.forwardTo(await start(t))
+    proxy.killConnections()
+    while (broker.stats().connections > 0) await new Promise(setImmediate)
+    const startedMs = performance.now()
+    await Promise.all([
+      t.rejects(broker.publish(stream, batchOf(['x'])), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
+      t.rejects(broker.publish(stream, batchOf(['x'], 1), { publisher: 'p' }), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
+      t.rejects(broker.storeOffset(stream, 'c', 0), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
+      t.rejects(broker.createStream(`${stream}-2`, {}), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
+      t.rejects(readOnce(broker, stream, { type: 'first' }), { code: 'broker_unavailable', sideEffects: 'none', retryable: true })
+    ])
+    t.ok(performance.now() - startedMs < 4000, 'within the time a read looks for another way, and an attempt')
+    t.match(await broker.status(), { state: 'down', reason: String })
+    t.equal((await direct.publish(stream, batchOf(['meanwhile']))).confirmed, 1)
+    t.equal(broker.stats().connections, 0)
+
+    proxy.forwardTo(testAddresses())
+    t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['after']))), { confirmed: 1 })
+    t.same(await untilItWorks(async () => await readAll(broker, stream)), ['first', 'meanwhile', 'after'])
+    t.match(await broker.status(), { state: 'up' })
+  })
+}
+
+async function serve (t: Test, connected: (socket: Socket) => void): Promise<{ host: string, port: number }> {
+  const sockets = new Set<Socket>()
+  t.teardown(() => { for (const socket of sockets) socket.destroy() })
+  return await listening(t, createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    connected(socket)
+    socket.resume()
+  }))
+}
+
+async function listening (t: Test, server: Server): Promise<{ host: string, port: number }> {
+  server.listen(0, '127.0.0.1')
+  t.teardown(() => { server.close() })
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
+  return { host: '127.0.0.1', port: address.port }
+}

@@ -1,0 +1,30 @@
+import type { Test } from 'tap'
+import type { Broker, BrokerOptions } from '../../src/streams/index.ts'
+import { FaultProxy } from './proxy.ts'
+import { batchOf, newStream, openBroker, testAddresses } from './streams.ts'
+
+export interface Bench { proxy: FaultProxy, broker: Broker, direct: Broker, stream: string }
+
+/** A broker of ours that reaches RabbitMQ through a proxy, another one that reaches it directly, and a stream. */
+export async function throughProxy (t: Test, overrides: Partial<BrokerOptions> = {}): Promise<Bench> {
+  const { host, port } = testAddresses()
+  const direct = openBroker(t)
+  const stream = await newStream(t, direct)
+  const proxy = await FaultProxy.listen({ host, port })
+  t.teardown(async () => { await proxy.close() })
+  const broker = openBroker(t, { hosts: [{ host: proxy.host, port: proxy.port }], addressMode: 'configured', ...overrides })
+  await broker.publish(stream, batchOf(['first']))
+  return { proxy, broker, direct, stream }
+}
+
+/** Asks until it works, as a client does that is told to try again. */
+export async function untilItWorks<T> (ask: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (tries >= 200 || !(error instanceof Error && 'retryable' in error && error.retryable === true)) throw error
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+  }
+}
