@@ -13,6 +13,7 @@ export interface BenchBroker {
 /** What one case needs: a gateway, workers, streams. All of it is gone after `close`. */
 export class Bench {
   readonly broker: BenchBroker
+  #filler: BenchGateway | undefined
   readonly #closers: Array<() => Promise<unknown>> = []
 
   constructor (broker: BenchBroker) {
@@ -46,8 +47,9 @@ export class Bench {
     return name
   }
 
-  /** A new stream with at least so many messages; answers how many. */
-  async filledStream (gateway: BenchGateway, count: number, post: { path: string, contentType: string, body: string, messages: number }): Promise<{ stream: string, messages: number }> {
+  /** A new stream with at least so many messages, written through a gateway of its own, so that the measured one has done nothing yet; answers how many. */
+  async filledStream (count: number, post: { path: string, contentType: string, body: string, messages: number }): Promise<{ stream: string, messages: number }> {
+    const gateway = this.#filler ??= await this.gateway()
     const stream = await this.stream(gateway)
     let messages = 0
     while (messages < count) {

@@ -20,9 +20,9 @@ export async function readSide (bench: Bench, gateway: BenchGateway, streams: re
 }
 
 /** A stream of these batches. */
-export async function filled (bench: Bench, gateway: BenchGateway, count: number, batch: Batch): Promise<{ stream: string, messages: number }> {
+export async function filled (bench: Bench, count: number, batch: Batch): Promise<{ stream: string, messages: number }> {
   const { path, headers, body, messagesPerRequest } = batch
-  return await bench.filledStream(gateway, count, { path, contentType: headers['content-type'] ?? '', body, messages: messagesPerRequest })
+  return await bench.filledStream(count, { path, contentType: headers['content-type'] ?? '', body, messages: messagesPerRequest })
 }
 
 export const readCases: readonly Case[] = [
@@ -36,7 +36,7 @@ export const readCases: readonly Case[] = [
     async run (bench, amount) {
       const gateway = await bench.gateway()
       const batch = lines(5000, 100)
-      const { stream, messages } = await filled(bench, gateway, 2_000_000, batch)
+      const { stream, messages } = await filled(bench, 2_000_000, batch)
       const candidate = await readSide(bench, gateway, [stream], LINES, batch.bodyBytes + 1)
       const baseline = await protocolClientSide(bench, { kind: 'consume', stream, bodyBytes: batch.bodyBytes, frameMessages: 0, inFlight: 0, messages, pauseMs: 0 })
       const comparison = await compare(candidate, baseline, amount)
@@ -50,9 +50,9 @@ export const readCases: readonly Case[] = [
     async run (bench, amount) {
       const gateway = await bench.gateway()
       const batch = lines(5000, 100)
-      const streams = await Promise.all(Array.from({ length: 4 }, async () => (await filled(bench, gateway, 1_000_000, batch)).stream))
+      const streams = await Promise.all(Array.from({ length: 4 }, async () => (await filled(bench, 1_000_000, batch)).stream))
       const fast = await readSide(bench, gateway, streams, LINES, batch.bodyBytes + 1)
-      const large = await filled(bench, gateway, 20_000, lines(500, 1000))
+      const large = await filled(bench, 20_000, lines(500, 1000))
       const slow = await bench.worker('slow-reader', {
         port: gateway.port,
         path: `/v1/streams/${large.stream}/messages/lines?offset=0&limit=10000&maxBytes=${16 * MIB}`,
@@ -78,7 +78,7 @@ function againstJsClient (name: string, workload: string, query: string, batch: 
     baseline: 'a consumer of the JavaScript client in process',
     async run (bench, amount) {
       const gateway = await bench.gateway()
-      const { stream, messages } = await filled(bench, gateway, count, batch)
+      const { stream, messages } = await filled(bench, count, batch)
       const candidate = await readSide(bench, gateway, [stream], query, bytesPerMessage)
       const baseline = await jsClientSide(bench, { kind: 'consume', stream, bodyBytes: batch.bodyBytes, inFlight: 0, messages })
       const comparison = await compare(candidate, baseline, amount)

@@ -15,16 +15,30 @@ export type ReadEncoding = 'auto' | 'json' | 'text' | 'base64'
  * cost more.
  */
 export function messageToJsonText (message: ReadMessage, encoding: ReadEncoding): string {
-  const start = `{"offset":${message.offset},"timestamp":"${chunkTime(message.timestamp)}","body":`
+  const start = startText(message.offset, message.timestamp)
   if (message.kind === 'unreadable') {
     return `${start}${base64Body(message.bytes)},"format":"unreadable","records":${message.records},` +
       `"compression":${JSON.stringify(message.compression)},"reason":${JSON.stringify(message.reason)}}`
   }
   const decoded = decodeEntry(message.bytes)
-  if (decoded === undefined) return `${start}${base64Body(message.bytes)},"format":"unknown"}`
-  return start + bodyJson(decoded, encoding) + propertiesJson(decoded) +
-    mapField('applicationProperties', decoded.applicationProperties, 'string') +
-    mapField('messageAnnotations', decoded.messageAnnotations, 'symbol') + '}'
+  return start + (decoded === undefined ? unknownText(message.bytes) : bodyJson(decoded, encoding) + tailText(decoded))
+}
+
+/** What stands before the body. */
+export function startText (offset: number, timestamp: number): string {
+  return `{"offset":${offset},"timestamp":"${chunkTime(timestamp)}","body":`
+}
+
+/** An entry that is something else than AMQP 1.0. */
+export function unknownText (bytes: Uint8Array): string {
+  return `${base64Body(bytes)},"format":"unknown"}`
+}
+
+/** What stands after the body: it does not depend on it. */
+export function tailText (message: AmqpMessage): string {
+  return propertiesJson(message) +
+    mapField('applicationProperties', message.applicationProperties, 'string') +
+    mapField('messageAnnotations', message.messageAnnotations, 'symbol') + '}'
 }
 
 /** The messages of a chunk share its time, and to print one takes a third of the time of a small message. */
@@ -60,7 +74,8 @@ export function joinSections (sections: readonly Uint8Array[]): Uint8Array {
   return first !== undefined && others.length === 0 ? first : Buffer.concat(sections)
 }
 
-function bodyJson (message: AmqpMessage, encoding: ReadEncoding): string {
+/** The body, and how it is encoded. */
+export function bodyJson (message: AmqpMessage, encoding: ReadEncoding): string {
   const { body } = message
   if (body.kind === 'data') return dataJson(joinSections(body.sections), message.properties?.contentType, encoding)
   const text = typedBodyJson(body)
@@ -86,7 +101,8 @@ function base64Body (bytes: Uint8Array): string {
   return `"${base64Of(bytes)}","bodyEncoding":"base64"`
 }
 
-function isJsonType (contentType: string | undefined): boolean {
+/** Whether a content type says JSON. */
+export function isJsonType (contentType: string | undefined): boolean {
   if (contentType === undefined) return false
   return contentType === 'application/json' || /^\s*(?:application\/json|[^\s;]+\+json)\s*(?:;|$)/i.test(contentType)
 }

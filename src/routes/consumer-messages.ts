@@ -1,6 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientSignal, whenClosed } from '../http/exchange.ts'
-import type { ReadMessage } from '../streams/index.ts'
 import { batchResponse, batchType, READ_HEADERS, sendBatch } from './read-answer.ts'
 import { amountQuery, bodyQuery, position, readRequest, toPosition, type ReadLimits } from './read-query.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from './schemas.ts'
@@ -36,11 +35,11 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
     const key = JSON.stringify([stream, consumer])
     await storing.get(key)
     const batch = await app.broker.readAsConsumer(stream, consumer, { ...readRequest(toPosition(query.from), query), commit: query.commit }, clientSignal(reply))
-    const last = batch.messages.at(-1)
-    if (query.autoCommit && last !== undefined) {
+    const { lastOffset } = batch
+    if (query.autoCommit && lastOffset !== undefined) {
       whenClosed(reply, (isDelivered) => {
         if (!isDelivered || reply.statusCode !== 200) return
-        const stored = store(stream, consumer, lastOffsetOf(last)).finally(() => {
+        const stored = store(stream, consumer, lastOffset).finally(() => {
           if (storing.get(key) === stored) storing.delete(key)
         })
         storing.set(key, stored)
@@ -56,9 +55,4 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
       app.log.warn({ err: error, stream, consumer, offset }, 'an offset could not be stored after its batch was delivered; the batch will be delivered again')
     }
   }
-}
-
-// A batch that could not be taken apart stands for several messages.
-function lastOffsetOf (message: ReadMessage): number {
-  return message.kind === 'unreadable' ? message.offset + message.records - 1 : message.offset
 }

@@ -1,11 +1,10 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { negotiate } from '../http/accept.ts'
-import { ByteCollector } from '../http/byte-collector.ts'
 import { whenClosed } from '../http/exchange.ts'
 import { RequestError } from '../problems.ts'
-import { StreamsError, type ReadBatch, type ReadMessage } from '../streams/index.ts'
-import { lineBody, messageToJsonText, type ReadEncoding } from './codec.ts'
+import { StreamsError, type ReadBatch } from '../streams/index.ts'
+import { batchToJsonText, linesOf, type ReadEncoding } from './codec.ts'
 import { offset } from './schemas.ts'
 
 export const JSON_TYPE = 'application/json'
@@ -44,11 +43,12 @@ export function batchResponse (headers: Record<string, unknown>) {
 export async function sendBatch (reply: FastifyReply, batch: ReadBatch, type: typeof JSON_TYPE | typeof NDJSON_TYPE, encoding: ReadEncoding): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
   setReadHeaders(reply, batch)
-  const texts = batch.messages.map((message) => messageToJsonText(message, encoding))
   // Joined by hand, not serialised by a schema: a batch has thousands of messages, each of which is text already.
-  const body = type === NDJSON_TYPE
-    ? texts.map((text) => `${text}\n`).join('')
-    : `{"messages":[${texts.join(',')}],"nextOffset":${batch.nextOffset},"endOfStream":${batch.endOfStream}${batch.gap === undefined ? '' : `,"gap":${JSON.stringify(batch.gap)}`}}`
+  const isLines = type === NDJSON_TYPE
+  const texts = batchToJsonText(batch.pieces, encoding, isLines ? '\n' : ',')
+  const body = isLines
+    ? texts === '' ? '' : `${texts}\n`
+    : `{"messages":[${texts}],"nextOffset":${batch.nextOffset},"endOfStream":${batch.endOfStream}${batch.gap === undefined ? '' : `,"gap":${JSON.stringify(batch.gap)}`}}`
   return await reply.type(type).send(body)
 }
 
@@ -59,27 +59,15 @@ export async function sendBatch (reply: FastifyReply, batch: ReadBatch, type: ty
  */
 export async function sendLines (reply: FastifyReply, batch: ReadBatch, setLink: (nextOffset: number) => void): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
-  const lines = new ByteCollector()
-  let end = batch
-  for (const [index, message] of batch.messages.entries()) {
-    const body = lineBody(message)
-    if (body.includes(LINE_FEED)) {
-      if (index === 0) throw notALine(message)
-      end = { ...batch, nextOffset: message.offset, endOfStream: false }
-      break
-    }
-    lines.append(body)
-    lines.append(LINE_END)
-  }
+  const { bytes, stoppedAt } = linesOf(batch.pieces)
+  if (stoppedAt !== undefined && bytes.length === 0) throw notALine(stoppedAt)
+  const end = stoppedAt === undefined ? batch : { nextOffset: stoppedAt, endOfStream: false, gap: batch.gap }
   setReadHeaders(reply, end)
   setLink(end.nextOffset)
-  return await reply.type('text/plain').send(lines.take())
+  return await reply.type('text/plain').send(bytes)
 }
 
-const LINE_FEED = 0x0a
-const LINE_END = Buffer.of(LINE_FEED)
-
-function notALine ({ offset }: ReadMessage): StreamsError {
+function notALine (offset: number): StreamsError {
   return new StreamsError('body_not_a_line', `the message at offset ${offset} has a line feed in its body`, { details: { offset } })
 }
 

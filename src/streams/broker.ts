@@ -212,7 +212,7 @@ export class Broker {
     const offset = await this.#resolve(name, request.from)
     const isReachable = request.from.type !== 'offset'
     const batch = await poll({ stream: name, offset, isReachable, limit, maxBytes, waitMs }, this.#pollContext(), signal)
-    this.#messagesRead += batch.messages.length
+    this.#messagesRead += batch.count
     return batch
   }
 

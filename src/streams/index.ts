@@ -13,7 +13,8 @@ export type { ConsumerInfo, PublisherInfo, Sources } from './consumers/directory
 export type { PublishFailure, PublishResult } from './publishers/outcome.ts'
 export type { PublishOptions } from './publishers/publisher-pool.ts'
 export type { PublishSession } from './publishers/publish-session.ts'
-export type { Gap, ReadBatch, ReadMessage } from './readers/read-batch.ts'
+export { ENTRY_LENGTH_BYTES } from './readers/read-batch.ts'
+export type { EntryRun, Gap, ReadBatch, ReadMessage, ReadPiece } from './readers/read-batch.ts'
 
-export { AmqpDecodeError, arrayFault, dataBodyOf, decodeMessage, MAX_DEPTH } from './amqp/index.ts'
+export { AmqpDecodeError, arrayFault, dataBodyOf, dataSectionHeaderLength, decodeMessage, loneDataStart, MAX_DEPTH } from './amqp/index.ts'
 export type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, OutgoingMessage } from './amqp/index.ts'

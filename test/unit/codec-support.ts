@@ -32,12 +32,12 @@ export function entry (bytes: Uint8Array): ReadMessage {
   return { kind: 'entry', offset: 7, timestamp: 1_738_324_800_000, bytes }
 }
 
-export const unreadable: ReadMessage = {
-  kind: 'unreadable',
+export const unreadable = {
+  kind: 'unreadable' as const,
   offset: 8,
   timestamp: 1_738_324_800_000,
   bytes: Buffer.from('packed'),
   records: 100,
   compression: 'zstd',
   reason: 'the "batch" is damaged'
-}
+} satisfies ReadMessage

@@ -50,14 +50,21 @@ export function decodeMessage (bytes: Uint8Array): AmqpMessage {
  * checked. Throws AmqpDecodeError when the sections themselves are malformed.
  */
 export function dataBodyOf (bytes: Uint8Array): Uint8Array | undefined {
-  return loneDataSection(bytes) ?? joinedDataSections(bytes)
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const start = loneDataStart(buffer, 0, buffer.length)
+  return start === undefined ? joinedDataSections(buffer) : buffer.subarray(start)
 }
 
-/** Most messages in a stream are one data section and nothing else. */
-function loneDataSection (bytes: Uint8Array): Uint8Array | undefined {
-  // The described constructor, the small ulong constructor, the section; then a binary with a length of one byte.
-  if (bytes.length < 5 || bytes[0] !== 0x00 || bytes[1] !== 0x53 || bytes[2] !== SECTION.data) return undefined
-  return bytes[3] === 0xa0 && bytes[4] === bytes.length - 5 ? bytes.subarray(5) : undefined
+/**
+ * Where the body begins in a data section that goes from `from` to `to` and has the usual head; undefined when something else is there, or more.
+ * Most messages in a stream are such a section and nothing else.
+ */
+export function loneDataStart (bytes: Buffer, from: number, to: number): number | undefined {
+  // The described constructor, the small ulong constructor, the section; then a binary with a length of one byte or of four.
+  if (bytes[from] !== 0x00 || bytes[from + 1] !== 0x53 || bytes[from + 2] !== SECTION.data) return undefined
+  if (bytes[from + 3] === 0xa0 && from + 5 <= to && bytes[from + 4] === to - from - 5) return from + 5
+  if (bytes[from + 3] === 0xb0 && from + 8 <= to && bytes.readUInt32BE(from + 4) === to - from - 8) return from + 8
+  return undefined
 }
 
 function joinedDataSections (bytes: Uint8Array): Uint8Array | undefined {

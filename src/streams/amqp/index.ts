@@ -1,6 +1,6 @@
 export { AmqpDecodeError } from './decode-error.ts'
 export { MAX_DEPTH } from './codes.ts'
-export { dataBodyOf, decodeMessage } from './decode.ts'
+export { dataBodyOf, decodeMessage, loneDataStart } from './decode.ts'
 export { dataSectionHeaderLength, encodedLength, encodeMessage, writeDataSectionHeader } from './encode.ts'
 export { arrayFault } from './value-writer.ts'
 export type { AmqpValue } from './value.ts'

@@ -27,13 +27,14 @@ const RECORD_HEADER_BYTES = 4
  * a batch of 300 bytes may hold 65,535 records, so views are made when they are asked for.
  */
 export class SubBatchRecords implements Iterable<Buffer> {
-  readonly #expanded: Buffer
+  /** The records as they were expanded, the length of each before it. */
+  readonly data: Buffer
   readonly #ends: Uint32Array
   /** The memory that this keeps beside what it was expanded from. */
   readonly byteLength: number
 
   constructor (expanded: Buffer, ends: Uint32Array, byteLength: number) {
-    this.#expanded = expanded
+    this.data = expanded
     this.#ends = ends
     this.byteLength = byteLength
   }
@@ -42,15 +43,18 @@ export class SubBatchRecords implements Iterable<Buffer> {
     return this.#ends.length
   }
 
-  /** A view of the record, or undefined beyond the last one. */
-  at (index: number): Buffer | undefined {
-    const end = this.#ends[index]
-    if (end === undefined) return undefined
-    return this.#expanded.subarray((this.#ends[index - 1] ?? 0) + RECORD_HEADER_BYTES, end)
+  /** Where the bytes of a record begin in `data`. */
+  startOf (index: number): number {
+    return (this.#ends[index - 1] ?? 0) + RECORD_HEADER_BYTES
   }
 
+  lengthOf (index: number): number {
+    return (this.#ends[index] ?? 0) - this.startOf(index)
+  }
+
+  /** Views, one by one. */
   * [Symbol.iterator] (): Generator<Buffer> {
-    for (const index of this.#ends.keys()) yield this.at(index) ?? Buffer.alloc(0)
+    for (const [index, end] of this.#ends.entries()) yield this.data.subarray(this.startOf(index), end)
   }
 }
 

@@ -62,6 +62,11 @@ export class EntryCursor {
     return this.#data.subarray(this.#bodyStart, this.#bodyEnd)
   }
 
+  /** Where the body begins in the data of its chunk. */
+  get bodyStart (): number {
+    return this.#bodyStart
+  }
+
   /** The length of `bytes()` without making the view. */
   get bodyLength (): number {
     return this.#bodyEnd - this.#bodyStart

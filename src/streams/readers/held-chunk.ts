@@ -86,18 +86,19 @@ export class HeldChunk implements Held {
   #addEntry (entry: EntryCursor, from: number, into: BatchBuilder): number {
     const { timestamp } = this.chunk
     if (!entry.isSubBatch) {
-      return into.add({ kind: 'entry', offset: entry.offset, timestamp, bytes: entry.bytes() }) ? entry.offset + 1 : entry.offset
+      return into.addEntry(this.chunk.data, entry.bodyStart, entry.bodyLength, entry.offset, timestamp) ? entry.offset + 1 : entry.offset
     }
     const end = entry.offset + entry.recordCount
     const expanded = this.#expanded?.get(entry.offset) ?? this.#expand(entry, into)
     if (expanded === undefined) return from
     if ('reason' in expanded) {
       const compression = compressionNames[entry.compression] ?? `unknown (${entry.compression})`
-      return into.add({ kind: 'unreadable', offset: from, timestamp, bytes: entry.bytes(), records: end - from, compression, reason: expanded.reason }) ? end : from
+      return into.addUnreadable({ kind: 'unreadable', offset: from, timestamp, bytes: entry.bytes(), records: end - from, compression, reason: expanded.reason }) ? end : from
     }
     for (let offset = from; offset < end; offset++) {
-      const bytes = expanded.records.at(offset - entry.offset)
-      if (bytes === undefined || into.isFull || !into.add({ kind: 'entry', offset, timestamp, bytes })) return offset
+      const index = offset - entry.offset
+      const { data } = expanded.records
+      if (into.isFull || !into.addEntry(data, expanded.records.startOf(index), expanded.records.lengthOf(index), offset, timestamp)) return offset
     }
     return end
   }
@@ -130,7 +131,7 @@ export class HeldChunk implements Held {
   #addBroken (from: number, into: BatchBuilder): number {
     const { endOffset, timestamp } = this.chunk
     const records = endOffset - from
-    const isAdded = into.add({ kind: 'unreadable', offset: from, timestamp, bytes: new Uint8Array(), records, compression: 'none', reason: 'the entries of the chunk are malformed' })
+    const isAdded = into.addUnreadable({ kind: 'unreadable', offset: from, timestamp, bytes: new Uint8Array(), records, compression: 'none', reason: 'the entries of the chunk are malformed' })
     return isAdded ? endOffset : from
   }
 }

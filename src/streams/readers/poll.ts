@@ -1,6 +1,6 @@
 import { classify } from '../classify.ts'
 import { Backoff, Deadline, pause } from '../deadline.ts'
-import { BatchBuilder, type Gap, type ReadBatch } from './read-batch.ts'
+import { BatchBuilder, messagesOf, type Gap, type ReadBatch } from './read-batch.ts'
 import type { Reader } from './reader.ts'
 import type { ReaderPool } from './reader-pool.ts'
 import type { StreamEnds } from './stream-ends.ts'
@@ -171,7 +171,10 @@ class Poll {
   #answer (endOfStream: boolean): ReadBatch {
     const batch = this.#batch
     return {
-      messages: batch.messages,
+      pieces: batch.pieces,
+      get messages () { return messagesOf(batch.pieces) },
+      count: batch.count,
+      lastOffset: batch.lastOffset,
       nextOffset: this.#position,
       endOfStream,
       gap: this.#gap,

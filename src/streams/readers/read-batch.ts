@@ -1,29 +1,57 @@
+/**
+ * Messages that lie one after the other in memory, `[Length uint32, Bytes]`, with offsets that follow each other. Most reads walk over
+ * them as they are: an object and a view for each message would cost more than all else that is done with it.
+ */
+export interface EntryRun {
+  readonly kind: 'run'
+  /** Of the first message. */
+  readonly offset: number
+  /** When their chunk was written, ms since the epoch, by the broker's clock. */
+  readonly timestamp: number
+  readonly data: Buffer
+  /** Where the length of the first message stands. */
+  readonly start: number
+  /** After the last message. */
+  readonly end: number
+  readonly count: number
+}
+
 /** A message as it lies in the stream; its bytes are decoded by who wants them. */
-export type ReadMessage =
-  | {
-    readonly kind: 'entry'
-    readonly offset: number
-    /** When its chunk was written, ms since the epoch, by the broker's clock. */
-    readonly timestamp: number
-    /** What the publisher wrote: AMQP 1.0 from most clients, but the broker stores any bytes. */
-    readonly bytes: Uint8Array
-  }
-  /** Records that cannot be told apart, because their compression is unknown or their bytes are broken: stands for `records` messages from `offset` on. */
-  | {
-    readonly kind: 'unreadable'
-    readonly offset: number
-    readonly timestamp: number
-    readonly bytes: Uint8Array
-    readonly records: number
-    readonly compression: string
-    readonly reason: string
-  }
+export interface Entry {
+  readonly kind: 'entry'
+  readonly offset: number
+  /** When its chunk was written, ms since the epoch, by the broker's clock. */
+  readonly timestamp: number
+  /** What the publisher wrote: AMQP 1.0 from most clients, but the broker stores any bytes. */
+  readonly bytes: Uint8Array
+}
+
+/** Records that cannot be told apart, because their compression is unknown or their bytes are broken: stands for `records` messages from `offset` on. */
+export interface Unreadable {
+  readonly kind: 'unreadable'
+  readonly offset: number
+  readonly timestamp: number
+  readonly bytes: Uint8Array
+  readonly records: number
+  readonly compression: string
+  readonly reason: string
+}
+
+export type ReadMessage = Entry | Unreadable
+export type ReadPiece = EntryRun | Unreadable
 
 /** What retention took: both ends are missing, and everything between them. */
 export interface Gap { readonly from: number, readonly to: number }
 
 export interface ReadBatch {
+  /** The messages, in order. */
+  readonly pieces: readonly ReadPiece[]
+  /** The same one by one, made when asked for. */
   readonly messages: readonly ReadMessage[]
+  /** How many messages there are; an unreadable piece counts as one. */
+  readonly count: number
+  /** The last offset that the messages stand for; undefined when there are none. */
+  readonly lastOffset: number | undefined
   /** Where the next read goes on, missing nothing. */
   readonly nextOffset: number
   /** Nothing readable was left when the answer was made. */
@@ -39,12 +67,18 @@ export interface Held {
   release (): void
 }
 
+/** What stands before each message of a run. */
+export const ENTRY_LENGTH_BYTES = 4
+
 /** Gathers messages up to a number and a size. At least one message always fits, however large. */
 export class BatchBuilder {
-  readonly messages: ReadMessage[] = []
+  readonly #pieces: ReadPiece[] = []
   readonly #limit: number
   readonly #maxBytes: number
   readonly #held = new Set<Held>()
+  // The last piece, as long as it is a run that may grow.
+  #run: { -readonly [Field in keyof EntryRun]: EntryRun[Field] } | undefined
+  #count = 0
   #bytes = 0
   #expandedBytes = 0
   #isFull = false
@@ -54,23 +88,51 @@ export class BatchBuilder {
     this.#maxBytes = maxBytes
   }
 
+  get pieces (): readonly ReadPiece[] {
+    return this.#pieces
+  }
+
+  get count (): number {
+    return this.#count
+  }
+
   get isFull (): boolean {
     return this.#isFull
   }
 
   get isEmpty (): boolean {
-    return this.messages.length === 0
+    return this.#count === 0
   }
 
-  /** @returns false when the message does not fit any more */
-  add (message: ReadMessage): boolean {
-    if (this.messages.length > 0 && this.#bytes + message.bytes.length > this.#maxBytes) {
-      this.#isFull = true
-      return false
+  get lastOffset (): number | undefined {
+    const last = this.#pieces.at(-1)
+    return last && last.offset + (last.kind === 'run' ? last.count : last.records) - 1
+  }
+
+  /**
+   * Adds the message of `length` bytes at `at` of `data`, whose length stands before it.
+   *
+   * @returns false when it does not fit any more
+   */
+  addEntry (data: Buffer, at: number, length: number, offset: number, timestamp: number): boolean {
+    if (!this.#take(length)) return false
+    const start = at - ENTRY_LENGTH_BYTES
+    const run = this.#run
+    if (run !== undefined && run.data === data && run.end === start && run.offset + run.count === offset) {
+      run.end = at + length
+      run.count++
+    } else {
+      this.#run = { kind: 'run', offset, timestamp, data, start, end: at + length, count: 1 }
+      this.#pieces.push(this.#run)
     }
-    this.messages.push(message)
-    this.#bytes += message.bytes.length
-    if (this.messages.length >= this.#limit || this.#bytes >= this.#maxBytes) this.#isFull = true
+    return true
+  }
+
+  /** @returns false when it does not fit any more */
+  addUnreadable (piece: Unreadable): boolean {
+    if (!this.#take(piece.bytes.length)) return false
+    this.#run = undefined
+    this.#pieces.push(piece)
     return true
   }
 
@@ -95,4 +157,31 @@ export class BatchBuilder {
     for (const memory of this.#held) memory.release()
     this.#held.clear()
   }
+
+  #take (bytes: number): boolean {
+    if (this.#count > 0 && this.#bytes + bytes > this.#maxBytes) {
+      this.#isFull = true
+      return false
+    }
+    this.#count++
+    this.#bytes += bytes
+    if (this.#count >= this.#limit || this.#bytes >= this.#maxBytes) this.#isFull = true
+    return true
+  }
+}
+
+/** The messages of the pieces one by one. */
+export function messagesOf (pieces: readonly ReadPiece[]): ReadMessage[] {
+  return pieces.flatMap<ReadMessage>((piece) => piece.kind === 'run' ? entriesOf(piece) : [piece])
+}
+
+function entriesOf ({ offset, timestamp, data, start, count }: EntryRun): Entry[] {
+  const entries: Entry[] = []
+  let at = start
+  for (let index = 0; index < count; index++) {
+    const from = at + ENTRY_LENGTH_BYTES
+    at = from + data.readUInt32BE(at)
+    entries.push({ kind: 'entry', offset: offset + index, timestamp, bytes: data.subarray(from, at) })
+  }
+  return entries
 }
