@@ -52,6 +52,7 @@ export interface BrokerOptions {
   maxReaders: number
   readerIdleMs: number
   publisherIdleMs: number
+  connectionIdleMs: number
   maxExpandedSubEntryBytes: number
   logger: Logger
 }
