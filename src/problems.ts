@@ -10,6 +10,7 @@ export type EdgeErrorCode =
   | 'request_timeout'
   | 'payload_too_large'
   | 'unsupported_media_type'
+  | 'expectation_not_supported'
   | 'headers_too_large'
   | 'internal_error'
 
@@ -49,6 +50,7 @@ export const PROBLEMS = {
   payload_too_large: { status: 413, title: 'Payload too large', when: 'A body, a message or a batch is over a limit; `detail` names the limit and its value.', remedy: 'Send less at once, or raise the limit.' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type', when: '`Content-Type` is none that this operation reads, or the body is compressed.', remedy: 'Send one of the types of the operation, without `Content-Encoding`.' },
   offset_out_of_range: { status: 416, title: 'The offset is beyond the end', when: 'A read starts beyond the end of the stream; `firstOffset` and `lastOffset` are its bounds.', remedy: 'The stream was probably deleted and created again. Start at `first` or `last`.' },
+  expectation_not_supported: { status: 417, title: 'Expectation not supported', when: 'The header `Expect` is something else than `100-continue`.', remedy: 'Leave it out.' },
   offset_beyond_end: { status: 422, title: 'The offset is beyond the end', when: 'A commit or a reset names an offset that no message has yet.', remedy: 'Commit the offset of a message that was read.' },
   body_not_a_line: { status: 422, title: 'The message is not a line', when: 'A read of lines starts at a message with a line feed in its body; `offset` is its offset.', remedy: 'Read this one with `GET .../messages/{offset}/raw`, then go on at the next.' },
   headers_too_large: { status: 431, title: 'Headers too large', when: 'The request line and the headers are larger than the limit.', remedy: 'Send fewer or smaller headers.' },

@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import { RequestError } from '../problems.ts'
 import { ByteCollector } from './byte-collector.ts'
 
-/** Memory that bodies may take; shared by all requests. */
+/** The memory that one request's body may take, of a budget that all requests share. */
 export interface BodyBudget {
-  /** Whether so many more bytes may be held; if so, they are. */
-  tryTake (bytes: number): boolean
+  /** Holds so many bytes from now on, more or fewer than before. @throws RequestError `overloaded`, and then holds what it held */
+  hold (bytes: number): void
 }
 
 // How much of a body that nobody wants is read and dropped, so that the client can finish sending and read its answer.
@@ -19,7 +19,7 @@ const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
  * @throws the stream's error when the client goes away
  */
 export async function * bodyChunks (request: IncomingMessage, limitBytes: number, limitName: string): AsyncGenerator<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes, limitName)
+  if (announcedBytes(request) > limitBytes) throw tooLarge(limitBytes, limitName)
   let receivedBytes = 0
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     if (!Buffer.isBuffer(chunk)) continue
@@ -30,38 +30,55 @@ export async function * bodyChunks (request: IncomingMessage, limitBytes: number
 }
 
 /**
- * Reads a whole body.
+ * Reads a whole body. What is allocated for it is held in the budget, not what has arrived.
  *
  * @throws RequestError `payload_too_large`, or `overloaded` when all bodies together are too much
  */
 export async function readBody (request: IncomingMessage, limitBytes: number, limitName: string, budget: BodyBudget): Promise<Buffer> {
-  const body = new ByteCollector()
+  const body = new ByteCollector(Math.min(announcedBytes(request), limitBytes))
   try {
     for await (const chunk of bodyChunks(request, limitBytes, limitName)) {
-      if (!budget.tryTake(chunk.length)) throw new RequestError('overloaded', 'too many bodies are being read at once', { retryable: true })
+      budget.hold(body.capacityFor(chunk.length))
       body.append(chunk)
     }
     return body.take()
   } catch (error) {
+    budget.hold(0)
     discard(request)
     throw error
   }
 }
+
+/** What `Content-Length` says; 0 without one. */
+export function announcedBytes (request: Pick<IncomingMessage, 'headers'>): number {
+  return Number(request.headers['content-length'] ?? 0)
+}
+
+const discarding = new WeakMap<IncomingMessage, Promise<void>>()
 
 /**
  * Drops the rest of a body. An answer sent while the client still writes is lost if the connection is closed under it,
  * so the rest is read, up to a bound.
  */
 export function discard (request: IncomingMessage): void {
-  if (request.complete || request.destroyed) return
+  if (request.complete || request.destroyed || discarding.has(request)) return
   let discardedBytes = 0
   request.on('data', (chunk: Buffer) => {
     discardedBytes += chunk.length
     if (discardedBytes > MAX_DISCARDED_BYTES) request.destroy()
   })
-  // The client may go away while its rest is dropped, which is nobody's concern any more.
-  request.on('error', () => {})
+  discarding.set(request, new Promise((resolve) => {
+    request.once('end', resolve)
+    request.once('close', resolve)
+    // The client may go away while its rest is dropped, which is nobody's concern any more.
+    request.on('error', () => { resolve() })
+  }))
   request.resume()
+}
+
+/** Settles when the rest of a body is dropped, if it is being dropped. */
+export function discarded (request: IncomingMessage): Promise<void> | undefined {
+  return discarding.get(request)
 }
 
 function tooLarge (limitBytes: number, limitName: string): RequestError {

@@ -7,21 +7,40 @@ const INITIAL_BYTES = 4096
 export class ByteCollector {
   #buffer: Buffer | undefined
   #length = 0
+  readonly #expectedBytes: number
+
+  /** @param expectedBytes how much will come in all, if that is known: then no more is allocated */
+  constructor (expectedBytes = 0) {
+    this.#expectedBytes = expectedBytes
+  }
 
   get length (): number {
     return this.#length
   }
 
+  /** What is allocated. */
+  get capacity (): number {
+    return this.#buffer?.length ?? 0
+  }
+
+  /** What would be allocated after so many more bytes. */
+  capacityFor (moreBytes: number): number {
+    const end = this.#length + moreBytes
+    if (end <= this.capacity) return this.capacity
+    const doubled = Math.max(INITIAL_BYTES, this.capacity * 2)
+    return Math.max(end, end <= this.#expectedBytes ? Math.min(doubled, this.#expectedBytes) : doubled)
+  }
+
   append (chunk: Uint8Array): void {
-    const end = this.#length + chunk.length
+    const capacity = this.capacityFor(chunk.length)
     let buffer = this.#buffer
-    if (buffer === undefined || end > buffer.length) {
-      const larger = Buffer.allocUnsafe(Math.max(end, INITIAL_BYTES, (buffer?.length ?? 0) * 2))
+    if (buffer === undefined || buffer.length < capacity) {
+      const larger = Buffer.allocUnsafe(capacity)
       buffer?.copy(larger, 0, 0, this.#length)
       this.#buffer = buffer = larger
     }
     buffer.set(chunk, this.#length)
-    this.#length = end
+    this.#length += chunk.length
   }
 
   /** What was collected; the collector is empty afterwards. */

@@ -22,6 +22,11 @@ export class LineSplitter {
     return this.#isTooLong
   }
 
+  /** Memory that the beginning of an unfinished line takes. */
+  get heldBytes (): number {
+    return this.#beginning.capacity
+  }
+
   /** Takes a chunk and returns the lines that end in it: views, to be used before the next chunk. */
   push (chunk: Buffer): Buffer[] {
     const lines: Buffer[] = []

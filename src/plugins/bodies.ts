@@ -1,20 +1,29 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { IncomingMessage } from 'node:http'
-import { readBody } from '../http/body.ts'
+import { announcedBytes, discard, readBody } from '../http/body.ts'
 import { whenClosed } from '../http/exchange.ts'
 import { decodeUtf8, parseJson, toJsonText } from '../http/json.ts'
+import { Turns } from '../http/turns.ts'
 import { RequestError } from '../problems.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Reads a body whole, within the limit of its route and the budget of all. */
     readWholeBody: (request: BodyRequest) => Promise<Buffer>
+    /**
+     * Says how much of a request's body is in memory, from now on; what a request holds is given back when it is over.
+     *
+     * @throws RequestError `overloaded`
+     */
+    holdBody: (request: BodyRequest, bytes: number) => void
     /** How much of the budget all requests together hold. */
     totalBodyBytes: () => number
+    /** Settles when it is time for heavy work on so many bytes: at once when they are few. */
+    turn: (bytes: number) => Promise<void>
   }
   interface FastifyRequest {
-    /** How much of the budget this request holds; given back when it is over. */
+    /** How much of the budget this request holds. */
     heldBodyBytes: number
   }
 }
@@ -28,16 +37,22 @@ interface BodyRequest {
 
 interface BodiesOptions { bodyBudgetBytes: number }
 
+// Less than a millisecond of parsing or writing JSON.
+const LIGHT_WORK_BYTES = 32 * 1024
+
 /**
- * How bodies are read and written. JSON is read whole and parsed here; other types only by the routes that take them, from the raw
- * request. Without this a few hundred clients, each sending slowly what its limit allows, could fill the memory.
+ * How bodies are read and written. Small JSON is read whole and parsed here; everything else by the routes that take it, from the raw
+ * request. Without the budget a few hundred clients, each sending slowly what its limit allows, could fill the memory.
  */
 function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void {
   let heldBytes = 0
+  const turns = new Turns()
 
   app.decorateRequest('heldBodyBytes', 0)
   app.decorate('totalBodyBytes', () => heldBytes)
   app.decorate('readWholeBody', async (request: BodyRequest) => await readWithin(request, request.raw))
+  app.decorate('holdBody', holdBody)
+  app.decorate('turn', async (bytes: number) => { if (bytes > LIGHT_WORK_BYTES) await turns.next() })
 
   // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
   // and could not write a bigint that may also be null.
@@ -55,22 +70,34 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
       done(new RequestError('unsupported_media_type', 'compressed bodies are not read: send it without Content-Encoding'))
       return
     }
-    whenClosed(reply, () => {
-      heldBytes -= request.heldBodyBytes
-      request.heldBodyBytes = 0
-    })
+    whenClosed(reply, () => { holdBody(request, 0) })
     done()
   })
 
+  function holdBody (request: BodyRequest, bytes: number): void {
+    if (bytes > request.heldBodyBytes) refuseBeyond(request, bytes)
+    heldBytes += bytes - request.heldBodyBytes
+    request.heldBodyBytes = bytes
+  }
+
   async function readWithin (request: BodyRequest, payload: IncomingMessage): Promise<Buffer> {
-    return await readBody(payload, request.routeOptions.bodyLimit, 'the limit for this body', {
-      tryTake (bytes) {
-        if (heldBytes + bytes > bodyBudgetBytes) return false
-        heldBytes += bytes
-        request.heldBodyBytes += bytes
-        return true
-      }
-    })
+    const limitBytes = request.routeOptions.bodyLimit
+    try {
+      // What will not fit is better refused now than when most of it has been sent.
+      refuseBeyond(request, Math.min(announcedBytes(payload), limitBytes))
+    } catch (error) {
+      discard(payload)
+      throw error
+    }
+    return await readBody(payload, limitBytes, 'the limit for this body', { hold (bytes) { holdBody(request, bytes) } })
+  }
+
+  // One request may always pass an empty budget, however large its body: otherwise it never could.
+  function refuseBeyond (request: BodyRequest, bytes: number): void {
+    const ofOthers = heldBytes - request.heldBodyBytes
+    if (ofOthers > 0 && ofOthers + bytes > bodyBudgetBytes) {
+      throw new RequestError('overloaded', 'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)', { retryable: true })
+    }
   }
 }
 

@@ -1,7 +1,10 @@
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { discard, discarded } from '../http/body.ts'
 import { owesAnswer } from '../http/exchange.ts'
 import { RequestError, toProblemAnswer, type ProblemCode } from '../problems.ts'
 import { StreamsError } from '../streams/index.ts'
@@ -16,6 +19,8 @@ function errors (app: FastifyInstance): void {
   let isCollecting = true
 
   app.setErrorHandler(sendProblem)
+  // Node answers an Expect that it does not know by itself, with nothing but a status.
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => { sendUnknownExpectation(request, response) })
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
   })
@@ -60,12 +65,37 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = fromFramework(error)
   const { problem, headers } = toProblemAnswer(known, request.id)
-  // Whoever left has aborted what was done for them, which is no fault.
-  const isGone = request.raw.socket.destroyed
-  if (problem.status >= 500 && !isGone) request.log.error({ err: known, cause: causeOf(known), code: problem.code }, 'request failed')
+  // Whoever left has aborted what was done for them, which is no fault. Refusals of a gateway that has too much to do are none either: each has
+  // its line as a request, and a stack for each would be the last thing it needs.
+  const isFault = problem.status >= 500 && problem.code !== 'overloaded' && problem.code !== 'draining' && !request.raw.socket.destroyed
+  if (isFault) request.log.error({ err: known, cause: causeOf(known), code: problem.code }, 'request failed')
   // Fastify closes the connection after a body it could not parse; the rest of ours is read and dropped.
   reply.removeHeader('connection')
-  reply.code(problem.status).headers(headers).type(PROBLEM_JSON).send(JSON.stringify(problem))
+  const text = JSON.stringify(problem)
+  reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
+  if (isComplete(request.raw)) reply.send(text)
+  else reply.header('content-length', Buffer.byteLength(text)).send(Readable.from(whileSending(request.raw, text)))
+}
+
+function isComplete (request: IncomingMessage): boolean {
+  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+  return request.complete || request.method === 'HEAD' || !hasBody
+}
+
+// How long a client that was refused may go on sending before its connection is closed, where it is to be closed.
+const MAX_LINGER_MS = 5000
+
+// The client has its whole answer at once, but the answer ends when the client has stopped to send: where the connection is closed after it
+// (`Connection: close`, HTTP/1.0), what is still on its way to us would be answered by a reset, which makes many clients drop what they got.
+async function * whileSending (request: IncomingMessage, text: string): AsyncGenerator<string> {
+  yield text
+  discard(request)
+  const over = new AbortController()
+  try {
+    await Promise.race([discarded(request), delay(MAX_LINGER_MS, undefined, { signal: over.signal })])
+  } finally {
+    over.abort()
+  }
 }
 
 const FRAMEWORK_CODES: Readonly<Record<string, readonly [ProblemCode, string]>> = {
@@ -112,6 +142,15 @@ export function sendSocketProblem (error: ConnectionError, socket: Socket): void
   const all = { ...COMMON_HEADERS, ...headers, 'content-type': PROBLEM_JSON, 'content-length': Buffer.byteLength(body), 'x-request-id': id, connection: 'close' }
   const head = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join('')
   socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${head}\r\n${body}`, () => socket.destroy())
+}
+
+function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse): void {
+  const id = requestId(request)
+  const { problem } = toProblemAnswer(new RequestError('expectation_not_supported', 'Expect can only be 100-continue'), id)
+  const body = JSON.stringify(problem)
+  // The client waits with its body, or has sent it: nobody knows where the next request begins.
+  response.writeHead(problem.status, { ...COMMON_HEADERS, 'content-type': PROBLEM_JSON, 'content-length': Buffer.byteLength(body), 'x-request-id': id, connection: 'close' })
+  response.end(request.method === 'HEAD' ? undefined : body)
 }
 
 export default fp(async (app) => errors(app), { name: 'errors', dependencies: ['requests'] })

@@ -27,7 +27,7 @@ export const ProblemSchema = Type.Object({
 }, { description: 'RFC 9457. Some problems have further members, such as `firstOffset`.' })
 
 // What is answered before there is an operation.
-const OF_NO_OPERATION: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['method_not_allowed', 'headers_too_large'])
+const OF_NO_OPERATION: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['method_not_allowed', 'expectation_not_supported', 'headers_too_large'])
 
 /** An example for each code, for operations to refer to. */
 export function problemExamples (): Record<string, { summary: string, value: unknown }> {

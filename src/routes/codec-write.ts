@@ -1,3 +1,4 @@
+import { exactText } from '../http/exact-json.ts'
 import type { AmqpProperties, OutgoingMessage } from '../streams/index.ts'
 import { MessageFormatError } from './codec-error.ts'
 import { expectString, expectUnicode, parseBase64, pointerTo } from './codec-parts.ts'
@@ -23,15 +24,17 @@ const DEFAULT_PROPERTIES = {
 /**
  * The message that a JSON message stands for. Its shape has been checked against `MessageWrite`; what a schema cannot
  * say is checked here, and throws MessageFormatError with a pointer below `pointer` (that of the message itself).
+ *
+ * @param exactBody the body with all digits of its numbers, see `parseExactly`
  */
-export function parseMessage (json: MessageWrite, pointer: string): ParsedMessage {
+export function parseMessage (json: MessageWrite, pointer: string, exactBody: unknown = json.body): ParsedMessage {
   const { messageAnnotations, applicationProperties } = json
   return {
     message: {
       messageAnnotations: messageAnnotations && parseMap(messageAnnotations, 'symbol', `${pointer}/messageAnnotations`, 1),
       properties: propertiesOf(json, pointer),
       applicationProperties: applicationProperties && parseMap(applicationProperties, 'string', `${pointer}/applicationProperties`, 1),
-      body: bodyOf(json, `${pointer}/body`)
+      body: bodyOf(json, exactBody, `${pointer}/body`)
     },
     publishingId: json.publishingId
   }
@@ -49,26 +52,26 @@ function propertiesOf (json: MessageWrite, pointer: string): AmqpProperties | un
   return parsed
 }
 
-function bodyOf (json: MessageWrite, pointer: string): OutgoingMessage['body'] {
+function bodyOf (json: MessageWrite, exactBody: unknown, pointer: string): OutgoingMessage['body'] {
   switch (json.bodyType) {
     case 'value': return { kind: 'value', value: parseValue(typedBodyOf(json, pointer), pointer, 1) }
     case 'sequence': return { kind: 'sequence', sections: sequencesOf(typedBodyOf(json, pointer), pointer) }
-    default: return bytesOf(json, pointer)
+    default: return bytesOf(json, exactBody, pointer)
   }
 }
 
-function bytesOf (json: MessageWrite, pointer: string): Uint8Array {
+function bytesOf (json: MessageWrite, exactBody: unknown, pointer: string): Uint8Array {
   switch (json.bodyEncoding) {
     case 'text': return Buffer.from(expectUnicode(expectString(json.body, pointer, 'bodyEncoding is "text"'), pointer))
     case 'base64': return parseBase64(json.body, pointer)
-    default: return Buffer.from(jsonTextOf(json.body, pointer))
+    default: return Buffer.from(jsonTextOf(exactBody, pointer))
   }
 }
 
 /** JSON.stringify recurses, JSON.parse does not: what came in may be too deep to go out. */
 function jsonTextOf (body: unknown, pointer: string): string {
   try {
-    return JSON.stringify(body)
+    return exactText(body)
   } catch {
     throw new MessageFormatError(pointer, 'nests too deeply')
   }
@@ -78,7 +81,7 @@ function jsonTextOf (body: unknown, pointer: string): string {
 function typedBodyOf (json: MessageWrite, pointer: string): unknown {
   if (json.bodyEncoding === undefined || json.bodyEncoding === 'json') return json.body
   try {
-    return JSON.parse(Buffer.from(bytesOf(json, pointer)).toString())
+    return JSON.parse(Buffer.from(bytesOf(json, json.body, pointer)).toString())
   } catch (error) {
     if (error instanceof MessageFormatError) throw error
     throw new MessageFormatError(pointer, 'must be JSON text, since bodyType is not "data"')

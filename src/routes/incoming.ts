@@ -1,5 +1,6 @@
 import { Ajv } from 'ajv'
-import { decodeUtf8, parseJson } from '../http/json.ts'
+import { parseExactly } from '../http/exact-json.ts'
+import { decodeUtf8 } from '../http/json.ts'
 import { RequestError, type FieldError } from '../problems.ts'
 import type { MessageBatch } from '../streams/index.ts'
 import { MessageFormatError, parseMessage, type ParsedMessage } from './codec.ts'
@@ -12,8 +13,8 @@ const MAX_ERRORS = 20
 const isMessage = new Ajv({ allErrors: false, allowUnionTypes: true, strictTuples: false }).compile<MessageWrite>(MessageWrite)
 
 /** A message, or what is wrong with it. @throws MessageFormatError */
-function toMessage (json: unknown, pointer: string): ParsedMessage {
-  if (isMessage(json)) return parseMessage(json, pointer)
+function toMessage (json: unknown, exact: unknown, pointer: string): ParsedMessage {
+  if (isMessage(json)) return parseMessage(json, pointer, bodyOf(exact))
   const [error] = isMessage.errors ?? []
   if (error === undefined) throw new MessageFormatError(pointer, 'is no message')
   const { instancePath, keyword, params, message = 'is invalid' } = error
@@ -23,6 +24,10 @@ function toMessage (json: unknown, pointer: string): ParsedMessage {
     case 'enum': throw new MessageFormatError(pointer + instancePath, `must be one of ${params.allowedValues.join(', ')}`)
     default: throw new MessageFormatError(pointer + instancePath, message)
   }
+}
+
+function bodyOf (message: unknown): unknown {
+  return typeof message === 'object' && message !== null && 'body' in message ? message.body : undefined
 }
 
 /** The rule for publishing ids: with a publisher name every message has one and they ascend; without, none has. */
@@ -49,14 +54,15 @@ export class PublishingIds {
 /**
  * Adds all messages of a JSON body to a batch, if all of them are good.
  *
+ * @param exact the same messages with all digits of their numbers
  * @throws RequestError that names up to 20 bad ones
  */
-export function addAll (messages: readonly unknown[], ids: PublishingIds, batch: MessageBatch): void {
+export function addAll (messages: readonly unknown[], exact: readonly unknown[], ids: PublishingIds, batch: MessageBatch): void {
   const errors: FieldError[] = []
   for (const [index, json] of messages.entries()) {
     const pointer = `/messages/${index}`
     try {
-      const { message, publishingId } = toMessage(json, pointer)
+      const { message, publishingId } = toMessage(json, exact[index], pointer)
       ids.check(publishingId, `${pointer}/publishingId`)
       if (errors.length === 0) batch.add(message, publishingId)
     } catch (error) {
@@ -76,7 +82,8 @@ export function addAll (messages: readonly unknown[], ids: PublishingIds, batch:
 export function addLine (line: Buffer, lineNumber: number, ids: PublishingIds, batch: MessageBatch): void {
   const pointer = `/${lineNumber}`
   try {
-    const { message, publishingId } = toMessage(parseJson(decodeUtf8(line)), pointer)
+    const { value, exact } = parseExactly(decodeUtf8(line))
+    const { message, publishingId } = toMessage(value, exact, pointer)
     ids.check(publishingId, `${pointer}/publishingId`)
     batch.add(message, publishingId)
   } catch (error) {

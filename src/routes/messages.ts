@@ -1,8 +1,8 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientSignal, whenClosed } from '../http/exchange.ts'
-import { messageToJsonText, rawBody } from './codec.ts'
+import { rawBody } from './codec.ts'
 import { MessageRead } from './message-schemas.ts'
-import { batchResponse, batchType, JSON_TYPE, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, setNextLink } from './read-answer.ts'
+import { batchResponse, batchType, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, setNextLink } from './read-answer.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './read-query.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from './schemas.ts'
 
@@ -69,9 +69,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
     }
   }, async (request, reply) => {
     const { stream, offset } = request.params
-    const { message, release } = await app.broker.readMessage(stream, offset, clientSignal(reply))
-    whenClosed(reply, release)
-    return await reply.type(JSON_TYPE).send(messageToJsonText(message, request.query.body))
+    const { message, batch } = await app.broker.readMessage(stream, offset, clientSignal(reply))
+    return await sendMessage(reply, message, batch, request.query.body)
   })
 
   app.get('/streams/:stream/messages/:offset/raw', {
@@ -86,8 +85,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
     }
   }, async (request, reply) => {
     const { stream, offset } = request.params
-    const { message, release } = await app.broker.readMessage(stream, offset, clientSignal(reply))
-    whenClosed(reply, release)
+    const { message, batch } = await app.broker.readMessage(stream, offset, clientSignal(reply))
+    whenClosed(reply, () => batch.release())
     const { contentType, body } = rawBody(message)
     return await reply.type(contentType).send(body)
   })

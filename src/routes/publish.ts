@@ -1,6 +1,8 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { IncomingHttpHeaders } from 'node:http'
+import { parseExactly } from '../http/exact-json.ts'
 import { clientSignal } from '../http/exchange.ts'
+import { decodeUtf8 } from '../http/json.ts'
 import { RequestError } from '../problems.ts'
 import { MAX_OFFSET, MessageBatch, type PublishOptions } from '../streams/index.ts'
 import { MessageFormatError, rawMessage } from './codec.ts'
@@ -39,6 +41,9 @@ const RawHeaders = Type.Object({
   'publishing-id': Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description: 'Publishing id, together with `publisher`.' }))
 })
 
+// What a message with few properties is larger than its body: room for it saves growing.
+const MESSAGE_OVERHEAD_BYTES = 64
+
 // What a body becomes that is not read before its handler asks for it.
 const UNREAD = Symbol('unread body')
 
@@ -62,7 +67,8 @@ const publishMessages: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
     examples: [{ messages: [{ body: { hello: 'world' } }, { body: 'hello', bodyEncoding: 'text', properties: { messageId: 'm-1' } }] }]
   })
 
-  app.addContentTypeParser('application/x-ndjson', (_request, _payload, done) => done(null, UNREAD))
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(['application/json', 'application/x-ndjson'], (_request, _payload, done) => done(null, UNREAD))
   app.post('/streams/:stream/messages', {
     bodyLimit: limits.maxBodyBytes,
     config: {
@@ -87,17 +93,27 @@ const publishMessages: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
     const { stream } = request.params
     const ids = new PublishingIds(request.query.publisher)
     const options = publishOptions(request.query)
-    if (request.body === UNREAD) {
+    if (isNdjson(request.headers)) {
       return await publishLines({
         request,
         reply,
         limits,
+        hold: (bytes) => app.holdBody(request, bytes),
         open: ({ signal }) => app.broker.openPublish(stream, { ...options, signal }),
         addLine: (line, lineNumber, batch) => addLine(line, lineNumber, ids, batch)
       })
     }
-    const batch = new MessageBatch()
-    addAll(messagesOf(request.body, maxMessages), ids, batch)
+    const body = request.body === UNREAD ? await app.readWholeBody(request) : Buffer.alloc(0)
+    const release = app.broker.reservePublish(body.length)
+    await app.turn(body.length)
+    let batch: MessageBatch
+    try {
+      batch = toBatch(body, maxMessages, ids)
+    } finally {
+      release()
+    }
+    // From here on it is the batch that takes memory, and that is the broker's to count.
+    app.holdBody(request, 0)
     return await sendPublished(reply, await app.broker.publish(stream, batch, { ...options, signal: clientSignal(reply) }))
   })
 }
@@ -120,9 +136,10 @@ const publishRaw: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = async (
       response: responses
     }
   }, async (request, reply) => {
-    const batch = new MessageBatch()
     const body = request.body === UNREAD ? await app.readWholeBody(request) : Buffer.alloc(0)
+    const batch = new MessageBatch(body.length + MESSAGE_OVERHEAD_BYTES)
     addRaw(batch, body, request.headers, new PublishingIds(request.query.publisher))
+    app.holdBody(request, 0)
     const options = { ...publishOptions(request.query), signal: clientSignal(reply) }
     return await sendPublished(reply, await app.broker.publish(request.params.stream, batch, options))
   })
@@ -163,6 +180,7 @@ const publishRawLines: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
       request,
       reply,
       limits,
+      hold: (bytes) => app.holdBody(request, bytes),
       open: ({ signal }) => app.broker.openPublish(request.params.stream, { ...publishOptions(query), signal }),
       addLine (line, lineNumber, batch) {
         const id = firstPublishingId === undefined ? undefined : firstPublishingId + lineNumber
@@ -181,6 +199,18 @@ function publishOptions ({ publisher, expectedLastPublishingId }: { publisher?: 
     publisher,
     expectedLastPublishingId: expectedLastPublishingId === undefined ? undefined : BigInt(expectedLastPublishingId)
   }
+}
+
+function isNdjson ({ 'content-type': type = '' }: IncomingHttpHeaders): boolean {
+  return /^application\/x-ndjson[ \t]*(;|$)/i.test(type)
+}
+
+function toBatch (body: Buffer, maxMessages: number, ids: PublishingIds): MessageBatch {
+  const { value, exact } = body.length === 0 ? { value: undefined, exact: undefined } : parseExactly(decodeUtf8(body))
+  const messages = messagesOf(value, maxMessages)
+  const batch = new MessageBatch(body.length + messages.length * MESSAGE_OVERHEAD_BYTES)
+  addAll(messages, messagesOf(exact, maxMessages), ids, batch)
+  return batch
 }
 
 function messagesOf (body: unknown, maxMessages: number): readonly unknown[] {

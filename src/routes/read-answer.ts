@@ -3,12 +3,12 @@ import type { FastifyReply } from 'fastify'
 import { negotiate } from '../http/accept.ts'
 import { whenClosed } from '../http/exchange.ts'
 import { RequestError } from '../problems.ts'
-import { StreamsError, type ReadBatch } from '../streams/index.ts'
-import { batchToJsonText, linesOf, type ReadEncoding } from './codec.ts'
+import { StreamsError, type ReadBatch, type ReadMessage } from '../streams/index.ts'
+import { batchToJsonText, linesOf, messageToJsonText, type ReadEncoding } from './codec.ts'
 import { offset } from './schemas.ts'
 
-export const JSON_TYPE = 'application/json'
-export const NDJSON_TYPE = 'application/x-ndjson'
+const JSON_TYPE = 'application/json'
+const NDJSON_TYPE = 'application/x-ndjson'
 
 const BatchSchema = Type.Object({
   messages: Type.Array(Type.Ref('MessageRead')),
@@ -42,14 +42,26 @@ export function batchResponse (headers: Record<string, unknown>) {
 /** Answers with a batch as JSON or NDJSON, whichever the client accepts, and gives its memory back afterwards. */
 export async function sendBatch (reply: FastifyReply, batch: ReadBatch, type: typeof JSON_TYPE | typeof NDJSON_TYPE, encoding: ReadEncoding): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
+  await reply.server.turn(batch.storedBytes)
   setReadHeaders(reply, batch)
-  // Joined by hand, not serialised by a schema: a batch has thousands of messages, each of which is text already.
+  // Joined by hand, not serialised by a schema: a batch has thousands of messages, each of which is text already. A buffer, because a text
+  // would be held a second time, as bytes, until a slow client has taken them.
   const isLines = type === NDJSON_TYPE
   const texts = batchToJsonText(batch.pieces, encoding, isLines ? '\n' : ',')
-  const body = isLines
+  const body = Buffer.from(isLines
     ? texts === '' ? '' : `${texts}\n`
-    : `{"messages":[${texts}],"nextOffset":${batch.nextOffset},"endOfStream":${batch.endOfStream}${batch.gap === undefined ? '' : `,"gap":${JSON.stringify(batch.gap)}`}}`
+    : `{"messages":[${texts}],"nextOffset":${batch.nextOffset},"endOfStream":${batch.endOfStream}${batch.gap === undefined ? '' : `,"gap":${JSON.stringify(batch.gap)}`}}`)
+  batch.exchange(body.length)
   return await reply.type(type).send(body)
+}
+
+/** Answers with one message as JSON. */
+export async function sendMessage (reply: FastifyReply, message: ReadMessage, batch: ReadBatch, encoding: ReadEncoding): Promise<FastifyReply> {
+  whenClosed(reply, () => batch.release())
+  await reply.server.turn(message.bytes.length)
+  const body = Buffer.from(messageToJsonText(message, encoding))
+  batch.exchange(body.length)
+  return await reply.type(JSON_TYPE).send(body)
 }
 
 /**
@@ -59,11 +71,13 @@ export async function sendBatch (reply: FastifyReply, batch: ReadBatch, type: ty
  */
 export async function sendLines (reply: FastifyReply, batch: ReadBatch, setLink: (nextOffset: number) => void): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
+  await reply.server.turn(batch.storedBytes)
   const { bytes, stoppedAt } = linesOf(batch.pieces)
   if (stoppedAt !== undefined && bytes.length === 0) throw notALine(stoppedAt)
   const end = stoppedAt === undefined ? batch : { nextOffset: stoppedAt, endOfStream: false, gap: batch.gap }
   setReadHeaders(reply, end)
   setLink(end.nextOffset)
+  batch.exchange(bytes.buffer.byteLength)
   return await reply.type('text/plain').send(bytes)
 }
 

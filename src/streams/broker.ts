@@ -52,7 +52,6 @@ export interface BrokerOptions {
   maxReaders: number
   readerIdleMs: number
   publisherIdleMs: number
-  connectionIdleMs: number
   maxExpandedSubEntryBytes: number
   logger: Logger
 }
@@ -181,7 +180,7 @@ export class Broker {
    * @throws StreamsError when nothing was sent
    */
   async publish (stream: string, batch: MessageBatch, options: PublishOptions = {}): Promise<PublishResult> {
-    const session = this.openPublish(stream, options)
+    const session = this.#session(stream, options, false)
     try {
       await session.write(batch)
     } catch (error) {
@@ -191,14 +190,28 @@ export class Broker {
     return await session.finish()
   }
 
+  /**
+   * Holds room for messages that are still to be made, so that a publish is refused before that work and not after it.
+   *
+   * @returns gives the room back: call it right before `publish`, or when there will be none
+   * @throws StreamsError `draining`, `overloaded`
+   */
+  reservePublish (bytes: number): () => void {
+    return this.#publishers.reserve(bytes)
+  }
+
   /** Begins a request whose messages come bit by bit. `finish` has to be called. */
   openPublish (stream: string, options: PublishOptions = {}): PublishSession {
+    return this.#session(stream, options, true)
+  }
+
+  #session (stream: string, options: PublishOptions, isStreamed: boolean): PublishSession {
     const name = this.#names.toBroker(stream)
     if (options.publisher !== undefined) {
       refuseBadReference('publisher', options.publisher)
       this.#directory.sawPublisher(name, options.publisher)
     }
-    return this.#publishers.session(name, options)
+    return this.#publishers.session(name, options, isStreamed)
   }
 
   /**
@@ -210,6 +223,7 @@ export class Broker {
   async read (stream: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
     const name = this.#names.toBroker(stream)
     const { limit, maxBytes, waitMs } = request
+    this.#readers.refuseWhenFull()
     const offset = await this.#resolve(name, request.from)
     const isReachable = request.from.type !== 'offset'
     const batch = await poll({ stream: name, offset, isReachable, limit, maxBytes, waitMs }, this.#pollContext(), signal)
@@ -218,11 +232,11 @@ export class Broker {
   }
 
   /**
-   * The message at exactly this offset.
+   * The message at exactly this offset, and the batch of which it is the only one. Give its memory back with `release`.
    *
    * @throws StreamsError `message_not_found`, and as `read`
    */
-  async readMessage (stream: string, offset: number, signal: AbortSignal): Promise<{ message: ReadMessage, release: () => void }> {
+  async readMessage (stream: string, offset: number, signal: AbortSignal): Promise<{ message: ReadMessage, batch: ReadBatch }> {
     let batch: ReadBatch | undefined
     try {
       batch = await this.read(stream, { from: { type: 'offset', offset }, ...ONE_MESSAGE }, signal)
@@ -230,7 +244,7 @@ export class Broker {
       if (!(error instanceof StreamsError && error.code === 'offset_out_of_range')) throw error
     }
     const message = batch?.messages[0]
-    if (batch !== undefined && message?.offset === offset) return { message, release: batch.release }
+    if (batch !== undefined && message?.offset === offset) return { message, batch }
     batch?.release()
     throw new StreamsError('message_not_found', `there is no message at offset ${offset}`)
   }

@@ -4,6 +4,8 @@ import type { OutgoingMessage } from './amqp/index.ts'
 // PublishingId u64, Size u32: what stands before each message in a publish frame.
 const ENTRY_HEADER_BYTES = 12
 const INITIAL_BYTES = 1024
+// Where it starts, its publishing id, its outcome.
+const NOTE_BYTES = 17
 
 /**
  * Several messages, encoded once into the very bytes that a publish frame carries:
@@ -28,6 +30,11 @@ export class MessageBatch {
   /** Encoded size with the entries' headers, bytes. */
   get byteLength (): number {
     return this.#end
+  }
+
+  /** Memory it takes: the buffer, and what is noted of each message. */
+  get heldBytes (): number {
+    return this.#buffer.length + this.#starts.length * NOTE_BYTES
   }
 
   /** The callers' ids, one for each message, ascending; undefined when the publisher is to number them. */

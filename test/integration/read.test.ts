@@ -144,8 +144,8 @@ t.test('a single message, or the word that there is none', async (t) => {
   const stream = await newStream(t, broker)
   await broker.publish(stream, batchOf(numbered(3)))
   await broker.storeOffset(stream, 'c', 1)
-  const { message, release } = await broker.readMessage(stream, 2, new AbortController().signal)
-  release()
+  const { message, batch } = await broker.readMessage(stream, 2, new AbortController().signal)
+  batch.release()
   t.equal(message.offset, 2)
   for (const offset of [3, 4, 1000]) {
     await t.rejects(broker.readMessage(stream, offset, new AbortController().signal), { code: 'message_not_found' }, `offset ${offset}`)

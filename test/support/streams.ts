@@ -38,7 +38,6 @@ export function openBroker (t: Test, overrides: Partial<BrokerOptions> = {}): Br
     maxReaders: 1000,
     readerIdleMs: 30_000,
     publisherIdleMs: 30_000,
-    connectionIdleMs: 30_000,
     maxExpandedSubEntryBytes: 16 * 1024 * 1024,
     logger: quiet,
     ...overrides

@@ -28,6 +28,8 @@ export interface SessionOptions {
   /** With a publisher name: what the broker's last publishing id has to be. */
   expectedLastPublishingId: bigint | undefined
   signal: AbortSignal | undefined
+  /** What the source of the batches holds beside them while they are on their way. */
+  sourceBytes: number
   /** Called once, when the session no longer needs the publisher. */
   done (result: PublishResult): void
 }
@@ -58,11 +60,17 @@ export class PublisherSession implements PublishSession {
   async write (batch: MessageBatch): Promise<void> {
     const { budget, signal } = this.#options
     if (signal?.aborted === true) throw callerLeft()
-    const bytes = batch.byteLength
+    const bytes = batch.heldBytes
     while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > MAX_SESSION_BYTES) await this.#roomAgain()
-    if (!budget.tryTake(bytes)) {
-      throw new StreamsError('overloaded', 'too many bytes wait for the confirms of the broker; try again in a moment', { details: { limitBytes: budget.limitBytes } })
+    // Who has begun waits: were everybody refused in the middle, nobody would ever come to an end. A named publisher does not, because others
+    // of its name may wait for it and hold what it waits for.
+    const mayWait = this.#outcomes.length > 0 && this.#options.publisher.reference === undefined
+    const neededBytes = this.#pendingBytes === 0 ? bytes + this.#options.sourceBytes : bytes
+    if (!budget.tryTake(neededBytes) && !(mayWait && await budget.takeLater(neededBytes, this.#options.confirmTimeoutMs, signal))) {
+      throw tooManyUnconfirmed(budget)
     }
+    // While it waited, what was pending may have been confirmed, and with it the source's share given back.
+    if (this.#pendingBytes === 0 && neededBytes === bytes) budget.take(this.#options.sourceBytes)
     this.#pendingBytes += bytes
     const outcome = new BatchOutcome(batch.count, this.#count)
     try {
@@ -124,8 +132,8 @@ export class PublisherSession implements PublishSession {
   }
 
   #give (bytes: number): void {
-    this.#options.budget.give(bytes)
     this.#pendingBytes -= bytes
+    this.#options.budget.give(this.#pendingBytes === 0 ? bytes + this.#options.sourceBytes : bytes)
     this.#wake()
   }
 
@@ -136,4 +144,9 @@ export class PublisherSession implements PublishSession {
 
 function callerLeft (): StreamsError {
   return new StreamsError('draining', 'the caller went away before the message was sent')
+}
+
+/** What a publish is refused with when the budget is spent. */
+export function tooManyUnconfirmed ({ limitBytes }: ByteBudget): StreamsError {
+  return new StreamsError('overloaded', 'too many bytes wait for the confirms of the broker; try again in a moment', { details: { limitBytes } })
 }

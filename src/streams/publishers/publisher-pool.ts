@@ -2,7 +2,7 @@ import { ByteBudget } from '../budget.ts'
 import { StreamsError } from '../errors.ts'
 import type { PublishResult } from './outcome.ts'
 import { Publisher, type PublisherOptions } from './publisher.ts'
-import { PublisherSession, type PublishSession } from './publish-session.ts'
+import { PublisherSession, tooManyUnconfirmed, type PublishSession } from './publish-session.ts'
 
 export interface PublisherPoolOptions extends PublisherOptions {
   confirmTimeoutMs: number
@@ -22,6 +22,9 @@ export interface PublishOptions {
   /** The caller went away: what was not yet sent is not sent. */
   signal?: AbortSignal | undefined
 }
+
+// What was read from a connection whose body is published while it arrives: a chunk that is being cut into messages, and those behind it.
+const STREAM_SOURCE_BYTES = 192 * 1024
 
 /**
  * One publisher for each (stream, reference) in use, the least recently used ones given up when there are too many.
@@ -55,10 +58,11 @@ export class PublisherPool {
    * Begins a request.
    *
    * @param stream the broker's name of the stream
+   * @param isStreamed its batches are made while its body arrives
    * @throws StreamsError `draining`; `overloaded` when all publishers are in use
    */
-  session (stream: string, options: PublishOptions): PublishSession {
-    if (this.#isDraining) throw new StreamsError('draining', 'the gateway is stopping and takes no new messages')
+  session (stream: string, options: PublishOptions, isStreamed: boolean): PublishSession {
+    if (this.#isDraining) throw draining()
     const publisher = this.#use(stream, options.publisher)
     return new PublisherSession({
       publisher,
@@ -66,12 +70,25 @@ export class PublisherPool {
       confirmTimeoutMs: this.#options.confirmTimeoutMs,
       expectedLastPublishingId: options.expectedLastPublishingId,
       signal: options.signal,
+      sourceBytes: isStreamed ? STREAM_SOURCE_BYTES : 0,
       done: (result) => {
         publisher.users--
         publisher.lastUsedMs = performance.now()
         this.#count(result)
       }
     })
+  }
+
+  /**
+   * Holds room for a request whose messages are still to be made, so that it is refused before that work and not after it.
+   *
+   * @returns gives the room back; to be called once, right before the messages are written
+   * @throws StreamsError `draining`, `overloaded`
+   */
+  reserve (bytes: number): () => void {
+    if (this.#isDraining) throw draining()
+    if (!this.#budget.tryTake(bytes)) throw tooManyUnconfirmed(this.#budget)
+    return () => { this.#budget.give(bytes) }
   }
 
   drain (): void {
@@ -125,4 +142,8 @@ export class PublisherPool {
     this.#totals.duplicates += result.duplicates
     for (const { status } of result.failures) this.#totals[status]++
   }
+}
+
+function draining (): StreamsError {
+  return new StreamsError('draining', 'the gateway is stopping and takes no new messages')
 }

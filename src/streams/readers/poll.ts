@@ -1,7 +1,7 @@
 import { classify } from '../classify.ts'
 import { Backoff, Deadline, pause } from '../deadline.ts'
 import { BatchBuilder, messagesOf, type Gap, type ReadBatch } from './read-batch.ts'
-import type { Reader } from './reader.ts'
+import type { Collected, Reader } from './reader.ts'
 import type { ReaderPool } from './reader-pool.ts'
 import type { StreamEnds } from './stream-ends.ts'
 
@@ -59,6 +59,8 @@ class Poll {
   #position: number
   #gap: Gap | undefined
   #hasWaited = false
+  #answerBytes = 0
+  #isDropped = false
 
   constructor (request: PollRequest, context: PollContext, signal: AbortSignal) {
     this.#request = request
@@ -71,6 +73,8 @@ class Poll {
 
   drop (): void {
     this.#batch.release()
+    this.#resizeAnswer(0)
+    this.#isDropped = true
   }
 
   // A lost reader is replaced at the position that was reached; the poll outlives it.
@@ -129,7 +133,7 @@ class Poll {
       this.#throwIfOver(reader)
       // What is missing at the front of the window would be taken for a hole.
       if (!reader.covers(this.#position)) return 'overtaken'
-      const { position, holeEnd } = reader.collect(this.#position, this.#batch)
+      const { position, holeEnd } = this.#take(reader)
       this.#position = position
       if (holeEnd === undefined) return undefined
       const firstOffset = await this.#context.ends.firstOffset(this.#request.stream)
@@ -139,6 +143,21 @@ class Poll {
       }
       this.#position = holeEnd
     }
+  }
+
+  // Looked at before anything is taken: a refusal has to be cheap, and taking ten thousand messages apart is not.
+  #take (reader: Reader): Collected {
+    const { limit, maxBytes } = this.#request
+    const { answers } = this.#context.readers
+    answers.makeRoom(reader.likelyAnswerBytes(this.#position, limit, maxBytes) - this.#answerBytes)
+    const collected = reader.collect(this.#position, this.#batch)
+    this.#resizeAnswer(this.#batch.answerBytes)
+    return collected
+  }
+
+  #resizeAnswer (bytes: number): void {
+    this.#context.readers.answers.resize(this.#answerBytes, bytes)
+    this.#answerBytes = bytes
   }
 
   #mayWait (): boolean {
@@ -174,11 +193,17 @@ class Poll {
       pieces: batch.pieces,
       get messages () { return messagesOf(batch.pieces) },
       count: batch.count,
+      storedBytes: batch.bytes,
       lastOffset: batch.lastOffset,
       nextOffset: this.#position,
       endOfStream,
       gap: this.#gap,
-      release: () => { batch.release() }
+      exchange: (bytes) => {
+        if (this.#isDropped) return // the caller left while the answer was made
+        batch.letGo()
+        this.#resizeAnswer(bytes)
+      },
+      release: () => { this.drop() }
     }
   }
 }

@@ -57,6 +57,13 @@ export interface ReadBatch {
   /** Nothing readable was left when the answer was made. */
   readonly endOfStream: boolean
   readonly gap: Gap | undefined
+  /** The messages as they are stored. */
+  readonly storedBytes: number
+  /**
+   * The answer is made and takes so much: from now on that is counted, and not the messages, which are not to be used any more. Before,
+   * what an answer usually takes is counted beside them.
+   */
+  exchange (bytes: number): void
   /** Gives the memory back. Call it when the answer has been written or dropped; twice is fine. */
   release (): void
 }
@@ -69,6 +76,14 @@ export interface Held {
 
 /** What stands before each message of a run. */
 export const ENTRY_LENGTH_BYTES = 4
+
+// Bytes as base64 grow by a third, and offset, timestamp and properties stand around each message.
+const ANSWER_GROWTH = 1.4
+const MESSAGE_BYTES = 200
+
+export function likelyAnswerBytes (storedBytes: number, messages: number): number {
+  return Math.ceil(storedBytes * ANSWER_GROWTH) + messages * MESSAGE_BYTES
+}
 
 /** Gathers messages up to a number and a size. At least one message always fits, however large. */
 export class BatchBuilder {
@@ -96,8 +111,17 @@ export class BatchBuilder {
     return this.#count
   }
 
+  get bytes (): number {
+    return this.#bytes
+  }
+
   get isFull (): boolean {
     return this.#isFull
+  }
+
+  /** What an answer made of the messages is likely to take. */
+  get answerBytes (): number {
+    return likelyAnswerBytes(this.#bytes, this.#count)
   }
 
   get isEmpty (): boolean {
@@ -156,6 +180,13 @@ export class BatchBuilder {
   release (): void {
     for (const memory of this.#held) memory.release()
     this.#held.clear()
+  }
+
+  /** Releases it, and lets go of the messages too. */
+  letGo (): void {
+    this.release()
+    this.#pieces.length = 0
+    this.#run = undefined
   }
 
   #take (bytes: number): boolean {

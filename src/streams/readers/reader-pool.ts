@@ -1,5 +1,6 @@
 import { ByteBudget } from '../budget.ts'
 import { classify } from '../classify.ts'
+import { Answers, tooMuch } from './answers.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import type { Locator } from '../connections/locator.ts'
 import { StreamsError } from '../errors.ts'
@@ -23,6 +24,11 @@ export interface ReaderPoolOptions {
   maxExpandedSubEntryBytes: number
 }
 
+// What the first chunk of a subscription is taken to be, before it has come: larger ones are rare, as the broker makes a chunk of what
+// comes together.
+const FIRST_CHUNK_BYTES = 512 * 1024
+const SMALL_ANSWER_BYTES = 32 * 1024
+
 /**
  * The warm readers: subscriptions at the positions where polls left off. A poll takes the one whose window has its offset; when
  * there is none, a new one is opened, and the one that was not used for longest gives way.
@@ -30,6 +36,7 @@ export interface ReaderPoolOptions {
 export class ReaderPool {
   readonly #options: ReaderPoolOptions
   readonly #budget: ByteBudget
+  readonly answers: Answers
   readonly #readers = new Map<string, Set<Reader>>()
   readonly #opening = new Map<string, Promise<Reader>>()
   #count = 0
@@ -37,6 +44,7 @@ export class ReaderPool {
   constructor (options: ReaderPoolOptions) {
     this.#options = options
     this.#budget = new ByteBudget(options.readBudgetBytes)
+    this.answers = new Answers(this.#budget, (neededBytes) => { this.#relieve(neededBytes) })
   }
 
   get size (): number {
@@ -54,13 +62,17 @@ export class ReaderPool {
    * @throws StreamsError `offset_out_of_range`; `overloaded` when the budget is spent or all readers are in use; ...
    */
   async acquire (stream: string, offset: number, isReachable: boolean): Promise<Reader> {
-    if (this.#budget.isExceeded) this.#relieve()
-    if (this.#budget.isExceeded) {
-      throw new StreamsError('overloaded', 'too many bytes are being read at the same time; try again in a moment', { details: { limitBytes: this.#budget.limitBytes } })
-    }
+    this.refuseWhenFull()
     const reader = this.#find(stream, offset) ?? await this.#open(stream, offset, isReachable)
     reader.users++
     return reader
+  }
+
+  /** @throws StreamsError `overloaded` when there is no room for even a small answer */
+  refuseWhenFull (): void {
+    if (this.#budget.hasRoomFor(SMALL_ANSWER_BYTES)) return
+    this.#relieve(SMALL_ANSWER_BYTES)
+    if (!this.#budget.hasRoomFor(SMALL_ANSWER_BYTES)) throw tooMuch(this.#budget)
   }
 
   release (reader: Reader): void {
@@ -126,28 +138,43 @@ export class ReaderPool {
   async #subscribe (stream: string, offset: number, isReachable: boolean): Promise<Reader> {
     if (!isReachable) await this.#refuseBeyondEnd(stream, offset)
     if (this.#count >= this.#options.maxReaders) this.#makeRoom()
+    const giveBack = this.#takeFirstChunk()
     this.#count++
     let isOpen = false
     try {
       const { locator, connections } = this.#options
       const { node, isLeader } = await locator.member(stream)
       const subscription = await Subscription.open(connections, node, stream, { type: 'offset', offset }, new Map())
-      const reader = this.#add(subscription, offset, isLeader)
+      const reader = this.#add(subscription, offset, isLeader, giveBack)
       isOpen = true
       return reader
     } catch (error) {
       if (!isOpen) this.#count--
+      giveBack()
       this.#options.locator.forget(stream)
       throw classify(error)
     }
   }
 
-  #add (subscription: Subscription, offset: number, isLeader: boolean): Reader {
+  // A chunk is on its way as soon as there is a subscription: what it will take is taken before. Returns how to give it back.
+  #takeFirstChunk (): () => void {
+    const bytes = Math.min(FIRST_CHUNK_BYTES, this.#options.readerWindowBytes)
+    if (!this.#budget.hasRoomFor(bytes)) this.#relieve(bytes)
+    if (!this.#budget.tryTake(bytes)) throw tooMuch(this.#budget)
+    let isHeld = true
+    return () => {
+      if (isHeld) this.#budget.give(bytes)
+      isHeld = false
+    }
+  }
+
+  #add (subscription: Subscription, offset: number, isLeader: boolean, whenFirstChunk: () => void): Reader {
     const { readerWindowBytes, maxExpandedSubEntryBytes } = this.#options
     const reader = new Reader(subscription, offset, isLeader, {
       budget: this.#budget,
       windowBytes: readerWindowBytes,
       maxExpandedSubEntryBytes,
+      whenFirstChunk,
       onPressure: () => { this.#relieve() },
       onEnd: (ended) => { this.#remove(ended) }
     })
@@ -184,10 +211,10 @@ export class ReaderPool {
     this.#closeIdle(oldest)
   }
 
-  // Over the budget: what nobody is waiting for goes, the oldest first.
-  #relieve (): void {
+  // No room for what is needed: what nobody is waiting for goes, the oldest first.
+  #relieve (neededBytes = 0): void {
     for (const reader of this.#idleReaders().sort((a, b) => a.lastUsedMs - b.lastUsedMs)) {
-      if (!this.#budget.isExceeded) return
+      if (this.#budget.hasRoomFor(neededBytes)) return
       this.#closeIdle(reader)
     }
   }

@@ -2,7 +2,7 @@ import type { ByteBudget } from '../budget.ts'
 import type { StreamsError } from '../errors.ts'
 import type { Chunk } from '../protocol/index.ts'
 import { HeldChunk } from './held-chunk.ts'
-import type { BatchBuilder } from './read-batch.ts'
+import { likelyAnswerBytes, type BatchBuilder } from './read-batch.ts'
 import type { Subscription } from './subscription.ts'
 
 export interface ReaderOptions {
@@ -10,6 +10,8 @@ export interface ReaderOptions {
   /** How many bytes of chunks to have at hand. */
   windowBytes: number
   maxExpandedSubEntryBytes: number
+  /** The first chunk has come, or is not to be expected soon. May be called more than once. */
+  whenFirstChunk (): void
   /** Chunks have come in and the budget is exceeded. */
   onPressure (): void
   /** The reader is of no more use; it has let go of everything. */
@@ -100,6 +102,21 @@ export class Reader {
     return { position, holeEnd: undefined }
   }
 
+  /** What an answer from there on would take at most, by what the window has: an estimate from the size of its chunks. */
+  likelyAnswerBytes (from: number, limit: number, maxBytes: number): number {
+    let bytes = 0
+    let messages = 0
+    for (let index = this.#indexOf(from); index < this.#chunks.length && bytes < maxBytes && messages < limit; index++) {
+      const held = this.#chunks[index]
+      if (held === undefined) break
+      const { firstOffset, endOffset } = held.chunk
+      const wanted = Math.min(limit - messages, endOffset - Math.max(from, firstOffset))
+      messages += wanted
+      bytes += held.costBytes * wanted / (endOffset - firstOffset)
+    }
+    return bytes <= maxBytes ? likelyAnswerBytes(bytes, messages) : likelyAnswerBytes(maxBytes, messages * maxBytes / bytes)
+  }
+
   /** Asks the broker for more, when there is nothing on its way. */
   demand (): void {
     this.#topUp()
@@ -115,7 +132,9 @@ export class Reader {
     this.demand()
     this.#fence ??= Promise.resolve().then(async () => {
       this.#fence = undefined
-      return await this.#subscription.fence()
+      const stats = await this.#subscription.fence()
+      this.#options.whenFirstChunk()
+      return stats
     })
     return await this.#fence
   }
@@ -123,6 +142,7 @@ export class Reader {
   /** Resolves at the next arrival, at the reader's end, after `timeoutMs` or at the abort, whichever is first. */
   async news (timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (this.#failure !== undefined || signal.aborted || timeoutMs <= 0) return
+    this.#options.whenFirstChunk()
     await new Promise<void>((resolve) => {
       const settle = (): void => {
         clearTimeout(timer)
@@ -153,7 +173,8 @@ export class Reader {
     this.lastArrivalMs = performance.now()
     this.#lastFirstOffset = chunk.firstOffset
     this.#lastCommittedChunkId = committedChunkId
-    const { budget, maxExpandedSubEntryBytes, onPressure } = this.#options
+    const { budget, maxExpandedSubEntryBytes, whenFirstChunk, onPressure } = this.#options
+    whenFirstChunk()
     const size = chunk.byteLength
     this.#averageChunkBytes = this.#averageChunkBytes === 0 ? size : Math.max(size, (this.#averageChunkBytes * 7 + size) / 8)
     this.#creditLimit = Math.min(MAX_CREDIT, this.#creditLimit * 2)
@@ -225,6 +246,7 @@ export class Reader {
     if (this.#failure !== undefined) return
     this.#failure = reason
     for (const held of this.#chunks.splice(0)) held.release()
+    this.#options.whenFirstChunk()
     this.wake()
     this.#options.onEnd(this)
   }
