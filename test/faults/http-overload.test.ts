@@ -11,7 +11,7 @@ t.setTimeout(180_000)
 const MIB = 1024 * 1024
 const BUDGET_BYTES = 64 * MIB
 /** As docs/operations.md has it: what a request under way takes beside the budgets. */
-const CONNECTION_BYTES = 128 * 1024
+const CONNECTION_BYTES = 192 * 1024
 const TIMES_OVER = 10
 const CONNECTIONS = TIMES_OVER * BUDGET_BYTES / MIB
 // Other processes of the machine hold up whom they like: the bound has to hold for most of those refused in one of a few bursts.
