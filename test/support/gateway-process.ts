@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { tiedToParent } from '../../scripts/setup/process.mjs'
 
 /** How a gateway process is started. */
 export interface GatewayProcessOptions {
@@ -27,7 +28,8 @@ export class GatewayProcess {
   #address: string | undefined
 
   constructor ({ env, entry = 'src/server.ts', wrapper = [], nodeOptions = [], forgetsRequests = false }: GatewayProcessOptions) {
-    const [program = '', ...args] = [...wrapper, process.execPath, ...entry === 'src/server.ts' ? ['--import', 'tsx'] : [], ...nodeOptions, entry]
+    // It ends with this process, however that ends.
+    const [program = '', ...args] = tiedToParent([...wrapper, process.execPath, ...entry === 'src/server.ts' ? ['--import', 'tsx'] : [], ...nodeOptions, entry])
     this.child = spawn(program, args, { env: { PATH: process.env['PATH'], HTTP_PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [this.child.stdout, this.child.stderr]) {
       // A line may come in pieces; only whole ones can be told apart.
