@@ -10,6 +10,7 @@ import { FrameWriter } from './frame-writer.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { PendingRequests } from './pending-requests.ts'
 import { describeResponseCode, ResponseCode } from './response-codes.ts'
+import type { ConnectingSocket } from './socket.ts'
 
 /** Before Open is answered only short frames are due. */
 const MAX_HANDSHAKE_FRAME_BYTES = 64 * 1024
@@ -53,10 +54,10 @@ export class Channel {
   #closing: Promise<void> | undefined
   #closedWith: ConnectionClosedError | undefined
 
-  constructor (socket: Socket) {
+  constructor ({ socket, onData }: Pick<ConnectingSocket, 'socket' | 'onData'>) {
     this.#socket = socket
-    this.#assembler = new FrameAssembler(MAX_HANDSHAKE_FRAME_BYTES, (buffer, start, end) => { this.#dispatch(buffer, start, end) })
-    socket.on('data', (data: Buffer) => { this.#guard(() => { this.#assembler.push(data) }) })
+    this.#assembler = new FrameAssembler(MAX_HANDSHAKE_FRAME_BYTES, (buffer, start, end, isOwn) => { this.#dispatch(new FrameReader(buffer, start, end, isOwn)) })
+    onData((data) => { this.#guard(() => { this.#assembler.push(data) }) })
     socket.on('drain', () => { this.#guard(() => { if (this.#closedWith === undefined) this.#listener.drained() }) })
     socket.on('error', (cause) => { this.fail('the connection to the broker broke', cause) })
     socket.on('end', () => { this.#endSocket(this.#closedError('peer', 'the broker ended the connection')) })
@@ -158,12 +159,12 @@ export class Channel {
     await this.#socketClosed()
   }
 
-  #dispatch (buffer: Buffer, start: number, end: number): void {
-    const reader = new FrameReader(buffer, start, end)
+  #dispatch (reader: FrameReader): void {
+    const size = reader.remaining
     const keyAndBit = reader.u16()
     const key = keyAndBit & ~RESPONSE_BIT
     const version = reader.u16()
-    if (end - start > MAX_FRAME_BYTES_WITHOUT_CHUNK && key !== CommandKey.deliver) throw new MalformedFrameError(`${describeCommand(key)} in ${end - start} bytes`)
+    if (size > MAX_FRAME_BYTES_WITHOUT_CHUNK && key !== CommandKey.deliver) throw new MalformedFrameError(`${describeCommand(key)} in ${size} bytes`)
     if (version < 1 || version > maxVersion(key)) throw unknownCommand(key, version)
     // The answer to Credit is one in name only: it has no correlation id and goes with the commands of the broker.
     if (keyAndBit !== key && key !== CommandKey.credit) this.#pending.answer(key, reader)

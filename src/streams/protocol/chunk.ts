@@ -66,9 +66,10 @@ export class Chunk {
  * The trailer and the Bloom filter are described by the header, but the broker leaves them out of what it delivers (osiris_log, send_file):
  * their lengths are of no use here.
  *
+ * @param isOwn the chunk may keep the frame's buffer; else its data is copied
  * @throws ChunkError
  */
-export function parseChunk (frame: Buffer, start: number, end: number = frame.length): Chunk {
+export function parseChunk (frame: Buffer, start: number, end: number = frame.length, isOwn = false): Chunk {
   if (end > frame.length || end - start < HEADER_BYTES) throw new ChunkError(`a chunk of ${end - start} bytes has no room for its header`)
   const magicAndVersion = frame.readUInt8(start)
   if (magicAndVersion !== MAGIC_AND_VERSION) throw new ChunkError(`0x${magicAndVersion.toString(16)} does not start a chunk of a known version`)
@@ -85,13 +86,10 @@ export function parseChunk (frame: Buffer, start: number, end: number = frame.le
   if (dataLength > end - dataStart) throw new ChunkError(`a chunk at ${fields.firstOffset} announces ${dataLength} bytes and has ${end - dataStart}`)
   const data = frame.subarray(dataStart, dataStart + dataLength)
   if (crc32(data) !== frame.readUInt32BE(start + 32)) throw new ChunkError(`the checksum of the chunk at ${fields.firstOffset} is wrong`)
-  return new Chunk({ ...fields, data: withoutMuchAround(data) })
+  return new Chunk({ ...fields, data: isOwn ? data : copyOf(data) })
 }
 
-// Node reads up to 64 KiB at once. A chunk of one small message must not keep all of that alive; one that fills at least half of its
-// buffer is not worth the copy.
-function withoutMuchAround (data: Buffer): Buffer {
-  if (data.length * 2 >= data.buffer.byteLength) return data
+function copyOf (data: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(data.length)
   data.copy(copy)
   return copy

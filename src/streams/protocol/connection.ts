@@ -235,10 +235,10 @@ export class Connection {
   }
 
   // A damaged chunk leaves the frames after it as they are: it concerns its subscription alone.
-  #delivered ({ subscriptionId, committedChunkId, chunk: { buffer, start, end } }: Delivery): void {
+  #delivered ({ subscriptionId, committedChunkId, chunk: { buffer, start, end, isOwn } }: Delivery): void {
     let chunk
     try {
-      chunk = parseChunk(buffer, start, end)
+      chunk = parseChunk(buffer, start, end, isOwn)
     } catch (error) {
       if (!(error instanceof ChunkError) || this.#handlers.deliveryFailed === undefined) throw error
       this.#handlers.deliveryFailed(subscriptionId, error)

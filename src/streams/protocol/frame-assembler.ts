@@ -5,8 +5,11 @@ const MIN_FRAME_BYTES = 4
 /** What is allocated for a frame on the word of its size field alone: the frame_max that brokers use, and a bit. */
 const MAX_FIRST_ALLOCATION_BYTES = 2 * 1024 * 1024
 
-/** A frame without its size field: `buffer` from `start` to `end`. The buffer may hold other frames too. */
-export type FrameListener = (buffer: Buffer, start: number, end: number) => void
+/**
+ * A frame without its size field: `buffer` from `start` to `end`. When it is not the frame's own, the buffer may hold other frames too, and is only
+ * valid until the listener returns.
+ */
+export type FrameListener = (buffer: Buffer, start: number, end: number, isOwn: boolean) => void
 
 /**
  * Cuts what the socket reads into frames. A frame that lies in one read is handed on where it is; one that spans reads is
@@ -71,7 +74,7 @@ export class FrameAssembler {
     if (this.#collected === undefined && available >= this.#size) {
       const end = position + this.#size
       this.#sizeBytesRead = 0
-      this.#onFrame(data, position, end)
+      this.#onFrame(data, position, end, false)
       return end
     }
     const taken = Math.min(available, this.#size - this.#collectedBytes)
@@ -82,7 +85,7 @@ export class FrameAssembler {
       this.#collected = undefined
       this.#collectedBytes = 0
       this.#sizeBytesRead = 0
-      this.#onFrame(collected, 0, this.#size)
+      this.#onFrame(collected, 0, this.#size, true)
     }
     return position + taken
   }

@@ -9,12 +9,15 @@ import { MalformedFrameError } from './errors.ts'
 export class FrameReader {
   readonly #buffer: Buffer
   readonly #end: number
+  readonly #isOwn: boolean
   #position: number
 
-  constructor (buffer: Buffer, start: number, end: number) {
+  /** @param isOwn the buffer holds nothing else, and stays as it is when the frame has been dealt with */
+  constructor (buffer: Buffer, start: number, end: number, isOwn = false) {
     this.#buffer = buffer
     this.#position = start
     this.#end = end
+    this.#isOwn = isOwn
   }
 
   get remaining (): number {
@@ -66,8 +69,8 @@ export class FrameReader {
   }
 
   /** What is left of the frame, for codecs that work on the bytes themselves. */
-  rest (): { buffer: Buffer, start: number, end: number } {
-    return { buffer: this.#buffer, start: this.#position, end: this.#end }
+  rest (): { buffer: Buffer, start: number, end: number, isOwn: boolean } {
+    return { buffer: this.#buffer, start: this.#position, end: this.#end, isOwn: this.#isOwn }
   }
 
   #length (length: number): number {

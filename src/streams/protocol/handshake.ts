@@ -33,11 +33,11 @@ const NO_TIMEOUT = 0
  */
 export async function openChannel (options: ConnectionOptions, signal: AbortSignal | undefined): Promise<OpenChannel> {
   signal?.throwIfAborted()
-  const { socket, connectedEvent } = startConnecting(options.host, options.port, options.tls)
-  const channel = new Channel(socket)
+  const connecting = startConnecting(options.host, options.port, options.tls)
+  const channel = new Channel(connecting)
   const tuned = listenForTune(channel)
   const connected = new Promise<void>((resolve, reject) => {
-    socket.once(connectedEvent, () => { resolve() })
+    connecting.socket.once(connecting.connectedEvent, () => { resolve() })
     tuned.catch(reject)
   })
   const timer = setTimeout(() => { channel.fail(`the connection to the broker was not open within ${options.connectTimeoutMs} ms`) }, options.connectTimeoutMs)

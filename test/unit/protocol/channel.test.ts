@@ -29,11 +29,15 @@ class CountingSocket extends Socket {
   override _read (): void {}
 }
 
+function channelOn (socket: Socket): Channel {
+  return new Channel({ socket, onData (listener) { socket.on('data', listener) } })
+}
+
 const offset = { reference: 'r', stream: 's', offset: 1n }
 
 t.test('what is sent in one turn of the event loop goes out in one write', async (t) => {
   const socket = new CountingSocket()
-  const channel = new Channel(socket)
+  const channel = channelOn(socket)
   t.teardown(() => { socket.destroy() })
   channel.send(storeOffset, offset)
   await Promise.resolve() // a microtask later is the same turn
@@ -57,7 +61,7 @@ t.test('a frame in pieces is written without joining or copying them', async (t)
     for (const { chunk } of chunks) pieces.push(chunk)
     done()
   }
-  const channel = new Channel(socket)
+  const channel = channelOn(socket)
   const entries = [Buffer.from('one'), Buffer.from('two')]
   channel.writeFrame(frame('heartbeat'), entries)
   await nextTurn()
@@ -68,7 +72,7 @@ t.test('a frame in pieces is written without joining or copying them', async (t)
 
 t.test('a peer that takes no more bytes does not keep the socket for ever', async (t) => {
   const socket = new CountingSocket(false)
-  const channel = new Channel(socket)
+  const channel = channelOn(socket)
   const answered = channel.request(deleteStream, { stream: 's' }, 0)
   const closed = once(socket, 'close')
   socket.emit('data', frame('close', (writer) => writer.u32(1).u16(1).string('bye')))
@@ -81,7 +85,7 @@ t.test('a peer that takes no more bytes does not keep the socket for ever', asyn
 t.test('correlation ids are not used twice at a time', async (t) => {
   const socket = new CountingSocket()
   t.teardown(() => { socket.destroy() })
-  const channel = new Channel(socket)
+  const channel = channelOn(socket)
   const first = channel.request(deleteStream, { stream: 'a' }, 0)
   const second = channel.request(deleteStream, { stream: 'b' }, 0)
   socket.emit('data', Buffer.concat([answerFrame('deleteStream', 2), answerFrame('deleteStream', 1, 2)]))

@@ -150,11 +150,18 @@ t.test('a small chunk does not keep the large buffer it came in', async (t) => {
   t.equal(walk(chunk.entries())[0]?.body, one.body.toString('hex'))
 })
 
-t.test('a chunk that fills its buffer is not copied', async (t) => {
+t.test('a chunk that has its buffer for itself is not copied', async (t) => {
   const frame = Buffer.from(encodeChunk({ entries: [{ body: Buffer.alloc(100_000) }] }))
-  const chunk = parseChunk(frame, 0)
+  const chunk = parseChunk(frame, 0, frame.length, true)
   t.equal(chunk.data.buffer, frame.buffer)
   t.equal(chunk.byteLength, frame.buffer.byteLength)
+})
+
+t.test('a chunk that lies in a buffer for several reads outlives the next one', async (t) => {
+  const frame = Buffer.from(encodeChunk({ entries: [{ body: Buffer.alloc(100_000, 'a') }] }))
+  const chunk = parseChunk(frame, 0)
+  frame.fill('b')
+  t.equal(walk(chunk.entries())[0]?.body, '61'.repeat(100_000))
 })
 
 function recorded (file: string): { subscriptionId: number, committedChunkId: number | undefined, chunk: Chunk } {

@@ -4,8 +4,8 @@ export interface Delivery {
   readonly subscriptionId: number
   /** The first offset of the last chunk that a majority has; undefined in version 1 and while there is none. */
   readonly committedChunkId: number | undefined
-  /** Where the chunk starts and ends. */
-  readonly chunk: { readonly buffer: Buffer, readonly start: number, readonly end: number }
+  /** Where the chunk starts and ends; `isOwn`: whether the buffer holds nothing else and may be kept. */
+  readonly chunk: { readonly buffer: Buffer, readonly start: number, readonly end: number, readonly isOwn: boolean }
 }
 
 /**
