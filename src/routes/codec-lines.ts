@@ -1,3 +1,4 @@
+import type { BufferPool } from '../http/buffer-pool.ts'
 import { ENTRY_LENGTH_BYTES, loneDataStart, type EntryRun, type ReadPiece } from '../streams/index.ts'
 import { lineBody } from './codec-raw.ts'
 
@@ -8,35 +9,43 @@ export interface Lines {
   readonly bytes: Buffer
   /** The offset of the first message that is no line, because its body has a line feed; nothing from there on is in `bytes`. */
   readonly stoppedAt: number | undefined
+  /** Gives the memory back: nobody may look at `bytes` any more. Call it once. */
+  release (): void
 }
 
 /**
  * The messages as lines. Those of a run are moved together in one copy of it: a call of the runtime for each message, no view and no
  * object. Measured on messages of 100 bytes, that is a tenth of what a view and a copy for each take.
  */
-export function linesOf (pieces: readonly ReadPiece[]): Lines {
-  const joiner = new LineJoiner(pieces)
+export function linesOf (pieces: readonly ReadPiece[], pool: BufferPool): Lines {
+  const joiner = new LineJoiner(pieces, pool)
   let stoppedAt: number | undefined
   for (const piece of pieces) {
     stoppedAt = piece.kind === 'run' ? joiner.addRun(piece) : joiner.addBody(lineBody(piece)) ? undefined : piece.offset
     if (stoppedAt !== undefined) break
   }
-  return { bytes: joiner.take(), stoppedAt }
+  return { bytes: joiner.bytes, stoppedAt, release: () => { joiner.release() } }
 }
 
 class LineJoiner {
+  readonly #pool: BufferPool
   #bytes: Buffer
   #end = 0
 
-  constructor (pieces: readonly ReadPiece[]) {
+  constructor (pieces: readonly ReadPiece[], pool: BufferPool) {
+    this.#pool = pool
     // A line feed takes less than the length it stands in for.
     let room = 0
     for (const piece of pieces) room += piece.kind === 'run' ? piece.end - piece.start : piece.bytes.length + 1
-    this.#bytes = Buffer.allocUnsafe(room)
+    this.#bytes = pool.take(room)
   }
 
-  take (): Buffer {
+  get bytes (): Buffer {
     return this.#bytes.subarray(0, this.#end)
+  }
+
+  release (): void {
+    this.#pool.give(this.#bytes)
   }
 
   /** @returns false, and adds nothing, when it is no line */
@@ -91,9 +100,10 @@ class LineJoiner {
   }
 
   #grow (atLeast: number): void {
-    const larger = Buffer.allocUnsafe(Math.max(atLeast, this.#bytes.length * 2))
-    this.#bytes.copy(larger, 0, 0, this.#end)
-    this.#bytes = larger
+    const smaller = this.#bytes
+    this.#bytes = this.#pool.take(Math.max(atLeast, smaller.length * 2))
+    smaller.copy(this.#bytes, 0, 0, this.#end)
+    this.#pool.give(smaller)
   }
 }
 

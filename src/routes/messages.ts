@@ -1,4 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { BufferPool } from '../http/buffer-pool.ts'
 import { clientSignal, whenClosed } from '../http/exchange.ts'
 import { rawBody } from './codec.ts'
 import { MessageRead } from './message-schemas.ts'
@@ -8,12 +9,16 @@ import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from './sch
 
 const MessageParams = strictObject({ ...StreamParams.properties, offset: offset('Offset of the message.', { examples: [0] }) })
 const tags = ['Read']
+// For answers in lines of the usual size that are under way at the same time.
+const POOLED_ANSWERS = 8
+const MAX_POOLED_BYTES = 2 * 1024 * 1024
 const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
 
 /** Reads: batches, lines, single messages. */
 export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
   app.addSchema({ ...MessageRead, $id: 'MessageRead' })
   const start = { ...startQuery, ...amountQuery(limits) }
+  const pool = new BufferPool(POOLED_ANSWERS, MAX_POOLED_BYTES)
 
   app.get('/streams/:stream/messages', {
     config: { problems: [...problems, 'not_acceptable', 'offset_out_of_range'] },
@@ -54,7 +59,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
   }, async (request, reply) => {
     const { params, query } = request
     const batch = await app.broker.read(params.stream, readRequest(startOf(query), query), clientSignal(reply))
-    return await sendLines(reply, batch, (nextOffset) => setNextLink(reply, nextOffset))
+    return await sendLines(reply, batch, pool, (nextOffset) => setNextLink(reply, nextOffset))
   })
 
   app.get('/streams/:stream/messages/:offset', {

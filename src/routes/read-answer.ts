@@ -1,6 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { negotiate } from '../http/accept.ts'
+import type { BufferPool } from '../http/buffer-pool.ts'
 import { whenClosed } from '../http/exchange.ts'
 import { RequestError } from '../problems.ts'
 import { StreamsError, type ReadBatch, type ReadMessage } from '../streams/index.ts'
@@ -69,10 +70,12 @@ export async function sendMessage (reply: FastifyReply, message: ReadMessage, ba
  *
  * @throws StreamsError `body_not_a_line` when the first one is such
  */
-export async function sendLines (reply: FastifyReply, batch: ReadBatch, setLink: (nextOffset: number) => void): Promise<FastifyReply> {
+export async function sendLines (reply: FastifyReply, batch: ReadBatch, pool: BufferPool, setLink: (nextOffset: number) => void): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
   await reply.server.turn(batch.storedBytes)
-  const { bytes, stoppedAt } = linesOf(batch.pieces)
+  const { bytes, stoppedAt, release } = linesOf(batch.pieces, pool)
+  // Who did not get all of it may have left it to somebody else to read, such as a socket on its way out.
+  whenClosed(reply, (isDelivered) => { if (isDelivered) release() })
   if (stoppedAt !== undefined && bytes.length === 0) throw notALine(stoppedAt)
   const end = stoppedAt === undefined ? batch : { nextOffset: stoppedAt, endOfStream: false, gap: batch.gap }
   setReadHeaders(reply, end)

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { BufferPool } from '../../src/http/buffer-pool.ts'
 import { batchToJsonText, lineBody, linesOf, messageToJsonText } from '../../src/routes/codec.ts'
 import type { EntryRun, OutgoingMessage, ReadMessage } from '../../src/streams/index.ts'
 import { stored, unreadable } from './codec-support.ts'
 
+const pool = new BufferPool(2, 1024 * 1024)
 const text = fc.string({ unit: 'grapheme', maxLength: 20 })
 const body = fc.oneof(
   fc.json().map((json) => Buffer.from(json)),
@@ -42,7 +44,7 @@ t.test('runs and unreadable pieces keep their order', async (t) => {
   const { run, messages } = runOf([Buffer.from('a'), Buffer.from('b')])
   t.equal(batchToJsonText([run, unreadable, run], 'auto', '\n'),
     [...messages, unreadable, ...messages].map((each) => messageToJsonText(each, 'auto')).join('\n'))
-  t.equal(linesOf([run, unreadable, run]).bytes.toString(), 'a\nb\npacked\na\nb\n')
+  t.equal(linesOf([run, unreadable, run], pool).bytes.toString(), 'a\nb\npacked\na\nb\n')
 })
 
 t.test('lines are the bodies one by one, up to the first that is none', async () => {
@@ -59,7 +61,7 @@ t.test('lines are the bodies one by one, up to the first that is none', async ()
       }
       expected += `${line}\n`
     }
-    const lines = linesOf([first.run, second.run])
+    const lines = linesOf([first.run, second.run], pool)
     return lines.bytes.toString('latin1') === expected && lines.stoppedAt === stoppedAt
   }), { numRuns: 5000 })
 })
