@@ -40,6 +40,9 @@ interface BodiesOptions { bodyBudgetBytes: number }
 // Less than a millisecond of parsing or writing JSON.
 const LIGHT_WORK_BYTES = 32 * 1024
 
+// Of all others no body is read.
+const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT'])
+
 /**
  * How bodies are read and written. Small JSON is read whole and parsed here; everything else by the routes that take it, from the raw
  * request. Without the budget a few hundred clients, each sending slowly what its limit allows, could fill the memory.
@@ -58,6 +61,8 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   // and could not write a bigint that may also be null.
   app.setSerializerCompiler(() => toJsonText)
   app.removeAllContentTypeParsers()
+  // Nothing that a body could say would change what is deleted.
+  app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true })
   app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
     const body = await readWithin(request, payload)
     // Clients put a content type on a request without a body; whether it needs one, its schema knows.
@@ -66,7 +71,7 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
 
   app.addHook('onRequest', (request, reply, done) => {
     const encoding = request.headers['content-encoding']
-    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity' && METHODS_WITH_BODY.has(request.method)) {
       done(new RequestError('unsupported_media_type', 'compressed bodies are not read: send it without Content-Encoding'))
       return
     }

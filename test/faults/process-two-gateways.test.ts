@@ -1,0 +1,55 @@
+import t from 'tap'
+import { startGateway, type Gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+
+// Two gateways that know nothing of each other, on one broker.
+const [here, there] = [await startGateway(t), await startGateway(t)]
+
+const offsetPath = (stream: string): string => `/v1/streams/${stream}/consumers/c/offset`
+const readPath = (stream: string, more = ''): string => `/v1/streams/${stream}/consumers/c/messages?limit=3${more}`
+const bodiesOf = (json: unknown): unknown[] => isRecord(json) && Array.isArray(json['messages']) ? json['messages'].map((message: unknown) => isRecord(message) && message['body']) : []
+
+t.test('a commit at one gateway reads back at the other, and there the consumer goes on', async (t) => {
+  const stream = await here.newStream(t)
+  await here.publish(stream, 0, 1, 2, 3, 4, 5, 6, 7)
+  for (const [writer, reader, offset] of [[here, there, 1], [there, here, 2], [here, there, 4]] as const) {
+    t.match((await writer.request('PUT', offsetPath(stream), { json: { offset } })).json, { storedOffset: offset })
+    t.match((await reader.get(offsetPath(stream))).json, { storedOffset: offset, nextOffset: offset + 1 })
+    t.match(await reader.get(readPath(stream)), { status: 200 })
+    t.equal((await reader.request('PUT', offsetPath(stream), { json: { offset: 0 } })).status, 409, 'nor does it go back there')
+  }
+  t.same(bodiesOf((await here.get(readPath(stream))).json), [5, 6, 7])
+})
+
+t.test('a reset at one gateway takes effect with the next read at the other, also where its reader is warm and a poll waits', async (t) => {
+  const stream = await here.newStream(t)
+  await here.publish(stream, 'a', 'b', 'c')
+  t.same(bodiesOf((await there.get(readPath(stream))).json), ['a', 'b', 'c'])
+  const waiting = there.get(readPath(stream, '&commit=2&wait=30'))
+  await until('the poll waits', async () => (await here.get(offsetPath(stream))).status === 200)
+  t.match((await here.request('POST', `${offsetPath(stream)}/reset`, { json: { to: { offset: 2 } } })).json, { nextOffset: 2 })
+  t.same(bodiesOf((await there.get(readPath(stream))).json), ['c'], 'while the other poll still waits at the end')
+  t.match((await here.request('POST', `${offsetPath(stream)}/reset`, { json: { to: 'first' } })).json, { nextOffset: 0 })
+  t.same(bodiesOf((await there.get(readPath(stream))).json), ['a', 'b', 'c'])
+  await here.publish(stream, 'd')
+  t.same(bodiesOf((await waiting).json), ['d'], 'which gets what it waited for')
+})
+
+t.test('gateways that take turns with one publisher name lose nothing and store nothing twice', async (t) => {
+  const stream = await here.newStream(t)
+  const publish = async (gateway: Gateway, first: number, count: number, more = ''): Promise<unknown> => (await gateway.request('POST', `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=${first}${more}`, {
+    body: Array.from({ length: count }, (_, index) => `${first + index}\n`).join('')
+  })).json
+  t.match(await publish(here, 1, 10), { confirmed: 10, duplicates: 0 })
+  t.match(await publish(there, 11, 10), { confirmed: 10, duplicates: 0 })
+  t.match(await publish(here, 21, 10), { confirmed: 10, duplicates: 0 })
+  t.match(await publish(there, 16, 20), { confirmed: 5, duplicates: 15 }, 'what the other one has stored meanwhile is counted as what it is')
+  t.match(await publish(here, 1, 40), { confirmed: 5, duplicates: 35 })
+  t.match(await publish(there, 41, 1, '&expectedLastPublishingId=35'), { status: 412, code: 'expectation_failed', sideEffects: 'none', lastPublishingId: 40 })
+  t.match(await publish(here, 41, 1, '&expectedLastPublishingId=40'), { confirmed: 1 })
+  t.equal((await there.get(`/v1/streams/${stream}/messages/lines?limit=100`)).text, Array.from({ length: 41 }, (_, index) => `${index + 1}\n`).join(''))
+})
+
+function isRecord (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
