@@ -5,8 +5,10 @@ import { FaultProxy } from '../support/proxy.ts'
 
 const MIB = 1024 * 1024
 const BUDGETS = { PUBLISH_BUDGET_BYTES: 32 * MIB, READ_BUDGET_BYTES: 32 * MIB, HTTP_BODY_BUDGET_BYTES: 32 * MIB } as const
-/** All that may wait in a gateway's memory at once, by its settings. */
-export const BUDGET_BYTES = Object.values(BUDGETS).reduce((sum, bytes) => sum + bytes, 0)
+/** What the engine lets gather under load before it collects it, budgets or not. */
+const ENGINE_BYTES = 64 * MIB
+/** All that may wait in a gateway's memory at once, by its settings, and what goes with it; on top of what it takes when idle. */
+export const BUDGET_BYTES = Object.values(BUDGETS).reduce((sum, bytes) => sum + bytes, 0) + ENGINE_BYTES
 
 interface Instance { process: GatewayProcess, readonly url: string }
 
