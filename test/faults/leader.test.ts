@@ -1,45 +1,55 @@
 import t from 'tap'
+import type { BrokerNode } from '../../scripts/broker/index.mjs'
 import { startPrivateBroker } from '../support/broker.ts'
-import { check, gatewayFor, newLedger, publishUntil, untilConfirmed } from '../support/ledger.ts'
-import { newStream, numbered, readAll, readOnce } from '../support/streams.ts'
+import { GatewayProcess } from '../support/gateway-process.ts'
+import { QUICKLY_IDLE, untilNothingIsLeft } from '../support/leftovers.ts'
+import { until } from '../support/until.ts'
+import { brokenPromises, ledgerLines, Workload } from '../support/workload/index.ts'
 
-t.setTimeout(200_000)
+t.setTimeout(1_800_000)
 
-t.test('the leader of a stream with three replicas is killed under load', async (t) => {
+const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 3)
+
+interface Description { leader: string | null, replicas: string[] }
+
+async function describe (url: string, stream: string): Promise<Description | undefined> {
+  const response = await fetch(`${url}/v1/streams/${stream}`)
+  const json = await response.text()
+  return response.ok ? JSON.parse(json) : undefined
+}
+
+async function leaderOf (url: string, nodes: readonly BrokerNode[], stream: string): Promise<BrokerNode> {
+  return await until('the stream has a leader', async () => {
+    const leader = (await describe(url, stream))?.leader
+    return nodes.find(({ streamPort }) => leader === `127.0.0.1:${streamPort}`)
+  })
+}
+
+t.test('the leader of a stream with three members is killed under load', async (t) => {
   const { nodes } = await startPrivateBroker(t, { nodes: 3 })
-  const broker = gatewayFor(t, nodes)
-  const stream = await newStream(t, broker)
-  const named = await newStream(t, broker)
-  const [ledger, namedLedger] = [newLedger(), newLedger()]
-  const stop = new AbortController()
-  const publishing = [publishUntil(broker, stream, ledger, stop.signal), publishUntil(broker, named, namedLedger, stop.signal, 'p')]
-  const read: string[] = []
-  const reading = (async () => {
-    for (let offset = 0; ;) {
-      const isLast = stop.signal.aborted
-      try {
-        const batch = await readOnce(broker, stream, { type: 'offset', offset }, { limit: 500, waitMs: 200 })
-        read.push(...batch.bodies)
-        offset = batch.nextOffset
-        if (isLast && batch.endOfStream) return
-      } catch (error) {
-        if (!(error instanceof Error && 'retryable' in error && error.retryable === true)) throw error
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-    }
-  })()
-  await untilConfirmed(ledger, 2000, publishing)
-  const { leader } = await broker.describeStream(stream)
-  const leaderNode = nodes.find(({ streamPort }) => leader?.endsWith(`:${streamPort}`) === true)
-  if (leaderNode === undefined) throw new Error(`no node is the leader ${leader}`)
-  await leaderNode.kill('SIGKILL')
-  await untilConfirmed(ledger, 500, publishing) // with two of three nodes
-  await leaderNode.start()
-  await untilConfirmed(ledger, 500, publishing)
-  stop.abort()
-  await Promise.all([...publishing, reading])
-  check(t, read, ledger, false)
-  const inOrder = await readAll(broker, named)
-  check(t, inOrder, namedLedger, true)
-  t.same(inOrder, numbered(inOrder.length).map((body) => `p ${body}`), 'in the order of their ids')
+  const env = {
+    RABBITMQ_STREAM_URL: `rabbitmq-stream://guest:guest@${nodes.map(({ streamPort }) => `127.0.0.1:${streamPort}`).join(',')}/%2f`,
+    RABBITMQ_MAX_RECONNECT_DELAY_MS: '500',
+    ...QUICKLY_IDLE
+  }
+  const gateway = await GatewayProcess.start({ env, forgetsRequests: true })
+  t.teardown(async () => await gateway.end('SIGKILL'))
+  const workload = await Workload.start({ target: gateway })
+  await new Promise((resolve) => setTimeout(resolve, 2500))
+  for (let round = 0; round < ROUNDS; round++) {
+    await workload.untilConfirmed(200)
+    const stream = round % 2 === 0 ? workload.streams.named : workload.streams.unnamed
+    const leader = await leaderOf(gateway.url, nodes, stream)
+    await leader.kill('SIGKILL')
+    await workload.untilConfirmed(200) // by two of three
+    await leader.start()
+    for (const name of Object.values(workload.streams)) await until('all members are back', async () => (await describe(gateway.url, name))?.replicas.length === 2)
+  }
+  await workload.untilConfirmed(200)
+  const report = await workload.finish()
+  for (const line of ledgerLines(report)) t.comment(`${ROUNDS} rounds, ${line}`)
+  t.comment(`peak memory ${Math.round(gateway.peakResidentBytes / 2 ** 20)} MiB`)
+  t.same(brokenPromises(report), [])
+  await untilNothingIsLeft(gateway)
+  t.same(await gateway.end(), { code: 0, signal: null })
 })

@@ -1,4 +1,5 @@
 import { classify } from '../classify.ts'
+import { Deadline, pause } from '../deadline.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import type { Locator } from '../connections/locator.ts'
 import { StreamsError } from '../errors.ts'
@@ -17,6 +18,17 @@ const ALL_CHUNKS: ReadonlyMap<string, string> = new Map([['chunk_selector', 'all
 const USER_CHUNKS: ReadonlyMap<string, string> = new Map()
 // The broker attaches at the chunk before or at a time. Clocks that go back could make it more than a few; it stays bounded.
 const MAX_PROBED_CHUNKS = 1000
+// How long a new leader may take to hear from a majority how far they are.
+const SETTLE_MS = 2000
+const SETTLE_PAUSE_MS = 5
+
+interface Stats {
+  readonly firstOffset: number
+  readonly committedChunkId: number
+  readonly committedOffset: number | undefined
+  /** The last chunk that the leader has, committed or not. */
+  readonly lastChunkId: number
+}
 
 /**
  * Where a stream begins and ends, asked of its leader, whose word on it is final. Nothing is remembered: streams grow, shrink and are recreated.
@@ -33,7 +45,7 @@ export class StreamEnds {
   /** @throws StreamsError */
   async bounds (stream: string): Promise<Bounds> {
     return await this.#asking(stream, async () => {
-      const { firstOffset, committedChunkId, committedOffset } = await this.#stats(stream)
+      const { firstOffset, committedChunkId, committedOffset } = await this.#settledStats(stream)
       if (committedChunkId < 0) return { firstOffset, nextOffset: firstOffset }
       if (committedOffset !== undefined) return { firstOffset, nextOffset: committedOffset + 1 }
       // Before 4.3 only the first offset of the last chunk is known. The chunk's header says how many it has.
@@ -54,7 +66,12 @@ export class StreamEnds {
 
   /** The first offset of the last chunk that a majority of the members has; -1 in an empty stream. */
   async committedChunkId (stream: string): Promise<number> {
-    return await this.#asking(stream, async () => (await this.#stats(stream)).committedChunkId)
+    return await this.#asking(stream, async () => {
+      const { committedChunkId, lastChunkId } = await this.#stats(stream)
+      // Before a leader that has just started has heard of its replicas it knows of none; that is not an empty stream.
+      if (committedChunkId < 0 && lastChunkId >= 0) throw endUnknown()
+      return committedChunkId
+    })
   }
 
   /** The offset of the last message; undefined when there is none. */
@@ -97,16 +114,21 @@ export class StreamEnds {
     }
   }
 
-  async #stats (stream: string): Promise<{ firstOffset: number, committedChunkId: number, committedOffset: number | undefined }> {
-    const stats = await (await this.#leaderConnection(stream)).streamStats(stream)
-    const firstChunkId = Number(stats.get('first_chunk_id') ?? -1n)
-    const committedChunkId = Number(stats.get('committed_chunk_id') ?? -1n)
-    // A leader that has just started knows of no committed chunk until its replicas have answered; that is not an empty stream.
-    if (committedChunkId < 0 && Number(stats.get('last_chunk_id') ?? -1n) >= 0) {
-      throw new StreamsError('stream_not_available', 'the leader of the stream has just started and does not know its end yet')
+  // A new leader counts as committed what its replicas say to have, and they begin to say it when they have connected to it: for seconds the end
+  // may lie before messages that were confirmed long ago. They are in its log; so what was in there has to be committed before the end counts.
+  async #settledStats (stream: string): Promise<Stats> {
+    const deadline = new Deadline(SETTLE_MS)
+    for (let goal: number | undefined; ;) {
+      const stats = await this.#stats(stream)
+      goal ??= stats.lastChunkId
+      if (stats.committedChunkId >= goal) return stats
+      if (deadline.hasPassed) throw endUnknown()
+      await pause(SETTLE_PAUSE_MS)
     }
-    const committedOffset = stats.get('committed_offset')
-    return { firstOffset: Math.max(0, firstChunkId), committedChunkId, committedOffset: committedOffset === undefined ? undefined : Number(committedOffset) }
+  }
+
+  async #stats (stream: string): Promise<Stats> {
+    return statsOf(await (await this.#leaderConnection(stream)).streamStats(stream))
   }
 
   async #leaderConnection (stream: string): Promise<Connection> {
@@ -132,11 +154,21 @@ class Probe {
     })
   }
 
-  /** The next chunk, or undefined when there is none at the moment. */
+  /**
+   * The next chunk, or undefined when there is none. The broker attaches also at a chunk that is not committed yet, and delivers it when it
+   * is: what the leader has at the call is waited for. Committed is known a moment before the delivery, hence the second fence.
+   */
   async next (): Promise<Chunk | undefined> {
-    if (this.#chunks.length === 0) {
-      if (this.#subscription.outstandingCredit === 0) this.#subscription.giveCredit(1)
-      await this.#subscription.fence()
+    if (this.#chunks.length === 0 && this.#subscription.outstandingCredit === 0) this.#subscription.giveCredit(1)
+    const deadline = new Deadline(SETTLE_MS)
+    let goal: number | undefined
+    for (let settled = 0; this.#chunks.length === 0 && settled < 2;) {
+      const { committedChunkId, lastChunkId } = statsOf(await this.#subscription.fence())
+      goal ??= lastChunkId
+      if (this.#failure !== undefined) break
+      if (committedChunkId >= goal) settled++
+      else if (deadline.hasPassed) throw endUnknown()
+      else await pause(SETTLE_PAUSE_MS)
     }
     if (this.#failure !== undefined) throw this.#failure
     return this.#chunks.shift()
@@ -145,4 +177,18 @@ class Probe {
   close (): void {
     this.#subscription.close()
   }
+}
+
+function statsOf (stats: ReadonlyMap<string, bigint>): Stats {
+  const committedOffset = stats.get('committed_offset')
+  return {
+    firstOffset: Math.max(0, Number(stats.get('first_chunk_id') ?? -1n)),
+    committedChunkId: Number(stats.get('committed_chunk_id') ?? -1n),
+    committedOffset: committedOffset === undefined ? undefined : Number(committedOffset),
+    lastChunkId: Number(stats.get('last_chunk_id') ?? -1n)
+  }
+}
+
+function endUnknown (): StreamsError {
+  return new StreamsError('stream_not_available', 'the end of the stream is not known at the moment: no majority of its members has said yet how far it is')
 }
