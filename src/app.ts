@@ -21,6 +21,8 @@ import { streamRoutes } from './routes/streams.ts'
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = fastify(serverOptions(config, logger))
   app.server.maxConnections = config.http.maxConnections
+  // Node drops headers beyond a number without a word; HTTP_MAX_HEADER_BYTES bounds them as well, and says so.
+  app.server.maxHeadersCount = 0
 
   await app.register(requests)
   await app.register(errors)

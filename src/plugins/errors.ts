@@ -2,7 +2,7 @@ import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, Fast
 import fp from 'fastify-plugin'
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { Readable } from 'node:stream'
+import { Readable, type Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { discard, discarded } from '../http/body.ts'
 import { owesAnswer } from '../http/exchange.ts'
@@ -21,6 +21,8 @@ function errors (app: FastifyInstance): void {
   app.setErrorHandler(sendProblem)
   // Node answers an Expect that it does not know by itself, with nothing but a status.
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => { sendUnknownExpectation(request, response) })
+  // This too would only be the end of a connection.
+  app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => { endWithProblem(socket, 'bad_request', 'this is no proxy: CONNECT is not answered') })
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
   })
@@ -63,7 +65,7 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 }
 
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const known = fromFramework(error)
+  const known = withPointer(fromFramework(error), request)
   const { problem, headers } = toProblemAnswer(known, request.id)
   // Whoever left has aborted what was done for them, which is no fault. Refusals of a gateway that has too much to do are none either: each has
   // its line as a request, and a stack for each would be the last thing it needs.
@@ -116,6 +118,15 @@ function fromFramework (error: unknown): unknown {
   return known === undefined ? error : new RequestError(known[0], known[1], { cause: error })
 }
 
+/** A name that the domain refuses is a field of the request. */
+function withPointer (error: unknown, { params }: FastifyRequest): unknown {
+  if (!(error instanceof StreamsError) || error.code !== 'invalid_argument') return error
+  const argument = error.details?.['argument']
+  if (typeof argument !== 'string') return error
+  const part = typeof params === 'object' && params !== null && argument in params ? 'path' : 'query'
+  return new RequestError('validation_failed', 'the request is not valid', { errors: [{ pointer: `/${part}/${argument}`, message: error.message }], cause: error })
+}
+
 function causeOf (error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined
 }
@@ -136,6 +147,11 @@ export function sendSocketProblem (error: ConnectionError, socket: Socket): void
     return
   }
   const [code, message] = SOCKET_CODES[error.code] ?? ['bad_request', 'the request is not valid HTTP']
+  endWithProblem(socket, code, message)
+}
+
+function endWithProblem (socket: Duplex, code: ProblemCode, message: string): void {
+  socket.on('error', () => {}) // nobody else listens any more
   const id = requestId({ headers: {} })
   const { problem, headers } = toProblemAnswer(new RequestError(code, message), id)
   const body = JSON.stringify(problem)

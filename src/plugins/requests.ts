@@ -35,10 +35,22 @@ function requests (app: FastifyInstance): void {
         ms: Math.round((performance.now() - startMs) * 10) / 10
       }, 'request')
     })
-    // Node would refuse it too, but without saying why.
-    const isWithoutHost = request.raw.httpVersion === '1.1' && request.raw.headers.host === undefined
-    done(isWithoutHost ? new RequestError('bad_request', 'an HTTP/1.1 request needs a Host header', { headers: { connection: 'close' } }) : undefined)
+    const fault = faultOf(request.raw)
+    done(fault === undefined ? undefined : new RequestError('bad_request', fault, { headers: { connection: 'close' } }))
   })
+}
+
+// What Node lets through or refuses without saying why. Two parties that read a request differently can be played off against each other.
+function faultOf ({ headers, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
+  const codings = headers['transfer-encoding']
+  if (codings !== undefined && codings.toLowerCase() !== 'chunked') return 'Transfer-Encoding can only be chunked'
+  if (headers.host === undefined) return httpVersion === '1.1' ? 'an HTTP/1.1 request needs a Host header' : undefined
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts > 1 ? 'a request has one Host header' : undefined
 }
 
 /** The operation that a request was routed to; undefined when to none. */

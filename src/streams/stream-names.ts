@@ -26,9 +26,9 @@ export class StreamNames {
   toBroker (name: string): string {
     const brokerName = this.#prefix + name + this.#suffix
     refuseBadName('stream', name, MAX_STREAM_BYTES)
-    if (name.startsWith('amq.') || brokerName.startsWith('amq.')) throw invalid('a stream name does not start with "amq."')
+    if (name.startsWith('amq.') || brokerName.startsWith('amq.')) throw invalid('stream', 'does not start with "amq."')
     // The broker makes a directory of `<virtual host>_<name>_<digits>`, and a path's part has 255 bytes at most.
-    if (Buffer.byteLength(brokerName) > MAX_STREAM_BYTES) throw invalid(`a stream name has at most ${MAX_STREAM_BYTES} bytes, with what the gateway's pattern adds`)
+    if (Buffer.byteLength(brokerName) > MAX_STREAM_BYTES) throw invalid('stream', `has at most ${MAX_STREAM_BYTES} bytes, with what the gateway's pattern adds`)
     return brokerName
   }
 
@@ -48,11 +48,11 @@ export function refuseBadReference (what: 'consumer' | 'publisher', name: string
 
 function refuseBadName (what: string, name: string, maxBytes: number): void {
   const bytes = Buffer.byteLength(name)
-  if (bytes < 1 || bytes > maxBytes) throw invalid(`a ${what} name has 1 to ${maxBytes} bytes of UTF-8`)
-  if (CONTROL.test(name)) throw invalid(`a ${what} name has no control characters`)
-  if (/\p{Surrogate}/u.test(name)) throw invalid(`a ${what} name has no lone surrogates`)
+  if (bytes < 1 || bytes > maxBytes) throw invalid(what, `has 1 to ${maxBytes} bytes of UTF-8`)
+  if (CONTROL.test(name)) throw invalid(what, 'has no control characters')
+  if (/\p{Surrogate}/u.test(name)) throw invalid(what, 'has no lone surrogates')
 }
 
-function invalid (message: string): StreamsError {
-  return new StreamsError('invalid_argument', message)
+function invalid (what: string, rule: string): StreamsError {
+  return new StreamsError('invalid_argument', `a ${what} name ${rule}`, { details: { argument: what } })
 }
