@@ -35,18 +35,49 @@ export async function * bodyChunks (request: IncomingMessage, limitBytes: number
  * @throws RequestError `payload_too_large`, or `overloaded` when all bodies together are too much
  */
 export async function readBody (request: IncomingMessage, limitBytes: number, limitName: string, budget: BodyBudget): Promise<Buffer> {
-  const body = new ByteCollector(Math.min(announcedBytes(request), limitBytes))
   try {
-    for await (const chunk of bodyChunks(request, limitBytes, limitName)) {
-      budget.hold(body.capacityFor(chunk.length))
-      body.append(chunk)
-    }
-    return body.take()
+    return await collect(request, limitBytes, limitName, budget)
   } catch (error) {
     budget.hold(0)
     discard(request)
     throw error
   }
+}
+
+// By events, not by an iterator: for a body of one message that is a fifth of the cost.
+async function collect (request: IncomingMessage, limitBytes: number, limitName: string, budget: BodyBudget): Promise<Buffer> {
+  if (announcedBytes(request) > limitBytes) throw tooLarge(limitBytes, limitName)
+  const body = new ByteCollector(Math.min(announcedBytes(request), limitBytes))
+  let failure: { error: unknown } | undefined
+  let isEnded = false
+  await new Promise<void>((resolve) => {
+    const add = (chunk: Buffer): void => {
+      try {
+        if (body.length + chunk.length > limitBytes) throw tooLarge(limitBytes, limitName)
+        budget.hold(body.capacityFor(chunk.length))
+        body.append(chunk)
+      } catch (error) {
+        fail(error)
+      }
+    }
+    const fail = (error: unknown): void => {
+      failure ??= { error }
+      settle()
+    }
+    const end = (): void => {
+      isEnded = true
+      settle()
+    }
+    const settle = (): void => {
+      request.off('data', add).off('end', end).off('error', fail).off('close', settle)
+      resolve()
+    }
+    request.on('data', add).once('end', end).once('error', fail).once('close', settle)
+    if (request.destroyed) settle()
+  })
+  if (failure !== undefined) throw failure.error
+  if (!isEnded) throw new Error('the client went away')
+  return body.take()
 }
 
 /** What `Content-Length` says; 0 without one. */

@@ -1,43 +1,46 @@
 import type { FastifyReply } from 'fastify'
+import { setMaxListeners } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-interface Watch { response: ServerResponse, end: () => void }
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Who waits for its end; made by the first of them. A property and no entry of a weak map, which the garbage collector has to look at. */
+    exchange: Exchange | undefined
+  }
+}
 
-const openBySocket = new WeakMap<Socket, Set<Watch>>()
+type CloseListener = (isDelivered: boolean) => void
+
+/** A request and its answer, until that is flushed or the client is gone. */
+interface Exchange {
+  readonly response: ServerResponse
+  readonly listeners: CloseListener[]
+  isOver: boolean
+}
+
+/** Who is at the other end of a connection: its exchanges that are not over, and a signal once somebody wants one. */
+interface Client {
+  readonly open: Set<Exchange>
+  gone: AbortController | undefined
+}
+
+const clients = new WeakMap<Socket, Client>()
 
 /**
  * Calls the listener once when an exchange is over: the answer is flushed, or the client is gone.
  *
  * A response emits `close` in both cases, except one that waits behind another on the same connection (pipelining):
  * it never gets a socket, so it hears nothing when that closes. Therefore the socket is watched too, with one listener
- * however many exchanges it carries.
+ * however many exchanges it carries. A request has several who want to know: they share one listener of the response.
  *
  * @param listener gets whether the whole answer was handed to the operating system
  */
-export function whenClosed (reply: FastifyReply, listener: (isDelivered: boolean) => void): void {
+export function whenClosed (reply: FastifyReply, listener: CloseListener): void {
   const response = reply.raw
-  const socket = reply.request.raw.socket
-  const open = openBySocket.get(socket) ?? watchSocket(socket)
-  const watch = { response, end }
-  open.add(watch)
-  if (response.closed || socket.destroyed) queueMicrotask(end)
-  else response.once('close', end)
-
-  function end (): void {
-    if (!open.delete(watch)) return
-    response.off('close', end)
-    listener(response.writableFinished)
-  }
-}
-
-function watchSocket (socket: Socket): Set<Watch> {
-  const open = new Set<Watch>()
-  openBySocket.set(socket, open)
-  socket.once('close', () => {
-    for (const { end } of [...open]) end()
-  })
-  return open
+  const exchange = reply.exchange ??= watchExchange(response, reply.request.raw.socket)
+  if (exchange.isOver) queueMicrotask(() => { listener(response.writableFinished) })
+  else exchange.listeners.push(listener)
 }
 
 /**
@@ -45,17 +48,59 @@ function watchSocket (socket: Socket): Set<Watch> {
  * and not answered yet, or whose answer is under way.
  */
 export function owesAnswer (socket: Socket): boolean {
-  for (const { response } of openBySocket.get(socket) ?? []) {
+  for (const { response } of clients.get(socket)?.open ?? []) {
     if (response.headersSent || response.req.complete) return true
   }
   return false
 }
 
-/** Aborts when the client goes away before it has its answer. */
+/**
+ * Aborts when the client goes away. All requests of a connection share it, since a signal costs as much as a tenth of a small publish:
+ * who listens to it has to stop listening with the request.
+ */
 export function clientSignal (reply: FastifyReply): AbortSignal {
+  const client = clientOf(reply.request.raw.socket)
+  client.gone ??= newSignal(reply.request.raw.socket)
+  return client.gone.signal
+}
+
+function newSignal (socket: Socket): AbortController {
   const controller = new AbortController()
-  whenClosed(reply, (isDelivered) => {
-    if (!isDelivered) controller.abort()
+  setMaxListeners(0, controller.signal) // as many as there are requests on the connection
+  if (socket.destroyed) controller.abort()
+  return controller
+}
+
+function watchExchange (response: ServerResponse, socket: Socket): Exchange {
+  const { open } = clientOf(socket)
+  const exchange: Exchange = { response, listeners: [], isOver: false }
+  open.add(exchange)
+  const end = (): void => {
+    open.delete(exchange)
+    finish(exchange)
+  }
+  if (response.closed || socket.destroyed) queueMicrotask(end)
+  else response.once('close', end)
+  return exchange
+}
+
+function clientOf (socket: Socket): Client {
+  return clients.get(socket) ?? watchSocket(socket)
+}
+
+function watchSocket (socket: Socket): Client {
+  const client: Client = { open: new Set(), gone: undefined }
+  clients.set(socket, client)
+  socket.once('close', () => {
+    client.gone?.abort()
+    for (const exchange of [...client.open]) finish(exchange)
+    client.open.clear()
   })
-  return controller.signal
+  return client
+}
+
+function finish (exchange: Exchange): void {
+  if (exchange.isOver) return
+  exchange.isOver = true
+  for (const listener of exchange.listeners) listener(exchange.response.writableFinished)
 }
