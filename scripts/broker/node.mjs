@@ -117,7 +117,7 @@ export class BrokerNode {
 
   /**
    * Runs one of RabbitMQ's programs against the node and answers what it printed.
-   * @param {'rabbitmqctl' | 'rabbitmq-streams' | 'rabbitmq-diagnostics' | 'rabbitmq-queues' | 'rabbitmq-plugins'} program
+   * @param {'rabbitmqctl' | 'rabbitmq-streams' | 'rabbitmq-diagnostics' | 'rabbitmq-queues' | 'rabbitmq-plugins' | 'rabbitmq-upgrade'} program
    * @param {...string} args
    */
   async tool (program, ...args) {

@@ -1,0 +1,132 @@
+import t, { type Test } from 'tap'
+import { startPrivateBroker } from '../support/broker.ts'
+import { startGateway, type Answer } from '../support/gateway.ts'
+import { QUICKLY_IDLE, untilNothingIsLeft } from '../support/leftovers.ts'
+import { until } from '../support/until.ts'
+
+t.setTimeout(240_000)
+
+const { node } = await startPrivateBroker(t)
+await node.ctl('add_user', 'gateway', 'first password')
+await node.ctl('set_permissions', 'gateway', '.*', '.*', '.*')
+const gateway = await startGateway(t, {
+  RABBITMQ_STREAM_URL: `rabbitmq-stream://gateway:first%20password@127.0.0.1:${node.streamPort}/%2f`,
+  RABBITMQ_MANAGEMENT_URL: node.managementUrl,
+  RABBITMQ_MAX_RECONNECT_DELAY_MS: '200',
+  ...QUICKLY_IDLE,
+  PUBLISHER_IDLE_MS: '5000' // longer than it takes to change a permission
+})
+
+async function permit (configure: string, write: string, read: string): Promise<void> {
+  await node.ctl('set_permissions', 'gateway', configure, write, read)
+}
+
+async function publish (stream: string, query = ''): Promise<Answer> {
+  return await gateway.request('POST', `/v1/streams/${stream}/messages/lines${query}`, { body: 'a line' })
+}
+
+/** The stream after messages that a publisher, a reader and a consumer of the gateway have used. */
+async function usedStream (t: Test): Promise<string> {
+  const stream = await gateway.newStream(t)
+  t.match((await publish(stream)).json, { confirmed: 1 })
+  t.match((await gateway.get(`/v1/streams/${stream}/messages`)).json, { messages: [{ offset: 0 }] })
+  t.match((await gateway.request('PUT', `/v1/streams/${stream}/consumers/c/offset`, { json: { offset: 0 } })).status, 200)
+  return stream
+}
+
+async function closeConnections (): Promise<void> {
+  const connections: unknown = await node.api('/api/stream/connections')
+  const names = JSON.stringify(connections).match(/"name":"127[^"]+"/g) ?? []
+  for (const name of names) {
+    const encoded = encodeURIComponent(JSON.parse(`{${name}}`).name)
+    await fetch(`${new URL(node.managementUrl).origin}/api/stream/connections/%2f/${encoded}`, { method: 'DELETE', headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` } })
+  }
+}
+
+t.test('without the permission to write, publishing is refused and the rest goes on', async (t) => {
+  const [stream, unused] = [await usedStream(t), await gateway.newStream(t)]
+  await permit('.*', '^$', '.*')
+  for (const query of ['', '?publisher=p&firstPublishingId=1']) {
+    t.match((await publish(unused, query)).json, { status: 403, code: 'access_refused', sideEffects: 'none', retryable: false })
+  }
+  const { status, json } = await publish(stream) // the broker asks for the permission when a publisher begins
+  if (status !== 200) t.match(json, { status: 403, code: 'access_refused' })
+  t.match((await gateway.get(`/v1/streams/${stream}/messages`)).json, { messages: [{ offset: 0 }] })
+  t.match((await gateway.get('/health/ready')).status, 200)
+  await permit('.*', '.*', '.*')
+  for (const query of ['', '?publisher=p&firstPublishingId=1']) t.match((await publish(unused, query)).json, { confirmed: 1 })
+})
+
+t.test('without the permission to read, reads and commits are refused and publishing goes on', async (t) => {
+  const [stream, unused] = [await usedStream(t), await gateway.newStream(t)]
+  await permit('.*', '.*', '^$')
+  for (const path of [`${unused}/messages`, `${unused}/messages?offset=next&wait=5`, `${unused}/consumers/c/messages`, `${stream}/consumers/c/offset`, `${unused}`]) {
+    t.match((await gateway.get(`/v1/streams/${path}`)).json, { status: 403, code: 'access_refused', sideEffects: 'none' }, path)
+  }
+  for (const name of [stream, unused]) {
+    const commit = await gateway.request('PUT', `/v1/streams/${name}/consumers/c/offset`, { json: { offset: 0 } })
+    t.match(commit.json, { status: 403, code: 'access_refused' }, 'a commit that the broker drops without a word')
+  }
+  t.match((await publish(unused)).json, { confirmed: 1 })
+  await permit('.*', '.*', '.*')
+  t.match((await gateway.get(`/v1/streams/${unused}/messages`)).json, { messages: [{ offset: 0 }] })
+  t.match((await gateway.get(`/v1/streams/${stream}/consumers/c/offset`)).json, { storedOffset: 0 })
+})
+
+t.test('without the permission to configure, streams are neither created nor deleted', async (t) => {
+  const stream = await usedStream(t)
+  await permit('^$', '.*', '.*')
+  t.match((await gateway.request('PUT', `/v1/streams/${stream}-new`)).json, { status: 403, sideEffects: 'none' })
+  t.match((await gateway.request('DELETE', `/v1/streams/${stream}`)).json, { status: 403, sideEffects: 'none' })
+  t.match((await publish(stream)).json, { confirmed: 1 })
+  await permit('.*', '.*', '.*')
+})
+
+const refusals: ReadonlyArray<{ what: string, revoke: () => Promise<unknown>, restore: () => Promise<unknown> }> = [
+  {
+    what: 'a password that was changed',
+    revoke: async () => await node.ctl('change_password', 'gateway', 'second password'),
+    restore: async () => await node.ctl('change_password', 'gateway', 'first password')
+  },
+  {
+    what: 'a user that was deleted',
+    revoke: async () => await node.ctl('delete_user', 'gateway'),
+    restore: async () => {
+      await node.ctl('add_user', 'gateway', 'first password')
+      await permit('.*', '.*', '.*')
+    }
+  },
+  {
+    what: 'a virtual host that the user may not use any more',
+    revoke: async () => await node.ctl('clear_permissions', 'gateway'),
+    restore: async () => { await permit('.*', '.*', '.*') }
+  }
+]
+for (const { what, revoke, restore } of refusals) {
+  t.test(`${what} is a fault of the gateway, not of its clients, until it is put right`, async (t) => {
+    const stream = await usedStream(t)
+    await revoke()
+    await until('the connections are lost', async () => {
+      await closeConnections() // the management API learns of them a little later
+      return gateway.app.broker.stats().connections === 0
+    })
+    for (const ask of [async () => await publish(stream), async () => await publish(stream, '?publisher=p&firstPublishingId=1'), async () => await gateway.get(`/v1/streams/${stream}/messages?wait=5`)]) {
+      t.match((await ask()).json, { status: 502, code: 'broker_protocol_error', sideEffects: 'none' })
+    }
+    const ready = await gateway.get('/health/ready')
+    t.match(ready.json, { status: 503, code: 'broker_unavailable', detail: /credentials|virtual host/ })
+    t.notMatch(ready.text, /password"|first password|second password/, 'it does not show them')
+    await restore()
+    await until('ready again', async () => (await gateway.get('/health/ready')).status === 200)
+    t.match((await until('published again', async () => {
+      const answer = await publish(stream)
+      return answer.status === 200 ? answer : undefined
+    })).json, { confirmed: 1 })
+    t.match((await gateway.get(`/v1/streams/${stream}/messages`)).json, { messages: [{ offset: 0 }] })
+  })
+}
+
+t.test('nothing is left over', async (t) => {
+  await untilNothingIsLeft(gateway, 30_000)
+  t.notMatch(JSON.stringify(gateway.log), /first password|second password|first%20password/)
+})
