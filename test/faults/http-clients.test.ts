@@ -1,0 +1,172 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { testManagementUrl, testStreamUrl, uniqueName } from '../support/broker.ts'
+import { GatewayProcess } from '../support/gateway-process.ts'
+import { QUICKLY_IDLE, untilNothingIsLeft } from '../support/leftovers.ts'
+import { until } from '../support/until.ts'
+
+t.setTimeout(180_000)
+
+// The whole numbers, for a long run: ABANDONED_POLLS=10000 IDLE_CONNECTIONS=9000.
+const ABANDONED_POLLS = Number(process.env['ABANDONED_POLLS'] ?? 3000)
+const IDLE_CONNECTIONS = Number(process.env['IDLE_CONNECTIONS'] ?? 2000)
+const RESETS = Number(process.env['RESETS'] ?? 600)
+const MIB = 1024 * 1024
+
+interface Served { gateway: GatewayProcess, stream: string }
+
+async function serve (t: Test, env: Record<string, string> = {}): Promise<Served> {
+  const gateway = await GatewayProcess.start({ env: { RABBITMQ_STREAM_URL: testStreamUrl(), RABBITMQ_MANAGEMENT_URL: testManagementUrl(), ...QUICKLY_IDLE, ...env }, forgetsRequests: true })
+  t.teardown(async () => await gateway.end('SIGKILL'))
+  const stream = uniqueName('test')
+  await call(gateway, 'PUT', `/v1/streams/${stream}`)
+  t.teardown(async () => { await call(gateway, 'DELETE', `/v1/streams/${stream}`) })
+  return { gateway, stream }
+}
+
+async function call (gateway: GatewayProcess, method: string, path: string, body?: string): Promise<string> {
+  const answer = await fetch(gateway.url + path, { method, ...(body !== undefined && { body }) })
+  const text = await answer.text()
+  if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status} ${text}`)
+  return text
+}
+
+async function open (t: Test, gateway: GatewayProcess): Promise<Socket> {
+  const socket = connect(gateway.port, '127.0.0.1').on('error', () => {})
+  t.teardown(() => { socket.destroy() })
+  await once(socket, 'connect')
+  return socket
+}
+
+async function isLeftWell (t: Test, gateway: GatewayProcess, filesBefore: number): Promise<void> {
+  await untilNothingIsLeft(gateway)
+  await until('no descriptor is left', () => gateway.openFiles <= filesBefore + 1)
+  t.ok(gateway.isRunning)
+  t.notMatch(gateway.output, /unhandled|uncaught|"level":[56]0/i, 'nothing of it is an error')
+}
+
+t.test('clients that send and read slowly, and bodies that stop, hold up nobody else', async (t) => {
+  const { gateway, stream } = await serve(t, { HTTP_REQUEST_TIMEOUT_MS: '8000' })
+  const line = `${'x'.repeat(999)}\n`
+  await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, line.repeat(8000))
+  const filesBefore = gateway.openFiles
+  const slow: Socket[] = []
+  for (let n = 0; n < 40; n++) {
+    const [reader, sender, stopper] = [await open(t, gateway), await open(t, gateway), await open(t, gateway)]
+    reader.pause()
+    reader.write(`GET /v1/streams/${stream}/messages?limit=10000&maxBytes=4000000 HTTP/1.1\r\nHost: x\r\n\r\n`)
+    sender.write(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    stopper.write(`POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"messages":[`)
+    slow.push(reader, sender, stopper)
+  }
+  const timer = setInterval(() => { for (let n = 1; n < slow.length; n += 3) slow[n]?.write('1\r\nx\r\n') }, 20)
+  t.teardown(() => { clearInterval(timer) })
+  const times: number[] = []
+  for (let n = 0; n < 100; n++) {
+    const startMs = performance.now()
+    await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, 'quick')
+    await call(gateway, 'GET', `/v1/streams/${stream}/messages?limit=10`)
+    times.push(performance.now() - startMs)
+  }
+  const usualMs = times.sort((a, b) => a - b)[50] ?? Infinity
+  t.ok(usualMs < 200, `others publish and read in ${Math.round(usualMs)} ms`)
+  const stopped = slow[2]
+  if (stopped === undefined) throw new Error('nobody has stopped')
+  const [chunk]: Buffer[] = await once(stopped, 'data')
+  t.match(String(chunk), /^HTTP\/1\.1 408 [^]*"code":"request_timeout"/, 'who stops is told so in the end')
+  clearInterval(timer)
+  for (const socket of slow) socket.destroy()
+  await isLeftWell(t, gateway, filesBefore)
+})
+
+t.test('thousands of idle connections cost little, and those beyond HTTP_MAX_CONNECTIONS are closed as they come', async (t) => {
+  const { gateway, stream } = await serve(t, { HTTP_MAX_CONNECTIONS: String(IDLE_CONNECTIONS + 2), HTTP_KEEP_ALIVE_TIMEOUT_MS: '1000', HTTP_HEADERS_TIMEOUT_MS: '60000' })
+  const client = await open(t, gateway)
+  let text = ''
+  client.on('data', (chunk: Buffer) => { text += chunk.toString() })
+  const ask = async (): Promise<void> => {
+    text = ''
+    client.write(`GET /v1/streams/${stream} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await until('an answer', () => text.endsWith('}'))
+    t.match(text, /^HTTP\/1\.1 200 /)
+  }
+  await ask()
+  const [filesBefore, bytesBefore] = [gateway.openFiles, gateway.residentBytes]
+  const crowd: Socket[] = []
+  t.teardown(() => { for (const socket of crowd) socket.destroy() })
+  while (crowd.length < IDLE_CONNECTIONS) {
+    crowd.push(...await Promise.all(Array.from({ length: Math.min(200, IDLE_CONNECTIONS - crowd.length) }, async () => await open(t, gateway))))
+  }
+  await until('all are accepted', () => gateway.openFiles >= filesBefore + IDLE_CONNECTIONS)
+  const eachKib = Math.round((gateway.residentBytes - bytesBefore) / IDLE_CONNECTIONS / 1024)
+  t.ok(eachKib < 32, `${IDLE_CONNECTIONS} idle connections, ${eachKib} KiB each`)
+  const last = await open(t, gateway)
+  const refused = await Promise.all(Array.from({ length: 20 }, async () => await open(t, gateway)))
+  await Promise.all(refused.map(async (socket) => { if (!socket.closed) await once(socket, 'close') }))
+  t.notOk(last.destroyed, 'the last one that there is room for stays')
+  await ask()
+  for (const socket of [...crowd, last]) socket.destroy()
+  await until('there is room again', () => gateway.openFiles <= filesBefore + 1)
+  t.equal(await call(gateway, 'GET', '/health/live'), '{"status":"live"}')
+  await isLeftWell(t, gateway, filesBefore)
+})
+
+t.test('polls that are abandoned while they wait leave nothing', async (t) => {
+  const { gateway, stream } = await serve(t)
+  await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, 'first')
+  const abandon = async (count: number): Promise<void> => {
+    for (let left = count; left > 0; left -= 100) {
+      const sockets = await Promise.all(Array.from({ length: Math.min(100, left) }, async () => {
+        const socket = connect(gateway.port, '127.0.0.1').on('error', () => {})
+        await once(socket, 'connect')
+        return socket
+      }))
+      sockets.forEach((socket, n) => socket.write(`GET /v1/streams/${stream}/${n % 2 === 0 ? 'messages?offset=1' : `consumers/c${n % 7}/messages?from=next`}&wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`))
+      // What goes the same way and came later is answered: so they wait.
+      await call(gateway, 'GET', `/v1/streams/${stream}/consumers/c/messages?from=next`)
+      sockets.forEach((socket, n) => { if (n % 2 === 0) socket.destroy(); else socket.resetAndDestroy() })
+    }
+    await untilNothingIsLeft(gateway)
+  }
+  await abandon(500)
+  const [files, bytes, timers] = [gateway.openFiles, gateway.residentBytes, await activeTimers(gateway)]
+  await abandon(ABANDONED_POLLS)
+  t.ok(await activeTimers(gateway) <= timers + 2, 'no timer is left')
+  const grownMib = Math.round((gateway.residentBytes - bytes) / MIB)
+  t.ok(grownMib < 40, `${ABANDONED_POLLS} abandoned polls: ${grownMib} MiB more than after 500`)
+  await isLeftWell(t, gateway, files)
+})
+
+async function activeTimers (gateway: GatewayProcess): Promise<number> {
+  return Number(/^nodejs_active_resources\{type="Timeout"\} (\d+)$/m.exec(await call(gateway, 'GET', '/metrics'))?.[1] ?? 0)
+}
+
+t.test('clients that reset their connection in the middle of everything leave nothing', async (t) => {
+  const { gateway, stream } = await serve(t)
+  const filesBefore = gateway.openFiles
+  const json = JSON.stringify({ messages: Array.from({ length: 200 }, (_, n) => ({ body: `${n}${'x'.repeat(500)}` })) })
+  const lines = `${'x'.repeat(500)}\n`.repeat(500)
+  const requests = [
+    `POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
+    `POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nContent-Length: ${lines.length}\r\n\r\n${lines}`,
+    `POST /v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1 HTTP/1.1\r\nHost: x\r\nContent-Length: ${lines.length}\r\n\r\n${lines}`,
+    `GET /v1/streams/${stream}/messages?limit=5000 HTTP/1.1\r\nHost: x\r\n\r\n`,
+    `GET /v1/streams/${stream}/consumers/c/messages?limit=5000&autoCommit=true HTTP/1.1\r\nHost: x\r\n\r\n`,
+    'GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'
+  ]
+  for (let n = 0; n < RESETS; n += 20) {
+    await Promise.all(Array.from({ length: 20 }, async (_, index) => {
+      const socket = await open(t, gateway)
+      const request = requests[(n + index) % requests.length] ?? ''
+      // Somewhere: in the headers, in the body, while the answer is made, while it is written.
+      const part = ((n + index) * 7919 % 1000) / 800
+      socket.write(request.slice(0, Math.ceil(request.length * part)))
+      if (part > 1) await delay((part - 1) * 60)
+      socket.resetAndDestroy()
+    }))
+  }
+  await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, 'last')
+  await isLeftWell(t, gateway, filesBefore)
+})
