@@ -2,6 +2,7 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { Config } from './config.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
+import connections from './plugins/connections.ts'
 import errors, { sendFrameworkProblem, sendSocketProblem } from './plugins/errors.ts'
 import lifecycle from './plugins/lifecycle.ts'
 import metrics from './plugins/metrics.ts'
@@ -20,9 +21,6 @@ import { streamRoutes } from './routes/streams.ts'
 /** The whole application, not yet listening: plugins, then routes. It connects to the broker when it is first needed. */
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = fastify(serverOptions(config, logger))
-  app.server.maxConnections = config.http.maxConnections
-  // Node drops headers beyond a number without a word; HTTP_MAX_HEADER_BYTES bounds them as well, and says so.
-  app.server.maxHeadersCount = 0
 
   await app.register(requests)
   await app.register(errors)
@@ -31,6 +29,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(broker, config)
   await app.register(lifecycle, config)
   await app.register(metrics)
+  await app.register(connections, config.http)
   await app.register(openapi)
 
   const prefix = '/v1'

@@ -29,6 +29,10 @@ function readSettings (read: SettingReader) {
   if (http.connectionTimeoutMs <= readLimits.maxWaitSeconds * 1000) {
     read.reject('HTTP_CONNECTION_TIMEOUT_MS', 'must be longer than READ_MAX_WAIT_SECONDS, or waiting reads would be cut off')
   }
+  // Node would take the longer of the two for the headers, and say nothing.
+  if (http.requestTimeoutMs < http.headersTimeoutMs) {
+    read.reject('HTTP_REQUEST_TIMEOUT_MS', 'must not be shorter than HTTP_HEADERS_TIMEOUT_MS, which it includes')
+  }
   if (operation.drainTimeoutMs <= operation.drainDelayMs) {
     read.reject('DRAIN_TIMEOUT_MS', 'must be longer than DRAIN_DELAY_MS')
   }

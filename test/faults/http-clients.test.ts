@@ -48,7 +48,7 @@ async function isLeftWell (t: Test, gateway: GatewayProcess, filesBefore: number
 }
 
 t.test('clients that send and read slowly, and bodies that stop, hold up nobody else', async (t) => {
-  const { gateway, stream } = await serve(t, { HTTP_REQUEST_TIMEOUT_MS: '8000' })
+  const { gateway, stream } = await serve(t, { HTTP_HEADERS_TIMEOUT_MS: '5000', HTTP_REQUEST_TIMEOUT_MS: '5000' })
   const line = `${'x'.repeat(999)}\n`
   await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, line.repeat(8000))
   const filesBefore = gateway.openFiles
@@ -105,11 +105,13 @@ t.test('thousands of idle connections cost little, and those beyond HTTP_MAX_CON
   const last = await open(t, gateway)
   const refused = await Promise.all(Array.from({ length: 20 }, async () => await open(t, gateway)))
   await Promise.all(refused.map(async (socket) => { if (!socket.closed) await once(socket, 'close') }))
+  t.match(gateway.output, /"level":40[^\n]*closed as they come/)
   t.notOk(last.destroyed, 'the last one that there is room for stays')
   await ask()
   for (const socket of [...crowd, last]) socket.destroy()
   await until('there is room again', () => gateway.openFiles <= filesBefore + 1)
   t.equal(await call(gateway, 'GET', '/health/live'), '{"status":"live"}')
+  t.match(await call(gateway, 'GET', '/metrics'), /^rabbitmq_stream_gateway_http_connections_refused_total 20$/m)
   await isLeftWell(t, gateway, filesBefore)
 })
 

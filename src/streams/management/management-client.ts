@@ -68,7 +68,7 @@ export class ManagementClient {
       if (answer.statusCode === 200) return await answer.body.json()
       await answer.body.dump()
     } catch (error) {
-      throw new StreamsError('management_unavailable', 'the management API of the broker did not answer', { cause: error })
+      throw new StreamsError('management_unavailable', 'the management API of the broker did not answer', { cause: describe(error) })
     }
     if (answer.statusCode === 404) return undefined
     throw new StreamsError('management_unavailable', `the management API of the broker answered ${answer.statusCode}`)
@@ -77,4 +77,11 @@ export class ManagementClient {
   async close (): Promise<void> {
     await this.#agent.destroy()
   }
+}
+
+// Not the error itself: undici puts into some what the peer has sent, which may be an echo of our credentials.
+function describe (error: unknown): Error {
+  if (!(error instanceof Error)) return new Error('an unknown error')
+  const code = 'code' in error ? String(error.code) : ''
+  return new Error([error.name, code, error.message].filter((part) => part !== '').join(': '))
 }

@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { Counter } from 'prom-client'
+
+interface ConnectionsOptions { maxConnections: number }
+
+// A crowd is one line in the log, not one for each of it.
+const MIN_WARNING_INTERVAL_MS = 10_000
+
+/** How many connections there may be, and how an operator learns that there were more. */
+function connections (app: FastifyInstance, { maxConnections }: ConnectionsOptions): void {
+  const { server } = app
+  server.maxConnections = maxConnections
+  // Node drops headers beyond a number without a word; HTTP_MAX_HEADER_BYTES bounds them as well, and says so.
+  server.maxHeadersCount = 0
+
+  const refused = new Counter({
+    name: 'rabbitmq_stream_gateway_http_connections_refused_total',
+    help: 'Connections closed as they came because there were HTTP_MAX_CONNECTIONS',
+    registers: [app.metrics]
+  })
+  let warnedMs = -Infinity
+  server.on('drop', () => {
+    refused.inc()
+    if (performance.now() - warnedMs < MIN_WARNING_INTERVAL_MS) return
+    warnedMs = performance.now()
+    app.log.warn({ maxConnections }, 'connections are closed as they come: there are HTTP_MAX_CONNECTIONS')
+  })
+}
+
+export default fp<ConnectionsOptions>(async (app, options) => connections(app, options), { name: 'connections', dependencies: ['metrics'] })
