@@ -24,16 +24,21 @@ async function cutPoints (proxy: FaultProxy): Promise<number[]> {
   return [0, 1, 5, ...spread].filter((point) => point < total)
 }
 
-/** Settles when nothing of the attempts keeps this process busy any more; the proxy, which listens, and the test's own timer do. */
-async function nothingIsLeft (): Promise<void> {
-  const ours = new Set(['TCPSocketWrap', 'TCPWRAP', 'TCPConnectWrap', 'Timeout', 'GetAddrInfoReqWrap'])
-  while (process.getActiveResourcesInfo().some((name) => ours.has(name))) await new Promise(setImmediate)
+const resources = (): string[] => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP') || name === 'Timeout').sort()
+
+/** Settles when no more sockets and timers keep this process busy than did before the attempts. */
+async function onlyLeft (t: Test, before: string[]): Promise<void> {
+  for (const deadlineMs = performance.now() + 3000; performance.now() < deadlineMs && resources().length > before.length;) await new Promise(setImmediate)
+  t.same(resources(), before)
 }
 
 t.test('a black hole at any point of the handshake is given up in time, and nothing is left of it', async (t) => {
   const proxy = await FaultProxy.listen(testAddresses())
   t.teardown(async () => { await proxy.close() })
-  for (const point of await cutPoints(proxy)) {
+  const points = await cutPoints(proxy)
+  while (proxy.connectionCount > 0) await new Promise(setImmediate)
+  const before = resources()
+  for (const point of points) {
     proxy.cutAfter(point, 'silence')
     const startedMs = performance.now()
     await t.rejects(openThrough(proxy, CONNECT_TIMEOUT_MS), { name: 'ConnectionClosedError', closedBy: 'fault', message: /not open within 150 ms/ }, `after ${point} bytes`)
@@ -42,19 +47,22 @@ t.test('a black hole at any point of the handshake is given up in time, and noth
   }
   proxy.cutNothing()
   await (await openThrough(proxy, 10_000)).close()
-  await nothingIsLeft()
+  await onlyLeft(t, before)
 })
 
 t.test('a reset at any point of the handshake is an error of the attempt at once, and nothing is left of it', async (t) => {
   const proxy = await FaultProxy.listen(testAddresses())
   t.teardown(async () => { await proxy.close() })
-  for (const point of await cutPoints(proxy)) {
+  const points = await cutPoints(proxy)
+  while (proxy.connectionCount > 0) await new Promise(setImmediate)
+  const before = resources()
+  for (const point of points) {
     proxy.cutAfter(point, 'reset')
     const startedMs = performance.now()
     await t.rejects(openThrough(proxy, 10_000), { name: 'ConnectionClosedError' }, `after ${point} bytes`)
     t.ok(performance.now() - startedMs < 5000)
   }
-  await nothingIsLeft()
+  await onlyLeft(t, before)
 })
 
 type Peer = [what: string, start: (t: Test) => Promise<{ host: string, port: number }>]

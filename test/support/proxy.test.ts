@@ -69,7 +69,7 @@ t.test('latency delays both directions', async t => {
 
 t.test('a trickle is every byte by itself, and all of them', async t => {
   const { proxy } = await echoThrough(t)
-  proxy.setTrickle(true)
+  proxy.setTrickle('both')
   const client = await connectTo(t, proxy)
   const sizes: number[] = []
   client.on('data', (data: Buffer) => sizes.push(data.length))

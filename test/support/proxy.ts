@@ -74,9 +74,14 @@ export class FaultProxy {
     this.#targets = targets
   }
 
-  /** Every byte by itself, in both directions. */
-  setTrickle (isTrickling: boolean): void {
-    this.#line.isTrickling = isTrickling
+  /** Every byte by itself: what comes from the target, or what goes there too, or nothing any more. */
+  setTrickle (trickling: Line['trickling']): void {
+    this.#line.trickling = trickling
+  }
+
+  /** Every so many bytes, on average, one from the target is another; undefined: none. */
+  garble (oneOf: number | undefined): void {
+    this.#line.garbledOneOf = oneOf
   }
 
   /** What becomes of a connection when its target has sent so many bytes: silence or a reset in the middle of whatever it was. */
@@ -137,8 +142,9 @@ interface Cut { bytes: number, how: 'silence' | 'reset' }
 /** The state that all connections of a proxy share. */
 class Line extends EventEmitter {
   latencyMs = 0
-  isTrickling = false
+  trickling: 'nothing' | 'received' | 'both' = 'nothing'
   cut: Cut | undefined
+  garbledOneOf: number | undefined
   lastReceivedBytes = 0
   #isPaused = false
 
@@ -175,7 +181,7 @@ class Pair {
     }
     this.#client.once('end', () => { if (this.#isSilent) this.reset() })
     this.#forward(this.#client, this.#upstream, line)
-    this.#forward(this.#upstream, this.#client, line, (data) => this.#cut(data, line))
+    this.#forward(this.#upstream, this.#client, line, (data) => garbled(this.#cut(data, line), line.garbledOneOf))
   }
 
   /** Aborted when both connections are closed. */
@@ -189,9 +195,12 @@ class Pair {
   }
 
   reset (): void {
-    this.#client.resetAndDestroy()
-    this.#upstream.resetAndDestroy()
     this.#end.abort()
+    for (const socket of [this.#client, this.#upstream]) {
+      // Node loses a socket that is reset while it is being ended.
+      if (socket.writableEnded) socket.destroy()
+      else socket.resetAndDestroy()
+    }
   }
 
   // What may pass of what the target has sent.
@@ -225,7 +234,7 @@ class Pair {
       }).catch(() => { /* The connection has ended: what was on its way is lost, as on a network. */ })
     }
     const write = async (data: Buffer): Promise<void> => {
-      if (!line.isTrickling) {
+      if (line.trickling === 'nothing' || (line.trickling === 'received' && from === this.#client)) {
         to.write(data)
         return
       }
@@ -237,6 +246,11 @@ class Pair {
     from.on('data', (chunk: Buffer) => enqueue(chunk.length, async () => { await write(pass(chunk)) }))
     from.once('end', () => enqueue(0, () => { to.end() }))
   }
+}
+
+function garbled (data: Buffer, oneOf: number | undefined): Buffer {
+  if (oneOf === undefined) return data
+  return Buffer.from(data.map((byte) => Math.random() * oneOf < 1 ? Math.floor(Math.random() * 256) : byte))
 }
 
 /** How much a direction holds before the sender feels it, as the buffers of a network would. */

@@ -106,6 +106,7 @@ export class SharedConnection {
   // reads no connection with publishers: messages on their way there may still be confirmed. So that one stays, for them alone.
   #leaveSilent (): void {
     this.#isSilent = true
-    if (!this.#isForPublishing) this.#connection?.destroy(new Error('a request got no answer, nor did anything else come'))
+    if (this.#isForPublishing) for (const slot of [...this.#slots]) slot?.owner?.silent?.()
+    else this.#connection?.destroy(new Error('a request got no answer, nor did anything else come'))
   }
 }

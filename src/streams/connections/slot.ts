@@ -11,6 +11,8 @@ export interface SlotOwner {
   delivered? (chunk: Chunk, committedChunkId: number | undefined): void
   /** A chunk came whose checksum or layout is wrong. */
   damaged? (error: ChunkError): void
+  /** The peer may be gone: a request got no answer, nor did anything else come. Who has nothing on its way should leave. */
+  silent? (): void
   /** The socket took what was waiting to be written. */
   drained? (): void
   /** The connection or the stream's place on it is gone, after `enter` and before `leave`. Called at most once. */

@@ -220,6 +220,7 @@ export class Publisher {
       stream: this.stream,
       confirmed: (publishingIds) => { whenPresent(() => { this.#confirmed(publishingIds) }) },
       publishFailed: (publishingId, responseCode) => { whenPresent(() => { this.#publishFailed(publishingId, responseCode) }) },
+      silent: () => { whenPresent(() => { if (this.#outbox.isEmpty) this.#renew() }) },
       drained: () => { whenPresent(() => { if (this.#outbox.hasQueued) this.#planFlush() }) },
       lost: (error) => { whenPresent(() => { this.#lost(error) }) } // while it is being declared, that request fails by itself
     }

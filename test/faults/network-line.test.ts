@@ -1,0 +1,128 @@
+import t from 'tap'
+import { batchOf, numbered, readAll, readOnce } from '../support/streams.ts'
+import { throughProxy, untilItWorks } from '../support/through-proxy.ts'
+
+const until = async (isSo: () => boolean): Promise<void> => { while (!isSo()) await new Promise(setImmediate) }
+
+t.test('over a slow line everything takes longer, and nothing else', async (t) => {
+  const { proxy, broker, stream } = await throughProxy(t)
+  proxy.setLatency(50)
+  t.match(await broker.publish(stream, batchOf(numbered(100))), { confirmed: 100 })
+  t.match(await broker.publish(stream, batchOf(numbered(100, 100), 1), { publisher: 'p' }), { confirmed: 100 })
+  t.match(await broker.storeOffset(stream, 'c', 5), { storedOffset: 5n })
+  t.same(await readAll(broker, stream), ['first', ...numbered(200)])
+})
+
+t.test('a line that lets every byte through by itself lets everything through', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  // RabbitMQ itself closes a connection whose handshake does not come frame by frame.
+  proxy.setTrickle('received')
+  proxy.killConnections()
+  await until(() => broker.stats().connections === 0)
+  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['handshake']))), { confirmed: 1 })
+  t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), { bodies: ['first', 'handshake'] })
+  t.match(await untilItWorks(async () => await broker.resetOffset(stream, 'c', { type: 'first' })), { nextOffset: 0n })
+  proxy.setTrickle('both')
+  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(numbered(50)))), { confirmed: 50 })
+  t.match(await untilItWorks(async () => await broker.storeOffset(stream, 'c', 5)), { storedOffset: 5n })
+  t.same(await readAll(broker, stream), ['first', 'handshake', ...numbered(50)])
+  t.same(await readAll(direct, stream), ['first', 'handshake', ...numbered(50)])
+})
+
+t.test('a reset in the middle of any frame loses and repeats nothing of a read', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  const bodies = numbered(160)
+  for (let from = 0; from < 160; from += 20) await direct.publish(stream, batchOf(bodies.slice(from, from + 20)))
+  const read: string[] = []
+  let offset = 0
+  let cuts = 0
+  for (let isAtEnd = false; !isAtEnd; cuts++) {
+    proxy.cutAfter(900 + cuts * 37, 'reset') // a handshake takes less, a chunk more
+    proxy.killConnections()
+    const batch = await readOnce(broker, stream, { type: 'offset', offset }, { limit: 25 }).catch((error: unknown) => {
+      t.match(error, { code: 'broker_unavailable', sideEffects: 'none', retryable: true })
+    })
+    if (cuts % 2 === 1) proxy.cutNothing() // else it would never get anywhere
+    if (batch === undefined) continue
+    read.push(...batch.bodies)
+    offset = batch.nextOffset
+    isAtEnd = batch.endOfStream
+  }
+  t.same(read, ['first', ...bodies])
+  t.ok(cuts > 8, `${cuts} cuts`)
+})
+
+t.test('a read whose broker is gone without a word finds it again', async (t) => {
+  const { proxy, broker, stream } = await throughProxy(t, { requestTimeoutMs: 200 })
+  t.same((await readOnce(broker, stream, { type: 'first' })).bodies, ['first'])
+  proxy.vanish()
+  const startedMs = performance.now()
+  t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: [], endOfStream: true })
+  t.ok(performance.now() - startedMs < 4000)
+  await t.rejects(broker.storedOffset(stream, 'c'), { code: 'consumer_offset_not_found' }, 'over a connection of its own')
+})
+
+t.test('a waiting poll whose broker is gone without a word says so in the end, and the next one works', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200 })
+  await readOnce(broker, stream, { type: 'offset', offset: 1 })
+  const waiting = readOnce(broker, stream, { type: 'offset', offset: 1 }, { waitMs: 500 })
+  await until(() => broker.stats().readers > 0)
+  proxy.vanish()
+  await direct.publish(stream, batchOf(['meanwhile']))
+  const outcome = await waiting.catch((error: unknown) => error)
+  if (outcome instanceof Error) t.match(outcome, { retryable: true, sideEffects: 'none' })
+  else t.match(outcome, { bodies: ['meanwhile'] })
+  t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: ['meanwhile'] })
+})
+
+t.test('what was published to a broker that is gone without a word is unknown, and the next message is confirmed', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200, confirmTimeoutMs: 400 })
+  await broker.publish(stream, batchOf(['named'], 1), { publisher: 'p' })
+  proxy.vanish()
+  const startedMs = performance.now()
+  const [unnamed, named] = await Promise.all([
+    broker.publish(stream, batchOf(['lost'])),
+    broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' }).catch((error: unknown) => error)
+  ])
+  t.ok(performance.now() - startedMs < 3000)
+  t.match(unnamed, { confirmed: 0, failures: [{ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }] })
+  if (named instanceof Error) t.match(named, { code: 'broker_timeout', sideEffects: 'none' }, 'when the last id was to be asked for before')
+  else t.match(named, { confirmed: 0, failures: [{ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }] })
+  const again = performance.now()
+  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' })), { confirmed: 1 })
+  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['next']))), { confirmed: 1 })
+  t.ok(performance.now() - again < 3000, 'long before heartbeats would notice')
+  t.same(await readAll(direct, stream), ['first', 'named', 'again', 'next'])
+})
+
+t.test('offsets and streams asked of a broker that is gone without a word: unknown where something may have changed', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200 })
+  await broker.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
+  proxy.vanish()
+  const failure = (error: unknown): unknown => error
+  t.match(await broker.createStream(`${stream}-2`, {}).catch(failure), { sideEffects: 'possible', retryable: true })
+  t.teardown(async () => { await direct.deleteStream(`${stream}-2`).catch(() => {}) })
+  t.match(await broker.storedOffset(stream, 'c').catch(failure), { sideEffects: 'none', retryable: true })
+  t.match(await untilItWorks(async () => await broker.storedOffset(stream, 'c')), { storedOffset: 0n })
+  t.match(await untilItWorks(async () => await broker.createStream(`${stream}-2`, {})), /created|exists/)
+})
+
+t.test('a line that garbles what comes harms nobody else, and all is well when it is clear again', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200, confirmTimeoutMs: 300, connectTimeoutMs: 500 })
+  for (const oneOf of [10_000, 1000, 200, 50]) {
+    proxy.garble(oneOf)
+    for (let round = 0; round < 10; round++) {
+      const startedMs = performance.now()
+      await Promise.allSettled([
+        broker.publish(stream, batchOf(numbered(10))), readOnce(broker, stream, { type: 'first' }), broker.storedOffset(stream, 'c'), broker.describeStream(stream)
+      ])
+      t.ok(performance.now() - startedMs < 6000, 'answered in time')
+    }
+  }
+  t.match(await direct.publish(stream, batchOf(['clear'])), { confirmed: 1 })
+  proxy.garble(undefined)
+  proxy.killConnections() // what was garbled may have left them waiting for the rest of a frame that never was
+  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['clear']))), { confirmed: 1 })
+  t.same(await untilItWorks(async () => await readAll(broker, stream)), await readAll(direct, stream))
+  t.equal(broker.stats().publishBudgetUsedBytes, 0)
+})
