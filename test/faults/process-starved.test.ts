@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -11,8 +12,8 @@ t.setTimeout(120_000)
 
 const env = { RABBITMQ_STREAM_URL: testStreamUrl(), RABBITMQ_MANAGEMENT_URL: testManagementUrl() }
 
-async function start (t: Test, more: Record<string, string> = {}, wrapper: string[] = []): Promise<GatewayProcess> {
-  const gateway = await GatewayProcess.start({ env: { ...env, ...more }, wrapper, forgetsRequests: true })
+async function start (t: Test, more: Record<string, string> = {}): Promise<GatewayProcess> {
+  const gateway = await GatewayProcess.start({ env: { ...env, ...more }, forgetsRequests: true })
   t.teardown(async () => await gateway.end('SIGKILL'))
   return gateway
 }
@@ -41,7 +42,9 @@ t.test('a gateway that stands still, for a second and longer than its heartbeats
 })
 
 t.test('without a free file descriptor nobody new is served; as soon as there is one, all is well', async (t) => {
-  const gateway = await start(t, { RABBITMQ_CONNECTION_IDLE_MS: '500', PUBLISHER_IDLE_MS: '500', READER_IDLE_MS: '500' }, ['prlimit', '--nofile=64:64'])
+  const gateway = await start(t, { RABBITMQ_CONNECTION_IDLE_MS: '500', PUBLISHER_IDLE_MS: '500', READER_IDLE_MS: '500' })
+  // Not before it runs: loading its own files takes more.
+  execFileSync('prlimit', ['--pid', String(gateway.pid), '--nofile=64:64'])
   const stream = uniqueName('test')
   await fetch(`${gateway.url}/v1/streams/${stream}`, { method: 'PUT' })
   t.teardown(async () => { await fetch(`${gateway.url}/v1/streams/${stream}`, { method: 'DELETE' }).catch(() => {}) })

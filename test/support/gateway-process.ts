@@ -9,8 +9,6 @@ export interface GatewayProcessOptions {
   env: Record<string, string>
   /** What runs: the source by tsx, as tests do, or what is built. */
   entry?: 'src/server.ts' | 'dist/server.js'
-  /** A program and its arguments that end by running the command after them, e.g. `prlimit --nofile=64`. */
-  wrapper?: readonly string[]
   nodeOptions?: readonly string[]
   /** Leaves the log lines of requests out of its output: under load they would fill this process's memory. */
   forgetsRequests?: boolean
@@ -27,9 +25,9 @@ export class GatewayProcess {
   #output = ''
   #address: string | undefined
 
-  constructor ({ env, entry = 'src/server.ts', wrapper = [], nodeOptions = [], forgetsRequests = false }: GatewayProcessOptions) {
+  constructor ({ env, entry = 'src/server.ts', nodeOptions = [], forgetsRequests = false }: GatewayProcessOptions) {
     // It ends with this process, however that ends.
-    const [program = '', ...args] = tiedToParent([...wrapper, process.execPath, ...entry === 'src/server.ts' ? ['--import', 'tsx'] : [], ...nodeOptions, entry])
+    const [program = '', ...args] = tiedToParent([process.execPath, ...entry === 'src/server.ts' ? ['--import', 'tsx'] : [], ...nodeOptions, entry])
     this.child = spawn(program, args, { env: { PATH: process.env['PATH'], HTTP_PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [this.child.stdout, this.child.stderr]) {
       // A line may come in pieces; only whole ones can be told apart.
