@@ -1,13 +1,13 @@
 import { headerOf, HttpConnection, requestBytes, type Answer } from './http-connection.ts'
 import { work, type Sample } from './worker.ts'
 
-/** The same request again and again, on every connection one at a time. */
+/** The same request again and again, on every connection one at a time, to one path after the other. */
 export interface RepeatLoad {
   readonly kind: 'repeat'
   readonly port: number
   readonly connections: number
   readonly method: string
-  readonly path: string
+  readonly paths: readonly string[]
   readonly headers: Record<string, string>
   readonly body: string
   readonly status: number
@@ -32,7 +32,7 @@ await work<Load>(async (load) => {
   const connections: HttpConnection[] = []
   const count = load.kind === 'repeat' ? load.connections : load.paths.length
   for (let opened = 0; opened < count; opened++) connections.push(await HttpConnection.open(load.port))
-  const steps = connections.map((_, index) => load.kind === 'repeat' ? repeat(load) : follow(load, load.paths[index] ?? ''))
+  const steps = connections.map((_, index) => load.kind === 'repeat' ? repeat(load, index) : follow(load, load.paths[index] ?? ''))
   return async (seconds) => await round(connections, steps, seconds)
 })
 
@@ -70,10 +70,11 @@ async function round (connections: readonly HttpConnection[], steps: readonly St
   return { count, seconds: (performance.now() - startedMs) / 1000, latenciesMs }
 }
 
-function repeat ({ method, path, headers, body, status, answer: expected, messagesPerRequest }: RepeatLoad): Step {
-  const request = requestBytes(method, path, headers, body)
+function repeat ({ method, paths, headers, body, status, answer: expected, messagesPerRequest }: RepeatLoad, start: number): Step {
+  const requests = paths.map((path) => requestBytes(method, path, headers, body))
+  let turn = start
   return {
-    next: () => request,
+    next: () => requests[turn++ % requests.length] ?? Buffer.alloc(0),
     count (answer) {
       if (answer.status !== status || (expected !== undefined && answer.text !== expected)) throw new Error(`answered with ${answer.head}\n\n${answer.text}`)
       return messagesPerRequest
