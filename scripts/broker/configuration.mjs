@@ -7,15 +7,21 @@ import { join } from 'node:path'
  * @property {number} management
  * @property {number} amqp
  * @property {number} distribution between nodes and from the tools
+ * @property {number} [streamTls] the stream protocol over TLS, where certificates are given
+ */
+
+/**
+ * PEM. Clients may show a certificate of the same authority; its common name is their user then (EXTERNAL).
+ * @typedef {{ ca: string, cert: string, key: string }} Certificates
  */
 
 /**
  * Writes a node's configuration into its folder: it listens on the loopback only, needs little, and forms a cluster
  * with its peers by itself when they start together.
  * @param {string} directory
- * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string }} options
+ * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string, tls: Certificates | undefined, inside: string }} options
  */
-export function writeConfiguration (directory, { ports, isInContainer, peers, extra, cookie }) {
+export function writeConfiguration (directory, { ports, isInContainer, peers, extra, cookie, tls, inside }) {
   const address = isInContainer ? '0.0.0.0' : '127.0.0.1'
   const lines = [
     `listeners.tcp.1 = ${address}:${ports.amqp}`,
@@ -31,6 +37,7 @@ export function writeConfiguration (directory, { ports, isInContainer, peers, ex
     'vm_memory_high_watermark.absolute = 1GB',
     'log.console = false',
     ...peers.length > 1 ? clusterFormation(peers) : [],
+    ...tls ? tlsListener(`${address}:${ports.streamTls}`, inside) : [],
     ...extra
   ]
   mkdirSync(join(directory, 'log'), { recursive: true })
@@ -38,7 +45,8 @@ export function writeConfiguration (directory, { ports, isInContainer, peers, ex
   writeFileSync(join(directory, 'rabbitmq.conf'), `${lines.join('\n')}\n`)
   writeFileSync(join(directory, 'advanced.config'), '[].\n')
   writeFileSync(join(directory, 'rabbitmq-env.conf'), '')
-  writeFileSync(join(directory, 'enabled_plugins'), '[rabbitmq_management,rabbitmq_stream,rabbitmq_stream_management].\n')
+  writeFileSync(join(directory, 'enabled_plugins'), `[${['rabbitmq_management', 'rabbitmq_stream', 'rabbitmq_stream_management', ...tls ? ['rabbitmq_auth_mechanism_ssl'] : []].join()}].\n`)
+  for (const [name, pem] of Object.entries(tls ?? {})) writeFileSync(join(directory, `${name}.pem`), pem, { mode: 0o600 })
   const cookieFile = join(directory, '.erlang.cookie')
   writeFileSync(cookieFile, cookie, { flag: 'w', mode: 0o600 })
 }
@@ -73,6 +81,21 @@ export function brokerEnvironment (directory, { nodename, ports }) {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S 2:2 +B i${isLocal ? ` ${loopbackOnly}` : ''}`,
     ...isLocal && { RABBITMQ_CTL_ERL_ARGS: loopbackOnly, ERL_EPMD_ADDRESS: '127.0.0.1' }
   }
+}
+
+/** @param {string} address @param {string} inside where the broker sees the node's folder */
+function tlsListener (address, inside) {
+  return [
+    `stream.listeners.ssl.1 = ${address}`,
+    `ssl_options.cacertfile = ${inside}/ca.pem`,
+    `ssl_options.certfile = ${inside}/cert.pem`,
+    `ssl_options.keyfile = ${inside}/key.pem`,
+    'ssl_options.verify = verify_peer',
+    'ssl_options.fail_if_no_peer_cert = false',
+    'ssl_cert_login_from = common_name',
+    'auth_mechanisms.1 = PLAIN',
+    'auth_mechanisms.2 = EXTERNAL'
+  ]
 }
 
 /**

@@ -25,14 +25,15 @@ export { BrokerNode } from './node.mjs'
  * @param {string} [options.version] a series: '4.0' or '4.3'; without it any that is new enough
  * @param {number} [options.nodes]
  * @param {string[]} [options.configuration] more lines for rabbitmq.conf
+ * @param {import('./configuration.mjs').Certificates} [options.tls] the stream protocol over TLS too, on a port of its own
  * @returns {Promise<Broker>}
  */
-export async function startBroker ({ version, nodes: count = 1, configuration = [] } = {}) {
+export async function startBroker ({ version, nodes: count = 1, configuration = [], tls } = {}) {
   const way = await chooseWay(version)
   removeLeftovers()
   const id = `${process.pid}-${randomBytes(3).toString('hex')}`
   const directory = join(runsDirectory, id)
-  const ports = await choosePorts(count)
+  const ports = await choosePorts(count, tls !== undefined)
   const nodenames = ports.map((_, index) => nameOf(way, `run-${id}-${index + 1}`))
   const cookie = newCookie()
   const network = count > 1 ? `network-${id}` : undefined
@@ -44,7 +45,8 @@ export async function startBroker ({ version, nodes: count = 1, configuration = 
     cookie,
     peers: count > 1 ? nodenames : [],
     network,
-    configuration
+    configuration,
+    ...tls && { tls }
   }))
   let isClosed = false
   const close = async () => {
@@ -102,11 +104,11 @@ export async function startKeptBroker () {
 const runsDirectory = join(stateDirectory, 'runs')
 
 /** @param {number} count */
-async function choosePorts (count) {
-  const ports = await freePorts(count * 4)
+async function choosePorts (count, isTls = false) {
+  const ports = await freePorts(count * 5)
   return Array.from({ length: count }, (_, index) => {
-    const [stream = 0, management = 0, amqp = 0, distribution = 0] = ports.slice(index * 4)
-    return { stream, management, amqp, distribution }
+    const [stream = 0, management = 0, amqp = 0, distribution = 0, streamTls = 0] = ports.slice(index * 5)
+    return { stream, management, amqp, distribution, ...isTls && { streamTls } }
   })
 }
 

@@ -20,6 +20,7 @@ import { brokerEnvironment, writeConfiguration } from './configuration.mjs'
  * @property {string[]} peers the node names of the cluster, its own among them; empty for a node alone
  * @property {string | undefined} network of a cluster in containers
  * @property {string[]} configuration more lines for rabbitmq.conf
+ * @property {import('./configuration.mjs').Certificates} [tls]
  */
 
 /**
@@ -42,6 +43,8 @@ export class BrokerNode {
   /** The RabbitMQ it runs, e.g. 4.0.5. */
   get version () { return this.#settings.way.version }
   get streamPort () { return this.#settings.ports.stream }
+  /** Undefined without certificates. */
+  get streamTlsPort () { return this.#settings.ports.streamTls }
   get managementPort () { return this.#settings.ports.management }
   get amqpPort () { return this.#settings.ports.amqp }
   /** With the user guest and the virtual host `/`, as the other URLs. */
@@ -59,9 +62,9 @@ export class BrokerNode {
    */
   async start ({ timeoutMs = 120_000 } = {}) {
     if (this.#child) return
-    const { way, directory, ports, cookie, peers, configuration } = this.#settings
+    const { way, directory, ports, cookie, peers, configuration, tls } = this.#settings
     mkdirSync(directory, { recursive: true })
-    writeConfiguration(directory, { ports, isInContainer: way.isInContainer, peers, extra: configuration, cookie })
+    writeConfiguration(directory, { ports, isInContainer: way.isInContainer, peers, extra: configuration, cookie, tls, inside: way.inside(directory) })
     const [program = '', ...args] = tiedToParent(way.server(this.#layout))
     const output = openSync(join(directory, 'log', 'output.log'), 'w')
     const child = spawn(program, args, {
@@ -153,7 +156,7 @@ export class BrokerNode {
     return {
       directory,
       nodename,
-      ports: [ports.stream, ports.management, ports.amqp],
+      ports: [ports.stream, ports.management, ports.amqp, ...ports.streamTls ? [ports.streamTls] : []],
       network,
       environment: brokerEnvironment(way.inside(directory), { nodename, ports })
     }

@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface Certificate { readonly cert: string, readonly key: string }
+
+/** A certificate authority of a test, by openssl. Its keys protect nothing. */
+export class TestAuthority {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'test-authority-'))
+  readonly ca: string
+
+  constructor (name: string) {
+    this.#newKey('ca')
+    this.#openssl('req', '-x509', '-new', '-key', 'ca-key.pem', '-subj', `/CN=${name}`, '-days', '2', '-out', 'ca.pem')
+    this.ca = this.#read('ca.pem')
+  }
+
+  /** For a server that is reached by this name or 127.0.0.1. */
+  server (name: string): Certificate {
+    return this.#issue('server', name, `subjectAltName=DNS:${name},IP:127.0.0.1`, 2)
+  }
+
+  /** Out of date since yesterday. */
+  expiredServer (name: string): Certificate {
+    return this.#issue('expired', name, `subjectAltName=DNS:${name},IP:127.0.0.1`, -1)
+  }
+
+  client (commonName: string): Certificate {
+    return this.#issue('client', commonName, 'extendedKeyUsage=clientAuth', 2)
+  }
+
+  /** Deletes its files. */
+  close (): void {
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  #issue (file: string, commonName: string, extension: string, days: number): Certificate {
+    this.#newKey(file)
+    writeFileSync(join(this.#directory, 'extensions'), extension)
+    this.#openssl('req', '-new', '-key', `${file}-key.pem`, '-subj', `/CN=${commonName}`, '-out', `${file}.csr`)
+    this.#openssl('x509', '-req', '-in', `${file}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-CAcreateserial', '-days', String(days), '-extfile', 'extensions', '-out', `${file}.pem`)
+    return { cert: this.#read(`${file}.pem`), key: this.#read(`${file}-key.pem`) }
+  }
+
+  #newKey (file: string): void {
+    this.#openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', `${file}-key.pem`)
+  }
+
+  #openssl (...args: string[]): void {
+    execFileSync('openssl', args, { cwd: this.#directory, stdio: 'pipe' })
+  }
+
+  #read (file: string): string {
+    return readFileSync(join(this.#directory, file), 'utf8')
+  }
+}
