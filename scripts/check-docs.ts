@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describeSettings } from '../src/config.ts'
-import { PROBLEM_CODES, PROBLEMS } from '../src/problems.ts'
+import { isProblemCode, PROBLEM_CODES, PROBLEMS } from '../src/problems.ts'
 
 // Holds the documentation against the code. With --write it writes the two pages that the code knows by heart, else it compares.
 
@@ -21,11 +21,45 @@ function errorsPage (): string {
   })
   return `# Errors
 
-Every error is \`application/problem+json\` (RFC 9457) with \`type\`, \`title\`, \`status\`, \`detail\`, \`code\`, \`retryable\`, \`sideEffects\` and \`requestId\`;
-validation adds \`errors\` with a JSON pointer and a message each. \`type\` is \`/problems/{code}\`, which the gateway answers with the text below.
+Every error is \`application/problem+json\` (RFC 9457), also for paths that do not exist, bodies that are no JSON, and requests that are no HTTP:
 
-- \`retryable\`: the same request may succeed later. 429 and 503 carry \`Retry-After\`.
-- \`sideEffects\`: \`none\` when nothing was changed or stored, \`possible\` when that is not known.
+\`\`\`json
+{
+  "type": "/problems/offset_goes_back",
+  "title": "The offset goes back",
+  "status": 409,
+  "detail": "the stored offset is 17 already; only a reset goes back",
+  "code": "offset_goes_back",
+  "retryable": false,
+  "sideEffects": "none",
+  "requestId": "8f1d3c1e-1c59-4b0e-9a35-1d0a9b6f4a11",
+  "storedOffset": 17
+}
+\`\`\`
+
+- \`code\` is what programs decide by; \`title\` and \`detail\` are for people and may change.
+- \`type\` is a reference that the gateway itself answers: \`GET /problems/{code}\` says what a code means.
+- \`retryable\`: the same request may succeed later. Every 503 carries \`Retry-After\`, in seconds.
+- \`sideEffects\`: \`none\` when nothing was stored or changed for sure; \`possible\` when it may have been. A publish with \`possible\` is only safe to
+  repeat under a publisher name with the same publishing ids.
+- \`requestId\` is also in \`x-request-id\` of the answer, and in the log. A caller may choose it with a header of that name: up to 128 letters, digits
+  and \`._~:/+=@-\`.
+- \`errors\` names up to 20 wrong fields: \`pointer\` is a JSON pointer (RFC 6901) into the body, or \`/query/...\`, \`/path/...\` or \`/headers/...\`.
+  In a body of lines or NDJSON it begins with the number of the line, from 0.
+- Some problems have further members: \`firstOffset\` and \`lastOffset\`, \`storedOffset\`, \`lastPublishingId\`, \`offset\`, \`limitBytes\`.
+
+No answer shows a cause or a stack; the log has them for every 5xx but \`overloaded\` and \`draining\`, which are no faults.
+
+## Publishing
+
+A publish is answered when every message has its outcome.
+
+| outcome | answer |
+|---|---|
+| all stored, or stored before under the same publishing id | 200 with \`confirmed\` and \`duplicates\` |
+| some were not | 207, and \`results\` names those that did not succeed: \`index\`, \`status\` (\`failed\`: not stored; \`unknown\`: may have been), \`code\` |
+| none was, all for one reason | the problem of that reason |
+| a line of a streamed body is bad, or the body ends badly | the problem, with \`published\`: what became of the lines before |
 
 ${sections.join('\n')}`
 }
@@ -36,7 +70,12 @@ function configurationPage (): string {
   return `# Configuration
 
 All settings are environment variables. A bad one stops the start with one message that names every bad variable and shows no value.
-A setting with \`_FILE\` may instead be the path of a file that holds the value.
+An empty variable counts as not set; one that looks like a setting and is none is warned of in the log. The unit is the last word of a name.
+A setting with \`_FILE\` may instead be the path of a file that holds the value, for secrets of Docker and Kubernetes.
+Special characters in user, password and virtual host of a URL are percent-encoded.
+
+The URL of a cluster names some of its nodes, so that one of them can be down:
+\`RABBITMQ_STREAM_URL=rabbitmq-stream://user:password@rabbit1:5552,rabbit2:5552/orders\`.
 
 | variable | default | accepts | meaning |
 |---|---|---|---|
@@ -79,6 +118,13 @@ for (const path of pages) {
 /** operationIds that the documentation names have to exist. */
 const operations = new Set([...page('openapi/openapi.json').matchAll(/"operationId": "([A-Za-z]+)"/g)].map(([, id]) => id))
 if (operations.size === 0) faults.push('openapi/openapi.json has no operations')
+
+/** A code beside a status is one that has it. */
+for (const path of pages) {
+  for (const [, status = '', code = ''] of page(path).matchAll(/\b([45]\d\d) `([a-z]+(?:_[a-z]+)*)`/g)) {
+    if (!isProblemCode(code) || PROBLEMS[code].status !== Number(status)) faults.push(`${path} says ${status} \`${code}\`, which no answer is`)
+  }
+}
 
 for (const fault of faults) console.error(fault)
 console.log(`${pages.length} pages, ${settings.size} settings, ${PROBLEM_CODES.length} error codes, ${operations.size} operations: ${faults.length} faults`)
