@@ -38,7 +38,7 @@ t.test('whatever frames a broker sends, its connection alone may end, and every 
   let frames = 0
   let survivors = 0
   const before = memoryBytes()
-  await fc.assert(fc.asyncProperty(fc.array(conversation, { minLength: CONVERSATIONS_AT_A_TIME, maxLength: CONVERSATIONS_AT_A_TIME }), async (all) => {
+  await holds(fc.asyncProperty(fc.array(conversation, { minLength: CONVERSATIONS_AT_A_TIME, maxLength: CONVERSATIONS_AT_A_TIME }), async (all) => {
     const open = await Promise.all(all.map(async (talk, index) => {
       frames += talk.frames.length
       talks.set(`victim ${index}`, talk)
@@ -46,13 +46,13 @@ t.test('whatever frames a broker sends, its connection alone may end, and every 
     }))
     survivors += open.filter(Boolean).length
     if (await bystander.queryOffset('bystander', 's') !== 7n || faults.length > 0) throw new Error(`the process or a bystander was harmed: ${faults.map(String).join(', ')}`)
-  }), { numRuns: RUNS, seed, endOnFailure: true })
+  }), RUNS)
   t.same(faults, [])
   t.ok(isBystanderOpen)
   t.ok(frames > 20_000, `${frames} frames over ${RUNS * CONVERSATIONS_AT_A_TIME} connections, ${survivors} of which stayed open`)
   t.ok(survivors > 0)
   const grown = memoryBytes() - before
-  t.ok(grown < 150_000_000, `${grown} bytes more`)
+  t.ok(grown < 300_000_000, `${grown} bytes more`)
 })
 
 t.test('whatever frames a peer answers a handshake with, the attempt ends in time', async (t) => {
@@ -61,16 +61,22 @@ t.test('whatever frames a peer answers a handshake with, the attempt ends in tim
   const garble: Answer = ({ socket }) => { say(socket, talk).catch(() => {}) }
   for (const step of steps) {
     const broker = await ScriptedBroker.start(t, { [step]: garble })
-    await fc.assert(fc.asyncProperty(conversation, async (generated) => {
+    await holds(fc.asyncProperty(conversation, async (generated) => {
       talk = generated
       const opening = Connection.open(connectionOptions(broker.port, { connectTimeoutMs: REQUEST_TIMEOUT_MS }))
       const outcome = await inTime(opening.then((connection) => { connection.destroy() }, (error: unknown) => error))
       if (outcome !== undefined && !(outcome instanceof ProtocolError)) throw outcome
       if (faults.length > 0) throw new Error(faults.map(String).join(', '))
-    }), { numRuns: 40, seed, endOnFailure: true })
+    }), RUNS)
   }
   t.same(faults, [])
 })
+
+// As fc.assert, without a page of bytes: the seed brings them back.
+async function holds<T> (property: fc.IAsyncProperty<T>, numRuns: number): Promise<void> {
+  const { failed, errorInstance } = await fc.check(property, { numRuns, seed, endOnFailure: true })
+  if (failed) throw new Error(`with TEST_SEED=${seed}: ${String(errorInstance)}`)
+}
 
 /** Opens a connection with requests of every kind under way, lets the broker talk and waits until all is settled. @returns whether it is still open */
 async function listenTo (port: number, name: string): Promise<boolean> {
@@ -88,14 +94,14 @@ async function listenTo (port: number, name: string): Promise<boolean> {
     connection.metadata(['s']), connection.createStream('s', new Map()), connection.deleteStream('s'), connection.declarePublisher(0, '', 's'),
     connection.queryPublisherSequence('p', 's'), connection.subscribe(0, 's', { type: 'first' }, 1, new Map()), connection.streamStats('s'), connection.queryOffset(name, 's')
   ]
-  const untilTheEnd = [connection.deletePublisher(0), connection.unsubscribe(0)]
+  const untilTheEnd = Promise.allSettled([connection.deletePublisher(0), connection.unsubscribe(0)])
   const outcomes = await inTime(Promise.allSettled(requests))
   for (const outcome of outcomes) {
     if (outcome.status === 'rejected' && !(outcome.reason instanceof ProtocolError)) throw outcome.reason
   }
   const isOpen = connection.isOpen
   connection.destroy()
-  await inTime(Promise.all([connection.close(), Promise.allSettled(untilTheEnd)]))
+  await inTime(Promise.all([connection.close(), untilTheEnd]))
   if (closings.length !== 1) throw new Error(`closed was called ${closings.length} times`)
   return isOpen
 }
