@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { gzipSync } from 'node:zlib'
 import {
-  type Chunk, Connection, type ConnectionClosedError, type ConnectionOptions, expandSubBatch, type PublishingIds, ResponseCode
+  type Chunk, Connection, type ConnectionClosedError, type ConnectionOptions, type EntryCursor, expandSubBatch, type PublishingIds, ResponseCode
 } from '../../src/streams/protocol/index.ts'
 import { openChannel } from '../../src/streams/protocol/handshake.ts'
 import { handlers, optionsFromUrl } from '../unit/protocol/open-connection.ts'
@@ -261,14 +261,16 @@ t.test('sub-entry batches are stored as they are and come back as one entry', as
   connection.publish(0, 2, [header, body, entry(2, 'c')])
   for (let confirmed = 0; confirmed < 2;) confirmed += (await confirms.take()).ids.length
   await connection.subscribe(0, stream, { type: 'first' }, 5, none)
-  const { chunk } = await chunks.take()
-  t.match(chunk, { recordCount: 3, entryCount: 2 })
-  const cursor = chunk.entries()
-  cursor.next()
-  t.match(cursor, { offset: 0, recordCount: 2, isSubBatch: true, compression: 1, uncompressedLength: records.length })
-  t.same([...expandSubBatch(1, cursor.bytes(), cursor.uncompressedLength, 2, 1000)].map(String), ['a', 'bb'])
-  cursor.next()
-  t.match(cursor, { offset: 2, recordCount: 1, isSubBatch: false })
+  const cursors: EntryCursor[] = []
+  for (let records = 0; records < 3;) { // one chunk, or two when the broker is busy
+    const { chunk } = await chunks.take()
+    records += chunk.recordCount
+    for (const cursor = chunk.entries(); cursor.next();) cursors.push(cursor.clone())
+  }
+  const [batch, simple] = cursors
+  t.match(batch, { offset: 0, recordCount: 2, isSubBatch: true, compression: 1, uncompressedLength: records.length })
+  t.same([...expandSubBatch(1, batch?.bytes() ?? Buffer.alloc(0), records.length, 2, 1000)].map(String), ['a', 'bb'])
+  t.match(simple, { offset: 2, recordCount: 1, isSubBatch: false })
 })
 
 t.test('a chunk that is larger than any read comes whole', async (t) => {
