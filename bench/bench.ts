@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { say } from '../scripts/setup/say.mjs'
 import { BenchGateway } from './gateway.ts'
 import { BenchWorker } from './workers/bench-worker.ts'
 
@@ -62,6 +63,9 @@ export class Bench {
   }
 
   async close (): Promise<void> {
-    for (const close of this.#closers.splice(0).reverse()) await close()
+    for (const close of this.#closers.splice(0).reverse()) {
+      // What cannot be closed, because an interruption has ended its gateway, must not keep the rest open.
+      await close().catch((error: unknown) => { say(`something could not be closed: ${String(error)}`) })
+    }
   }
 }
