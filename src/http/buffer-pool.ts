@@ -21,6 +21,8 @@ export class BufferPool {
 
   /** At least so many bytes, with anything in them. */
   take (bytes: number): Buffer {
+    // Small ones are the runtime's own affair.
+    if (bytes < STEP_BYTES / 2) return Buffer.allocUnsafe(bytes)
     // The one that was given back last is the one that is still in the processor's caches.
     for (let index = this.#free.length - 1; index >= 0; index--) {
       const buffer = this.#free[index]
@@ -28,8 +30,7 @@ export class BufferPool {
       this.#free.splice(index, 1)
       return buffer
     }
-    // Small ones are the runtime's own affair.
-    return bytes < STEP_BYTES / 2 ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES)
+    return Buffer.allocUnsafeSlow(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES)
   }
 
   /** Nobody may use it, or a view of it, any more. Not to be called twice for one `take`. */

@@ -15,8 +15,10 @@ type CloseListener = (isDelivered: boolean) => void
 /** A request and its answer, until that is flushed or the client is gone. */
 interface Exchange {
   readonly response: ServerResponse
+  readonly socket: Socket
   readonly listeners: CloseListener[]
   isOver: boolean
+  isDelivered: boolean
 }
 
 /** Who is at the other end of a connection: its exchanges that are not over, and a signal once somebody wants one. */
@@ -39,7 +41,7 @@ const clients = new WeakMap<Socket, Client>()
 export function whenClosed (reply: FastifyReply, listener: CloseListener): void {
   const response = reply.raw
   const exchange = reply.exchange ??= watchExchange(response, reply.request.raw.socket)
-  if (exchange.isOver) queueMicrotask(() => { listener(response.writableFinished) })
+  if (exchange.isOver) queueMicrotask(() => { listener(exchange.isDelivered) })
   else exchange.listeners.push(listener)
 }
 
@@ -73,7 +75,7 @@ function newSignal (socket: Socket): AbortController {
 
 function watchExchange (response: ServerResponse, socket: Socket): Exchange {
   const { open } = clientOf(socket)
-  const exchange: Exchange = { response, listeners: [], isOver: false }
+  const exchange: Exchange = { response, socket, listeners: [], isOver: false, isDelivered: false }
   open.add(exchange)
   const end = (): void => {
     open.delete(exchange)
@@ -102,5 +104,7 @@ function watchSocket (socket: Socket): Client {
 function finish (exchange: Exchange): void {
   if (exchange.isOver) return
   exchange.isOver = true
-  for (const listener of exchange.listeners) listener(exchange.response.writableFinished)
+  // A response whose socket is destroyed under a write is called finished too.
+  exchange.isDelivered = exchange.response.writableFinished && !exchange.socket.destroyed
+  for (const listener of exchange.listeners) listener(exchange.isDelivered)
 }

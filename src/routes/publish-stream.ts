@@ -41,6 +41,7 @@ export async function publishLines ({ request, reply, limits, hold, open, addLin
     failure = { error }
   }
   const result = await session.finish()
+  hold(0) // a client that left while a batch was on its way has had its bytes given back already, and then some were held again
   // Nobody is there to be answered.
   if (signal.aborted) return reply
   if (failure === undefined) return await sendPublished(reply, result)

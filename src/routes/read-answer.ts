@@ -74,7 +74,7 @@ export async function sendLines (reply: FastifyReply, batch: ReadBatch, pool: Bu
   whenClosed(reply, () => batch.release())
   await reply.server.turn(batch.storedBytes)
   const { bytes, stoppedAt, release } = linesOf(batch.pieces, pool)
-  // Who did not get all of it may have left it to somebody else to read, such as a socket on its way out.
+  // What was cut off is left to the garbage collector.
   whenClosed(reply, (isDelivered) => { if (isDelivered) release() })
   if (stoppedAt !== undefined && bytes.length === 0) throw notALine(stoppedAt)
   const end = stoppedAt === undefined ? batch : { nextOffset: stoppedAt, endOfStream: false, gap: batch.gap }

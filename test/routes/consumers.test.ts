@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import t from 'tap'
 import { startGateway } from '../support/gateway.ts'
+import { openRaw } from '../support/raw-http.ts'
+import { until } from '../support/until.ts'
 
 const gateway = await startGateway(t)
 
@@ -89,6 +92,19 @@ t.test('autoCommit stores what was delivered, before the next read', async (t) =
   t.match((await read(stream, '?autoCommit=true')).json, { messages: [], endOfStream: true })
   t.match((await gateway.get(`/v1/streams/${stream}/consumers/my-app/offset`)).json, { storedOffset: 19, lag: 0 })
   for (const bad of ['yes', '1', 'TRUE', '']) t.match((await read(stream, `?autoCommit=${bad}`)).json, { status: 400, errors: [{ pointer: '/query/autoCommit' }] }, bad)
+})
+
+t.test('autoCommit stores nothing of an answer that was cut off', async (t) => {
+  const stream = await gateway.newStream(t)
+  for (let n = 0; n < 16; n++) await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(900_000, 'x') })
+  const { send, socket } = await openRaw(t, gateway.port)
+  send(`GET /v1/streams/${stream}/consumers/cut/messages?autoCommit=true&maxBytes=16000000 HTTP/1.1\r\nHost: x\r\n\r\n`)
+  const lines = (): typeof gateway.log => gateway.log.filter(({ msg, operationId, stream: of }) => msg === 'request' && operationId === 'readAsConsumer' && of === stream)
+  await once(socket, 'data') // the first of it; most of it does not fit into the buffers on the way
+  socket.resetAndDestroy()
+  await until('the gateway has noticed', () => lines().length === 1)
+  t.match(lines(), [{ status: 'client gone' }])
+  t.match((await gateway.get(`/v1/streams/${stream}/consumers/cut/messages?limit=1`)).json, { messages: [{ offset: 0 }] })
 })
 
 t.test('HEAD commits nothing', async (t) => {

@@ -108,11 +108,19 @@ export class PublisherSession implements PublishSession {
 
   async #takeTurn (): Promise<NamedTurn> {
     const { publisher, expectedLastPublishingId, confirmTimeoutMs, signal } = this.#options
-    const timeout = AbortSignal.timeout(confirmTimeoutMs)
+    // Not AbortSignal.any: the caller's signal may live as long as a connection, and would keep something of each request.
+    const waiting = new AbortController()
+    const giveUp = (): void => { waiting.abort() }
+    const timer = setTimeout(giveUp, confirmTimeoutMs)
+    signal?.addEventListener('abort', giveUp)
+    if (signal?.aborted === true) giveUp()
     try {
-      this.#endTurn = await publisher.turns.take(signal === undefined ? timeout : AbortSignal.any([signal, timeout]))
+      this.#endTurn = await publisher.turns.take(waiting.signal)
     } catch (error) {
       throw signal?.aborted === true ? callerLeft() : new StreamsError('overloaded', 'earlier requests with this publisher name take too long', { cause: error })
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', giveUp)
     }
     return new NamedTurn(publisher, expectedLastPublishingId)
   }
