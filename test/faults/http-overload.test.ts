@@ -14,10 +14,9 @@ const BUDGET_BYTES = 64 * MIB
 const CONNECTION_BYTES = 192 * 1024
 const TIMES_OVER = 10
 const CONNECTIONS = TIMES_OVER * BUDGET_BYTES / MIB
-// Half of those refused in one of a few bursts have their answer by then. 50 is what REFUSAL_MS is to be on a machine with nothing else to
-// do; here 640 clients, another test, the broker and the gateway share its cores.
+// Other processes of the machine hold up whom they like: the bound has to hold for most of those refused in one of a few bursts.
 const MAX_BURSTS = 5
-const MAX_REFUSAL_MS = Number(process.env['REFUSAL_MS'] ?? 500)
+const MAX_REFUSAL_MS = 50
 const MAX_RECOVERY_MS = 5000
 
 interface Overload { gateway: GatewayProcess, stream: string, idleBytes: number, speed: () => Promise<number> }
