@@ -147,17 +147,23 @@ export function sendSocketProblem (error: ConnectionError, socket: Socket): void
     return
   }
   const [code, message] = SOCKET_CODES[error.code] ?? ['bad_request', 'the request is not valid HTTP']
-  endWithProblem(socket, code, message)
+  endWithProblem(socket, code, message, isHead(error))
 }
 
-function endWithProblem (socket: Duplex, code: ProblemCode, message: string): void {
+// The answer to HEAD has no body: a client would take it for the next answer, on a connection that has none. All there is to tell by is what
+// was read last, which is the whole request as a rule; where it is not, most likely it is no HEAD.
+function isHead ({ rawPacket }: Partial<ConnectionError>): boolean {
+  return Buffer.isBuffer(rawPacket) && rawPacket.toString('latin1', 0, 5) === 'HEAD '
+}
+
+function endWithProblem (socket: Duplex, code: ProblemCode, message: string, isHead = false): void {
   socket.on('error', () => {}) // nobody else listens any more
   const id = requestId({ headers: {} })
   const { problem, headers } = toProblemAnswer(new RequestError(code, message), id)
   const body = JSON.stringify(problem)
   const all = { ...COMMON_HEADERS, ...headers, 'content-type': PROBLEM_JSON, 'content-length': Buffer.byteLength(body), 'x-request-id': id, connection: 'close' }
   const head = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${head}\r\n${body}`, () => socket.destroy())
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${head}\r\n${isHead ? '' : body}`, () => socket.destroy())
 }
 
 function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse): void {

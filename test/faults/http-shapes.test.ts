@@ -70,6 +70,9 @@ t.test('headers that are too large are refused; many are not lost', async (t) =>
   for (const bytes of [`${GET}X: ${'a'.repeat(20_000)}\r\n\r\n`, `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, `${GET}${'Abc: def\r\n'.repeat(3000)}\r\n`]) {
     t.match(await ask(bytes), /^HTTP\/1\.1 431 [^]*"code":"headers_too_large"/)
   }
+  const toHead = await ask(`HEAD /health/live HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`)
+  t.match(toHead, /^HTTP\/1\.1 431 [^]*\r\ncontent-length: [1-9]\d*\r\n[^]*\r\n\r\n$/i)
+  t.notMatch(toHead, /headers_too_large/, 'the answer to HEAD has no body')
   // Node stops to count at 2000 unless it is told otherwise: this one would be taken for a plain body.
   const late = `${POST}${'A:\r\n'.repeat(2100)}Content-Encoding: gzip\r\nConnection: close\r\nContent-Length: 1\r\n\r\na`
   t.match(await ask(late), /^HTTP\/1\.1 415 [^]*"code":"unsupported_media_type"/)
