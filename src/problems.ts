@@ -46,6 +46,7 @@ export const PROBLEMS = {
   request_timeout: { status: 408, title: 'Request timeout', when: 'The request did not arrive completely in time.', remedy: 'Send it faster, or in smaller parts.' },
   stream_arguments_differ: { status: 409, title: 'The stream exists with other arguments', when: 'A stream of this name exists with other arguments, or something of this name is no stream.', remedy: 'Arguments of a stream cannot be changed: use another name, or delete it first.' },
   offset_goes_back: { status: 409, title: 'The offset goes back', when: 'A commit is below the offset that is stored.', remedy: 'Somebody else committed in between, or the commit is late. To go back on purpose use `POST .../offset/reset`.' },
+  publisher_overtaken: { status: 409, title: 'Another process publishes under this name', when: 'While the messages were on their way, somebody else published under the same name with higher publishing ids. The broker may have dropped the messages as duplicates, though it has confirmed them.', remedy: 'Give each process a publisher name of its own, or let them take turns. `lastPublishingId` is the last id of the broker. Sent again with the same ids, they would be called duplicates, whether they are stored or not.' },
   expectation_failed: { status: 412, title: 'The expectation does not hold', when: '`expected` is not the stored offset, or `expectedLastPublishingId` not the last publishing id of the broker.', remedy: 'Another process uses the same name. Read the current value and decide again.' },
   payload_too_large: { status: 413, title: 'Payload too large', when: 'A body, a message or a batch is over a limit; `detail` names the limit and its value.', remedy: 'Send less at once, or raise the limit.' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type', when: '`Content-Type` is none that this operation reads, or the body is compressed.', remedy: 'Send one of the types of the operation, without `Content-Encoding`.' },
@@ -133,8 +134,8 @@ export function toProblemAnswer (error: unknown, requestId: string): ProblemAnsw
     return answer({ detail: error.message, code: error.code, retryable, sideEffects, requestId, ...(errors && { errors }) }, extensions, headers)
   }
   if (error instanceof StreamsError) {
-    const { message, retryable, sideEffects, details } = error
-    return answer({ detail: message, code: problemCodeOf(error.code), retryable, sideEffects, requestId }, details && withoutBigInts(details))
+    const { message, retryable, sideEffects } = error
+    return answer({ detail: message, code: problemCodeOf(error.code), retryable, sideEffects, requestId }, extensionsOf(error))
   }
   return answer({ detail: 'The gateway has a fault; its log has the cause.', code: 'internal_error', retryable: false, sideEffects: 'possible', requestId })
 }
@@ -151,6 +152,7 @@ function answer (core: ProblemCore, extensions: Readonly<Record<string, unknown>
   }
 }
 
-function withoutBigInts (details: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** The facts that an error of the domain has for the caller, as further members of a problem. */
+export function extensionsOf ({ details = {} }: StreamsError): Record<string, unknown> {
   return Object.fromEntries(Object.entries(details).map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value]))
 }

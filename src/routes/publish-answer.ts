@@ -1,6 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
-import { problemCodeOf, RequestError, toProblemAnswer } from '../problems.ts'
+import { extensionsOf, problemCodeOf, RequestError, toProblemAnswer } from '../problems.ts'
 import { StreamsError, type PublishFailure, type PublishResult } from '../streams/index.ts'
 
 /** What became of a message that was not stored for sure. */
@@ -31,6 +31,7 @@ export async function sendPublished (reply: FastifyReply, { confirmed, duplicate
     throw new RequestError(problemCodeOf(first.error.code), first.error.message, {
       retryable: first.error.retryable,
       sideEffects: failures.some(isUnknown) ? 'possible' : 'none',
+      extensions: extensionsOf(first.error),
       cause: first.error
     })
   }

@@ -31,7 +31,7 @@ const responses = {
   200: json('Every message is stored, or was before.', PublishedSchema, { confirmed: 2, duplicates: 0 }),
   207: json('Some messages were stored, and some not.', PartlyPublishedSchema, { confirmed: 1, duplicates: 0, results: [{ index: 1, status: 'unknown', code: 'confirm_timeout' }] })
 }
-const problems = [...BROKER_PROBLEMS, ...BODY_PROBLEMS, 'expectation_failed', 'draining', 'confirm_timeout'] as const
+const problems = [...BROKER_PROBLEMS, ...BODY_PROBLEMS, 'expectation_failed', 'publisher_overtaken', 'draining', 'confirm_timeout'] as const
 const tags = ['Publish']
 
 const RawHeaders = Type.Object({

@@ -11,6 +11,7 @@ export type StreamsErrorCode =
   | 'stream_arguments_differ' // broker 17 on create: exists with other arguments, or is no stream
   | 'offset_goes_back' // a commit below the stored offset
   | 'expectation_failed' // `expected` or `expectedLastPublishingId` differs
+  | 'publisher_overtaken' // somebody else has published under the name at the same moment
   | 'message_too_large' // does not fit into one frame of the broker
   | 'offset_out_of_range' // a read from beyond the end
   | 'offset_beyond_end' // a commit or reset beyond the end

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { startGateway, type Gateway } from '../support/gateway.ts'
+import { openRaw } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
 
 // Two gateways that know nothing of each other, on one broker.
@@ -48,6 +49,47 @@ t.test('gateways that take turns with one publisher name lose nothing and store 
   t.match(await publish(there, 41, 1, '&expectedLastPublishingId=35'), { status: 412, code: 'expectation_failed', sideEffects: 'none', lastPublishingId: 40 })
   t.match(await publish(here, 41, 1, '&expectedLastPublishingId=40'), { confirmed: 1 })
   t.equal((await there.get(`/v1/streams/${stream}/messages/lines?limit=100`)).text, Array.from({ length: 41 }, (_, index) => `${index + 1}\n`).join(''))
+})
+
+t.test('who is overtaken by another gateway under the same publisher name is not told that its messages are stored', async (t) => {
+  const stream = await here.newStream(t)
+  const path = `/v1/streams/${stream}/messages/lines`
+  const linesFrom = (first: number, count: number): string => Array.from({ length: count }, (_, index) => `${first + index}\n`).join('')
+  const slow = await openRaw(t, here.port)
+  const chunk = (text: string): void => { slow.send(`${text.length.toString(16)}\r\n${text}\r\n`) }
+  slow.send(`POST ${path}?publisher=p&firstPublishingId=1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n`)
+  chunk(linesFrom(1, 10))
+  await until('the first lines are stored', async () => (await there.get(`${path}?limit=100`)).text === linesFrom(1, 10))
+  t.match((await there.request('POST', `${path}?publisher=p&firstPublishingId=1001`, { body: 'ahead\n' })).json, { confirmed: 1 })
+  chunk(linesFrom(11, 10))
+  slow.send('0\r\n\r\n')
+  const answer = await slow.closed()
+  t.match(answer, /^HTTP\/1\.1 409 /)
+  t.match(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))), { code: 'publisher_overtaken', retryable: false, sideEffects: 'possible', lastPublishingId: 1001 })
+  t.equal((await there.get(`${path}?limit=100`)).text, `${linesFrom(1, 10)}ahead\n`, 'the broker has dropped what came too late, and confirmed it')
+})
+
+t.test('what two gateways publish at the same moment under one name, message by message, is stored when it is called confirmed', async (t) => {
+  const stream = await here.newStream(t)
+  let lastId = 0
+  const confirmed: string[] = []
+  const codes = new Map<unknown, number>()
+  const publish = async (gateway: Gateway, worker: number): Promise<void> => {
+    for (let turn = 0; turn < 25; turn++) {
+      const id = ++lastId
+      const { json } = await gateway.request('POST', `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=${id}`, { body: `${worker}:${id}\n` })
+      if (isRecord(json) && json['confirmed'] === 1) confirmed.push(`${worker}:${id}`)
+      const outcome = isRecord(json) ? json['code'] ?? (json['confirmed'] === 1 ? 'confirmed' : 'duplicate') : 'nothing'
+      codes.set(outcome, (codes.get(outcome) ?? 0) + 1)
+    }
+  }
+  await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map(async (worker) => await publish(worker % 2 === 0 ? here : there, worker)))
+  t.comment(Object.fromEntries(codes))
+  const stored = (await here.get(`/v1/streams/${stream}/messages/lines?limit=1000`)).text.split('\n').slice(0, -1)
+  t.same(confirmed.filter((message) => !stored.includes(message)), [], 'nothing that is called confirmed is missing')
+  t.equal(new Set(stored).size, stored.length, 'nothing is stored twice')
+  t.ok(confirmed.length > 0)
+  t.same([...codes.keys()].filter((code) => code !== 'confirmed' && code !== 'duplicate' && code !== 'publisher_overtaken'), [])
 })
 
 function isRecord (value: unknown): value is Record<string, unknown> {

@@ -41,6 +41,33 @@ export class NamedTurn {
     this.#highestId = ids.at(-1) ?? this.#highestId
   }
 
+  /**
+   * Looks whether the name was used by somebody else while the messages were on their way. Nothing but the broker's last id tells: when it is above
+   * all that were sent here, the broker may have taken them for duplicates, which it confirms as if they were stored. What is confirmed then has
+   * the outcome `unknown`; likewise when the broker cannot be asked. Who takes turns with the name is never told so: their turn begins after this one.
+   *
+   * @param outcomes of this turn, all settled
+   */
+  async check (outcomes: readonly BatchOutcome[]): Promise<void> {
+    if (!outcomes.some(({ result }) => result.confirmed > 0)) return
+    const doubt = await this.#doubt()
+    if (doubt === undefined) return
+    for (const outcome of outcomes) outcome.doubt(doubt)
+  }
+
+  async #doubt (): Promise<StreamsError | undefined> {
+    try {
+      const lastPublishingId = await this.#ask()
+      if (lastPublishingId <= BigInt(this.#highestId)) return undefined
+      return new StreamsError('publisher_overtaken', 'somebody else has published under this name at the same moment; the broker may have dropped the messages as duplicates', {
+        sideEffects: 'possible', details: { lastPublishingId }
+      })
+    } catch (error) {
+      const { code, message, retryable } = classify(error)
+      return new StreamsError(code, message, { sideEffects: 'possible', retryable, cause: error })
+    }
+  }
+
   // The number holds as long as the declaration: another leader may have seen less, and a stream that was created anew has seen nothing.
   // What it was asked for must leave with that declaration, so nothing is awaited between this and `send`.
   async #lastId (): Promise<bigint> {
@@ -62,8 +89,7 @@ export class NamedTurn {
     } catch (error) {
       throw classify(error)
     }
-    const isFirst = this.#last === undefined
-    if (isFirst && this.#expected !== undefined && lastId !== this.#expected) {
+    if (this.#last === undefined && this.#expected !== undefined && lastId !== this.#expected) {
       throw new StreamsError('expectation_failed', 'the last publishing id of this publisher is not the expected one', { details: { lastPublishingId: lastId } })
     }
     return lastId

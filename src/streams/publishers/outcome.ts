@@ -93,6 +93,18 @@ export class BatchOutcome {
     this.failRest('failed', error, from)
   }
 
+  /** What counted as confirmed is `unknown`. To be called when all is settled, at most once. */
+  doubt (error: StreamsError): void {
+    const { confirmed, duplicates, failures } = this.result
+    if (confirmed === 0) return
+    const failed = new Set(failures.map(({ index }) => index))
+    this.result.confirmed = 0
+    // Those that the broker had already come first.
+    for (let index = this.#firstIndex + duplicates; index < this.#firstIndex + this.count; index++) {
+      if (!failed.has(index)) failures.push({ index, status: 'unknown', error })
+    }
+  }
+
   // The first outcome stands: a confirm that comes after the deadline has been answered changes nothing any more.
   #take (index: number): boolean {
     if (this.#states[index] !== PENDING) return false

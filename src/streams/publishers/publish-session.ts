@@ -17,7 +17,7 @@ export interface PublishSession {
    * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`, `broker_unavailable`, ...
    */
   write (batch: MessageBatch): Promise<void>
-  /** Settles when every message has its outcome, at the latest after the confirm timeout. Call it once, also after a failed write. */
+  /** Settles when every message has its outcome, at the latest after the confirm timeout; with a publisher name the broker is then asked once more. Call it once, also after a failed write. */
   finish (): Promise<PublishResult>
 }
 
@@ -86,6 +86,7 @@ export class PublisherSession implements PublishSession {
 
   async finish (): Promise<PublishResult> {
     await Promise.all(this.#outcomes.map((outcome) => outcome.settled))
+    await this.#turn?.check(this.#outcomes)
     this.#endTurn()
     this.#options.signal?.removeEventListener('abort', this.#takeBackAll)
     const result = summarise(this.#outcomes)
