@@ -102,6 +102,11 @@ export class RequestError extends Error {
   }
 }
 
+/** A request that is well-formed and wrong. */
+export function invalidRequest (errors: readonly FieldError[], cause?: unknown): RequestError {
+  return new RequestError('validation_failed', 'the request is not valid', { errors, cause })
+}
+
 /** The body of an `application/problem+json` answer (RFC 9457). */
 export interface Problem {
   /** A reference that this gateway itself answers with a page. */

@@ -6,7 +6,7 @@ import { Readable, type Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { discard, discarded } from '../http/body.ts'
 import { owesAnswer } from '../http/exchange.ts'
-import { RequestError, toProblemAnswer, type ProblemCode } from '../problems.ts'
+import { invalidRequest, RequestError, toProblemAnswer, type ProblemCode } from '../problems.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
 import { fieldErrors } from './validation.ts'
@@ -112,7 +112,7 @@ function fromFramework (error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof RequestError || error instanceof StreamsError) return error
   if ('validation' in error && Array.isArray(error.validation)) {
     const part = 'validationContext' in error ? String(error.validationContext) : 'body'
-    return new RequestError('validation_failed', 'the request is not valid', { errors: fieldErrors(error.validation, part) })
+    return invalidRequest(fieldErrors(error.validation, part))
   }
   const known = 'code' in error && typeof error.code === 'string' ? FRAMEWORK_CODES[error.code] : undefined
   return known === undefined ? error : new RequestError(known[0], known[1], { cause: error })
@@ -124,7 +124,7 @@ function withPointer (error: unknown, { params }: FastifyRequest): unknown {
   const argument = error.details?.['argument']
   if (typeof argument !== 'string') return error
   const part = typeof params === 'object' && params !== null && argument in params ? 'path' : 'query'
-  return new RequestError('validation_failed', 'the request is not valid', { errors: [{ pointer: `/${part}/${argument}`, message: error.message }], cause: error })
+  return invalidRequest([{ pointer: `/${part}/${argument}`, message: error.message }], error)
 }
 
 function causeOf (error: unknown): unknown {

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fast
 import fp from 'fastify-plugin'
 import { parseDecimal, parsePosition } from '../http/position.ts'
 import { parseTimestamp } from '../http/timestamp.ts'
-import { RequestError, type FieldError } from '../problems.ts'
+import { invalidRequest, RequestError, type FieldError } from '../problems.ts'
 
 /** What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are checked by the domain. */
 const FORMATS: Readonly<Record<string, { check: (text: string) => boolean, message: string }>> = {
@@ -109,7 +109,7 @@ function convert (values: unknown, kinds: ReadonlyMap<string, Kind>): void {
 function checkQueryString ({ raw, query }: FastifyRequest): void {
   if (!isRecord(query)) return
   for (const [name, value] of Object.entries(query)) {
-    if (Array.isArray(value)) throw invalidQuery(`/query/${escapePointer(name)}`, 'is given more than once')
+    if (Array.isArray(value)) throw invalidRequest([{ pointer: `/query/${escapePointer(name)}`, message: 'is given more than once' }])
   }
   const start = raw.url?.indexOf('?') ?? -1
   if (start < 0 || raw.url === undefined || !raw.url.includes('%', start)) return
@@ -118,10 +118,6 @@ function checkQueryString ({ raw, query }: FastifyRequest): void {
   } catch {
     throw new RequestError('bad_request', 'the query string has a % that starts no percent-encoded UTF-8 character')
   }
-}
-
-function invalidQuery (pointer: string, message: string): RequestError {
-  return new RequestError('validation_failed', 'the request is not valid', { errors: [{ pointer, message }] })
 }
 
 function isRecord (value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientSignal, whenClosed } from '../http/exchange.ts'
+import { invalidRequest } from '../problems.ts'
 import { batchResponse, batchType, READ_HEADERS, sendBatch } from './read-answer.ts'
 import { amountQuery, bodyQuery, position, readRequest, toPosition, type ReadLimits } from './read-query.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from './schemas.ts'
@@ -13,7 +14,7 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
   app.get('/streams/:stream/consumers/:consumer/messages', {
     // A HEAD request would commit what nobody has seen.
     exposeHeadRoute: false,
-    config: { problems: [...BROKER_PROBLEMS, 'overloaded', 'not_acceptable', 'offset_out_of_range', 'offset_goes_back', 'offset_beyond_end'] },
+    config: { problems: [...BROKER_PROBLEMS, 'overloaded', 'not_acceptable', 'offset_out_of_range', 'offset_goes_back', 'offset_beyond_end', 'expectation_failed'] },
     schema: {
       operationId: 'readAsConsumer',
       tags: ['Consumers'],
@@ -23,6 +24,7 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
       querystring: strictObject({
         from: position('Where a consumer without a stored offset starts.', 'first'),
         commit: Type.Optional(offset('Stored before reading: the offset of the last message processed.')),
+        expected: Type.Optional(offset('Together with `commit`: refuse with 412 unless this is stored before. A commit then does not undo a reset.')),
         autoCommit: Type.Boolean({ default: false, description: 'Store the offset of the last message once the answer is on its way to the client.' }),
         ...amountQuery(limits),
         ...bodyQuery
@@ -32,9 +34,11 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
   }, async (request, reply) => {
     const { params: { stream, consumer }, query } = request
     const type = batchType(request.headers.accept)
+    const { commit, expected } = query
+    if (expected !== undefined && commit === undefined) throw invalidRequest([{ pointer: '/query/expected', message: 'can only stand beside commit' }])
     const key = JSON.stringify([stream, consumer])
     await storing.get(key)
-    const batch = await app.broker.readAsConsumer(stream, consumer, { ...readRequest(toPosition(query.from), query), commit: query.commit }, clientSignal(reply))
+    const batch = await app.broker.readAsConsumer(stream, consumer, { ...readRequest(toPosition(query.from), query), commit, expected }, clientSignal(reply))
     const { lastOffset } = batch
     if (query.autoCommit && lastOffset !== undefined) {
       whenClosed(reply, (isDelivered) => {

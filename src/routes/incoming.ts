@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv'
 import { parseExactly } from '../http/exact-json.ts'
 import { decodeUtf8 } from '../http/json.ts'
-import { RequestError, type FieldError } from '../problems.ts'
+import { invalidRequest, RequestError, type FieldError } from '../problems.ts'
 import type { MessageBatch } from '../streams/index.ts'
 import { MessageFormatError, parseMessage, type ParsedMessage } from './codec.ts'
 import { MessageWrite } from './message-schemas.ts'
@@ -71,7 +71,7 @@ export function addAll (messages: readonly unknown[], exact: readonly unknown[],
       if (errors.length === MAX_ERRORS) break
     }
   }
-  if (errors.length > 0) throw invalid(errors)
+  if (errors.length > 0) throw invalidRequest(errors)
 }
 
 /**
@@ -87,13 +87,8 @@ export function addLine (line: Buffer, lineNumber: number, ids: PublishingIds, b
     ids.check(publishingId, `${pointer}/publishingId`)
     batch.add(message, publishingId)
   } catch (error) {
-    if (error instanceof MessageFormatError) throw invalid([{ pointer: error.pointer, message: error.message }], error)
-    if (error instanceof RequestError) throw invalid([{ pointer, message: error.message.replace('the body', 'the line') }], error)
+    if (error instanceof MessageFormatError) throw invalidRequest([{ pointer: error.pointer, message: error.message }], error)
+    if (error instanceof RequestError) throw invalidRequest([{ pointer, message: error.message.replace('the body', 'the line') }], error)
     throw error
   }
-}
-
-/** A request that is well-formed and wrong. */
-export function invalid (errors: readonly FieldError[], cause?: unknown): RequestError {
-  return new RequestError('validation_failed', 'the request is not valid', { errors, cause })
 }

@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { parseExactly } from '../http/exact-json.ts'
 import { clientSignal } from '../http/exchange.ts'
 import { decodeUtf8 } from '../http/json.ts'
-import { RequestError } from '../problems.ts'
+import { invalidRequest, RequestError } from '../problems.ts'
 import { MAX_OFFSET, MessageBatch, type PublishOptions } from '../streams/index.ts'
 import { MessageFormatError, rawMessage } from './codec.ts'
-import { addAll, addLine, invalid, PublishingIds } from './incoming.ts'
+import { addAll, addLine, PublishingIds } from './incoming.ts'
 import { MessageWrite } from './message-schemas.ts'
 import { PartlyPublishedSchema, PublishedSchema, PublishFailureSchema, sendPublished } from './publish-answer.ts'
 import { publishLines, type StreamedLimits } from './publish-stream.ts'
@@ -151,7 +151,7 @@ function addRaw (batch: MessageBatch, body: Buffer, headers: IncomingHttpHeaders
     ids.check(publishingId, '/headers/publishing-id')
     batch.add(message, publishingId)
   } catch (error) {
-    throw error instanceof MessageFormatError ? invalid([{ pointer: error.pointer, message: error.message }], error) : error
+    throw error instanceof MessageFormatError ? invalidRequest([{ pointer: error.pointer, message: error.message }], error) : error
   }
 }
 
@@ -174,7 +174,7 @@ const publishRawLines: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
     const { query } = request
     const { publisher, firstPublishingId } = query
     if ((publisher === undefined) !== (firstPublishingId === undefined)) {
-      throw invalid([{ pointer: '/query/firstPublishingId', message: 'goes together with publisher' }])
+      throw invalidRequest([{ pointer: '/query/firstPublishingId', message: 'goes together with publisher' }])
     }
     return await publishLines({
       request,
@@ -184,7 +184,7 @@ const publishRawLines: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
       open: ({ signal }) => app.broker.openPublish(request.params.stream, { ...publishOptions(query), signal }),
       addLine (line, lineNumber, batch) {
         const id = firstPublishingId === undefined ? undefined : firstPublishingId + lineNumber
-        if (id !== undefined && id > MAX_OFFSET) throw invalid([{ pointer: `/${lineNumber}`, message: 'has a publishing id beyond 2^53-1' }])
+        if (id !== undefined && id > MAX_OFFSET) throw invalidRequest([{ pointer: `/${lineNumber}`, message: 'has a publishing id beyond 2^53-1' }])
         batch.addData(line, id)
       }
     })
@@ -193,7 +193,7 @@ const publishRawLines: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
 
 function publishOptions ({ publisher, expectedLastPublishingId }: { publisher?: string, expectedLastPublishingId?: number }): PublishOptions {
   if (expectedLastPublishingId !== undefined && publisher === undefined) {
-    throw invalid([{ pointer: '/query/expectedLastPublishingId', message: 'needs publisher' }])
+    throw invalidRequest([{ pointer: '/query/expectedLastPublishingId', message: 'needs publisher' }])
   }
   return {
     publisher,
@@ -214,11 +214,11 @@ function toBatch (body: Buffer, maxMessages: number, ids: PublishingIds): Messag
 }
 
 function messagesOf (body: unknown, maxMessages: number): readonly unknown[] {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalid([{ pointer: '', message: 'must be an object' }])
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalidRequest([{ pointer: '', message: 'must be an object' }])
   const unknown = Object.keys(body).find((name) => name !== 'messages')
-  if (unknown !== undefined) throw invalid([{ pointer: `/${unknown.replaceAll('~', '~0').replaceAll('/', '~1')}`, message: 'is unknown' }])
+  if (unknown !== undefined) throw invalidRequest([{ pointer: `/${unknown.replaceAll('~', '~0').replaceAll('/', '~1')}`, message: 'is unknown' }])
   const messages = 'messages' in body ? body.messages : undefined
-  if (!Array.isArray(messages) || messages.length === 0) throw invalid([{ pointer: '/messages', message: 'must be an array of at least one message' }])
+  if (!Array.isArray(messages) || messages.length === 0) throw invalidRequest([{ pointer: '/messages', message: 'must be an array of at least one message' }])
   if (messages.length > maxMessages) {
     throw new RequestError('payload_too_large', `the body has ${messages.length} messages, more than PUBLISH_MAX_MESSAGES (${maxMessages})`)
   }

@@ -1,7 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { parsePosition } from '../http/position.ts'
 import { parseTimestamp } from '../http/timestamp.ts'
-import { RequestError } from '../problems.ts'
+import { invalidRequest } from '../problems.ts'
 import type { Position, ReadRequest } from '../streams/index.ts'
 
 /** Bounds of a read. */
@@ -52,19 +52,15 @@ export function readRequest (from: Position, { limit, maxBytes, wait }: { limit:
 /** @throws RequestError when both are given */
 export function startOf ({ offset, timestamp }: { offset?: string, timestamp?: string }): Position {
   if (timestamp === undefined) return toPosition(offset ?? 'first')
-  if (offset !== undefined) throw invalidStart('/query/timestamp', 'cannot stand beside offset')
+  if (offset !== undefined) throw invalidRequest([{ pointer: '/query/timestamp', message: 'cannot stand beside offset' }])
   const ms = parseTimestamp(timestamp)
-  if (ms === undefined) throw invalidStart('/query/timestamp', 'is no time')
+  if (ms === undefined) throw invalidRequest([{ pointer: '/query/timestamp', message: 'is no time' }])
   return { type: 'timestamp', timestamp: ms }
 }
 
 /** The schema has checked the text already. */
 export function toPosition (text: string): Position {
   const position = parsePosition(text)
-  if (position === undefined) throw invalidStart('/query/offset', 'is no position')
+  if (position === undefined) throw invalidRequest([{ pointer: '/query/offset', message: 'is no position' }])
   return position
-}
-
-function invalidStart (pointer: string, message: string): RequestError {
-  return new RequestError('validation_failed', 'the request is not valid', { errors: [{ pointer, message }] })
 }

@@ -1,75 +1,25 @@
+import type { BrokerOptions } from './broker-options.ts'
 import { classify } from './classify.ts'
-import { ConnectionPool, type Endpoint } from './connections/connection-pool.ts'
+import { ConnectionPool } from './connections/connection-pool.ts'
 import { Locator } from './connections/locator.ts'
 import { ConsumerOffsets, type ConsumerOffset, type Stored } from './consumers/consumer-offsets.ts'
+import { ConsumerReads, type ConsumerReadRequest } from './consumers/consumer-reads.ts'
 import { Directory, type ConsumerInfo, type PublisherInfo, type Sources } from './consumers/directory.ts'
 import { pause } from './deadline.ts'
 import { StreamsError } from './errors.ts'
-import type { Logger } from './logger.ts'
 import { ManagementClient } from './management/management-client.ts'
 import { listStreamNames } from './management/stream-listing.ts'
 import type { MessageBatch } from './message-batch.ts'
-import { resumeOffset, type Position } from './offset.ts'
-import type { Authentication, ConnectionOptions, TlsOptions } from './protocol/index.ts'
+import type { Position } from './offset.ts'
 import type { PublishResult } from './publishers/outcome.ts'
 import { PublisherPool, type PublishOptions } from './publishers/publisher-pool.ts'
 import type { PublishSession } from './publishers/publish-session.ts'
-import { poll } from './readers/poll.ts'
 import type { ReadBatch, ReadMessage } from './readers/read-batch.ts'
 import { ReaderPool } from './readers/reader-pool.ts'
+import { Reads, type ReadRequest } from './readers/reads.ts'
 import { StreamEnds } from './readers/stream-ends.ts'
 import { StreamAdmin, type StreamArguments, type StreamDescription } from './stream-admin.ts'
 import { refuseBadReference, StreamNames } from './stream-names.ts'
-
-export interface BrokerOptions {
-  /** Any of the cluster's nodes. */
-  hosts: readonly Endpoint[]
-  tls?: TlsOptions | undefined
-  authentication: Authentication
-  virtualHost: string
-  /** How the connections introduce themselves; the management UI shows it. */
-  client?: ConnectionOptions['client']
-  /** `advertised`: go to the nodes by the addresses the broker advertises. `configured`: only to `hosts` (a load balancer, Docker). */
-  addressMode: 'advertised' | 'configured'
-  management?: { url: string, username: string, password: string, ca?: string | undefined } | undefined
-  /** Contains `{name}` once. */
-  streamNamePattern: string
-  connectTimeoutMs: number
-  requestTimeoutMs: number
-  confirmTimeoutMs: number
-  managementTimeoutMs: number
-  heartbeatSeconds: number
-  /** Pauses between attempts to connect: the first, and what they grow to. */
-  reconnectDelayMs: number
-  maxReconnectDelayMs: number
-  /** A connection without publishers and subscriptions that nobody has used for so long is closed. */
-  connectionIdleMs: number
-  frameMaxBytes: number
-  publishBudgetBytes: number
-  readBudgetBytes: number
-  readerWindowBytes: number
-  maxPublishers: number
-  maxReaders: number
-  readerIdleMs: number
-  publisherIdleMs: number
-  maxExpandedSubEntryBytes: number
-  logger: Logger
-}
-
-export interface ReadRequest {
-  from: Position
-  /** At most so many messages, at least 1. */
-  limit: number
-  /** Bytes as stored; at least one message is returned, however large. */
-  maxBytes: number
-  /** How long to hold an empty answer, ms. */
-  waitMs: number
-}
-
-export interface ConsumerReadRequest extends ReadRequest {
-  /** Stored before reading, with the checks of `storeOffset`. */
-  commit?: number | undefined
-}
 
 export interface BrokerStatus {
   state: 'up' | 'down'
@@ -99,7 +49,6 @@ export interface BrokerStats {
 const SWEEP_INTERVAL_MS = 1000
 const STATUS_TIMEOUT_MS = 2000
 const NO_ANSWER: BrokerStatus = { state: 'down', reason: 'the broker does not answer', version: null }
-const ONE_MESSAGE = { limit: 1, maxBytes: 1, waitMs: 0 } as const
 
 /**
  * RabbitMQ streams: publish, read, keep offsets. Names are the API's, offsets are numbers, everything that can go wrong is a `StreamsError`.
@@ -111,13 +60,14 @@ export class Broker {
   readonly #ends: StreamEnds
   readonly #publishers: PublisherPool
   readonly #readers: ReaderPool
+  readonly #reads: Reads
   readonly #offsets: ConsumerOffsets
+  readonly #consumerReads: ConsumerReads
   readonly #directory: Directory
   readonly #admin: StreamAdmin
   readonly #management: ManagementClient | undefined
   readonly #sweeper: NodeJS.Timeout
   #messagesRead = 0
-  #isDraining = false
 
   constructor (options: BrokerOptions) {
     const { tls, authentication, virtualHost, client, management, logger } = options
@@ -132,7 +82,9 @@ export class Broker {
     this.#ends = ends
     this.#publishers = new PublisherPool({ ...options, connections, locator, openTimeoutMs: Math.min(options.requestTimeoutMs, options.confirmTimeoutMs) })
     this.#readers = new ReaderPool({ ...options, connections, locator, ends })
+    this.#reads = new Reads(this.#readers, ends)
     this.#offsets = new ConsumerOffsets(connections, ends, this.#readers)
+    this.#consumerReads = new ConsumerReads(this.#reads, this.#offsets)
     this.#directory = new Directory({ connections, ends, offsets: this.#offsets, management: this.#management, logger })
     this.#admin = new StreamAdmin({ connections, locator, ends, management: this.#management, logger })
     this.#sweeper = setInterval(() => { this.#sweep() }, SWEEP_INTERVAL_MS)
@@ -221,14 +173,7 @@ export class Broker {
    * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, ...; the signal's reason
    */
   async read (stream: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
-    const name = this.#names.toBroker(stream)
-    const { limit, maxBytes, waitMs } = request
-    this.#readers.refuseWhenFull()
-    const offset = await this.#resolve(name, request.from)
-    const isReachable = request.from.type !== 'offset'
-    const batch = await poll({ stream: name, offset, isReachable, limit, maxBytes, waitMs }, this.#pollContext(), signal)
-    this.#messagesRead += batch.count
-    return batch
+    return this.#counted(await this.#reads.read(this.#names.toBroker(stream), request, signal))
   }
 
   /**
@@ -237,37 +182,19 @@ export class Broker {
    * @throws StreamsError `message_not_found`, and as `read`
    */
   async readMessage (stream: string, offset: number, signal: AbortSignal): Promise<{ message: ReadMessage, batch: ReadBatch }> {
-    let batch: ReadBatch | undefined
-    try {
-      batch = await this.read(stream, { from: { type: 'offset', offset }, ...ONE_MESSAGE }, signal)
-    } catch (error) {
-      if (!(error instanceof StreamsError && error.code === 'offset_out_of_range')) throw error
-    }
-    const message = batch?.messages[0]
-    if (batch !== undefined && message?.offset === offset) return { message, batch }
-    batch?.release()
-    throw new StreamsError('message_not_found', `there is no message at offset ${offset}`)
+    const found = await this.#reads.message(this.#names.toBroker(stream), offset, signal)
+    this.#counted(found.batch)
+    return found
   }
 
   /**
-   * Reads on from where the consumer's stored offset says, or from `request.from` when it has none.
+   * Reads on from where the consumer's stored offset says, or from `request.from` when it has none. What is held until there is data goes on
+   * where the consumer is then, should it be reset meanwhile.
    *
    * @throws StreamsError as `read` and, with `commit`, as `storeOffset`
    */
   async readAsConsumer (stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal): Promise<ReadBatch> {
-    const name = this.#consumer(stream, consumer)
-    if (request.commit !== undefined) {
-      await this.#offsets.commit(name, consumer, request.commit)
-      // Who says "0 is processed" wants 1, though a stored 0 alone would resume at 0: else a consumer that reads one by one never gets past it.
-      try {
-        return await this.read(stream, { ...request, from: { type: 'offset', offset: request.commit + 1 } }, signal)
-      } catch (error) {
-        throw error instanceof StreamsError ? error.afterSideEffects() : error
-      }
-    }
-    const stored = await this.#offsets.find(name, consumer)
-    if (stored === undefined) return await this.read(stream, request, signal)
-    return await this.read(stream, { ...request, from: { type: 'offset', offset: Number(resumeOffset(stored)) } }, signal)
+    return this.#counted(await this.#consumerReads.read(this.#consumer(stream, consumer), consumer, request, signal))
   }
 
   /** @throws StreamsError `consumer_offset_not_found`, `stream_not_found`, ... */
@@ -286,7 +213,7 @@ export class Broker {
   }
 
   /**
-   * Makes the position the next one to be delivered, on this and every other gateway, from the next read on.
+   * Makes the position the next one to be delivered, on this and every other gateway, from the next read on; reads that are held for data go on there.
    *
    * @throws StreamsError `offset_beyond_end`, `stream_not_found`, ...
    */
@@ -298,7 +225,7 @@ export class Broker {
         throw new StreamsError('offset_beyond_end', `the stream has no offset ${to.offset} yet: its next offset is ${nextOffset}`, { details: { nextOffset } })
       }
     }
-    return await this.#offsets.reset(name, consumer, await this.#resolve(name, to))
+    return await this.#offsets.reset(name, consumer, await this.#reads.resolve(name, to))
   }
 
   /** Every consumer known of the stream. @throws StreamsError `stream_not_found`, ... */
@@ -356,9 +283,8 @@ export class Broker {
 
   /** From now on nothing new is published, and polls do not wait any more. */
   drain (): void {
-    this.#isDraining = true
     this.#publishers.drain()
-    this.#readers.wakeAll()
+    this.#reads.drain()
   }
 
   /** Ends everything, in the reverse order of how it was built. Twice is fine. */
@@ -378,15 +304,9 @@ export class Broker {
     return name
   }
 
-  // Always to a number: a caller that follows `nextOffset` from there misses nothing.
-  async #resolve (stream: string, position: Position): Promise<number> {
-    switch (position.type) {
-      case 'offset': return position.offset
-      case 'first': return await this.#ends.firstOffset(stream)
-      case 'next': return (await this.#ends.bounds(stream)).nextOffset
-      case 'last': return await this.#ends.lastMessage(stream) ?? await this.#resolve(stream, { type: 'next' })
-      case 'timestamp': return await this.#ends.firstSince(stream, position.timestamp) ?? await this.#resolve(stream, { type: 'next' })
-    }
+  #counted (batch: ReadBatch): ReadBatch {
+    this.#messagesRead += batch.count
+    return batch
   }
 
   // An open connection proves little: its peer may be frozen, or the network gone.
@@ -394,10 +314,6 @@ export class Broker {
     const connection = await this.#connections.connection('streams')
     await connection.metadata([])
     return { state: 'up', reason: null, version: connection.brokerVersion }
-  }
-
-  #pollContext (): Parameters<typeof poll>[1] {
-    return { readers: this.#readers, ends: this.#ends, isDraining: () => this.#isDraining }
   }
 
   #sweep (): void {

@@ -33,7 +33,19 @@ t.test('a reset at one gateway takes effect with the next read at the other, als
   t.match((await here.request('POST', `${offsetPath(stream)}/reset`, { json: { to: 'first' } })).json, { nextOffset: 0 })
   t.same(bodiesOf((await there.get(readPath(stream))).json), ['a', 'b', 'c'])
   await here.publish(stream, 'd')
-  t.same(bodiesOf((await waiting).json), ['d'], 'which gets what it waited for')
+  t.same(bodiesOf((await waiting).json), ['a', 'b', 'c'], 'which answers from where the consumer is now, not from where it began to wait')
+})
+
+t.test('a poll that waits notices a reset at another gateway though nothing is published', async (t) => {
+  const stream = await here.newStream(t)
+  await here.publish(stream, 'a', 'b', 'c')
+  const startMs = performance.now()
+  const waiting = there.get(readPath(stream, '&commit=2&wait=60'))
+  await until('the poll waits', async () => (await here.get(offsetPath(stream))).status === 200)
+  await here.request('POST', `${offsetPath(stream)}/reset`, { json: { to: { offset: 2 } } })
+  t.same(bodiesOf((await waiting).json), ['c'])
+  const ms = performance.now() - startMs
+  t.ok(ms < 10_000, `after ${Math.round(ms)} ms`)
 })
 
 t.test('gateways that take turns with one publisher name lose nothing and store nothing twice', async (t) => {

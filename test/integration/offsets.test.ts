@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Broker } from '../../src/streams/index.ts'
 import { batchOf, newStream, numbered, openBroker } from '../support/streams.ts'
+import { until } from '../support/until.ts'
 
 async function readAs (broker: Broker, stream: string, consumer: string, limit: number, commit?: number): Promise<number[]> {
   const request = { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0, commit } as const
@@ -73,6 +74,48 @@ t.test('a reset makes any position the next one', async (t) => {
   t.equal(await next({ type: 'timestamp', timestamp: Date.now() - 3_600_000 }), 0)
   t.equal(await next({ type: 'timestamp', timestamp: Date.now() + 3_600_000 }), undefined)
   await t.rejects(broker.resetOffset(stream, 'c', { type: 'offset', offset: 1000 }), { code: 'offset_beyond_end' })
+})
+
+t.test('a read that is held goes on at once where its consumer was reset to, and in its time where it was not', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 10)
+  const held = async (commit: number, waitMs: number): Promise<number[]> => {
+    const batch = await broker.readAsConsumer(stream, 'c', { from: { type: 'first' }, limit: 3, maxBytes: 1_000_000, waitMs, commit }, new AbortController().signal)
+    batch.release()
+    return batch.messages.map(({ offset }) => offset)
+  }
+  await broker.resetOffset(stream, 'c', { type: 'first' })
+  const stored = async (): Promise<boolean> => (await broker.storedOffset(stream, 'c')).storedOffset === 9n
+  const startMs = performance.now()
+  const first = held(9, 60_000)
+  await until('the read is held', stored)
+  await broker.resetOffset(stream, 'c', { type: 'offset', offset: 4 })
+  t.same(await first, [4, 5, 6])
+  t.ok(performance.now() - startMs < 3000)
+
+  const second = held(9, 60_000)
+  await until('the read is held again', stored)
+  await broker.resetOffset(stream, 'other', { type: 'first' })
+  await broker.publish(stream, batchOf(['new']))
+  t.equal((await second).length, 1, 'another consumer does not matter')
+  const lastOffset = (await broker.storedOffset(stream, 'c')).lastOffset ?? 0
+
+  const emptyMs = performance.now()
+  t.same(await held(lastOffset, 6000), [], 'longer than one look at the offset')
+  const ms = performance.now() - emptyMs
+  t.ok(ms >= 5900 && ms < 9000, `held for ${Math.round(ms)} ms`)
+})
+
+t.test('a read from `next` that is held misses nothing, however often it looks again', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 3)
+  const request = { from: { type: 'next' }, limit: 10, maxBytes: 1_000_000, waitMs: 20_000 } as const
+  const held = broker.readAsConsumer(stream, 'nobody', request, new AbortController().signal)
+  await new Promise((resolve) => setTimeout(resolve, 5500)) // beyond the first look
+  await broker.publish(stream, batchOf(['new']))
+  const batch = await held
+  t.same(batch.messages.map(({ offset }) => offset), [3])
+  batch.release()
 })
 
 t.test('names of 255 bytes work, longer and odd ones are refused before the broker sees them', async (t) => {

@@ -79,6 +79,17 @@ t.test('a commit with the next read makes one round trip a batch', async (t) => 
   t.match((await read(stream, '?commit=1000')).json, { status: 422, code: 'offset_beyond_end' })
 })
 
+t.test('a commit with the next read that expects what is stored does not undo a reset', async (t) => {
+  const stream = await gateway.newStream(t)
+  await gateway.publish(stream, 1, 2, 3, 4)
+  t.match((await read(stream, '?limit=1&commit=1')).json, { messages: [{ offset: 2 }] })
+  t.match((await read(stream, '?limit=1&commit=2&expected=1')).json, { messages: [{ offset: 3 }] })
+  await reset(stream, { offset: 1 })
+  t.match((await read(stream, '?commit=3&expected=2')).json, { status: 412, code: 'expectation_failed', sideEffects: 'none', storedOffset: 0 })
+  t.match((await read(stream, '?limit=2')).json, { messages: [{ offset: 0 }, { offset: 1 }] })
+  t.match((await read(stream, '?expected=2')).json, { status: 400, code: 'validation_failed', errors: [{ pointer: '/query/expected' }] })
+})
+
 t.test('autoCommit stores what was delivered, before the next read', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, ...Array.from({ length: 20 }, (_, n) => n))

@@ -36,6 +36,8 @@ export class ConsumerOffsets {
   readonly #ends: StreamEnds
   readonly #readers: ReaderPool
   #storedCount = 0
+  // Who wants to know of resets, by stream and consumer.
+  readonly #resetListeners = new Map<string, Set<() => void>>()
 
   constructor (connections: ConnectionPool, ends: StreamEnds, readers: ReaderPool) {
     this.#connections = connections
@@ -100,7 +102,20 @@ export class ConsumerOffsets {
    * @throws StreamsError as `query`
    */
   async reset (stream: string, consumer: string, nextOffset: number): Promise<Stored> {
-    return await this.#store(stream, consumer, nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n)
+    const stored = await this.#store(stream, consumer, nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n)
+    for (const listener of [...this.#resetListeners.get(keyOf(stream, consumer)) ?? []]) listener()
+    return stored
+  }
+
+  /** Calls the listener when this process has reset the consumer. Returns how to stop that. */
+  onReset (stream: string, consumer: string, listener: () => void): () => void {
+    const key = keyOf(stream, consumer)
+    const listeners = this.#resetListeners.get(key) ?? new Set()
+    this.#resetListeners.set(key, listeners.add(listener))
+    return () => {
+      listeners.delete(listener)
+      if (listeners.size === 0 && this.#resetListeners.get(key) === listeners) this.#resetListeners.delete(key)
+    }
   }
 
   async #refuseBeyondEnd (stream: string, offset: number): Promise<void> {
@@ -133,6 +148,10 @@ export function lagBehind (storedOffset: bigint, lastOffset: number | undefined)
   if (lastOffset === undefined) return 0n
   const lag = BigInt(lastOffset) - storedOffset
   return lag > 0n ? lag : 0n
+}
+
+function keyOf (stream: string, consumer: string): string {
+  return `${stream}\0${consumer}` // no name has a NUL in it
 }
 
 // Nothing there after a store: the broker dropped it, and says why only in its log.

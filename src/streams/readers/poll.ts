@@ -198,6 +198,7 @@ class Poll {
       nextOffset: this.#position,
       endOfStream,
       gap: this.#gap,
+      wasHeld: this.#hasWaited,
       exchange: (bytes) => {
         if (this.#isDropped) return // the caller left while the answer was made
         batch.letGo()

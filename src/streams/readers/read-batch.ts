@@ -57,6 +57,8 @@ export interface ReadBatch {
   /** Nothing readable was left when the answer was made. */
   readonly endOfStream: boolean
   readonly gap: Gap | undefined
+  /** It took a while: there was nothing at first, or a connection was lost. */
+  readonly wasHeld: boolean
   /** The messages as they are stored. */
   readonly storedBytes: number
   /**
