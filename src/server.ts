@@ -30,8 +30,9 @@ async function serve (config: Config, logger: Logger): Promise<void> {
     else logger.info({ signal }, 'shutting down')
     await app.shutDown()
   })
-  const { host, port } = config.http
-  const address = await app.listen({ host, port })
+  const { host, port, maxConnections } = config.http
+  // Of a crowd that comes at once, the system lets so many wait to be accepted. Beyond Node's 511 each would lose a second: that is when TCP tries again.
+  const address = await app.listen({ host, port, backlog: maxConnections })
   if (!isLoopback(host)) {
     logger.warn({ address }, 'listening beyond this machine WITHOUT AUTHENTICATION: whoever reaches this address can read, write and delete streams')
   }

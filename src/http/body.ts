@@ -1,15 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { RequestError } from '../problems.ts'
+import type { BodyClaim } from './body-budget.ts'
 import { ByteCollector } from './byte-collector.ts'
-
-/** The memory that one request's body may take, of a budget that all requests share. */
-export interface BodyBudget {
-  /** Holds so many bytes from now on, more or fewer than before. @throws RequestError `overloaded`, and then holds what it held */
-  hold (bytes: number): void
-}
 
 // How much of a body that nobody wants is read and dropped, so that the client can finish sending and read its answer.
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+// Most clients stop when they see the answer. Of a crowd that is refused, what each has sent already would else be read, a MiB or two of it,
+// before the next one is so much as looked at.
+const DISCARD_DELAY_MS = 100
 
 /**
  * The chunks of a body as they come, at most `limitBytes` in all. Leaving the loop early does not close the connection;
@@ -34,18 +32,18 @@ export async function * bodyChunks (request: IncomingMessage, limitBytes: number
  *
  * @throws RequestError `payload_too_large`, or `overloaded` when all bodies together are too much
  */
-export async function readBody (request: IncomingMessage, limitBytes: number, limitName: string, budget: BodyBudget): Promise<Buffer> {
+export async function readBody (request: IncomingMessage, limitBytes: number, limitName: string, claim: BodyClaim): Promise<Buffer> {
   try {
-    return await collect(request, limitBytes, limitName, budget)
+    return await collect(request, limitBytes, limitName, claim)
   } catch (error) {
-    budget.hold(0)
+    claim.hold(0)
     discard(request)
     throw error
   }
 }
 
 // By events, not by an iterator: for a body of one message that is a fifth of the cost.
-async function collect (request: IncomingMessage, limitBytes: number, limitName: string, budget: BodyBudget): Promise<Buffer> {
+async function collect (request: IncomingMessage, limitBytes: number, limitName: string, claim: BodyClaim): Promise<Buffer> {
   if (announcedBytes(request) > limitBytes) throw tooLarge(limitBytes, limitName)
   const body = new ByteCollector(Math.min(announcedBytes(request), limitBytes))
   let failure: { error: unknown } | undefined
@@ -54,7 +52,7 @@ async function collect (request: IncomingMessage, limitBytes: number, limitName:
     const add = (chunk: Buffer): void => {
       try {
         if (body.length + chunk.length > limitBytes) throw tooLarge(limitBytes, limitName)
-        budget.hold(body.capacityFor(chunk.length))
+        claim.hold(body.capacityFor(chunk.length))
         body.append(chunk)
       } catch (error) {
         fail(error)
@@ -85,31 +83,38 @@ export function announcedBytes (request: Pick<IncomingMessage, 'headers'>): numb
   return Number(request.headers['content-length'] ?? 0)
 }
 
-const discarding = new WeakMap<IncomingMessage, Promise<void>>()
+// Whom to tell at its end, of each body that is being dropped.
+const discarding = new WeakMap<IncomingMessage, Array<() => void>>()
 
 /**
  * Drops the rest of a body. An answer sent while the client still writes is lost if the connection is closed under it,
  * so the rest is read, up to a bound.
+ *
+ * @param whenOver called once, when there is nothing left to come
  */
-export function discard (request: IncomingMessage): void {
-  if (request.complete || request.destroyed || discarding.has(request)) return
+export function discard (request: IncomingMessage, whenOver: () => void = () => {}): void {
+  if (request.complete || request.destroyed) {
+    queueMicrotask(whenOver)
+    return
+  }
+  const waiting = discarding.get(request)
+  if (waiting !== undefined) {
+    waiting.push(whenOver)
+    return
+  }
+  const listeners = [whenOver]
+  discarding.set(request, listeners)
+  const end = (): void => { for (const listener of listeners.splice(0)) listener() }
   let discardedBytes = 0
+  request.pause()
   request.on('data', (chunk: Buffer) => {
     discardedBytes += chunk.length
     if (discardedBytes > MAX_DISCARDED_BYTES) request.destroy()
   })
-  discarding.set(request, new Promise((resolve) => {
-    request.once('end', resolve)
-    request.once('close', resolve)
-    // The client may go away while its rest is dropped, which is nobody's concern any more.
-    request.on('error', () => { resolve() })
-  }))
-  request.resume()
-}
-
-/** Settles when the rest of a body is dropped, if it is being dropped. */
-export function discarded (request: IncomingMessage): Promise<void> | undefined {
-  return discarding.get(request)
+  const timer = setTimeout(() => { request.resume() }, DISCARD_DELAY_MS)
+  request.on('close', () => { clearTimeout(timer) })
+  // The client may go away while its rest is dropped, which is nobody's concern any more.
+  request.on('end', end).on('close', end).on('error', end)
 }
 
 function tooLarge (limitBytes: number, limitName: string): RequestError {

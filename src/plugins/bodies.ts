@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { IncomingMessage } from 'node:http'
+import { BodyBudget, type BodyClaim } from '../http/body-budget.ts'
 import { announcedBytes, discard, readBody } from '../http/body.ts'
 import { whenClosed } from '../http/exchange.ts'
 import { decodeUtf8, parseJson, toJsonText } from '../http/json.ts'
@@ -23,8 +24,8 @@ declare module 'fastify' {
     turn: (bytes: number) => Promise<void>
   }
   interface FastifyRequest {
-    /** How much of the budget this request holds. */
-    heldBodyBytes: number
+    /** What this request takes of the budget, once it has a body. */
+    bodyClaim: BodyClaim | undefined
   }
 }
 
@@ -32,7 +33,7 @@ declare module 'fastify' {
 interface BodyRequest {
   readonly raw: IncomingMessage
   readonly routeOptions: { readonly bodyLimit: number }
-  heldBodyBytes: number
+  bodyClaim: BodyClaim | undefined
 }
 
 interface BodiesOptions { bodyBudgetBytes: number }
@@ -48,11 +49,12 @@ const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT'])
  * request. Without the budget a few hundred clients, each sending slowly what its limit allows, could fill the memory.
  */
 function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void {
-  let heldBytes = 0
+  const budget = new BodyBudget(bodyBudgetBytes)
   const turns = new Turns()
+  app.server.on('connection', () => { turns.newcomer() })
 
-  app.decorateRequest('heldBodyBytes', 0)
-  app.decorate('totalBodyBytes', () => heldBytes)
+  app.decorateRequest('bodyClaim', undefined)
+  app.decorate('totalBodyBytes', () => budget.heldBytes)
   app.decorate('readWholeBody', async (request: BodyRequest) => await readWithin(request, request.raw))
   app.decorate('holdBody', holdBody)
   app.decorate('turn', async (bytes: number) => { if (bytes > LIGHT_WORK_BYTES) await turns.next() })
@@ -75,34 +77,30 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
       done(new RequestError('unsupported_media_type', 'compressed bodies are not read: send it without Content-Encoding'))
       return
     }
-    whenClosed(reply, () => { holdBody(request, 0) })
+    whenClosed(reply, () => { request.bodyClaim?.hold(0) })
     done()
   })
 
+  function claimOf (request: BodyRequest): BodyClaim {
+    request.bodyClaim ??= budget.claim()
+    return request.bodyClaim
+  }
+
   function holdBody (request: BodyRequest, bytes: number): void {
-    if (bytes > request.heldBodyBytes) refuseBeyond(request, bytes)
-    heldBytes += bytes - request.heldBodyBytes
-    request.heldBodyBytes = bytes
+    claimOf(request).hold(bytes)
   }
 
   async function readWithin (request: BodyRequest, payload: IncomingMessage): Promise<Buffer> {
     const limitBytes = request.routeOptions.bodyLimit
+    const claim = claimOf(request)
     try {
       // What will not fit is better refused now than when most of it has been sent.
-      refuseBeyond(request, Math.min(announcedBytes(payload), limitBytes))
+      claim.announce(Math.min(announcedBytes(payload), limitBytes))
     } catch (error) {
       discard(payload)
       throw error
     }
-    return await readBody(payload, limitBytes, 'the limit for this body', { hold (bytes) { holdBody(request, bytes) } })
-  }
-
-  // One request may always pass an empty budget, however large its body: otherwise it never could.
-  function refuseBeyond (request: BodyRequest, bytes: number): void {
-    const ofOthers = heldBytes - request.heldBodyBytes
-    if (ofOthers > 0 && ofOthers + bytes > bodyBudgetBytes) {
-      throw new RequestError('overloaded', 'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)', { retryable: true })
-    }
+    return await readBody(payload, limitBytes, 'the limit for this body', claim)
   }
 }
 

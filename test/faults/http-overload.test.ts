@@ -14,7 +14,8 @@ const BUDGET_BYTES = 64 * MIB
 const CONNECTION_BYTES = 192 * 1024
 const TIMES_OVER = 10
 const CONNECTIONS = TIMES_OVER * BUDGET_BYTES / MIB
-// Other processes of the machine hold up whom they like: the bound has to hold for most of those refused in one of a few bursts.
+// The client, the gateway and the broker share the machine's cores, and a few requests are refused only when they have been read, because other budgets
+// were full by then: the bound has to hold for nine in ten of those refused in one of a few bursts.
 const MAX_BURSTS = 5
 const MAX_REFUSAL_MS = 50
 const MAX_RECOVERY_MS = 5000
@@ -60,20 +61,20 @@ async function burst (gateway: GatewayProcess, burst: Partial<Burst> & Pick<Burs
   return JSON.parse(stdout)
 }
 
-/** Bursts until one was refused quickly enough, and then looks at what is left of it. */
+/** Bursts until most of one were refused quickly enough, and then looks at what is left of it. */
 async function survives (t: Test, { gateway, idleBytes, speed }: Overload, budgetsBytes: number, send: () => Promise<BurstResult>): Promise<void> {
   const speedBefore = await speed()
-  let usualMs = Infinity
-  for (let bursts = 0; bursts < MAX_BURSTS && usualMs >= MAX_REFUSAL_MS; bursts++) {
+  let mostMs = Infinity
+  for (let bursts = 0; bursts < MAX_BURSTS && mostMs >= MAX_REFUSAL_MS; bursts++) {
     const { statuses, refusalMs, withoutRetryAfter, durationMs } = await send()
     const { 200: done = 0, 503: refused = 0, ...others } = statuses
-    usualMs = refusalMs[refusalMs.length >> 1] ?? 0
-    t.comment(`${done} answered, ${refused} refused, half of them within ${usualMs} ms, the last after ${refusalMs.at(-1) ?? 0} ms; over in ${durationMs} ms`)
+    mostMs = refusalMs[Math.floor(refusalMs.length * 0.9)] ?? 0
+    t.comment(`${done} answered, ${refused} refused, nine in ten within ${mostMs} ms, half within ${refusalMs[refusalMs.length >> 1] ?? 0} ms, the last after ${refusalMs.at(-1) ?? 0} ms; over in ${durationMs} ms`)
     t.same(others, {}, 'nothing but 200 and 503, and everybody got an answer')
     t.ok(done > 0, 'some were served')
     t.equal(withoutRetryAfter, 0, 'each refusal says when to come again')
   }
-  t.ok(usualMs < MAX_REFUSAL_MS, `refused within ${usualMs} ms`)
+  t.ok(mostMs < MAX_REFUSAL_MS, `nine in ten refused within ${mostMs} ms`)
 
   const overMs = performance.now()
   let speedAfter = 0

@@ -71,10 +71,20 @@ async function exchange (socket: Socket, burst: Burst): Promise<{ status: string
   })
 }
 
+/** A first exchange on a connection. */
+async function greet (socket: Socket): Promise<void> {
+  await new Promise<void>((resolve) => {
+    socket.once('data', () => { resolve() })
+    socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
+  })
+}
+
 async function run (burst: Burst): Promise<BurstResult> {
   const sockets = await Promise.all(Array.from({ length: burst.connections }, async () => await new Promise<Socket>((resolve, reject) => {
     const socket = connect(burst.port, '127.0.0.1', () => { resolve(socket) }).once('error', reject)
   })))
+  // Until each was served once, some of them wait to be accepted.
+  await Promise.all(sockets.map(greet))
   const startMs = performance.now()
   const answers = await Promise.all(sockets.map(async (socket) => await exchange(socket, burst)))
   const statuses: Record<string, number> = {}

@@ -59,10 +59,12 @@ export class PublisherPool {
    *
    * @param stream the broker's name of the stream
    * @param isStreamed its batches are made while its body arrives
-   * @throws StreamsError `draining`; `overloaded` when all publishers are in use
+   * @throws StreamsError `draining`; `overloaded` when all publishers are in use, or there is no room for what a streamed request holds
    */
   session (stream: string, options: PublishOptions, isStreamed: boolean): PublishSession {
     if (this.#isDraining) throw draining()
+    // Its first batch would be refused, but who knows when that comes.
+    if (isStreamed && !this.#budget.hasRoomFor(STREAM_SOURCE_BYTES)) throw tooManyUnconfirmed(this.#budget)
     const publisher = this.#use(stream, options.publisher)
     return new PublisherSession({
       publisher,
