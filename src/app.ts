@@ -55,6 +55,8 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
+    // A logger for each request costs as much as its line: the lines name their request themselves.
+    childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     ajv: AJV_OPTIONS,
     frameworkErrors: sendFrameworkProblem,
     clientErrorHandler: sendSocketProblem,

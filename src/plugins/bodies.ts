@@ -20,8 +20,8 @@ declare module 'fastify' {
     holdBody: (request: BodyRequest, bytes: number) => void
     /** How much of the budget all requests together hold. */
     totalBodyBytes: () => number
-    /** Settles when it is time for heavy work on so many bytes: at once when they are few. */
-    turn: (bytes: number) => Promise<void>
+    /** Settles when it is time for heavy work on so many bytes; undefined when they are few, and it is no such. */
+    turn: (bytes: number) => Promise<void> | undefined
   }
   interface FastifyRequest {
     /** What this request takes of the budget, once it has a body. */
@@ -57,7 +57,7 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   app.decorate('totalBodyBytes', () => budget.heldBytes)
   app.decorate('readWholeBody', async (request: BodyRequest) => await readWithin(request, request.raw))
   app.decorate('holdBody', holdBody)
-  app.decorate('turn', async (bytes: number) => { if (bytes > LIGHT_WORK_BYTES) await turns.next() })
+  app.decorate('turn', (bytes: number) => bytes > LIGHT_WORK_BYTES ? turns.next() : undefined)
 
   // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
   // and could not write a bigint that may also be null.

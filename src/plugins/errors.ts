@@ -69,7 +69,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   // Whoever left has aborted what was done for them, which is no fault. Refusals of a gateway that has too much to do are none either: each has
   // its line as a request, and a stack for each would be the last thing it needs.
   const isFault = problem.status >= 500 && problem.code !== 'overloaded' && problem.code !== 'draining' && !request.raw.socket.destroyed
-  if (isFault) request.log.error({ err: known, cause: causeOf(known), code: problem.code }, 'request failed')
+  if (isFault) request.log.error({ reqId: request.id, err: known, cause: causeOf(known), code: problem.code }, 'request failed')
   // Fastify closes the connection after a body it could not parse; the rest of ours is read and dropped.
   reply.removeHeader('connection')
   const text = JSON.stringify(problem)

@@ -28,7 +28,8 @@ function requests (app: FastifyInstance): void {
     reply.header('x-request-id', request.id)
     const startMs = performance.now()
     whenClosed(reply, (isDelivered) => {
-      request.log.info({
+      app.log.info({
+        reqId: request.id,
         operationId: operationIdOf(request),
         stream: streamOf(request),
         status: isDelivered ? reply.statusCode : 'client gone',

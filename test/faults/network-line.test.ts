@@ -1,8 +1,7 @@
 import t from 'tap'
 import { batchOf, numbered, readAll, readOnce } from '../support/streams.ts'
 import { throughProxy, untilItWorks } from '../support/through-proxy.ts'
-
-const until = async (isSo: () => boolean): Promise<void> => { while (!isSo()) await new Promise(setImmediate) }
+import { until } from '../support/until.ts'
 
 t.test('over a slow line everything takes longer, and nothing else', async (t) => {
   const { proxy, broker, stream } = await throughProxy(t)
@@ -18,7 +17,7 @@ t.test('a line that lets every byte through by itself lets everything through', 
   // RabbitMQ itself closes a connection whose handshake does not come frame by frame.
   proxy.setTrickle('received')
   proxy.killConnections()
-  await until(() => broker.stats().connections === 0)
+  await until('the connections are closed', () => broker.stats().connections === 0)
   t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['handshake']))), { confirmed: 1 })
   t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), { bodies: ['first', 'handshake'] })
   t.match(await untilItWorks(async () => await broker.resetOffset(stream, 'c', { type: 'first' })), { nextOffset: 0n })
@@ -66,7 +65,7 @@ t.test('a waiting poll whose broker is gone without a word says so in the end, a
   const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200 })
   await readOnce(broker, stream, { type: 'offset', offset: 1 })
   const waiting = readOnce(broker, stream, { type: 'offset', offset: 1 }, { waitMs: 500 })
-  await until(() => broker.stats().readers > 0)
+  await until('the poll waits', () => broker.stats().readers > 0)
   proxy.vanish()
   await direct.publish(stream, batchOf(['meanwhile']))
   const outcome = await waiting.catch((error: unknown) => error)
@@ -122,7 +121,9 @@ t.test('a line that garbles what comes harms nobody else, and all is well when i
   t.match(await direct.publish(stream, batchOf(['clear'])), { confirmed: 1 })
   proxy.garble(undefined)
   proxy.killConnections() // what was garbled may have left them waiting for the rest of a frame that never was
-  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['clear']))), { confirmed: 1 })
-  t.same(await untilItWorks(async () => await readAll(broker, stream)), await readAll(direct, stream))
+  // Whatever the last handshake was garbled to, a broker too old among it, is remembered for the pause before the next.
+  const again = async <T>(ask: () => Promise<T>): Promise<T> => await until('the line is clear', async () => await ask().catch(() => undefined))
+  t.match(await again(async () => await broker.publish(stream, batchOf(['clear']))), { confirmed: 1 })
+  t.same(await again(async () => await readAll(broker, stream)), await readAll(direct, stream))
   t.equal(broker.stats().publishBudgetUsedBytes, 0)
 })

@@ -1,11 +1,15 @@
 import { classify } from '../classify.ts'
+import { Backoff, pause, type Deadline } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
-import type { MessageBatch } from '../message-batch.ts'
 import type { BatchOutcome } from './outcome.ts'
+import type { Outgoing } from './outbox.ts'
 import type { Publisher } from './publisher.ts'
 
 // How often the publisher may be lost while the broker is asked for its last id.
 const MAX_ATTEMPTS = 5
+// Between attempts to ask for it once more, when all is confirmed.
+const FIRST_PAUSE_MS = 20
+const MAX_PAUSE_MS = 1000
 
 /**
  * A request's turn with a publisher name. The broker keeps one number for each name, the highest publishing id it has seen, and takes
@@ -29,7 +33,8 @@ export class NamedTurn {
    *
    * @throws StreamsError `expectation_failed`, `invalid_argument`, and what opening the publisher can fail with
    */
-  async send (batch: MessageBatch, outcome: BatchOutcome): Promise<void> {
+  async send (message: Outgoing): Promise<void> {
+    const { batch, outcome } = message
     const ids = batch.publishingIds
     if (ids === undefined) throw new StreamsError('invalid_argument', 'with a publisher name every message needs a publishing id')
     if ((ids[0] ?? 0) <= this.#highestId) throw new StreamsError('invalid_argument', 'publishing ids have to ascend within a request')
@@ -37,34 +42,40 @@ export class NamedTurn {
     // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: it is not stored again,
     // and is confirmed only when the chunk that holds the first one is committed. Before that it is not "stored already".
     outcome.expectDuplicates(known)
-    this.#publisher.send(batch, outcome, Math.max(0, known - 1))
+    this.#publisher.send(message, Math.max(0, known - 1))
     this.#highestId = ids.at(-1) ?? this.#highestId
   }
 
   /**
    * Looks whether the name was used by somebody else while the messages were on their way. Nothing but the broker's last id tells: when it is above
    * all that were sent here, the broker may have taken them for duplicates, which it confirms as if they were stored. What is confirmed then has
-   * the outcome `unknown`; likewise when the broker cannot be asked. Who takes turns with the name is never told so: their turn begins after this one.
+   * the outcome `unknown`; likewise when the broker cannot be asked in time. Who takes turns with the name is never told so: their turn begins after this one.
    *
    * @param outcomes of this turn, all settled
+   * @param deadline how long a broker that cannot be reached is asked again
    */
-  async check (outcomes: readonly BatchOutcome[]): Promise<void> {
+  async check (outcomes: readonly BatchOutcome[], deadline: Deadline): Promise<void> {
     if (!outcomes.some(({ result }) => result.confirmed > 0)) return
-    const doubt = await this.#doubt()
+    const doubt = await this.#doubt(deadline)
     if (doubt === undefined) return
     for (const outcome of outcomes) outcome.doubt(doubt)
   }
 
-  async #doubt (): Promise<StreamsError | undefined> {
-    try {
-      const lastPublishingId = await this.#ask()
-      if (lastPublishingId <= BigInt(this.#highestId)) return undefined
-      return new StreamsError('publisher_overtaken', 'somebody else has published under this name at the same moment; the broker may have dropped the messages as duplicates', {
-        sideEffects: 'possible', details: { lastPublishingId }
-      })
-    } catch (error) {
-      const { code, message, retryable } = classify(error)
-      return new StreamsError(code, message, { sideEffects: 'possible', retryable, cause: error })
+  async #doubt (deadline: Deadline): Promise<StreamsError | undefined> {
+    const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
+    for (;;) {
+      try {
+        const lastPublishingId = await this.#ask()
+        if (lastPublishingId <= BigInt(this.#highestId)) return undefined
+        return new StreamsError('publisher_overtaken', 'somebody else has published under this name at the same moment; the broker may have dropped the messages as duplicates', {
+          sideEffects: 'possible', details: { lastPublishingId }
+        })
+      } catch (error) {
+        const { code, message, retryable } = classify(error)
+        // `draining`: the publisher is closed, and stays so.
+        if (retryable && code !== 'draining' && !deadline.hasPassed) await pause(Math.min(backoff.nextMs(), deadline.remainingMs))
+        else return new StreamsError(code, message, { sideEffects: 'possible', retryable, cause: error })
+      }
     }
   }
 

@@ -3,13 +3,19 @@ import type { MessageBatch } from '../message-batch.ts'
 import type { PublishingIds } from '../protocol/index.ts'
 import { Flights } from './flights.ts'
 import { messageTooLarge } from './message-size.ts'
-import type { BatchOutcome } from './outcome.ts'
+import { callerLeft, type BatchOutcome } from './outcome.ts'
+
+/** A batch that is to be sent. */
+export interface Outgoing {
+  readonly batch: MessageBatch
+  readonly outcome: BatchOutcome
+  /** Aborted when who waits for it has left: what was not sent by then is not sent. Looked at, not listened to: a listener costs a twentieth of a small publish. */
+  readonly signal: AbortSignal | undefined
+}
 
 // A batch, or what is left of it, that is not on its way yet. `base`: index i has publishing id base + i; it is there once something of
 // the batch was sent.
-interface Queued {
-  readonly outcome: BatchOutcome
-  readonly batch: MessageBatch
+interface Queued extends Outgoing {
   from: number
   base: number | undefined
 }
@@ -38,8 +44,8 @@ export class Outbox {
     return this.#queue.length > 0
   }
 
-  add (batch: MessageBatch, outcome: BatchOutcome, from: number): void {
-    this.#queue.push({ outcome, batch, from, base: undefined })
+  add ({ batch, outcome, signal }: Outgoing, from: number): void {
+    this.#queue.push({ outcome, batch, signal, from, base: undefined })
   }
 
   /**
@@ -52,7 +58,7 @@ export class Outbox {
     let room = roomBytes
     for (let queued = this.#queue[0]; queued !== undefined; queued = this.#queue[0]) {
       const { batch, outcome, from } = queued
-      if (outcome.isSettled) { // given up while it waited to be sent again
+      if (this.#dropIfAbandoned(queued) || outcome.isSettled) { // settled: given up while it waited to be sent again
         this.#queue.shift()
         continue
       }
@@ -94,9 +100,17 @@ export class Outbox {
     for (let at = this.#queue.length - 1; at >= 0; at--) {
       const queued = this.#queue[at]
       if (queued?.outcome !== outcome) continue
-      if (queued.base !== undefined && this.#isNamed) continue // may have been sent before: it stays
+      if (this.#mayBeSent(queued)) continue
       outcome.failUnsent(notSent, queued.from)
       this.#queue.splice(at, 1)
+    }
+  }
+
+  /** Takes back what nobody waits for any more. */
+  dropAbandoned (): void {
+    for (let at = this.#queue.length - 1; at >= 0; at--) {
+      const queued = this.#queue[at]
+      if (queued !== undefined && this.#dropIfAbandoned(queued)) this.#queue.splice(at, 1)
     }
   }
 
@@ -141,7 +155,7 @@ export class Outbox {
     for (const { outcome, batch } of flights) {
       if (batch === undefined || outcome.isSettled || again.at(-1)?.outcome === outcome) continue
       outcome.expectDuplicates(0)
-      again.push({ outcome, batch, from: outcome.firstPending, base: 0 })
+      again.push({ outcome, batch, signal: undefined, from: outcome.firstPending, base: 0 })
     }
     for (const queued of this.#queue) {
       queued.outcome.expectDuplicates(0)
@@ -151,6 +165,17 @@ export class Outbox {
     const first = this.#queue[0]
     if (last !== undefined && first?.outcome === last.outcome) this.#queue.shift() // its rest goes with it
     this.#queue.unshift(...again)
+  }
+
+  #dropIfAbandoned (queued: Queued): boolean {
+    if (queued.signal?.aborted !== true || this.#mayBeSent(queued)) return false
+    queued.outcome.failUnsent(callerLeft(), queued.from)
+    return true
+  }
+
+  // Whether something of what is queued was sent before, over a connection that was lost: it stays.
+  #mayBeSent ({ base }: Queued): boolean {
+    return base !== undefined && this.#isNamed
   }
 
   #addFlight (queued: Queued, to: number): void {

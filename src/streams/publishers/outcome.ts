@@ -118,6 +118,11 @@ export class BatchOutcome {
   }
 }
 
+/** Why a message was not sent that nobody waits for any more. */
+export function callerLeft (): StreamsError {
+  return new StreamsError('draining', 'the caller went away before the message was sent')
+}
+
 /** Puts the outcomes of a request's batches together. */
 export function summarise (outcomes: readonly BatchOutcome[]): PublishResult {
   const total: PublishResult = { confirmed: 0, duplicates: 0, failures: [] }

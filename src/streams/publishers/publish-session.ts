@@ -1,9 +1,10 @@
 import type { ByteBudget } from '../budget.ts'
 import { classify } from '../classify.ts'
+import { Deadline } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
 import { NamedTurn } from './named-turn.ts'
-import { BatchOutcome, summarise, type PublishResult } from './outcome.ts'
+import { BatchOutcome, callerLeft, summarise, type PublishResult } from './outcome.ts'
 import type { Publisher } from './publisher.ts'
 
 /**
@@ -17,7 +18,7 @@ export interface PublishSession {
    * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`, `broker_unavailable`, ...
    */
   write (batch: MessageBatch): Promise<void>
-  /** Settles when every message has its outcome, at the latest after the confirm timeout; with a publisher name the broker is then asked once more. Call it once, also after a failed write. */
+  /** Settles when every message has its outcome, at the latest after the confirm timeout; with a publisher name the broker is then asked once more, for as long again. Call it once, also after a failed write. */
   finish (): Promise<PublishResult>
 }
 
@@ -47,14 +48,8 @@ export class PublisherSession implements PublishSession {
   #pendingBytes = 0
   #wake: () => void = () => {}
 
-  // One listener a request, however many batches it has.
-  readonly #takeBackAll = (): void => {
-    for (const outcome of this.#outcomes) if (!outcome.isSettled) this.#options.publisher.takeBack(outcome, callerLeft())
-  }
-
   constructor (options: SessionOptions) {
     this.#options = options
-    options.signal?.addEventListener('abort', this.#takeBackAll, { once: true })
   }
 
   async write (batch: MessageBatch): Promise<void> {
@@ -85,10 +80,9 @@ export class PublisherSession implements PublishSession {
   }
 
   async finish (): Promise<PublishResult> {
-    await Promise.all(this.#outcomes.map((outcome) => outcome.settled))
-    await this.#turn?.check(this.#outcomes)
+    for (const outcome of this.#outcomes) await outcome.settled
+    await this.#turn?.check(this.#outcomes, new Deadline(this.#options.confirmTimeoutMs))
     this.#endTurn()
-    this.#options.signal?.removeEventListener('abort', this.#takeBackAll)
     const result = summarise(this.#outcomes)
     this.#options.done(result)
     return result
@@ -100,11 +94,11 @@ export class PublisherSession implements PublishSession {
       if (batch.publishingIds !== undefined) throw new StreamsError('invalid_argument', 'a publishing id needs a publisher name')
       await publisher.open()
       if (signal?.aborted === true) throw callerLeft()
-      publisher.send(batch, outcome)
+      publisher.send({ batch, outcome, signal })
       return
     }
     this.#turn ??= await this.#takeTurn()
-    await this.#turn.send(batch, outcome)
+    await this.#turn.send({ batch, outcome, signal })
   }
 
   async #takeTurn (): Promise<NamedTurn> {
@@ -149,10 +143,6 @@ export class PublisherSession implements PublishSession {
   async #roomAgain (): Promise<void> {
     await new Promise<void>((resolve) => { this.#wake = resolve })
   }
-}
-
-function callerLeft (): StreamsError {
-  return new StreamsError('draining', 'the caller went away before the message was sent')
 }
 
 /** What a publish is refused with when the budget is spent. */

@@ -97,10 +97,11 @@ export class PublisherPool {
     this.#isDraining = true
   }
 
-  /** Deletes publishers that nobody has used for a while. */
+  /** Deletes publishers that nobody has used for a while, and what waits in the others for a caller who has left. */
   sweep (): void {
     const before = performance.now() - this.#options.publisherIdleMs
     for (const [key, publisher] of this.#publishers) {
+      publisher.sweep()
       if (publisher.isIdle && publisher.lastUsedMs < before) this.#giveUp(key, publisher)
     }
   }

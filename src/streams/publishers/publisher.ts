@@ -4,12 +4,11 @@ import type { Locator } from '../connections/locator.ts'
 import type { Slot, SlotOwner } from '../connections/slot.ts'
 import { Backoff, Deadline, pause } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
-import type { MessageBatch } from '../message-batch.ts'
 import { Mutex } from '../mutex.ts'
 import { ResponseCode, ResponseError, type Connection, type PublishingIds } from '../protocol/index.ts'
 import { maxEntryBytes, refuseTooLarge } from './message-size.ts'
 import type { BatchOutcome } from './outcome.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox, type Outgoing } from './outbox.ts'
 
 export interface PublisherOptions {
   connections: ConnectionPool
@@ -85,9 +84,9 @@ export class Publisher {
    *
    * @throws StreamsError `message_too_large` when a message does not fit into a frame; nothing of the batch is then sent
    */
-  send (batch: MessageBatch, outcome: BatchOutcome, from = 0): void {
-    if (this.#slot !== undefined) refuseTooLarge(batch, maxEntryBytes(this.#slot.connection))
-    this.#outbox.add(batch, outcome, from)
+  send (outgoing: Outgoing, from = 0): void {
+    if (this.#slot !== undefined) refuseTooLarge(outgoing.batch, maxEntryBytes(this.#slot.connection))
+    this.#outbox.add(outgoing, from)
     if (this.#slot === undefined) this.#recover()
     else this.#planFlush()
   }
@@ -101,9 +100,9 @@ export class Publisher {
     this.#outbox.forget(outcome)
   }
 
-  /** Takes back what was never sent; its outcome is `failed`. */
-  takeBack (outcome: BatchOutcome, notSent: StreamsError): void {
-    this.#outbox.takeBack(outcome, notSent)
+  /** Takes back what was never sent and whose caller has left: to be called now and then, for a publisher that stands still. */
+  sweep (): void {
+    this.#outbox.dropAbandoned()
   }
 
   /** Gives up its place on the broker. */
