@@ -13,6 +13,7 @@ t.test('a gateway that is killed and started again under publishers, readers and
   t.teardown(async () => await gateway.end('SIGKILL'))
   const { url, port } = gateway
   const workload = await Workload.start({ target: { url } })
+  t.teardown(() => { workload.abandon() })
   for (let round = 0; round < ROUNDS; round++) {
     await workload.untilConfirmed(1000)
     await gateway.end('SIGKILL')

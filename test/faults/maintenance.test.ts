@@ -65,6 +65,7 @@ for (const { what, rounds, fault } of faults) {
   t.test(`${what}, under load`, async (t) => {
     const gateway = await startGateway(t)
     const workload = await Workload.start({ target: gateway })
+    t.teardown(() => { workload.abandon() })
     for (let round = 0; round < rounds; round++) {
       await workload.untilConfirmed(200)
       await fault(gateway)

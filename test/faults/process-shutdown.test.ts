@@ -20,6 +20,7 @@ t.test('gateways that are told to end under load: what clients were told is what
   let gateway = await start(t)
   const { url, port } = gateway
   const workload = await Workload.start({ target: { url }, unnamed: 4, named: 4, pauseMs: 0 })
+  t.teardown(() => { workload.abandon() })
   for (let round = 0; round < ROUNDS; round++) {
     await workload.untilConfirmed(500)
     t.same(await gateway.end('SIGTERM'), { code: 0, signal: null }, `round ${round}: it ends well`)

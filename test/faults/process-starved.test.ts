@@ -27,6 +27,7 @@ async function endsWell (t: Test, gateway: GatewayProcess): Promise<void> {
 t.test('a gateway that stands still, for a second and longer than its heartbeats, breaks no promise', async (t) => {
   const gateway = await start(t, { RABBITMQ_HEARTBEAT_SECONDS: '1' })
   const workload = await Workload.start({ target: gateway })
+  t.teardown(() => { workload.abandon() })
   for (const stillMs of [1000, 6000]) {
     await workload.untilConfirmed(300)
     gateway.child.kill('SIGSTOP')

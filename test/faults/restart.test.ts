@@ -25,6 +25,7 @@ t.test('a broker that is killed and restarted under load, between publish and co
   const gateway = await GatewayProcess.start({ env, forgetsRequests: true })
   t.teardown(async () => await gateway.end('SIGKILL'))
   const workload = await Workload.start({ target: gateway })
+  t.teardown(() => { workload.abandon() })
   // RabbitMQ 4.0.5 that is killed within a second of creating a stream does not find the stream again.
   await new Promise((resolve) => setTimeout(resolve, 2500))
   for (let round = 0; round < ROUNDS; round++) {
@@ -55,6 +56,7 @@ t.test('a broker that is frozen longer than its heartbeats', async (t) => {
   const gateway = await GatewayProcess.start({ env, forgetsRequests: true })
   t.teardown(async () => await gateway.end('SIGKILL'))
   const workload = await Workload.start({ target: gateway })
+  t.teardown(() => { workload.abandon() })
   for (let round = 0; round < 2; round++) {
     await workload.untilConfirmed(200)
     const given = count(gateway.output, 'two heartbeat intervals')

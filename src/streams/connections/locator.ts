@@ -44,10 +44,21 @@ export class Locator {
     throw new StreamsError('stream_not_available', 'the stream has no leader at the moment')
   }
 
+  /**
+   * A node that passes messages on to the leader, wherever that is. RabbitMQ 4.0 leaves leaders on a node that is drained for maintenance, where nobody
+   * can reach them, and names none.
+   *
+   * @throws as `leader`
+   */
+  async relay (stream: string): Promise<Endpoint> {
+    const { leader, replicas } = await this.locate(stream)
+    return leader ?? anyOf(replicas) ?? await this.leader(stream)
+  }
+
   /** The node to read from: a replica when there is one, so that the leader is left to publishers. */
   async member (stream: string): Promise<{ node: Endpoint, isLeader: boolean }> {
     const { leader, replicas } = await this.locate(stream)
-    const replica = replicas[Math.floor(Math.random() * replicas.length)]
+    const replica = anyOf(replicas)
     if (replica !== undefined) return { node: replica, isLeader: false }
     if (leader !== undefined) return { node: leader, isLeader: true }
     this.forget(stream)
@@ -74,4 +85,8 @@ export class Locator {
       throw classify(error)
     }
   }
+}
+
+function anyOf (nodes: readonly Endpoint[]): Endpoint | undefined {
+  return nodes[Math.floor(Math.random() * nodes.length)]
 }

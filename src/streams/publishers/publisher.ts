@@ -1,5 +1,5 @@
 import { classify, classifyResponseCode } from '../classify.ts'
-import type { ConnectionPool } from '../connections/connection-pool.ts'
+import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
 import type { Locator } from '../connections/locator.ts'
 import type { Slot, SlotOwner } from '../connections/slot.ts'
 import { Backoff, Deadline, pause } from '../deadline.ts'
@@ -181,13 +181,16 @@ export class Publisher {
   }
 
   async #open (): Promise<Connection> {
-    const deadline = new Deadline(this.#options.openTimeoutMs)
+    const { openTimeoutMs, locator } = this.#options
+    const deadline = new Deadline(openTimeoutMs)
+    // A leader that is elected is named by then. Before, a message passed on might go to the one that has failed, and be unknown.
+    const patience = new Deadline(openTimeoutMs / 2)
     for (let isFirst = true; ; isFirst = false) {
       try {
-        return await this.#declare()
+        return await this.#declare(patience.hasPassed ? await locator.relay(this.stream) : await locator.leader(this.stream))
       } catch (error) {
         const failure = declareFailure(error)
-        this.#options.locator.forget(this.stream)
+        locator.forget(this.stream)
         // The location may have been an old one: ask once more. A stream without a leader usually gets one within a second or two.
         // After an answer that did not come in time the caller has waited enough.
         const isWorthWaiting = failure.code === 'stream_not_available' && !deadline.hasPassed
@@ -198,9 +201,8 @@ export class Publisher {
     }
   }
 
-  async #declare (): Promise<Connection> {
-    const { connections, locator } = this.#options
-    const slot = await connections.takeSlot('publish', await locator.leader(this.stream), this.#ownerOf(() => slot))
+  async #declare (node: Endpoint): Promise<Connection> {
+    const slot = await this.#options.connections.takeSlot('publish', node, this.#ownerOf(() => slot))
     await slot.enter(async () => { await slot.connection.declarePublisher(slot.id, this.reference ?? '', this.stream) })
     if (this.#isClosed) {
       slot.leave()

@@ -117,6 +117,12 @@ export class Workload {
     return report
   }
 
+  /** Ends everybody as they are, for who has failed in the middle. */
+  abandon (): void {
+    this.#stopPublishing.abort()
+    this.#stopReading.abort()
+  }
+
   #start (stream: string, publishers: number, isNamed: boolean): Side {
     const { target, readTarget = target, batch, pauseMs = 2, random = Math.random } = this.#options
     const ledgers = Array.from({ length: publishers }, (_, index) => new Ledger(`${isNamed ? 'p' : 'u'}${index}`, { isNamed }))
