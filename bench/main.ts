@@ -7,12 +7,13 @@ import type { Case, CaseResult } from './cases/case.ts'
 import { latencyCases } from './cases/latency.ts'
 import { publishCases } from './cases/publish.ts'
 import { readCases } from './cases/read.ts'
+import { scrapeCases } from './cases/scrape.ts'
 import { growth } from './growth.ts'
 import { belowGuard } from './guard.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
 import { describeMachine, table, toJson } from './report.ts'
 
-const CASES: readonly Case[] = [...publishCases, ...readCases, ...latencyCases]
+const CASES: readonly Case[] = [...publishCases, ...readCases, ...latencyCases, ...scrapeCases]
 
 /** @returns the exit code */
 export async function main (): Promise<number> {

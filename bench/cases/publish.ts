@@ -9,7 +9,8 @@ import type { ProtocolClientConfig } from '../workers/protocol-client.ts'
 import { ratioGoal, type Case, type CaseResult } from './case.ts'
 
 const BATCH_CONNECTIONS = 32
-const SINGLE_CONNECTIONS = 64
+/** For one message a request. */
+export const SINGLE_CONNECTIONS = 64
 // The goal is beyond what a process can do beside its work for the broker: docs/performance.md shows why.
 const PUBLISH_ONE_GUARD = 0.15
 

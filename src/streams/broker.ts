@@ -1,11 +1,10 @@
 import type { BrokerOptions } from './broker-options.ts'
-import { classify } from './classify.ts'
+import { askStatus, type BrokerStatus } from './broker-status.ts'
 import { ConnectionPool } from './connections/connection-pool.ts'
 import { Locator } from './connections/locator.ts'
 import { ConsumerOffsets, type ConsumerOffset, type Stored } from './consumers/consumer-offsets.ts'
 import { ConsumerReads, type ConsumerReadRequest } from './consumers/consumer-reads.ts'
 import { Directory, type ConsumerInfo, type PublisherInfo, type Sources } from './consumers/directory.ts'
-import { pause } from './deadline.ts'
 import { StreamsError } from './errors.ts'
 import { ManagementClient } from './management/management-client.ts'
 import { listStreamNames } from './management/stream-listing.ts'
@@ -20,14 +19,6 @@ import { Reads, type ReadRequest } from './readers/reads.ts'
 import { StreamEnds } from './readers/stream-ends.ts'
 import { StreamAdmin, type StreamArguments, type StreamDescription } from './stream-admin.ts'
 import { refuseBadReference, StreamNames } from './stream-names.ts'
-
-export interface BrokerStatus {
-  state: 'up' | 'down'
-  /** Why it is down; safe to show. */
-  reason: string | null
-  /** RabbitMQ's. */
-  version: string | null
-}
 
 /** Gauges of now, and counters since the start. */
 export interface BrokerStats {
@@ -47,8 +38,6 @@ export interface BrokerStats {
 }
 
 const SWEEP_INTERVAL_MS = 1000
-const STATUS_TIMEOUT_MS = 2000
-const NO_ANSWER: BrokerStatus = { state: 'down', reason: 'the broker does not answer', version: null }
 
 /**
  * RabbitMQ streams: publish, read, keep offsets. Names are the API's, offsets are numbers, everything that can go wrong is a `StreamsError`.
@@ -251,14 +240,7 @@ export class Broker {
 
   /** Whether the broker answers, asked now, and connected to if need be. Never throws; takes at most two seconds. */
   async status (): Promise<BrokerStatus> {
-    const waiting = new AbortController()
-    try {
-      return await Promise.race([this.#ask(), pause(STATUS_TIMEOUT_MS, waiting.signal).then((): BrokerStatus => NO_ANSWER)])
-    } catch (error) {
-      return { state: 'down', reason: classify(error).message, version: null }
-    } finally {
-      waiting.abort()
-    }
+    return await askStatus(this.#connections)
   }
 
   stats (): BrokerStats {
@@ -307,13 +289,6 @@ export class Broker {
   #counted (batch: ReadBatch): ReadBatch {
     this.#messagesRead += batch.count
     return batch
-  }
-
-  // An open connection proves little: its peer may be frozen, or the network gone.
-  async #ask (): Promise<BrokerStatus> {
-    const connection = await this.#connections.connection('streams')
-    await connection.metadata([])
-    return { state: 'up', reason: null, version: connection.brokerVersion }
   }
 
   #sweep (): void {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import t from 'tap'
 import { batchOf, newStream, numbered, openBroker, readAll } from '../support/streams.ts'
 import { MessageBatch } from '../../src/streams/index.ts'
@@ -136,4 +137,30 @@ t.test('no new messages while draining', async (t) => {
   broker.drain()
   t.throws(() => broker.openPublish(stream), { code: 'draining', sideEffects: 'none' })
   t.equal((await underWay).confirmed, 100)
+})
+
+t.test('requests leave nothing on a signal that outlives them', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const { signal } = new AbortController()
+  for (let id = 1; id <= 20; id++) {
+    await broker.publish(stream, batchOf(['named'], id), { publisher: 'p', signal })
+    await broker.publish(stream, batchOf(['unnamed']), { signal })
+    const held = await broker.readAsConsumer(stream, 'c', { from: { type: 'next' }, limit: 1, maxBytes: 1000, waitMs: 1 }, signal)
+    held.release()
+  }
+  t.same(getEventListeners(signal, 'abort'), [])
+})
+
+t.test('who has left before it could be sent has published nothing, and gives its memory back', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(['first']))
+  const caller = new AbortController()
+  const publishing = broker.publish(stream, batchOf(['late']), { signal: caller.signal })
+  await Promise.resolve()
+  caller.abort()
+  t.match(await publishing.catch((error: unknown) => ({ failures: [{ error }] })), { failures: [{ error: { code: 'draining', sideEffects: 'none' } }] })
+  t.equal(broker.stats().publishBudgetUsedBytes, 0)
+  t.same(await readAll(broker, stream), ['first'])
 })

@@ -1,5 +1,7 @@
 import t from 'tap'
+import { testStreamUrl } from '../support/broker.ts'
 import { startGateway } from '../support/gateway.ts'
+import { FaultProxy } from '../support/proxy.ts'
 import { openRaw } from '../support/raw-http.ts'
 
 const gateway = await startGateway(t, { HTTP_MAX_BODY_BYTES: '4000000', HTTP_BODY_BUDGET_BYTES: '6200000' })
@@ -40,6 +42,26 @@ t.test('a client that stops in the middle of its lines has published what it sen
   await until(() => gateway.log.some(({ reqId }) => reqId === 'quitter'))
   t.equal((await gateway.get(`/v1/streams/${stream}/messages/lines`)).text, 'whole\n')
   t.same(gateway.log.filter(({ level }) => Number(level) >= 50), [])
+})
+
+t.test('a client that leaves while its lines are on their way to the broker leaves nothing of its body behind', async (t) => {
+  const stream = await gateway.newStream(t)
+  const { hostname, port } = new URL(testStreamUrl())
+  const proxy = await FaultProxy.listen({ host: hostname, port: Number(port) })
+  t.teardown(async () => { await proxy.close() })
+  const slow = await startGateway(t, { RABBITMQ_STREAM_URL: `rabbitmq-stream://guest:guest@${proxy.host}:${proxy.port}/%2f`, RABBITMQ_ADDRESS_MODE: 'configured' })
+  proxy.pause()
+  const raw = await openRaw(t, slow.port)
+  raw.send(`POST /v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1 HTTP/1.1\r\nHost: x\r\nX-Request-Id: early\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nwhole\nhal\r\n`)
+  await until(() => slow.app.broker.stats().publishers === 1)
+  raw.socket.destroy()
+  await until(() => slow.log.some(({ reqId }) => reqId === 'early'))
+  proxy.resume()
+  const more = `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=2`
+  t.match((await slow.request('POST', more, { body: 'more' })).json, { confirmed: 1 }, 'whose turn comes after that of the one who left')
+  t.equal(slow.app.totalBodyBytes(), 0)
+  t.equal(slow.app.broker.stats().publishBudgetUsedBytes, 0)
+  t.equal((await gateway.get(`/v1/streams/${stream}/messages/lines`)).text, 'more\n', 'nothing was sent for who was not there any more')
 })
 
 t.test('bodies held at once are bounded, and given back', async (t) => {
