@@ -12,7 +12,7 @@ const BATCH_CONNECTIONS = 32
 /** For one message a request. */
 export const SINGLE_CONNECTIONS = 64
 // The goal is beyond what a process can do beside its work for the broker: docs/performance.md shows why.
-const PUBLISH_ONE_GUARD = 0.15
+const PUBLISH_ONE_GUARD = 0.25
 
 /** A request that publishes, and what its answer stands for. */
 export type Batch = Pick<RepeatLoad, 'headers' | 'body' | 'messagesPerRequest'> & { readonly path: string, readonly bodyBytes: number }
