@@ -105,7 +105,7 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'resetOffset',
       tags,
       summary: 'Reset a consumer',
-      description: 'Names the next message to be delivered, back or forward. Takes effect with the next read, on every instance.',
+      description: 'Names the next message to be delivered, back or forward. Takes effect with the next read, on every instance, and with reads that wait: within five seconds. A commit of what was read before would undo it, unless it says what it `expected`.',
       params: ConsumerParams,
       body: Reset,
       response: { 200: json('What is stored now.', Stored, { storedOffset: 0, nextOffset: 0 }) }
