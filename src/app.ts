@@ -55,7 +55,7 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
-    // A logger for each request costs as much as its line: the lines name their request themselves.
+    // A logger for each request costs as much as its line. Our lines name their request themselves; the few of Fastify's own do not.
     childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     ajv: AJV_OPTIONS,
     frameworkErrors: sendFrameworkProblem,

@@ -2,23 +2,27 @@ import { RequestError } from '../problems.ts'
 
 // Less is not worth keeping a promise for.
 const MIN_PROMISED_BYTES = 32 * 1024
-// How long what a client has announced is kept for it without a byte of it coming.
+// How long what a client has announced is kept for it: a second, and longer if it sends a MiB a second or more.
 const PROMISE_MS = 1000
+const PACE_BYTES_PER_MS = 1024
 
 /**
- * The memory that bodies may take, all together. What clients announce is kept for them as long as they send: of a crowd that sends more than
- * there is room for, the first come to an end and the rest are refused with their headers, and not after most of it was sent in vain.
- * Who announces much and sends little keeps it from others for a moment only.
+ * The memory that bodies may take, all together. What clients announce of large bodies is kept for them for a moment, and as long as they send them
+ * quickly: of a crowd that sends more than there is room for, the first come to an end and the rest are refused with their headers, and not
+ * after most of it was sent in vain. Small bodies are only measured against what is in memory, so that nobody keeps them out by promises.
  */
 export class BodyBudget {
   readonly #limitBytes: number
+  readonly #now: () => number
   readonly #promised = new Set<BodyClaim>()
   #heldBytes = 0
   #promisedBytes = 0
   #lookedMs = -Infinity
 
-  constructor (limitBytes: number) {
+  /** @param now the clock, ms */
+  constructor (limitBytes: number, now = (): number => performance.now()) {
     this.#limitBytes = limitBytes
+    this.#now = now
   }
 
   /** What is in memory. */
@@ -28,17 +32,27 @@ export class BodyBudget {
 
   /** For one request. It holds nothing yet. */
   claim (): BodyClaim {
-    return new BodyClaim(this)
+    return new BodyClaim(this, this.#now())
   }
 
   /**
-   * For claims: whether one may take so much in all.
+   * For claims: whether one may announce so much.
    *
-   * @throws RequestError `overloaded` when it does not fit beside those of others. One alone always fits, however large: otherwise it never could
+   * @throws RequestError `overloaded` when it does not fit beside what others hold and were promised
    */
-  refuseBeyond (claim: BodyClaim, bytes: number): void {
-    if (this.#fits(claim, bytes)) return
-    throw new RequestError('overloaded', 'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)', { retryable: true })
+  refuseToPromise (claim: BodyClaim, bytes: number): void {
+    if (this.#fits(claim, bytes, this.#promisedBytes)) return
+    this.#dropStale()
+    if (!this.#fits(claim, bytes, this.#promisedBytes)) throw overloaded()
+  }
+
+  /**
+   * For claims: whether one may have so much in memory.
+   *
+   * @throws RequestError `overloaded` when it does not fit beside what others hold
+   */
+  refuseToHold (claim: BodyClaim, bytes: number): void {
+    if (!this.#fits(claim, bytes, 0)) throw overloaded()
   }
 
   /** For claims: what one holds and is promised from now on. */
@@ -49,50 +63,50 @@ export class BodyBudget {
     else if (claim.promisedBytes > 0) this.#promised.delete(claim)
   }
 
-  #fits (claim: BodyClaim, bytes: number): boolean {
-    const ofOthers = (): number => this.#heldBytes - claim.heldBytes + this.#promisedBytes - claim.promisedBytes
-    const isFitting = (): boolean => ofOthers() === 0 || ofOthers() + bytes <= this.#limitBytes
-    if (isFitting() || this.#promisedBytes === 0) return isFitting()
-    this.#dropStale()
-    return isFitting()
+  // One alone always fits, however large: otherwise it never could.
+  #fits (claim: BodyClaim, bytes: number, promisedBytes: number): boolean {
+    const ofOthers = this.#heldBytes - claim.heldBytes + Math.max(0, promisedBytes - claim.promisedBytes)
+    return ofOthers === 0 || ofOthers + bytes <= this.#limitBytes
   }
 
   // All of them are looked at, so not for each of a crowd that is refused.
   #dropStale (): void {
-    const nowMs = performance.now()
-    if (nowMs - this.#lookedMs < PROMISE_MS / 10) return
+    const nowMs = this.#now()
+    if (nowMs - this.#lookedMs < PROMISE_MS / 40) return
     this.#lookedMs = nowMs
     for (const claim of this.#promised) {
-      if (nowMs - claim.progressMs > PROMISE_MS) claim.dropPromise()
+      if (nowMs > claim.startedMs + PROMISE_MS + claim.heldBytes / PACE_BYTES_PER_MS) claim.dropPromise()
     }
   }
 }
 
 /** What one request's body takes of the budget. Give it back by holding 0. */
 export class BodyClaim {
+  readonly startedMs: number
   readonly #budget: BodyBudget
   heldBytes = 0
   /** What is announced and has not come yet. */
   promisedBytes = 0
-  /** When something of it came last. */
-  progressMs = 0
 
-  constructor (budget: BodyBudget) {
+  constructor (budget: BodyBudget, startedMs: number) {
     this.#budget = budget
+    this.startedMs = startedMs
   }
 
   /** So much is to come. @throws RequestError `overloaded` */
   announce (bytes: number): void {
-    this.#budget.refuseBeyond(this, this.heldBytes + bytes)
-    this.progressMs = performance.now()
-    this.#exchange(this.heldBytes, bytes < MIN_PROMISED_BYTES ? 0 : bytes)
+    if (bytes < MIN_PROMISED_BYTES) {
+      this.#budget.refuseToHold(this, bytes)
+      return
+    }
+    this.#budget.refuseToPromise(this, bytes)
+    this.#exchange(this.heldBytes, bytes)
   }
 
   /** So many bytes are in memory from now on, more or fewer than before. @throws RequestError `overloaded`; then it holds what it held */
   hold (bytes: number): void {
     const moreBytes = bytes - this.heldBytes
-    if (moreBytes > this.promisedBytes) this.#budget.refuseBeyond(this, bytes)
-    if (this.promisedBytes > 0) this.progressMs = performance.now()
+    if (moreBytes > 0) this.#budget.refuseToHold(this, bytes)
     this.#exchange(bytes, bytes === 0 ? 0 : Math.max(0, this.promisedBytes - Math.max(0, moreBytes)))
   }
 
@@ -105,4 +119,8 @@ export class BodyClaim {
     this.heldBytes = heldBytes
     this.promisedBytes = promisedBytes
   }
+}
+
+function overloaded (): RequestError {
+  return new RequestError('overloaded', 'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)', { retryable: true })
 }

@@ -8,6 +8,7 @@ const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 // Most clients stop when they see the answer. Of a crowd that is refused, what each has sent already would else be read, a MiB or two of it,
 // before the next one is so much as looked at.
 const DISCARD_DELAY_MS = 100
+const SMALL_BODY_BYTES = 64 * 1024
 
 /**
  * The chunks of a body as they come, at most `limitBytes` in all. Leaving the loop early does not close the connection;
@@ -105,16 +106,24 @@ export function discard (request: IncomingMessage, whenOver: () => void = () => 
   const listeners = [whenOver]
   discarding.set(request, listeners)
   const end = (): void => { for (const listener of listeners.splice(0)) listener() }
-  let discardedBytes = 0
   request.pause()
-  request.on('data', (chunk: Buffer) => {
-    discardedBytes += chunk.length
-    if (discardedBytes > MAX_DISCARDED_BYTES) request.destroy()
-  })
-  const timer = setTimeout(() => { request.resume() }, DISCARD_DELAY_MS)
+  // Not before: a stream that has this listener begins to flow by itself when somebody else lets go of it.
+  const drop = (): void => {
+    let discardedBytes = 0
+    request.on('data', (chunk: Buffer) => {
+      discardedBytes += chunk.length
+      if (discardedBytes > MAX_DISCARDED_BYTES) request.destroy()
+    })
+    request.resume()
+  }
+  const timer = setTimeout(drop, isLarge(request) ? DISCARD_DELAY_MS : 0)
   request.on('close', () => { clearTimeout(timer) })
   // The client may go away while its rest is dropped, which is nobody's concern any more.
   request.on('end', end).on('close', end).on('error', end)
+}
+
+function isLarge ({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || announcedBytes({ headers }) > SMALL_BODY_BYTES
 }
 
 function tooLarge (limitBytes: number, limitName: string): RequestError {

@@ -17,6 +17,8 @@ interface Exchange {
   readonly response: ServerResponse
   readonly socket: Socket
   readonly listeners: CloseListener[]
+  /** All of the answer is handed over, though its end is held back. */
+  isWhole: boolean
   isOver: boolean
   isDelivered: boolean
 }
@@ -43,6 +45,11 @@ export function whenClosed (reply: FastifyReply, listener: CloseListener): void 
   const exchange = reply.exchange ??= watchExchange(response, reply.request.raw.socket)
   if (exchange.isOver) queueMicrotask(() => { listener(exchange.isDelivered) })
   else exchange.listeners.push(listener)
+}
+
+/** The client has the whole answer, whatever becomes of the connection before it ends. */
+export function answeredWhole (reply: FastifyReply): void {
+  if (reply.exchange !== undefined) reply.exchange.isWhole = true
 }
 
 /**
@@ -75,7 +82,7 @@ function newSignal (socket: Socket): AbortController {
 
 function watchExchange (response: ServerResponse, socket: Socket): Exchange {
   const { open } = clientOf(socket)
-  const exchange: Exchange = { response, socket, listeners: [], isOver: false, isDelivered: false }
+  const exchange: Exchange = { response, socket, listeners: [], isWhole: false, isOver: false, isDelivered: false }
   open.add(exchange)
   const end = (): void => {
     open.delete(exchange)
@@ -105,6 +112,6 @@ function finish (exchange: Exchange): void {
   if (exchange.isOver) return
   exchange.isOver = true
   // A response whose socket is destroyed under a write is called finished too.
-  exchange.isDelivered = exchange.response.writableFinished && !exchange.socket.destroyed
+  exchange.isDelivered = exchange.isWhole || (exchange.response.writableFinished && !exchange.socket.destroyed)
   for (const listener of exchange.listeners) listener(exchange.isDelivered)
 }

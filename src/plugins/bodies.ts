@@ -20,7 +20,9 @@ declare module 'fastify' {
     holdBody: (request: BodyRequest, bytes: number) => void
     /** How much of the budget all requests together hold. */
     totalBodyBytes: () => number
-    /** Settles when it is time for heavy work on so many bytes; undefined when they are few, and it is no such. */
+    /** Whether work on so many bytes is heavy: then it is to wait for its turn. */
+    isHeavy: (bytes: number) => boolean
+    /** Settles when it is time for work on so many bytes: at once when it is not heavy. */
     turn: (bytes: number) => Promise<void> | undefined
   }
   interface FastifyRequest {
@@ -57,7 +59,8 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   app.decorate('totalBodyBytes', () => budget.heldBytes)
   app.decorate('readWholeBody', async (request: BodyRequest) => await readWithin(request, request.raw))
   app.decorate('holdBody', holdBody)
-  app.decorate('turn', (bytes: number) => bytes > LIGHT_WORK_BYTES ? turns.next() : undefined)
+  app.decorate('isHeavy', isHeavy)
+  app.decorate('turn', (bytes: number) => isHeavy(bytes) ? turns.next() : undefined)
 
   // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
   // and could not write a bigint that may also be null.
@@ -80,6 +83,10 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
     whenClosed(reply, () => { request.bodyClaim?.hold(0) })
     done()
   })
+
+  function isHeavy (bytes: number): boolean {
+    return bytes > LIGHT_WORK_BYTES
+  }
 
   function claimOf (request: BodyRequest): BodyClaim {
     request.bodyClaim ??= budget.claim()

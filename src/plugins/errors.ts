@@ -4,7 +4,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net'
 import { Readable, type Duplex } from 'node:stream'
 import { discard } from '../http/body.ts'
-import { owesAnswer } from '../http/exchange.ts'
+import { answeredWhole, owesAnswer } from '../http/exchange.ts'
 import { invalidRequest, RequestError, toProblemAnswer, type ProblemCode } from '../problems.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
@@ -75,7 +75,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   const text = JSON.stringify(problem)
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
   if (isComplete(request.raw)) reply.send(text)
-  else reply.header('content-length', Buffer.byteLength(text)).send(untilSent(request.raw, text))
+  else reply.header('content-length', Buffer.byteLength(text)).send(untilSent(request.raw, text, () => { answeredWhole(reply) }))
 }
 
 function isComplete (request: IncomingMessage): boolean {
@@ -89,9 +89,11 @@ const MAX_LINGER_MS = 5000
 // The client has its whole answer at once, but the answer ends when the client has stopped to send: where the connection is closed after it
 // (`Connection: close`, HTTP/1.0), what is still on its way to us would be answered by a reset, which makes many clients drop what they got.
 // A bare stream: refusals come by the hundred, and one made of a generator takes as long as all the rest of it.
-function untilSent (request: IncomingMessage, text: string): Readable {
+function untilSent (request: IncomingMessage, text: string, whenRead: () => void): Readable {
+  let reads = 0
   const answer = new Readable({
-    read () {},
+    // Asked for a second time: the first part is on its way.
+    read () { if (++reads === 2) whenRead() },
     destroy (error, done) {
       clearTimeout(timer)
       done(error)

@@ -22,8 +22,9 @@ export const ProblemSchema = Type.Object({
   published: Type.Optional(Type.Object({
     confirmed: Type.Integer({ minimum: 0 }),
     duplicates: Type.Integer({ minimum: 0 }),
+    unknown: Type.Optional(Type.Integer({ minimum: 0, description: 'Messages that are confirmed and yet may not be stored.' })),
     results: Type.Optional(Type.Array(Type.Ref('PublishFailure')))
-  }, { description: 'What became of the messages before the one that ended a streamed publish.' }))
+  }, { description: 'What became of the messages, or of those before the one that ended a streamed publish.' }))
 }, { description: 'RFC 9457. Some problems have further members, such as `firstOffset`.' })
 
 // What is answered before there is an operation.

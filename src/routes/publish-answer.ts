@@ -24,7 +24,9 @@ export const PartlyPublishedSchema = Type.Object({
 })
 
 /** Answers with the outcome: all stored, some, or none. */
-export async function sendPublished (reply: FastifyReply, { confirmed, duplicates, failures }: PublishResult): Promise<FastifyReply> {
+export async function sendPublished (reply: FastifyReply, result: PublishResult): Promise<FastifyReply> {
+  const { confirmed, duplicates, failures, doubted } = result
+  if (doubted !== undefined) throw withOutcome(doubted.error, result)
   const [first] = failures
   if (first === undefined) return await reply.send({ confirmed, duplicates })
   if (confirmed + duplicates === 0 && failures.every(({ error }) => error.code === first.error.code)) {
@@ -38,13 +40,14 @@ export async function sendPublished (reply: FastifyReply, { confirmed, duplicate
   return await reply.code(207).send({ confirmed, duplicates, results: failures.map(toResult) })
 }
 
-/** An error that ended a streamed publish, with what became of the messages before it. */
-export function withOutcome (error: unknown, { confirmed, duplicates, failures }: PublishResult): unknown {
-  if (confirmed + duplicates + failures.length === 0) return error
+/** An error that ended a publish, with what became of the messages before it. */
+export function withOutcome (error: unknown, { confirmed, duplicates, failures, doubted }: PublishResult): unknown {
+  const unknown = doubted?.count ?? 0
+  if (confirmed + duplicates + failures.length + unknown === 0) return error
   if (!(error instanceof RequestError || error instanceof StreamsError)) return error
   const { problem: { type, title, status, detail, code, retryable, sideEffects, requestId, errors, ...extensions } } = toProblemAnswer(error, '')
-  const hasEffects = confirmed > 0 || failures.some(isUnknown) || sideEffects === 'possible'
-  const published = { confirmed, duplicates, ...(failures.length > 0 && { results: failures.map(toResult) }) }
+  const hasEffects = confirmed + unknown > 0 || failures.some(isUnknown) || sideEffects === 'possible'
+  const published = { confirmed, duplicates, ...(unknown > 0 && { unknown }), ...(failures.length > 0 && { results: failures.map(toResult) }) }
   return new RequestError(code, detail, {
     ...(errors && { errors }),
     retryable,

@@ -104,18 +104,17 @@ const publishMessages: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
       })
     }
     const body = request.body === UNREAD ? await app.readWholeBody(request) : Buffer.alloc(0)
-    const turn = app.turn(body.length)
-    const batch = turn === undefined ? toBatch(body, maxMessages, ids) : await toBatchInTurn(turn, body, ids)
+    const batch = app.isHeavy(body.length) ? await toBatchInTurn(body, ids) : toBatch(body, maxMessages, ids)
     // From here on it is the batch that takes memory, and that is the broker's to count.
     app.holdBody(request, 0)
     return await sendPublished(reply, await app.broker.publish(stream, batch, { ...options, signal: clientSignal(reply) }))
   })
 
   // With room held for it, so that who is to be refused is refused before that work and not after it.
-  async function toBatchInTurn (turn: Promise<void>, body: Buffer, ids: PublishingIds): Promise<MessageBatch> {
+  async function toBatchInTurn (body: Buffer, ids: PublishingIds): Promise<MessageBatch> {
     const release = app.broker.reservePublish(body.length)
     try {
-      await turn
+      await app.turn(body.length)
       return toBatch(body, maxMessages, ids)
     } finally {
       release()

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { batchOf, numbered, readAll, readOnce } from '../support/streams.ts'
 import { throughProxy, untilItWorks } from '../support/through-proxy.ts'
+import { until } from '../support/until.ts'
 
 t.test('what was on its way when the connection broke is unknown, and publishing goes on', async (t) => {
   const { proxy, broker, direct, stream } = await throughProxy(t)
@@ -58,6 +59,36 @@ t.test('a waiting poll outlives a lost connection and gets its message', async (
   await untilItWorks(async () => await broker.describeStream(stream))
   await direct.publish(stream, batchOf(['at last']))
   t.match(await waiting, { bodies: ['at last'], nextOffset: 2 })
+})
+
+t.test('a waiting poll of a consumer outlives a broker that is away for longer than it takes to look again', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  const request = { from: { type: 'next' }, limit: 10, maxBytes: 1000, waitMs: 30_000 } as const
+  const waiting = broker.readAsConsumer(stream, 'c', request, new AbortController().signal)
+  await new Promise((resolve) => setTimeout(resolve, 4000)) // the first look is after five seconds
+  proxy.refuse()
+  proxy.killConnections()
+  await new Promise((resolve) => setTimeout(resolve, 4000))
+  await direct.resetOffset(stream, 'c', { type: 'first' })
+  proxy.accept()
+  const batch = await waiting
+  t.same(batch.messages.map(({ offset }) => offset), [0], 'from where it was reset to meanwhile')
+  batch.release()
+})
+
+t.test('a publish under a name whose broker goes right after the confirm is unknown in time, and does not keep its turn', async (t) => {
+  const { proxy, broker, stream } = await throughProxy(t, { confirmTimeoutMs: 1500, requestTimeoutMs: 1500 })
+  await broker.publish(stream, batchOf(['1'], 1), { publisher: 'p' })
+  const session = broker.openPublish(stream, { publisher: 'p' })
+  await session.write(batchOf(['2'], 2))
+  await until('it is confirmed', async () => broker.stats().publishBudgetUsedBytes === 0)
+  proxy.refuse()
+  proxy.killConnections()
+  const startMs = performance.now()
+  t.match(await session.finish(), { confirmed: 0, failures: [], doubted: { count: 1, error: { code: 'confirm_timeout', sideEffects: 'possible', retryable: true } } })
+  t.ok(performance.now() - startMs < 4000)
+  proxy.accept()
+  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['2', '3'], 2), { publisher: 'p' })), { confirmed: 1, duplicates: 1 })
 })
 
 t.test('while the broker cannot be reached everything is refused quickly and harmlessly; afterwards all is well', async (t) => {

@@ -77,11 +77,23 @@ t.test('who is overtaken by another gateway under the same publisher name is not
   slow.send('0\r\n\r\n')
   const answer = await slow.closed()
   t.match(answer, /^HTTP\/1\.1 409 /)
-  t.match(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))), { code: 'publisher_overtaken', retryable: false, sideEffects: 'possible', lastPublishingId: 1001 })
+  t.match(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))), {
+    code: 'publisher_overtaken', retryable: false, sideEffects: 'possible', lastPublishingId: 1001, published: { confirmed: 0, duplicates: 0, unknown: 20 }
+  })
   t.equal((await there.get(`${path}?limit=100`)).text, `${linesFrom(1, 10)}ahead\n`, 'the broker has dropped what came too late, and confirmed it')
 })
 
-t.test('what two gateways publish at the same moment under one name, message by message, is stored when it is called confirmed', async (t) => {
+t.test('an id is a message: two under the same id cannot be told apart, and one of them is stored', async (t) => {
+  const stream = await here.newStream(t)
+  for (let id = 1; id <= 20; id++) {
+    const answers = await Promise.all([here, there].map(async (gateway, index) => await gateway.request('POST', `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=${id}`, { body: `${index}:${id}\n` })))
+    for (const { status, json } of answers) t.match({ status, json }, { status: 200, json: { confirmed: Number, duplicates: Number } })
+  }
+  const stored = (await here.get(`/v1/streams/${stream}/messages/lines?limit=100`)).text.split('\n').slice(0, -1)
+  t.same(stored.map((line) => line.split(':')[1]), Array.from({ length: 20 }, (_, index) => String(index + 1)))
+})
+
+t.test('what two gateways publish at the same moment under one name, message by message and each with an id of its own, is stored when it is called confirmed', async (t) => {
   const stream = await here.newStream(t)
   let lastId = 0
   const confirmed: string[] = []

@@ -90,6 +90,17 @@ t.test('a refused body is read to its end, so that the client gets its answer an
   t.match(await raw.received(/HTTP\/1\.1 200 OK/), /"code":"payload_too_large"/)
 })
 
+t.test('a small body that is refused holds up nothing behind it', async (t) => {
+  const times: number[] = []
+  for (let n = 0; n < 20; n++) {
+    const startMs = performance.now()
+    t.match(await gateway.request('POST', '/v1/streams/any/messages?unknown=1', { json: { messages: [] } }), { status: 400 })
+    times.push(performance.now() - startMs)
+  }
+  const usualMs = times.sort((a, b) => a - b)[10] ?? Infinity
+  t.ok(usualMs < 40, `${usualMs} ms`)
+})
+
 t.test('nesting as deep as a body can hold is refused or stored, and ends nothing', async (t) => {
   const stream = await gateway.newStream(t)
   const deep = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth)

@@ -1,4 +1,4 @@
-import { Deadline } from '../deadline.ts'
+import { Backoff, Deadline, pause } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
 import { resumeOffset, type Position } from '../offset.ts'
 import type { ReadBatch } from '../readers/read-batch.ts'
@@ -12,8 +12,11 @@ export interface ConsumerReadRequest extends ReadRequest {
   expected?: number | undefined
 }
 
-// How long a read that is held may overlook that its consumer was reset through another gateway.
+// How long a read that is held may overlook that its consumer was reset through another gateway. Each look is a question to the broker.
 const RECHECK_MS = 5000
+// Between attempts to look while the broker cannot be reached.
+const FIRST_PAUSE_MS = 50
+const MAX_PAUSE_MS = 1000
 // In place of an error: the read begins anew.
 const MOVED = Symbol('the consumer was reset')
 
@@ -40,12 +43,13 @@ export class ConsumerReads {
    */
   async read (stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal): Promise<ReadBatch> {
     const { commit, expected, ...read } = request
-    if (commit === undefined) return await this.#readFrom(await this.#start(stream, consumer, request.from), stream, consumer, read, signal)
+    const look = async (): Promise<Start> => await this.#start(stream, consumer, request.from)
+    if (commit === undefined) return await this.#readFrom(await look(), look, stream, consumer, read, signal)
     await this.#offsets.commit(stream, consumer, commit, expected)
     // Who says "0 is processed" wants 1, though a stored 0 alone would resume at 0: else a consumer that reads one by one never gets past it.
     const start: Start = { from: { type: 'offset', offset: commit + 1 }, stored: BigInt(commit) }
     try {
-      return await this.#readFrom(start, stream, consumer, read, signal)
+      return await this.#readFrom(start, look, stream, consumer, read, signal)
     } catch (error) {
       throw error instanceof StreamsError ? error.afterSideEffects() : error
     }
@@ -56,49 +60,111 @@ export class ConsumerReads {
     return { stored, from: stored === undefined ? fallback : { type: 'offset', offset: Number(resumeOffset(stored)) } }
   }
 
-  // Held in slices, after each of which the stored offset is looked at again.
-  async #readFrom (start: Start, stream: string, consumer: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
-    const wait = new Deadline(request.waitMs)
-    let { from, stored } = start
-    for (;;) {
-      const batch = await this.#slice(stream, consumer, { ...request, from, waitMs: Math.min(wait.remainingMs, RECHECK_MS) }, signal)
-      if (batch !== MOVED && !batch.wasHeld) return batch
-      const now = await this.#lookAgain(stream, consumer, request.from, batch)
-      if (now.stored !== stored || batch === MOVED) {
-        ({ from, stored } = now)
-      } else {
-        if (batch.count > 0 || wait.hasPassed || this.#reads.isDraining) return batch
-        // A position is looked up once, so that nothing is missed between two slices; what begins with a gap has to say so again.
-        if (batch.gap === undefined) from = { type: 'offset', offset: batch.nextOffset }
-      }
-      if (batch !== MOVED) batch.release()
-    }
-  }
-
-  async #lookAgain (stream: string, consumer: string, fallback: Position, batch: ReadBatch | typeof MOVED): Promise<Start> {
-    try {
-      return await this.#start(stream, consumer, fallback)
-    } catch (error) {
-      if (batch !== MOVED) batch.release()
-      throw error
-    }
-  }
-
-  async #slice (stream: string, consumer: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch | typeof MOVED> {
-    if (request.waitMs === 0) return await this.#reads.read(stream, request, signal)
-    const slice = new AbortController()
-    const leave = (): void => { slice.abort(signal.reason) }
-    const forget = this.#offsets.onReset(stream, consumer, () => { slice.abort(MOVED) })
+  async #readFrom (start: Start, look: () => Promise<Start>, stream: string, consumer: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
+    if (request.waitMs === 0) return await this.#reads.read(stream, request.from === start.from ? request : { ...request, from: start.from }, signal)
+    const held = new HeldRead(start, look, request, this.#reads, signal)
+    const forget = this.#offsets.onReset(stream, consumer, () => { held.moved() })
+    const leave = (): void => { held.leave() }
     signal.addEventListener('abort', leave)
-    if (signal.aborted) leave()
     try {
-      return await this.#reads.read(stream, request, slice.signal)
-    } catch (error) {
-      if (error === MOVED) return MOVED
-      throw error
+      return await held.toEnd(stream)
     } finally {
       forget()
       signal.removeEventListener('abort', leave)
     }
+  }
+}
+
+/** A read in slices, after each of which the stored offset is looked at again. */
+class HeldRead {
+  readonly #look: () => Promise<Start>
+  readonly #request: ReadRequest
+  readonly #reads: Reads
+  readonly #signal: AbortSignal
+  readonly #wait: Deadline
+  readonly #backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
+  #start: Start
+  #slice = new AbortController()
+  #hasBegun = false
+  // The consumer was, or may have been, reset since the last look.
+  #isMoved = false
+  #mustLook = false
+
+  constructor (start: Start, look: () => Promise<Start>, request: ReadRequest, reads: Reads, signal: AbortSignal) {
+    this.#start = start
+    this.#look = look
+    this.#request = request
+    this.#reads = reads
+    this.#signal = signal
+    this.#wait = new Deadline(request.waitMs)
+  }
+
+  /** The consumer was reset through this process. */
+  moved (): void {
+    this.#isMoved = true
+    this.#slice.abort(MOVED)
+  }
+
+  leave (): void {
+    this.#slice.abort(this.#signal.reason)
+  }
+
+  async toEnd (stream: string): Promise<ReadBatch> {
+    for (;;) {
+      let batch: ReadBatch | undefined
+      try {
+        if (this.#isMoved || this.#mustLook) await this.#lookAgain()
+        batch = await this.#readSlice(stream)
+        if (batch !== undefined && await this.#isAnswer(batch)) return batch
+        batch?.release()
+      } catch (error) {
+        batch?.release()
+        await this.#outlive(error)
+      }
+    }
+  }
+
+  // Undefined when the consumer was moved meanwhile.
+  async #readSlice (stream: string): Promise<ReadBatch | undefined> {
+    this.#slice = new AbortController()
+    this.#signal.throwIfAborted()
+    const waitMs = Math.min(this.#wait.remainingMs, RECHECK_MS)
+    try {
+      const batch = await this.#reads.read(stream, { ...this.#request, from: this.#start.from, waitMs }, this.#slice.signal)
+      this.#hasBegun = true
+      return batch
+    } catch (error) {
+      if (error === MOVED) return undefined
+      throw error
+    }
+  }
+
+  async #isAnswer (batch: ReadBatch): Promise<boolean> {
+    const isOld = batch.wasHeld && await this.#lookAgain()
+    if (isOld || this.#isMoved) return false
+    if (batch.count > 0 || this.#wait.hasPassed || this.#reads.isDraining || !batch.wasHeld) return true
+    // A position is looked up once, so that nothing is missed between two slices; what begins with a gap has to say so again.
+    if (batch.gap === undefined) this.#start = { ...this.#start, from: { type: 'offset', offset: batch.nextOffset } }
+    return false
+  }
+
+  // Whether the consumer is somewhere else than where was read from.
+  async #lookAgain (): Promise<boolean> {
+    const wasMoved = this.#isMoved
+    this.#isMoved = false
+    this.#mustLook = true // until it is done
+    const now = await this.#look()
+    this.#mustLook = false
+    if (!wasMoved && now.stored === this.#start.stored) return false
+    this.#start = now
+    return true
+  }
+
+  // A broker that is away for a while, or a moment without room, does not end what has begun to wait.
+  async #outlive (error: unknown): Promise<void> {
+    const isPassing = error instanceof StreamsError && error.retryable && (this.#hasBegun || error.code !== 'overloaded')
+    if (!isPassing || this.#wait.hasPassed || this.#reads.isDraining) throw error
+    this.#mustLook = true
+    await pause(Math.min(this.#backoff.nextMs(), this.#wait.remainingMs), this.#signal)
   }
 }

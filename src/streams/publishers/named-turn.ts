@@ -1,7 +1,7 @@
+import { once } from 'node:events'
 import { classify } from '../classify.ts'
 import { Backoff, pause, type Deadline } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
-import type { BatchOutcome } from './outcome.ts'
 import type { Outgoing } from './outbox.ts'
 import type { Publisher } from './publisher.ts'
 
@@ -48,35 +48,43 @@ export class NamedTurn {
 
   /**
    * Looks whether the name was used by somebody else while the messages were on their way. Nothing but the broker's last id tells: when it is above
-   * all that were sent here, the broker may have taken them for duplicates, which it confirms as if they were stored. What is confirmed then has
-   * the outcome `unknown`; likewise when the broker cannot be asked in time. Who takes turns with the name is never told so: their turn begins after this one.
+   * all that were sent here, the broker may have taken them for duplicates, which it confirms as if they were stored. Who takes turns with the
+   * name is never told so: their turn begins after this one.
    *
-   * @param outcomes of this turn, all settled
-   * @param deadline how long a broker that cannot be reached is asked again
+   * @param deadline how long a broker that does not answer is asked again
+   * @param signal nobody wants to know any more
+   * @returns why it is unknown whether what was confirmed is stored, or undefined when it is
    */
-  async check (outcomes: readonly BatchOutcome[], deadline: Deadline): Promise<void> {
-    if (!outcomes.some(({ result }) => result.confirmed > 0)) return
-    const doubt = await this.#doubt(deadline)
-    if (doubt === undefined) return
-    for (const outcome of outcomes) outcome.doubt(doubt)
+  async doubt (deadline: Deadline, signal: AbortSignal | undefined): Promise<StreamsError | undefined> {
+    const over = new AbortController()
+    const leave = (): void => { over.abort() }
+    const timer = setTimeout(leave, deadline.remainingMs)
+    signal?.addEventListener('abort', leave)
+    if (signal?.aborted === true) leave()
+    try {
+      const lastPublishingId = await Promise.race([this.#askUntil(over.signal), aborted(over.signal)])
+      if (lastPublishingId !== undefined && lastPublishingId <= BigInt(this.#highestId)) return undefined
+      return lastPublishingId === undefined ? unverified() : overtaken(lastPublishingId)
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', leave)
+      leave()
+    }
   }
 
-  async #doubt (deadline: Deadline): Promise<StreamsError | undefined> {
+  // Undefined when the broker cannot be asked. Never rejects.
+  async #askUntil (over: AbortSignal): Promise<bigint | undefined> {
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
-    for (;;) {
+    while (!over.aborted) {
       try {
-        const lastPublishingId = await this.#ask()
-        if (lastPublishingId <= BigInt(this.#highestId)) return undefined
-        return new StreamsError('publisher_overtaken', 'somebody else has published under this name at the same moment; the broker may have dropped the messages as duplicates', {
-          sideEffects: 'possible', details: { lastPublishingId }
-        })
+        return await this.#ask()
       } catch (error) {
-        const { code, message, retryable } = classify(error)
-        // `draining`: the publisher is closed, and stays so.
-        if (retryable && code !== 'draining' && !deadline.hasPassed) await pause(Math.min(backoff.nextMs(), deadline.remainingMs))
-        else return new StreamsError(code, message, { sideEffects: 'possible', retryable, cause: error })
+        const { retryable, code } = classify(error)
+        if (!retryable || code === 'draining') return undefined // the publisher is closed, and stays so
+        await pause(backoff.nextMs(), over)
       }
     }
+    return undefined
   }
 
   // The number holds as long as the declaration: another leader may have seen less, and a stream that was created anew has seen nothing.
@@ -113,4 +121,18 @@ function countKnown (ids: readonly number[], lastId: bigint): number {
   let known = 0
   while (known < ids.length && BigInt(ids[known] ?? 0) <= lastId) known++
   return known
+}
+
+async function aborted (signal: AbortSignal): Promise<undefined> {
+  if (!signal.aborted) await once(signal, 'abort')
+}
+
+function overtaken (lastPublishingId: bigint): StreamsError {
+  return new StreamsError('publisher_overtaken', 'somebody else has published under this name at the same moment; the broker may have dropped the messages as duplicates', {
+    sideEffects: 'possible', details: { lastPublishingId }
+  })
+}
+
+function unverified (): StreamsError {
+  return new StreamsError('confirm_timeout', 'the broker has confirmed the messages, but could not be asked in time whether somebody else used the publisher name meanwhile', { sideEffects: 'possible' })
 }

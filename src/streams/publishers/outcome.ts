@@ -8,12 +8,15 @@ export interface PublishFailure {
   readonly error: StreamsError
 }
 
+/** `confirmed + duplicates + failures.length + doubted.count` is the number of messages sent. */
 export interface PublishResult {
   confirmed: number
   /** Not stored again, because the broker had this publishing id, or a later one, already. */
   duplicates: number
-  /** In request order. `confirmed + duplicates + failures.length` is the number of messages sent. */
+  /** In request order. */
   failures: PublishFailure[]
+  /** So many messages are confirmed, and yet it is unknown whether they are stored: then none counts as `confirmed`. */
+  doubted?: { readonly count: number, readonly error: StreamsError } | undefined
 }
 
 const PENDING = 0
@@ -91,18 +94,6 @@ export class BatchOutcome {
   failUnsent (error: StreamsError, from: number): void {
     if (this.#duplicates > 0) this.failRest('unknown', new StreamsError(error.code, error.message, { sideEffects: 'possible', cause: error }), 0, this.#duplicates)
     this.failRest('failed', error, from)
-  }
-
-  /** What counted as confirmed is `unknown`. To be called when all is settled, at most once. */
-  doubt (error: StreamsError): void {
-    const { confirmed, duplicates, failures } = this.result
-    if (confirmed === 0) return
-    const failed = new Set(failures.map(({ index }) => index))
-    this.result.confirmed = 0
-    // Those that the broker had already come first.
-    for (let index = this.#firstIndex + duplicates; index < this.#firstIndex + this.count; index++) {
-      if (!failed.has(index)) failures.push({ index, status: 'unknown', error })
-    }
   }
 
   // The first outcome stands: a confirm that comes after the deadline has been answered changes nothing any more.

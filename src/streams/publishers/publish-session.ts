@@ -18,7 +18,7 @@ export interface PublishSession {
    * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`, `broker_unavailable`, ...
    */
   write (batch: MessageBatch): Promise<void>
-  /** Settles when every message has its outcome, at the latest after the confirm timeout; with a publisher name the broker is then asked once more, for as long again. Call it once, also after a failed write. */
+  /** Settles when every message has its outcome, at the latest after the confirm timeout, or, with a publisher name, a second later. Call it once, also after a failed write. */
   finish (): Promise<PublishResult>
 }
 
@@ -37,6 +37,9 @@ export interface SessionOptions {
 
 // A request that streams its messages waits for confirms when so much of it is on its way: it must not fill the budget of all.
 const MAX_SESSION_BYTES = 4 * 1024 * 1024
+
+// How long a broker that confirmed at the last moment may take to say what its last publishing id is.
+const MIN_VERIFY_MS = 1000
 
 /** See `PublishSession`. */
 export class PublisherSession implements PublishSession {
@@ -81,11 +84,19 @@ export class PublisherSession implements PublishSession {
 
   async finish (): Promise<PublishResult> {
     for (const outcome of this.#outcomes) await outcome.settled
-    await this.#turn?.check(this.#outcomes, new Deadline(this.#options.confirmTimeoutMs))
+    const result = await this.#verified(summarise(this.#outcomes))
     this.#endTurn()
-    const result = summarise(this.#outcomes)
     this.#options.done(result)
     return result
+  }
+
+  async #verified (result: PublishResult): Promise<PublishResult> {
+    if (this.#turn === undefined || result.confirmed === 0) return result
+    const { confirmTimeoutMs, signal } = this.#options
+    const startedMs = this.#outcomes.at(-1)?.startedMs ?? 0
+    const leftMs = startedMs + confirmTimeoutMs - performance.now()
+    const error = await this.#turn.doubt(new Deadline(Math.max(leftMs, MIN_VERIFY_MS)), signal)
+    return error === undefined ? result : { ...result, confirmed: 0, doubted: { count: result.confirmed, error } }
   }
 
   async #send (batch: MessageBatch, outcome: BatchOutcome): Promise<void> {

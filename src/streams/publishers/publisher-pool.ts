@@ -144,6 +144,7 @@ export class PublisherPool {
     this.#totals.confirmed += result.confirmed
     this.#totals.duplicates += result.duplicates
     for (const { status } of result.failures) this.#totals[status]++
+    this.#totals.unknown += result.doubted?.count ?? 0
   }
 }
 

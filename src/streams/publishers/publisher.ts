@@ -194,7 +194,8 @@ export class Publisher {
         // The location may have been an old one: ask once more. A stream without a leader usually gets one within a second or two.
         // After an answer that did not come in time the caller has waited enough.
         const isWorthWaiting = failure.code === 'stream_not_available' && !deadline.hasPassed
-        const isWorthAnotherTry = isFirst && failure.retryable && failure.code !== 'broker_timeout'
+        const mayTryAnotherNode = patience.hasPassed && !deadline.hasPassed
+        const isWorthAnotherTry = (isFirst || mayTryAnotherNode) && failure.retryable && failure.code !== 'broker_timeout'
         if (this.#isClosed || !(isWorthWaiting || isWorthAnotherTry)) throw failure
         await pause(isFirst ? 0 : this.#backoff.nextMs())
       }
