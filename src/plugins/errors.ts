@@ -90,10 +90,9 @@ const MAX_LINGER_MS = 5000
 // (`Connection: close`, HTTP/1.0), what is still on its way to us would be answered by a reset, which makes many clients drop what they got.
 // A bare stream: refusals come by the hundred, and one made of a generator takes as long as all the rest of it.
 function untilSent (request: IncomingMessage, text: string, whenRead: () => void): Readable {
-  let reads = 0
   const answer = new Readable({
-    // Asked for a second time: the first part is on its way.
-    read () { if (++reads === 2) whenRead() },
+    // Asked for more: what there is goes with it.
+    read () { whenRead() },
     destroy (error, done) {
       clearTimeout(timer)
       done(error)
