@@ -88,7 +88,7 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'storeOffset',
       tags,
       summary: 'Commit an offset',
-      description: 'Says that everything up to and including this offset is processed. Answered when the broker has it: stored, then read back.',
+      description: 'Says that everything up to and including this offset is processed. Answered when a majority of the stream\'s members has it: stored, then read back.',
       params: ConsumerParams,
       body: Commit,
       response: { 200: json('The offset is stored.', Stored, { storedOffset: 0, nextOffset: 0 }) }

@@ -192,7 +192,7 @@ export class Broker {
   }
 
   /**
-   * Stores "processed up to and including `offset`"; settles when the broker has it.
+   * Stores "processed up to and including `offset`"; settles when a majority of the stream's members has it.
    *
    * @param expected refuse unless this is stored before
    * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, `stream_not_found`, ...

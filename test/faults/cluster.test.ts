@@ -99,6 +99,26 @@ t.test('two of three nodes are lost under a stream, and one comes back', async (
   })
 })
 
+t.test('a commit is answered when a majority has it: not before, and then it does not go back', async (t) => {
+  const stream = await newStream(t, gateway)
+  const path = `/v1/streams/${stream}`
+  await publishSurely(`${path}/messages/lines`, 'a\nb\nc\n')
+  const commit = async (offset: number): Promise<{ status: number, json: unknown }> => await gateway.request('PUT', `${path}/consumers/c/offset`, { json: { offset } })
+  t.equal((await commit(0)).status, 200)
+  const leader = await leaderOf(stream)
+  const replicas = nodes.filter((node) => node !== leader)
+  for (const node of replicas) await node.kill('SIGSTOP')
+  t.match(await commit(1), { status: /50[34]/, json: { sideEffects: 'possible', retryable: true } }, 'the leader alone has it')
+  for (const node of replicas) await node.kill('SIGCONT')
+  await until('a commit works again', async () => (await commit(2)).status === 200, 60_000)
+  await leader.kill('SIGKILL')
+  t.match(await until('the new leader answers', async () => {
+    const { status, json } = await gateway.get(`${path}/consumers/c/offset`)
+    return status === 200 ? json : undefined
+  }, 60_000), { storedOffset: 2 })
+  await leader.start()
+})
+
 t.test('nothing is left over', async () => {
   await untilNothingIsLeft(gateway)
 })

@@ -29,7 +29,7 @@ const NOTHING_PROCESSED = 0n
  * The offsets that the broker keeps for consumer names.
  *
  * Storing has no answer in the protocol, whatever goes wrong. So every store is followed by a query on the same connection, which
- * the broker works off in order, and counts only when it reads back equal.
+ * the broker works off in order, and counts only when it reads back from a majority's log.
  */
 export class ConsumerOffsets {
   readonly #connections: ConnectionPool
@@ -93,7 +93,8 @@ export class ConsumerOffsets {
       throw new StreamsError('offset_goes_back', `the stored offset is ${current} already; only a reset goes back`, { details: { storedOffset: current } })
     }
     await this.#refuseBeyondEnd(stream, offset)
-    return await this.#store(stream, consumer, BigInt(offset))
+    // Another consumer of the name may go on from there meanwhile.
+    return await this.#store(stream, consumer, BigInt(offset), (stored) => stored >= BigInt(offset))
   }
 
   /**
@@ -102,7 +103,8 @@ export class ConsumerOffsets {
    * @throws StreamsError as `query`
    */
   async reset (stream: string, consumer: string, nextOffset: number): Promise<Stored> {
-    const stored = await this.#store(stream, consumer, nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n)
+    const offset = nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n
+    const stored = await this.#store(stream, consumer, offset, (kept) => kept === offset)
     for (const listener of [...this.#resetListeners.get(keyOf(stream, consumer)) ?? []]) listener()
     return stored
   }
@@ -125,21 +127,36 @@ export class ConsumerOffsets {
     throw new StreamsError('offset_beyond_end', `the stream has no offset ${offset} yet: its next offset is ${nextOffset}`, { details: { nextOffset } })
   }
 
-  async #store (stream: string, consumer: string, offset: bigint): Promise<Stored> {
-    let readBack: bigint
-    try {
-      const connection = await this.#connections.connection('offsets')
-      readBack = await connection.storeAndQueryOffset(consumer, stream, offset)
-    } catch (error) {
-      throw notStored(error)
-    }
-    if (readBack !== offset) {
+  // The leader has it in its log when it reads back, and nowhere else yet: were it lost then, the offset would go back. So its replicas have to have
+  // it too, and it has to be there still.
+  async #store (stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean): Promise<Stored> {
+    let storedOffset = await this.#storeAndQuery(stream, consumer, offset)
+    if (isKept(storedOffset)) storedOffset = await this.#settledOffset(stream, consumer)
+    if (!isKept(storedOffset)) {
       throw new StreamsError('stream_not_available', 'the broker did not keep the offset: another client stored one at the same moment, or the leader changed', {
-        sideEffects: 'possible', details: { storedOffset: readBack }
+        sideEffects: 'possible', details: { storedOffset }
       })
     }
     this.#storedCount++
-    return { storedOffset: offset, nextOffset: resumeOffset(offset) }
+    return { storedOffset, nextOffset: resumeOffset(storedOffset) }
+  }
+
+  async #storeAndQuery (stream: string, consumer: string, offset: bigint): Promise<bigint> {
+    try {
+      const connection = await this.#connections.connection('offsets')
+      return await connection.storeAndQueryOffset(consumer, stream, offset)
+    } catch (error) {
+      throw notStored(error)
+    }
+  }
+
+  async #settledOffset (stream: string, consumer: string): Promise<bigint> {
+    try {
+      await this.#ends.settled(stream)
+      return await this.query(stream, consumer)
+    } catch (error) {
+      throw notStored(error).afterSideEffects()
+    }
   }
 }
 
@@ -157,6 +174,6 @@ function keyOf (stream: string, consumer: string): string {
 // Nothing there after a store: the broker dropped it, and says why only in its log.
 function notStored (error: unknown): StreamsError {
   const failure = classify(error, 'possible')
-  if (failure.code !== 'consumer_offset_not_found') return failure
-  return new StreamsError('stream_not_available', 'the broker did not keep the offset', { cause: error })
+  if (failure.code === 'consumer_offset_not_found') return new StreamsError('stream_not_available', 'the broker did not keep the offset', { cause: error })
+  return failure
 }

@@ -74,6 +74,20 @@ export class StreamEnds {
     })
   }
 
+  /**
+   * Settles when a majority of the members has all that the leader has now. Where the leader is not named although there is one (on a drained node)
+   * nobody can be asked, and it settles at once.
+   *
+   * @throws StreamsError `stream_not_available` when that is not so within two seconds
+   */
+  async settled (stream: string): Promise<void> {
+    await this.#asking(stream, async () => {
+      const { leader, replicas } = await this.#locator.locate(stream)
+      if (leader === undefined && replicas.length > 0) this.#locator.forget(stream)
+      else await this.#settledStats(stream)
+    })
+  }
+
   /** The offset of the last message; undefined when there is none. */
   async lastMessage (stream: string): Promise<number | undefined> {
     return await this.#asking(stream, async () => {
