@@ -61,7 +61,7 @@ export class ConsumerReads {
   }
 
   async #readFrom (start: Start, look: () => Promise<Start>, stream: string, consumer: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
-    if (request.waitMs === 0) return await this.#reads.read(stream, request.from === start.from ? request : { ...request, from: start.from }, signal)
+    if (request.waitMs === 0) return await this.#reads.read(stream, { ...request, from: start.from }, signal)
     const held = new HeldRead(start, look, request, this.#reads, signal)
     const forget = this.#offsets.onReset(stream, consumer, () => { held.moved() })
     const leave = (): void => { held.leave() }
