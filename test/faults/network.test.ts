@@ -36,6 +36,21 @@ t.test('a named publisher sends again what was on its way: nothing is lost and n
   t.same(await readAll(direct, stream), sent)
 })
 
+t.test('old messages that a named publisher sends once more are stored already, also when the connection breaks: nobody has overtaken it', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  const bodies = numbered(100)
+  t.match(await direct.publish(stream, batchOf(bodies, 1), { publisher: 'p' }), { confirmed: 100 })
+  proxy.setLatency(3)
+  for (let round = 0; round < 20; round++) {
+    const publishing = untilItWorks(async () => await broker.publish(stream, batchOf(bodies.slice(0, 20), 1), { publisher: 'p' }))
+    await new Promise((resolve) => setTimeout(resolve, round * 2))
+    proxy.killConnections()
+    const { confirmed, duplicates, doubted } = await publishing
+    t.same([confirmed + duplicates, doubted?.error.code], [20, undefined], `round ${round}`)
+  }
+  t.same(await readAll(direct, stream), ['first', ...bodies])
+})
+
 t.test('polls that follow nextOffset outlive lost connections', async (t) => {
   const { proxy, broker, direct, stream } = await throughProxy(t)
   const bodies = numbered(2000)

@@ -20,6 +20,8 @@ export class NamedTurn {
   readonly #publisher: Publisher
   readonly #expected: bigint | undefined
   #last: { readonly id: bigint, readonly declaration: number } | undefined
+  // What the broker had when the turn began.
+  #firstLastId: bigint | undefined
   #highestId = -1
 
   /** @param expected refuse the request unless the broker's last publishing id is this one */
@@ -48,7 +50,7 @@ export class NamedTurn {
 
   /**
    * Looks whether the name was used by somebody else while the messages were on their way. Nothing but the broker's last id tells: when it is above
-   * all that were sent here, the broker may have taken them for duplicates, which it confirms as if they were stored. Who takes turns with the
+   * all that were sent here and above what it was when the turn began, the broker may have taken them for duplicates, which it confirms as if they were stored. Who takes turns with the
    * name is never told so: their turn begins after this one.
    *
    * @param deadline how long a broker that does not answer is asked again
@@ -63,8 +65,9 @@ export class NamedTurn {
     if (signal?.aborted === true) leave()
     try {
       const lastPublishingId = await Promise.race([this.#askUntil(over.signal), aborted(over.signal)])
-      if (lastPublishingId !== undefined && lastPublishingId <= BigInt(this.#highestId)) return undefined
-      return lastPublishingId === undefined ? unverified() : overtaken(lastPublishingId)
+      if (lastPublishingId === undefined) return unverified()
+      const isOurs = lastPublishingId <= BigInt(this.#highestId) || lastPublishingId <= (this.#firstLastId ?? -1n)
+      return isOurs ? undefined : overtaken(lastPublishingId)
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', leave)
@@ -95,6 +98,7 @@ export class NamedTurn {
       const { declaration } = this.#publisher
       if (this.#last?.declaration === declaration) return this.#last.id
       this.#last = { id: await this.#ask(), declaration }
+      this.#firstLastId ??= this.#last.id
     }
     throw new StreamsError('stream_not_available', 'the publisher was lost again and again')
   }
