@@ -10,15 +10,24 @@ t.test('what is published is confirmed and delivered, with its ids and offsets',
   const stream = await createStream(t, connection)
   await connection.declarePublisher(255, '', stream)
   connection.publish(255, 3, [entry(1, 'a'), Buffer.concat([entry(2, ''), entry(2 ** 53 - 1, 'c')])])
-  const { publisherId, ids } = await confirms.take()
-  t.equal(publisherId, 255)
-  t.same(ids.sort((one, other) => one - other), [1, 2, 2 ** 53 - 1])
+  // A broker that is busy may store one frame in several chunks, and confirm each.
+  const confirmed: number[] = []
+  while (confirmed.length < 3) {
+    const { publisherId, ids } = await confirms.take()
+    t.equal(publisherId, 255)
+    confirmed.push(...ids)
+  }
+  t.same(confirmed.sort((one, other) => one - other), [1, 2, 2 ** 53 - 1])
   await connection.subscribe(254, stream, { type: 'first' }, 10, new Map([['name', 'test']]))
-  const { subscriptionId, chunk, committedChunkId } = await chunks.take()
-  t.equal(subscriptionId, 254)
-  t.same(bodies(chunk), [[0, 'a'], [1, ''], [2, 'c']])
-  t.type(committedChunkId, 'number')
-  t.ok(Math.abs(Date.now() - chunk.timestamp) < 60_000)
+  const delivered: Array<ReturnType<typeof bodies>[number]> = []
+  while (delivered.length < 3) {
+    const { subscriptionId, chunk, committedChunkId } = await chunks.take()
+    t.equal(subscriptionId, 254)
+    t.type(committedChunkId, 'number')
+    t.ok(Math.abs(Date.now() - chunk.timestamp) < 60_000)
+    delivered.push(...bodies(chunk))
+  }
+  t.same(delivered, [[0, 'a'], [1, ''], [2, 'c']])
   await connection.deletePublisher(255)
   await t.rejects(connection.deletePublisher(255), { responseCode: ResponseCode.publisherDoesNotExist, message: /./ })
 })
