@@ -22,7 +22,9 @@ t.test('a caller sees the numbers of JavaScript', async (t) => {
 })
 
 t.test('any JSON comes through, with any numbers in it', async () => {
-  fc.assert(fc.property(fc.json(), fc.bigInt({ min: -(2n ** 80n), max: 2n ** 80n }), (json, number) => {
+  // A key "__proto__" is refused, and fast-check knows that key.
+  const accepted = fc.json().filter((json) => !json.includes('"__proto__":'))
+  fc.assert(fc.property(accepted, fc.bigInt({ min: -(2n ** 80n), max: 2n ** 80n }), (json, number) => {
     const once = through(json)
     return through(once) === once && through(`[${json},${number}]`) === `[${once},${number}]`
   }), { numRuns: 500 })
