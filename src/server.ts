@@ -1,9 +1,9 @@
 import closeWithGrace from 'close-with-grace'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { pino, type Logger } from 'pino'
 import { buildApp } from './app.ts'
 import { loadConfig, type Config } from './config.ts'
+import { openLog, type Log } from './logger.ts'
 import { ConfigError } from './settings/setting-reader.ts'
 
 const CLOSE_GRACE_MS = 10_000
@@ -12,9 +12,9 @@ const CLOSE_GRACE_MS = 10_000
 
 try {
   const { config, warnings } = loadConfig(process.env, (path) => readFileSync(path, 'utf8'))
-  const logger = pino({ level: config.logLevel })
-  for (const warning of warnings) logger.warn({}, warning)
-  await serve(config, logger)
+  const log = openLog(config.logLevel)
+  for (const warning of warnings) log.logger.warn({}, warning)
+  await serve(config, log)
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error
   // One line, and no stack: who reads it has to correct a variable, not this program.
@@ -22,13 +22,14 @@ try {
   process.exitCode = 1
 }
 
-async function serve (config: Config, logger: Logger): Promise<void> {
+async function serve (config: Config, { logger, close }: Log): Promise<void> {
   const app = await buildApp(config, logger)
   // The grace beyond the drain timeout is for closing what does not wait for clients.
   closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'the process ends because of an error')
     else logger.info({ signal }, 'shutting down')
     await app.shutDown()
+    await close()
   })
   const { host, port, maxConnections } = config.http
   // Of a crowd that comes at once, the system lets so many wait to be accepted. Beyond Node's 511 each would lose a second: that is when TCP tries again.

@@ -1,0 +1,41 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { pino, type Logger } from 'pino'
+
+// Some seconds of one line a request at full speed.
+const MAX_WAITING_BYTES = 8 * 1024 * 1024
+const CLOSE_TIMEOUT_MS = 1000
+
+/** The log of the process, and how it ends. */
+export interface Log {
+  readonly logger: Logger
+  /** Settles when every line is written, or after a second when they cannot be. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * The log of the process on standard output, a JSON object a line. Whoever reads it may be slow or gone, and the disk it goes to may be full:
+ * that costs lines, and neither memory nor the process.
+ */
+export function openLog (level: string): Log {
+  const destination = pino.destination({ sync: false, maxLength: MAX_WAITING_BYTES })
+  // It would try for as long as it takes, and nothing else would go on: at a fatal line, and at the exit.
+  destination.flushSync = () => {}
+  const logger = pino({ level }, destination)
+  let droppedLines = 0
+  destination.on('drop', () => { droppedLines++ })
+  destination.on('drain', () => {
+    if (droppedLines === 0) return
+    logger.warn({ droppedLines }, 'log lines were dropped: they came faster than they could be written')
+    droppedLines = 0
+  })
+  // What could not be written is kept, and tried again with the next line.
+  destination.on('error', () => {})
+  return {
+    logger,
+    async close () {
+      const closed = new Promise<void>((resolve) => { destination.once('close', resolve) })
+      destination.end()
+      await Promise.race([closed, delay(CLOSE_TIMEOUT_MS)])
+    }
+  }
+}

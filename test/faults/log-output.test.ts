@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { openSync, closeSync } from 'node:fs'
+import t from 'tap'
+import { Agent } from 'undici'
+import { freePorts } from '../../scripts/setup/ports.mjs'
+import { tiedToParent } from '../../scripts/setup/process.mjs'
+import { testStreamUrl } from '../support/broker.ts'
+import { GatewayProcess } from '../support/gateway-process.ts'
+import { until } from '../support/until.ts'
+
+t.setTimeout(120_000)
+
+const env = { RABBITMQ_STREAM_URL: testStreamUrl() }
+const MEBIBYTE = 1024 * 1024
+
+// The longest request id makes the longest lines. More of them than the log keeps for its reader.
+const LONG_ID = 'x'.repeat(128)
+const REQUESTS = 30_000
+const AT_ONCE = 100
+
+async function manyRequests (url: string): Promise<void> {
+  const dispatcher = new Agent({ connections: AT_ONCE })
+  let left = REQUESTS
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    while (left-- > 0) {
+      const { statusCode, body } = await dispatcher.request({ origin: url, path: '/health/live', method: 'GET', headers: { 'x-request-id': LONG_ID } })
+      await body.dump()
+      if (statusCode !== 200) throw new Error(`answered ${statusCode}`)
+    }
+  }))
+  await dispatcher.close()
+}
+
+t.test('a log that nobody reads costs lines, which are counted, and neither answers nor memory', async (t) => {
+  const gateway = await GatewayProcess.start({ env })
+  t.teardown(async () => await gateway.end('SIGKILL'))
+  const { stdout } = gateway.child
+  if (stdout === null) throw new Error('the gateway has no standard output')
+  await manyRequests(gateway.url)
+  const residentBytes = gateway.residentBytes
+
+  stdout.pause()
+  await manyRequests(gateway.url)
+  await manyRequests(gateway.url)
+  t.ok(gateway.residentBytes < residentBytes + 40 * MEBIBYTE, `${Math.round(gateway.residentBytes / MEBIBYTE)} MiB after ${Math.round(residentBytes / MEBIBYTE)}`)
+  stdout.resume()
+  await until('the dropped lines are counted', () => gateway.output.includes('"droppedLines"'))
+  // Whatever the log still keeps goes out before the process ends.
+  t.same(await gateway.end(), { code: 0, signal: null })
+  const requests = gateway.log.filter(({ msg, reqId }) => msg === 'request' && reqId === LONG_ID).length
+  const dropped = gateway.log.reduce((sum, { droppedLines }) => sum + Number(droppedLines ?? 0), 0)
+  t.ok(dropped > 0)
+  t.equal(requests + dropped, 3 * REQUESTS)
+})
+
+t.test('a process whose log is never read ends when it is told to', async (t) => {
+  const gateway = await GatewayProcess.start({ env })
+  t.teardown(async () => await gateway.end('SIGKILL'))
+  gateway.child.stdout?.pause()
+  await manyRequests(gateway.url)
+  gateway.child.kill('SIGTERM')
+  const [code] = await once(gateway.child, 'exit')
+  t.equal(code, 0)
+  gateway.child.stdout?.resume()
+})
+
+t.test('a full disk under the log stops nothing', async (t) => {
+  const [port] = await freePorts(1)
+  const full = openSync('/dev/full', 'w')
+  const [program = '', ...args] = tiedToParent([process.execPath, '--import', 'tsx', 'src/server.ts'])
+  const child = spawn(program, args, { env: { PATH: process.env['PATH'], HTTP_PORT: String(port), ...env }, stdio: ['ignore', full, 'inherit'] })
+  closeSync(full)
+  t.teardown(() => child.kill('SIGKILL'))
+  const live = async (): Promise<boolean> => await fetch(`http://127.0.0.1:${port}/health/live`).then(({ ok }) => ok, () => false)
+  await until('it answers', live)
+  for (let times = 0; times < 20; times++) t.equal(await live(), true)
+  child.kill('SIGTERM')
+  t.same(await once(child, 'exit'), [0, null])
+})
