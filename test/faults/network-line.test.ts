@@ -2,6 +2,7 @@ import t from 'tap'
 import { batchOf, numbered, readAll, readOnce } from '../support/streams.ts'
 import { throughProxy, untilItWorks } from '../support/through-proxy.ts'
 import { until } from '../support/until.ts'
+import { exactly } from '../support/exactly.ts'
 
 t.test('over a slow line everything takes longer, and nothing else', async (t) => {
   const { proxy, broker, stream } = await throughProxy(t)
@@ -19,7 +20,7 @@ t.test('a line that lets every byte through by itself lets everything through', 
   proxy.killConnections()
   await until('the connections are closed', () => broker.stats().connections === 0)
   t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['handshake']))), { confirmed: 1 })
-  t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), { bodies: ['first', 'handshake'] })
+  t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), { bodies: exactly('first', 'handshake') })
   t.match(await untilItWorks(async () => await broker.resetOffset(stream, 'c', { type: 'first' })), { nextOffset: 0n })
   proxy.setTrickle('both')
   t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(numbered(50)))), { confirmed: 50 })
@@ -56,7 +57,7 @@ t.test('a read whose broker is gone without a word finds it again', async (t) =>
   t.same((await readOnce(broker, stream, { type: 'first' })).bodies, ['first'])
   proxy.vanish()
   const startedMs = performance.now()
-  t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: [], endOfStream: true })
+  t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: exactly(), endOfStream: true })
   t.ok(performance.now() - startedMs < 4000)
   await t.rejects(broker.storedOffset(stream, 'c'), { code: 'consumer_offset_not_found' }, 'over a connection of its own')
 })
@@ -70,8 +71,8 @@ t.test('a waiting poll whose broker is gone without a word says so in the end, a
   await direct.publish(stream, batchOf(['meanwhile']))
   const outcome = await waiting.catch((error: unknown) => error)
   if (outcome instanceof Error) t.match(outcome, { retryable: true, sideEffects: 'none' })
-  else t.match(outcome, { bodies: ['meanwhile'] })
-  t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: ['meanwhile'] })
+  else t.match(outcome, { bodies: exactly('meanwhile') })
+  t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: exactly('meanwhile') })
 })
 
 t.test('what was published to a broker that is gone without a word is unknown, and the next message is confirmed', async (t) => {
@@ -84,9 +85,9 @@ t.test('what was published to a broker that is gone without a word is unknown, a
     broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' }).catch((error: unknown) => error)
   ])
   t.ok(performance.now() - startedMs < 3000)
-  t.match(unnamed, { confirmed: 0, failures: [{ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }] })
+  t.match(unnamed, { confirmed: 0, failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }) })
   if (named instanceof Error) t.match(named, { code: 'broker_timeout', sideEffects: 'none' }, 'when the last id was to be asked for before')
-  else t.match(named, { confirmed: 0, failures: [{ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }] })
+  else t.match(named, { confirmed: 0, failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }) })
   const again = performance.now()
   t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' })), { confirmed: 1 })
   t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['next']))), { confirmed: 1 })

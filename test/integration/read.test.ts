@@ -1,5 +1,6 @@
 import t from 'tap'
 import { batchOf, newStream, numbered, openBroker, readAll, readOnce } from '../support/streams.ts'
+import { exactly } from '../support/exactly.ts'
 
 const at = (offset: number) => ({ type: 'offset', offset } as const)
 
@@ -7,9 +8,9 @@ t.test('an empty stream is empty at once, from everywhere', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   for (const type of ['first', 'last', 'next'] as const) {
-    t.match(await readOnce(broker, stream, { type }), { bodies: [], nextOffset: 0, endOfStream: true, gap: undefined }, type)
+    t.match(await readOnce(broker, stream, { type }), { bodies: exactly(), nextOffset: 0, endOfStream: true, gap: undefined }, type)
   }
-  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() - 1000 }), { bodies: [], nextOffset: 0, endOfStream: true })
+  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() - 1000 }), { bodies: exactly(), nextOffset: 0, endOfStream: true })
 })
 
 t.test('polls that follow nextOffset miss nothing and repeat nothing, whatever their size', async (t) => {
@@ -27,8 +28,8 @@ t.test('a batch is filled over chunk after chunk', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   for (let index = 0; index < 50; index++) await broker.publish(stream, batchOf([`message ${index}`]))
-  t.match(await readOnce(openBroker(t), stream, { type: 'first' }, { limit: 40 }), { bodies: numbered(40), nextOffset: 40, endOfStream: false })
-  t.match(await readOnce(broker, stream, { type: 'first' }, { limit: 50 }), { bodies: numbered(50), nextOffset: 50, endOfStream: true })
+  t.match(await readOnce(openBroker(t), stream, { type: 'first' }, { limit: 40 }), { bodies: exactly(...numbered(40)), nextOffset: 40, endOfStream: false })
+  t.match(await readOnce(broker, stream, { type: 'first' }, { limit: 50 }), { bodies: exactly(...numbered(50)), nextOffset: 50, endOfStream: true })
 })
 
 t.test('positions mean what they say', async (t) => {
@@ -40,11 +41,11 @@ t.test('positions mean what they say', async (t) => {
   await broker.publish(stream, batchOf(numbered(10, 10)))
   t.same((await readOnce(broker, stream, { type: 'first' }, { limit: 1 })).offsets, [0])
   t.same((await readOnce(broker, stream, { type: 'last' })).offsets, [19])
-  t.match(await readOnce(broker, stream, { type: 'next' }), { offsets: [], nextOffset: 20 })
+  t.match(await readOnce(broker, stream, { type: 'next' }), { offsets: exactly(), nextOffset: 20 })
   t.same((await readOnce(broker, stream, at(13), { limit: 2 })).offsets, [13, 14])
   t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: between + 1 }, { limit: 1 })).offsets, [10])
   t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: 0 }, { limit: 1 })).offsets, [0])
-  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() + 60_000 }), { offsets: [], nextOffset: 20, endOfStream: true })
+  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() + 60_000 }), { offsets: exactly(), nextOffset: 20, endOfStream: true })
 })
 
 t.test('at least one message, however large, and no more bytes than wanted', async (t) => {
@@ -59,7 +60,7 @@ t.test('a read from beyond the end is refused, with the ends', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   await broker.publish(stream, batchOf(numbered(5)))
-  t.match(await readOnce(broker, stream, at(5)), { bodies: [], nextOffset: 5, endOfStream: true }, 'the end itself is not beyond it')
+  t.match(await readOnce(broker, stream, at(5)), { bodies: exactly(), nextOffset: 5, endOfStream: true }, 'the end itself is not beyond it')
   await t.rejects(readOnce(broker, stream, at(6)), { code: 'offset_out_of_range', details: { firstOffset: 0, lastOffset: 4 } })
 })
 
@@ -70,7 +71,7 @@ t.test('a waiting poll answers as soon as there is a message', async (t) => {
   await readOnce(broker, stream, { type: 'next' }) // by now the other one waits
   const startedMs = performance.now()
   await broker.publish(stream, batchOf(['wake']))
-  t.match(await waiting, { bodies: ['wake'], endOfStream: true })
+  t.match(await waiting, { bodies: exactly('wake'), endOfStream: true })
   t.ok(performance.now() - startedMs < 1000)
 })
 
@@ -78,7 +79,7 @@ t.test('a waiting poll ends empty after its time', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const startedMs = performance.now()
-  t.match(await readOnce(broker, stream, { type: 'next' }, { waitMs: 300 }), { bodies: [], nextOffset: 0, endOfStream: true })
+  t.match(await readOnce(broker, stream, { type: 'next' }, { waitMs: 300 }), { bodies: exactly(), nextOffset: 0, endOfStream: true })
   const tookMs = performance.now() - startedMs
   t.ok(tookMs >= 290 && tookMs < 5000, `${tookMs} ms`)
 })
@@ -172,7 +173,7 @@ t.test('draining answers waiting polls', async (t) => {
   const waiting = readOnce(broker, stream, { type: 'next' }, { waitMs: 60_000 })
   await readOnce(broker, stream, { type: 'next' })
   broker.drain()
-  t.match(await waiting, { bodies: [], nextOffset: 0 })
+  t.match(await waiting, { bodies: exactly(), nextOffset: 0 })
 })
 
 t.test('memory comes back when answers are released; over the budget reads are refused', async (t) => {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import t from 'tap'
 import { MessageBatch } from '../../src/streams/index.ts'
 import { newStream, openBroker, readAll } from '../support/streams.ts'
+import { exactly } from '../support/exactly.ts'
 
 // What docs/decisions/0001-own-protocol-client.md argues from, each in a process of its own.
 
@@ -22,14 +23,14 @@ t.test('the JavaScript client is no base for a gateway', async (t) => {
   const stream = await newStream(t, broker)
 
   await t.test('a Close of the broker ends the process', async (t) => {
-    t.match(await show('close of the broker', stream), { said: [], code: 1, errors: /rabbitmq-stream-js-client/ })
+    t.match(await show('close of the broker', stream), { said: exactly(), code: 1, errors: /rabbitmq-stream-js-client/ })
   })
   await t.test('a message with a type it does not know ends the process', async (t) => {
     const foreign = await newStream(t, broker)
     const batch = new MessageBatch()
     batch.add({ body: { kind: 'value', value: { type: 'uuid', value: '00000000-0000-0000-0000-000000000000' } } })
     await broker.publish(foreign, batch)
-    t.match(await show('foreign message', foreign), { said: [], code: 1, errors: /rabbitmq-stream-js-client/ })
+    t.match(await show('foreign message', foreign), { said: exactly(), code: 1, errors: /rabbitmq-stream-js-client/ })
   })
   await t.test('a wrong password is an unhandled rejection, and connecting never settles', async (t) => {
     const { said } = await show('wrong password', stream)

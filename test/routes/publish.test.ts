@@ -1,5 +1,6 @@
 import t from 'tap'
 import { startGateway, type Gateway } from '../support/gateway.ts'
+import { exactly } from '../support/exactly.ts'
 
 const gateway = await startGateway(t, { PUBLISH_MAX_MESSAGES: '50', PUBLISH_MAX_STREAMED_MESSAGES: '5000', PUBLISH_MAX_LINE_BYTES: '100000', HTTP_MAX_BODY_BYTES: '200000', HTTP_MAX_STREAMED_BODY_BYTES: '400000' })
 const NDJSON = { 'content-type': 'application/x-ndjson' }
@@ -25,7 +26,7 @@ t.test('a JSON body is checked whole before anything is sent', async (t) => {
   t.match(answer.json, {
     code: 'validation_failed',
     sideEffects: 'none',
-    errors: ['/messages/1/body', '/messages/2/typo', '/messages/3/bodyEncoding', '/messages/4/body', '/messages/5'].map((pointer) => ({ pointer }))
+    errors: exactly(...['/messages/1/body', '/messages/2/typo', '/messages/3/bodyEncoding', '/messages/4/body', '/messages/5'].map((pointer) => ({ pointer })))
   })
   t.equal(await bodies(gateway, stream), '')
 })
@@ -40,7 +41,7 @@ t.test('a JSON body has messages, and nothing else', async (t) => {
   const path = '/v1/streams/any/messages'
   const cases: Array<[unknown, string]> = [[[], ''], [1, ''], [{}, '/messages'], [{ messages: [] }, '/messages'], [{ messages: {} }, '/messages'], [{ messages: [{ body: 1 }], 'a/b': 1 }, '/a~1b']]
   for (const [json, pointer] of cases) {
-    t.match((await gateway.request('POST', path, { json })).json, { status: 400, errors: [{ pointer }] }, JSON.stringify(json))
+    t.match((await gateway.request('POST', path, { json })).json, { status: 400, errors: exactly({ pointer }) }, JSON.stringify(json))
   }
   t.match((await gateway.request('POST', path)).json, { status: 400 }, 'no body')
   t.match((await gateway.request('POST', path, { headers: { 'content-type': 'application/json' }, body: '{"messages":[' })).json, { status: 400, code: 'bad_request' })
@@ -68,11 +69,11 @@ t.test('limits are named with their value', async (t) => {
 t.test('publisher and publishing id come together or not at all, and ids ascend', async (t) => {
   const stream = await gateway.newStream(t)
   const send = async (query: string, ...messages: object[]) => await gateway.request('POST', `/v1/streams/${stream}/messages${query}`, { json: { messages } })
-  t.match((await send('', { body: 1, publishingId: 1 })).json, { status: 400, errors: [{ pointer: '/messages/0/publishingId' }] })
-  t.match((await send('?publisher=p', { body: 1 })).json, { status: 400, errors: [{ pointer: '/messages/0/publishingId' }] })
-  t.match((await send('?publisher=p', { body: 1, publishingId: 2 }, { body: 1, publishingId: 2 }, { body: 1, publishingId: 1 })).json, { status: 400, errors: [{ pointer: '/messages/1/publishingId' }, { pointer: '/messages/2/publishingId' }] })
-  t.match((await send('?expectedLastPublishingId=1', { body: 1 })).json, { status: 400, errors: [{ pointer: '/query/expectedLastPublishingId' }] })
-  t.match((await send('?publisher=p', { body: 1, publishingId: 2 ** 53 })).json, { status: 400, errors: [{ pointer: '/messages/0/publishingId' }] })
+  t.match((await send('', { body: 1, publishingId: 1 })).json, { status: 400, errors: exactly({ pointer: '/messages/0/publishingId' }) })
+  t.match((await send('?publisher=p', { body: 1 })).json, { status: 400, errors: exactly({ pointer: '/messages/0/publishingId' }) })
+  t.match((await send('?publisher=p', { body: 1, publishingId: 2 }, { body: 1, publishingId: 2 }, { body: 1, publishingId: 1 })).json, { status: 400, errors: exactly({ pointer: '/messages/1/publishingId' }, { pointer: '/messages/2/publishingId' }) })
+  t.match((await send('?expectedLastPublishingId=1', { body: 1 })).json, { status: 400, errors: exactly({ pointer: '/query/expectedLastPublishingId' }) })
+  t.match((await send('?publisher=p', { body: 1, publishingId: 2 ** 53 })).json, { status: 400, errors: exactly({ pointer: '/messages/0/publishingId' }) })
 })
 
 t.test('the same publishing ids again are duplicates, and stored once', async (t) => {
@@ -104,7 +105,7 @@ t.test('a bad line of NDJSON ends the request, and says what became of the lines
     const stream = await gateway.newStream(t)
     const body = Buffer.concat([Buffer.from('{"body":0}\n{"body":1}\n'), Buffer.from(line), Buffer.from('\n{"body":3}\n')])
     const answer = await gateway.request('POST', `/v1/streams/${stream}/messages`, { headers: NDJSON, body })
-    t.match(answer.json, { status: 400, code: 'validation_failed', sideEffects: 'possible', published: { confirmed: 2, duplicates: 0 }, errors: [{ pointer }] }, String(line))
+    t.match(answer.json, { status: 400, code: 'validation_failed', sideEffects: 'possible', published: { confirmed: 2, duplicates: 0 }, errors: exactly({ pointer }) }, String(line))
     t.equal(await bodies(gateway, stream), '0\n1\n')
   }
 })
@@ -112,7 +113,7 @@ t.test('a bad line of NDJSON ends the request, and says what became of the lines
 t.test('a bad first line has no side effects', async (t) => {
   const stream = await gateway.newStream(t)
   const { json } = await gateway.request('POST', `/v1/streams/${stream}/messages`, { headers: NDJSON, body: 'nonsense\n{"body":1}\n' })
-  t.match(json, { status: 400, sideEffects: 'none', errors: [{ pointer: '/0' }] })
+  t.match(json, { status: 400, sideEffects: 'none', errors: exactly({ pointer: '/0' }) })
   t.notHas(json, { published: {} })
 })
 
@@ -124,7 +125,7 @@ t.test('ids of an NDJSON body ascend over all its chunks', async (t) => {
     yield Buffer.from('{"body":2,"publishingId":5}\n')
   }
   const { json } = await gateway.request('POST', `/v1/streams/${stream}/messages?publisher=p`, { headers: NDJSON, body: slow() })
-  t.match(json, { status: 400, published: { confirmed: 1 }, errors: [{ pointer: '/1/publishingId' }] })
+  t.match(json, { status: 400, published: { confirmed: 1 }, errors: exactly({ pointer: '/1/publishingId' }) })
 })
 
 t.test('lines are messages, byte for byte', async (t) => {
@@ -139,12 +140,12 @@ t.test('lines are messages, byte for byte', async (t) => {
 t.test('lines of a named publisher are numbered from the first id', async (t) => {
   const stream = await gateway.newStream(t)
   const send = async (query: string) => await gateway.request('POST', `/v1/streams/${stream}/messages/lines${query}`, { body: 'a\nb\nc\n' })
-  t.match((await send('?publisher=p')).json, { status: 400, errors: [{ pointer: '/query/firstPublishingId' }] })
-  t.match((await send('?firstPublishingId=1')).json, { status: 400, errors: [{ pointer: '/query/firstPublishingId' }] })
+  t.match((await send('?publisher=p')).json, { status: 400, errors: exactly({ pointer: '/query/firstPublishingId' }) })
+  t.match((await send('?firstPublishingId=1')).json, { status: 400, errors: exactly({ pointer: '/query/firstPublishingId' }) })
   t.same((await send('?publisher=p&firstPublishingId=10')).json, { confirmed: 3, duplicates: 0 })
   t.same((await send('?publisher=p&firstPublishingId=11')).json, { confirmed: 1, duplicates: 2 })
   t.match((await gateway.get(`/v1/streams/${stream}/publishers/p`)).json, { lastPublishingId: 13 })
-  t.match((await send(`?publisher=p&firstPublishingId=${2 ** 53 - 2}`)).json, { status: 400, errors: [{ pointer: '/2' }] })
+  t.match((await send(`?publisher=p&firstPublishingId=${2 ** 53 - 2}`)).json, { status: 400, errors: exactly({ pointer: '/2' }) })
 })
 
 t.test('a raw body is one message with its content type and headers', async (t) => {
@@ -167,9 +168,9 @@ t.test('a raw body is one message with its content type and headers', async (t) 
 t.test('a raw body can be numbered by a header', async (t) => {
   const stream = await gateway.newStream(t)
   const send = async (query: string, id?: string) => await gateway.request('POST', `/v1/streams/${stream}/messages/raw${query}`, { body: 'x', ...(id !== undefined && { headers: { 'publishing-id': id } }) })
-  t.match((await send('', '1')).json, { status: 400, errors: [{ pointer: '/headers/publishing-id' }] })
-  t.match((await send('?publisher=p')).json, { status: 400, errors: [{ pointer: '/headers/publishing-id' }] })
-  for (const bad of ['', 'x', '1.0', '-1', '9007199254740992']) t.match((await send('?publisher=p', bad)).json, { status: 400, errors: [{ pointer: '/headers/publishing-id' }] }, bad)
+  t.match((await send('', '1')).json, { status: 400, errors: exactly({ pointer: '/headers/publishing-id' }) })
+  t.match((await send('?publisher=p')).json, { status: 400, errors: exactly({ pointer: '/headers/publishing-id' }) })
+  for (const bad of ['', 'x', '1.0', '-1', '9007199254740992']) t.match((await send('?publisher=p', bad)).json, { status: 400, errors: exactly({ pointer: '/headers/publishing-id' }) }, bad)
   t.same((await send('?publisher=p', '7')).json, { confirmed: 1, duplicates: 0 })
   t.same((await send('?publisher=p', '7')).json, { confirmed: 0, duplicates: 1 })
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { describeSettings, loadConfig } from '../../src/config.ts'
 import { ConfigError } from '../../src/settings/setting-reader.ts'
+import { exactly } from '../support/exactly.ts'
 
 const noFiles: (path: string) => string = () => { throw new Error('there are no files') }
 const load = (env: Record<string, string>, readFile = noFiles) => loadConfig(env, readFile).config
@@ -18,7 +19,7 @@ function refusal (env: Record<string, string>, readFile = noFiles): string {
 t.test('without any variable the defaults hold', async (t) => {
   const { config, warnings } = loadConfig({}, noFiles)
   t.match(config, {
-    rabbitmq: { stream: { hosts: [{ host: 'localhost', port: 5552 }], isTls: false, username: 'guest', password: 'guest', virtualHost: '/' }, management: undefined, streamNamePattern: '{name}', addressMode: 'advertised' },
+    rabbitmq: { stream: { hosts: exactly({ host: 'localhost', port: 5552 }), isTls: false, username: 'guest', password: 'guest', virtualHost: '/' }, management: undefined, streamNamePattern: '{name}', addressMode: 'advertised' },
     http: { host: '127.0.0.1', port: 8080 },
     read: { maxMessages: 10_000, maxWaitSeconds: 60 },
     logLevel: 'info'

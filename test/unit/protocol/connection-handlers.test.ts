@@ -3,6 +3,7 @@ import type { Chunk, ConnectionHandlers, PublishingIds } from '../../../src/stre
 import { encodeChunk } from './encode-chunk.ts'
 import { answerWith, frame, rawFrame } from './scripted-broker.ts'
 import { confirm, open } from './scripted-connection.ts'
+import { exactly } from '../../support/exactly.ts'
 
 t.test('confirms and errors reach their handlers in order, each publisher by its id', async (t) => {
   const seen: unknown[] = []
@@ -89,7 +90,7 @@ t.test('a damaged chunk is told to its subscription, or else ends the connection
   const failed = new Promise<unknown[]>((resolve) => { tell = resolve })
   const { broker, connection } = await open(t, { queryOffset: answerWith('queryOffset', 19) }, { deliveryFailed (...args) { tell(args) } })
   broker.send(delivery)
-  t.match(await failed, [4, { name: 'ChunkError', message: /checksum/ }])
+  t.match(await failed, exactly(4, { name: 'ChunkError', message: /checksum/ }))
   await t.rejects(connection.queryOffset('a', 's'), { responseCode: 19, message: /19/ })
 })
 
