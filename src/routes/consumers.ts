@@ -8,8 +8,8 @@ const MAX_BODY_BYTES = 16 * 1024
 const tags = ['Consumers']
 
 const storedOffset = storedNumber('The offset of the last message processed.')
-const nextOffset = storedNumber('Where reading resumes: the stored offset + 1, or 0 when 0 is stored.')
-const lagDescription = 'How far the stored offset is behind the last message; an upper bound, because records of the broker take offsets too. 0 when everything was processed.'
+const nextOffset = storedNumber('Where reading resumes: the stored offset + 1. After a 0 it is 0, unless this process was told within the last minute that message 0 is processed.')
+const lagDescription = 'Offsets from `nextOffset` to the last message: how many are still to be delivered, at most, because records of the broker take offsets too. 0 when nothing is.'
 
 const ConsumerList = Type.Object({
   consumers: Type.Array(Type.Object({
@@ -91,7 +91,7 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
       description: 'Says that everything up to and including this offset is processed. Answered when a majority of the stream\'s members has it: stored, then read back.',
       params: ConsumerParams,
       body: Commit,
-      response: { 200: json('The offset is stored.', Stored, { storedOffset: 0, nextOffset: 0 }) }
+      response: { 200: json('The offset is stored.', Stored, { storedOffset: 0, nextOffset: 1 }) }
     }
   }, async (request) => {
     const { stream, consumer } = request.params
@@ -105,7 +105,7 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'resetOffset',
       tags,
       summary: 'Reset a consumer',
-      description: 'Names the next message to be delivered, back or forward. Takes effect with the next read, on every instance, and with reads that wait: within five seconds. A commit of what was read before would undo it, unless it says what it `expected`.',
+      description: 'Names the next message to be delivered, back or forward; for offset 1 it is message 0, because the broker keeps the same for both. Takes effect with the next read, on every instance, and with reads that wait: within five seconds. A commit of what was read before would undo it, unless it says what it `expected`.',
       params: ConsumerParams,
       body: Reset,
       response: { 200: json('What is stored now.', Stored, { storedOffset: 0, nextOffset: 0 }) }

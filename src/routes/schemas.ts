@@ -59,8 +59,13 @@ export function json (description: string, schema: TSchema, example: unknown, he
   return { description, ...(headers && { headers }), content: { 'application/json': { schema, example } } }
 }
 
+const SOURCE_STATES = [Type.Literal('ok'), Type.Literal('not_configured'), Type.Literal('failed')]
+
+/** Whether the management API was asked and answered. */
+export const SourceState = Type.Union(SOURCE_STATES, { description: 'Whether the management API answered.' })
+
 /** Where a list of names comes from, so that a partial one is not taken for a whole one. */
 export const Sources = Type.Object({
-  management: Type.Union([Type.Literal('ok'), Type.Literal('not_configured'), Type.Literal('failed')], { description: '`ok`: every name the broker knows is listed. Otherwise only those that this process has seen.' }),
+  management: Type.Union(SOURCE_STATES, { description: '`ok`: every name the broker knows is listed. Otherwise only those that this process has seen.' }),
   instance: Type.Literal('ok')
 }, { description: 'Which sources answered.' })

@@ -1,5 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { BODY_PROBLEMS, BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from './schemas.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, json, offset, SourceState, StreamParams, strictObject } from './schemas.ts'
 
 const MAX_LIST = 1000
 const MAX_ARGUMENTS_BYTES = 64 * 1024
@@ -41,9 +41,9 @@ const Description = Type.Object({
   nextOffset: offset('The offset after the last one. The next message gets this one or a later one. An empty stream has `firstOffset` = `nextOffset`.'),
   leader: Type.Union([Type.String(), Type.Null()], { description: '`host:port` as the broker advertises it; null while there is none.' }),
   replicas: Type.Array(Type.String()),
-  arguments: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'As the broker calls them; with the management API only.' })),
-  segments: Type.Optional(Type.Integer({ minimum: 0, description: 'With the management API only.' })),
-  sizeBytes: Type.Optional(Type.Integer({ minimum: 0, description: 'With the management API only.' }))
+  arguments: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'What it was created with; with the management API only.' })),
+  segments: Type.Optional(Type.Integer({ minimum: 0, description: 'With the management API only, some seconds after the stream was created.' })),
+  sources: Type.Object({ management: SourceState }, { description: 'Which sources answered.' })
 })
 
 /** Streams: list, create, describe, delete. */
@@ -94,7 +94,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Describe a stream',
       params: StreamParams,
       response: {
-        200: json('The stream.', Description, { name: 'hello', firstOffset: 0, nextOffset: 3, leader: 'localhost:5552', replicas: ['localhost:5552'] })
+        200: json('The stream.', Description, { name: 'hello', firstOffset: 0, nextOffset: 3, leader: 'localhost:5552', replicas: ['localhost:5552'], arguments: { maxAge: '7D' }, segments: 1, sources: { management: 'ok' } })
       }
     }
   }, async (request) => await app.broker.describeStream(request.params.stream))

@@ -1,6 +1,7 @@
 import { classify } from './classify.ts'
 import type { ConnectionPool } from './connections/connection-pool.ts'
 import { pause } from './deadline.ts'
+import type { StreamsError } from './errors.ts'
 
 export interface BrokerStatus {
   state: 'up' | 'down'
@@ -11,18 +12,22 @@ export interface BrokerStatus {
 }
 
 const STATUS_TIMEOUT_MS = 2000
-const NO_ANSWER: BrokerStatus = { state: 'down', reason: 'the broker does not answer', version: null }
 
 /** Whether the broker answers, asked now, and connected to if need be. Never throws; takes at most two seconds. */
 export async function askStatus (connections: ConnectionPool): Promise<BrokerStatus> {
   const waiting = new AbortController()
   try {
-    return await Promise.race([ask(connections), pause(STATUS_TIMEOUT_MS, waiting.signal).then(() => NO_ANSWER)])
+    return await Promise.race([ask(connections), pause(STATUS_TIMEOUT_MS, waiting.signal).then(() => down(connections.lastFailure('streams')))])
   } catch (error) {
-    return { state: 'down', reason: classify(error).message, version: null }
+    return down(classify(error))
   } finally {
     waiting.abort()
   }
+}
+
+// A broker that refuses the credentials takes its time before it says so: what it said last time is known.
+function down (failure: StreamsError | undefined): BrokerStatus {
+  return { state: 'down', reason: failure?.message ?? 'the broker does not answer', version: null }
 }
 
 // An open connection proves little: its peer may be frozen, or the network gone.

@@ -17,7 +17,8 @@ import type { ReadBatch, ReadMessage } from './readers/read-batch.ts'
 import { ReaderPool } from './readers/reader-pool.ts'
 import { Reads, type ReadRequest } from './readers/reads.ts'
 import { StreamEnds } from './readers/stream-ends.ts'
-import { StreamAdmin, type StreamArguments, type StreamDescription } from './stream-admin.ts'
+import { StreamAdmin, type StreamDescription } from './stream-admin.ts'
+import type { StreamArguments } from './stream-arguments.ts'
 import { refuseBadReference, StreamNames } from './stream-names.ts'
 
 /** Gauges of now, and counters since the start. */

@@ -3,23 +3,11 @@ import type { ConnectionPool, Endpoint } from './connections/connection-pool.ts'
 import type { Locator } from './connections/locator.ts'
 import { StreamsError } from './errors.ts'
 import type { Logger } from './logger.ts'
-import type { ManagementClient } from './management/management-client.ts'
+import type { ManagementClient, SourceState } from './management/management-client.ts'
 import { describeManagedStream, type ManagedStream } from './management/stream-listing.ts'
 import { ResponseCode, ResponseError } from './protocol/index.ts'
 import type { StreamEnds } from './readers/stream-ends.ts'
-
-/** What a stream is created with; absent: the broker's default. */
-export interface StreamArguments {
-  /** Oldest segments go when the stream is larger. */
-  maxLengthBytes?: number | undefined
-  /** Oldest segments go when they are older; as the broker writes it: `^[1-9][0-9]*[YMDhms]$`. */
-  maxAge?: string | undefined
-  maxSegmentSizeBytes?: number | undefined
-  /** Number of members. */
-  initialClusterSize?: number | undefined
-  leaderLocator?: 'client-local' | 'balanced' | undefined
-  filterSizeBytes?: number | undefined
-}
+import { decodeArguments, differentArguments, encodeArguments, type StreamArguments } from './stream-arguments.ts'
 
 export interface StreamDescription {
   /** The first offset that is still there. */
@@ -29,14 +17,13 @@ export interface StreamDescription {
   /** `host:port` as the broker advertises it; null while there is none. */
   readonly leader: string | null
   readonly replicas: readonly string[]
-  /** What follows only when the management API answered. */
+  /** What it was created with, under the names of `StreamArguments`; only when the management API answered. */
   readonly arguments?: Readonly<Record<string, unknown>>
+  /** Only when the management API answered and the broker has counted them, which it does every few seconds. */
   readonly segments?: number
-  readonly sizeBytes?: number
+  readonly sources: { readonly management: SourceState }
 }
 
-// What the broker would do with a bad value: crash the connection, or keep the stream for ever without a word. So nothing unchecked gets there.
-const MAX_AGE = /^[1-9][0-9]{0,8}[YMDhms]$/
 export interface StreamAdminOptions {
   connections: ConnectionPool
   locator: Locator
@@ -63,7 +50,7 @@ export class StreamAdmin {
     } catch (error) {
       if (error instanceof ResponseError && error.responseCode === ResponseCode.streamAlreadyExists) return 'exists'
       if (error instanceof ResponseError && error.responseCode === ResponseCode.preconditionFailed) {
-        throw new StreamsError('stream_arguments_differ', 'the name is taken by a stream with other arguments, or by a queue that is no stream', { cause: error })
+        throw new StreamsError('stream_arguments_differ', await this.#differenceOf(stream, args), { cause: error })
       }
       throw classify(error, 'possible')
     } finally {
@@ -86,54 +73,37 @@ export class StreamAdmin {
   /** @throws StreamsError `stream_not_found`, `stream_not_available`, ... */
   async describe (stream: string): Promise<StreamDescription> {
     const { leader, replicas } = await this.#options.locator.locateAfresh(stream)
-    const [bounds, managed] = await Promise.all([this.#options.ends.bounds(stream), this.#managed(stream)])
+    const [bounds, { source, managed }] = await Promise.all([this.#options.ends.bounds(stream), this.#managed(stream)])
     return {
       ...bounds,
       leader: leader === undefined ? null : addressOf(leader),
       replicas: replicas.map(addressOf),
-      ...(managed !== undefined && { arguments: managed.arguments }),
+      ...(managed !== undefined && { arguments: decodeArguments(managed.arguments) }),
       ...(managed?.segments !== undefined && { segments: managed.segments }),
-      ...(managed?.sizeBytes !== undefined && { sizeBytes: managed.sizeBytes })
+      sources: { management: source }
     }
   }
 
-  async #managed (stream: string): Promise<ManagedStream | undefined> {
+  async #managed (stream: string): Promise<{ source: SourceState, managed?: ManagedStream | undefined }> {
     const { management, logger } = this.#options
-    if (management === undefined) return undefined
+    if (management === undefined) return { source: 'not_configured' }
     try {
-      return await describeManagedStream(management, stream)
+      return { source: 'ok', managed: await describeManagedStream(management, stream) }
     } catch (error) {
       logger.warn({ err: error }, 'the management API could not be asked; the description is a shorter one')
-      return undefined
+      return { source: 'failed' }
     }
+  }
+
+  // The broker only says that they differ.
+  async #differenceOf (stream: string, args: StreamArguments): Promise<string> {
+    const { managed } = await this.#managed(stream)
+    const names = managed === undefined ? [] : differentArguments(args, decodeArguments(managed.arguments))
+    if (names.length > 0) return `the stream exists with other values of: ${names.join(', ')}`
+    return 'the name is taken by a stream with other arguments, or by a queue that is no stream'
   }
 }
 
 function addressOf ({ host, port }: Endpoint): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-function encodeArguments (args: StreamArguments): Map<string, string> {
-  const { maxLengthBytes, maxAge, maxSegmentSizeBytes, initialClusterSize, leaderLocator, filterSizeBytes } = args
-  if (maxAge !== undefined && !MAX_AGE.test(maxAge)) {
-    throw new StreamsError('invalid_argument', 'maxAge is a number of years (Y), months (M), days (D), hours (h), minutes (m) or seconds (s), such as 7D')
-  }
-  refuseOutside('maxLengthBytes', maxLengthBytes, 1, Number.MAX_SAFE_INTEGER)
-  refuseOutside('maxSegmentSizeBytes', maxSegmentSizeBytes, 1, 3_000_000_000)
-  refuseOutside('initialClusterSize', initialClusterSize, 1, 255)
-  refuseOutside('filterSizeBytes', filterSizeBytes, 16, 255)
-  const wire: ReadonlyArray<readonly [string, string | number | undefined]> = [
-    ['max-length-bytes', maxLengthBytes],
-    ['max-age', maxAge],
-    ['stream-max-segment-size-bytes', maxSegmentSizeBytes],
-    ['initial-cluster-size', initialClusterSize],
-    ['queue-leader-locator', leaderLocator],
-    ['stream-filter-size-bytes', filterSizeBytes]
-  ]
-  return new Map(wire.flatMap(([name, value]) => value === undefined ? [] : [[name, String(value)]]))
-}
-
-function refuseOutside (name: string, value: number | undefined, least: number, most: number): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return
-  throw new StreamsError('invalid_argument', `${name} is an integer from ${least} to ${most}`)
 }

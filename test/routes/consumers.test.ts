@@ -132,7 +132,7 @@ t.test('consumers and publishers are listed with what the broker keeps of them',
   await commit(stream, { offset: 1 }, 'two%2Fslash')
   await gateway.request('POST', `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=7`, { body: 'x\n' })
   const consumers = await gateway.get(`/v1/streams/${stream}/consumers`)
-  t.match(consumers.json, { consumers: exactly({ name: 'one', storedOffset: 0, nextOffset: 0 }, { name: 'two/slash', storedOffset: 1, nextOffset: 2 }), sources: { management: 'ok', instance: 'ok' } })
+  t.match(consumers.json, { consumers: exactly({ name: 'one', storedOffset: 0, nextOffset: 1 }, { name: 'two/slash', storedOffset: 1, nextOffset: 2 }), sources: { management: 'ok', instance: 'ok' } })
   t.match((await gateway.get(`/v1/streams/${stream}/publishers`)).json, { publishers: exactly({ name: 'p', lastPublishingId: 7 }), sources: { management: 'ok' } })
   t.same((await gateway.get(`/v1/streams/${stream}/publishers/p`)).json, { name: 'p', lastPublishingId: 7 })
   t.same((await gateway.get(`/v1/streams/${stream}/publishers/nobody`)).json, { name: 'nobody', lastPublishingId: 0 })

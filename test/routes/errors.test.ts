@@ -108,5 +108,7 @@ t.test('a wrong password is the fault of the gateway, not of the caller', async 
   url.password = 's3cret'
   const gateway = await startGateway(t, { RABBITMQ_STREAM_URL: url.href })
   t.match((await gateway.get('/v1/streams/a')).json, { status: 502, code: 'broker_protocol_error' })
+  // Also while the broker takes its time to refuse them once more.
+  for (let probe = 0; probe < 3; probe++) t.match((await gateway.get('/health/ready')).json, { status: 503, detail: /refused the credentials/ })
   t.notMatch(JSON.stringify(gateway.log), 's3cret')
 })

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
+import { testManagementUrl } from '../support/broker.ts'
 import { startGateway } from '../support/gateway.ts'
 import { exactly } from '../support/exactly.ts'
 
@@ -10,7 +11,8 @@ t.test('a stream is created once, and the same way again it is there', async (t)
   const put = async (json: unknown) => await gateway.request('PUT', `/v1/streams/${stream}`, { json })
   const same = await put({ maxAge: '7D', maxLengthBytes: 5_000_000_000, maxSegmentSizeBytes: 500_000_000, initialClusterSize: 1, leaderLocator: 'client-local', filterSizeBytes: 16 })
   t.match(same, { status: 200, json: { name: stream } })
-  t.match((await put({ maxAge: '8D' })).json, { status: 409, code: 'stream_arguments_differ' })
+  t.match((await put({ maxAge: '8D' })).json, { status: 409, code: 'stream_arguments_differ', detail: 'the stream exists with other values of: maxLengthBytes, maxAge, maxSegmentSizeBytes, initialClusterSize, leaderLocator, filterSizeBytes' })
+  t.match((await put({ maxAge: '7D', maxLengthBytes: 5_000_000_000, maxSegmentSizeBytes: 500_000_000, initialClusterSize: 1, leaderLocator: 'balanced', filterSizeBytes: 16 })).json, { status: 409, detail: /values of: leaderLocator$/ })
 })
 
 t.test('a stream needs no arguments and no body', async (t) => {
@@ -61,9 +63,23 @@ t.test('any other name works, percent-encoded', async (t) => {
 
 t.test('a description tells where a stream begins and ends', async (t) => {
   const stream = await gateway.newStream(t)
-  t.match((await gateway.get(`/v1/streams/${stream}`)).json, { name: stream, firstOffset: 0, nextOffset: 0, leader: /:\d+$/, arguments: Object })
+  t.match((await gateway.get(`/v1/streams/${stream}`)).json, { name: stream, firstOffset: 0, nextOffset: 0, leader: /:\d+$/, sources: { management: 'ok' } })
   await gateway.publish(stream, 1, 2, 3)
   t.match((await gateway.get(`/v1/streams/${stream}`)).json, { firstOffset: 0, nextOffset: 3 })
+})
+
+t.test('a description repeats what a stream was created with', async (t) => {
+  const args = { maxAge: '7D', maxLengthBytes: 5_000_000_000, leaderLocator: 'balanced' }
+  const stream = await gateway.newStream(t, args)
+  t.match((await gateway.get(`/v1/streams/${stream}`)).json, { arguments: args })
+})
+
+t.test('a description says when it is a shorter one because the management API did not answer', async (t) => {
+  const stream = await gateway.newStream(t)
+  const locked = await startGateway(t, { RABBITMQ_MANAGEMENT_URL: testManagementUrl().replace('guest:guest@', 'guest:wrong@') })
+  const { json } = await locked.get(`/v1/streams/${stream}`)
+  t.match(json, { name: stream, sources: { management: 'failed' } })
+  t.notHas(json, { arguments: {} })
 })
 
 t.test('a deleted stream is gone', async (t) => {
@@ -89,7 +105,7 @@ t.test('without a management API streams cannot be listed, and can be described'
   t.match((await gateway.get('/v1/streams')).json, { status: 501, code: 'management_not_configured' })
   const stream = await gateway.newStream(t)
   const { json } = await gateway.get(`/v1/streams/${stream}`)
-  t.match(json, { name: stream })
+  t.match(json, { name: stream, sources: { management: 'not_configured' } })
   t.notHas(json, { arguments: {} })
 })
 

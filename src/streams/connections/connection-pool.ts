@@ -1,7 +1,7 @@
 import { classify } from '../classify.ts'
 import { Backoff } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
-import type { Connection } from '../protocol/index.ts'
+import { ConnectionClosedError, type Connection } from '../protocol/index.ts'
 import type { Logger } from '../logger.ts'
 import { SharedConnection, type OpenOptions } from './shared-connection.ts'
 import type { Slot, SlotOwner } from './slot.ts'
@@ -78,6 +78,11 @@ export class ConnectionPool {
     return (await this.#openIn(group)).connection
   }
 
+  /** Why there is no connection for requests that need no place, when the last attempt has failed. */
+  lastFailure (role: Role): StreamsError | undefined {
+    return this.#groups.get(role)?.lastFailure?.error
+  }
+
   get counts (): { open: number, opened: number, lost: number } {
     let open = 0
     for (const group of this.#groups.values()) open += group.connections.size
@@ -134,7 +139,8 @@ export class ConnectionPool {
       group.lastFailure = undefined
       return shared
     } catch (error) {
-      const failure = classify(error)
+      // One that never came to be was not lost.
+      const failure = error instanceof ConnectionClosedError ? new StreamsError('broker_unavailable', 'the broker cannot be reached', { cause: error }) : classify(error)
       if (this.#closing.signal.aborted) throw failure
       group.lastFailure = { error: failure, retryAtMs: performance.now() + group.backoff.nextMs() }
       this.#options.logger.warn({ role: group.role, node: group.node, err: error }, 'could not connect to the broker')

@@ -4,6 +4,7 @@ import { StreamsError } from '../errors.ts'
 import { resumeOffset } from '../offset.ts'
 import type { ReaderPool } from '../readers/reader-pool.ts'
 import type { StreamEnds } from '../readers/stream-ends.ts'
+import { ZeroCommits } from './zero-commits.ts'
 
 /** What a store left on the broker. */
 export interface Stored {
@@ -18,11 +19,11 @@ export interface ConsumerOffset extends Stored {
   readonly firstOffset: number
   /** The offset of the last message; null when the stream has none. */
   readonly lastOffset: number | null
-  /** Offsets between the stored one and the last message. Some may be records of the broker's own: an upper bound. */
+  /** Offsets from the next one to that of the last message. Some may be records of the broker's own: an upper bound. */
   readonly lag: bigint
 }
 
-// Where a stored offset is not what a message of the stream can have.
+// Also what is stored of who has processed message 0: see `ZeroCommits`.
 const NOTHING_PROCESSED = 0n
 
 /**
@@ -35,6 +36,7 @@ export class ConsumerOffsets {
   readonly #connections: ConnectionPool
   readonly #ends: StreamEnds
   readonly #readers: ReaderPool
+  readonly #zeroCommits = new ZeroCommits()
   #storedCount = 0
   // Who wants to know of resets, by stream and consumer.
   readonly #resetListeners = new Map<string, Set<() => void>>()
@@ -74,7 +76,13 @@ export class ConsumerOffsets {
   async describe (stream: string, consumer: string): Promise<ConsumerOffset> {
     const storedOffset = await this.query(stream, consumer)
     const [firstOffset, lastOffset] = await Promise.all([this.#ends.firstOffset(stream), this.#ends.lastMessage(stream)])
-    return { storedOffset, nextOffset: resumeOffset(storedOffset), firstOffset, lastOffset: lastOffset ?? null, lag: lagBehind(storedOffset, lastOffset) }
+    const nextOffset = this.resumeOffset(stream, consumer, storedOffset)
+    return { storedOffset, nextOffset, firstOffset, lastOffset: lastOffset ?? null, lag: lagOf(nextOffset, lastOffset) }
+  }
+
+  /** Where a consumer goes on of which this is stored. */
+  resumeOffset (stream: string, consumer: string, storedOffset: bigint): bigint {
+    return storedOffset === 0n && this.#zeroCommits.has(keyOf(stream, consumer)) ? 1n : resumeOffset(storedOffset)
   }
 
   /**
@@ -93,8 +101,11 @@ export class ConsumerOffsets {
       throw new StreamsError('offset_goes_back', `the stored offset is ${current} already; only a reset goes back`, { details: { storedOffset: current } })
     }
     await this.#refuseBeyondEnd(stream, offset)
-    // Another consumer of the name may go on from there meanwhile.
-    return await this.#store(stream, consumer, BigInt(offset), (stored) => stored >= BigInt(offset))
+    // Another consumer of the name may go on from there meanwhile. What is there already takes no record in the stream again.
+    const isKept = (stored: bigint): boolean => stored >= BigInt(offset)
+    const storedOffset = current === BigInt(offset) ? await this.#keep(stream, consumer, current, isKept) : await this.#store(stream, consumer, BigInt(offset), isKept)
+    if (offset === 0) this.#zeroCommits.add(keyOf(stream, consumer))
+    return { storedOffset, nextOffset: this.resumeOffset(stream, consumer, storedOffset) }
   }
 
   /**
@@ -104,9 +115,10 @@ export class ConsumerOffsets {
    */
   async reset (stream: string, consumer: string, nextOffset: number): Promise<Stored> {
     const offset = nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n
-    const stored = await this.#store(stream, consumer, offset, (kept) => kept === offset)
+    const storedOffset = await this.#store(stream, consumer, offset, (kept) => kept === offset)
+    this.#zeroCommits.delete(keyOf(stream, consumer))
     for (const listener of [...this.#resetListeners.get(keyOf(stream, consumer)) ?? []]) listener()
-    return stored
+    return { storedOffset, nextOffset: resumeOffset(storedOffset) }
   }
 
   /** Calls the listener when this process has reset the consumer. Returns how to stop that. */
@@ -127,18 +139,20 @@ export class ConsumerOffsets {
     throw new StreamsError('offset_beyond_end', `the stream has no offset ${offset} yet: its next offset is ${nextOffset}`, { details: { nextOffset } })
   }
 
+  async #store (stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean): Promise<bigint> {
+    const storedOffset = await this.#keep(stream, consumer, await this.#storeAndQuery(stream, consumer, offset), isKept)
+    this.#storedCount++
+    return storedOffset
+  }
+
   // The leader has it in its log when it reads back, and nowhere else yet: were it lost then, the offset would go back. So its replicas have to have
   // it too, and it has to be there still.
-  async #store (stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean): Promise<Stored> {
-    let storedOffset = await this.#storeAndQuery(stream, consumer, offset)
-    if (isKept(storedOffset)) storedOffset = await this.#settledOffset(stream, consumer)
-    if (!isKept(storedOffset)) {
-      throw new StreamsError('stream_not_available', 'the broker did not keep the offset: another client stored one at the same moment, or the leader changed', {
-        sideEffects: 'possible', details: { storedOffset }
-      })
-    }
-    this.#storedCount++
-    return { storedOffset, nextOffset: resumeOffset(storedOffset) }
+  async #keep (stream: string, consumer: string, readBack: bigint, isKept: (stored: bigint) => boolean): Promise<bigint> {
+    const storedOffset = isKept(readBack) ? await this.#settledOffset(stream, consumer) : readBack
+    if (isKept(storedOffset)) return storedOffset
+    throw new StreamsError('stream_not_available', 'the broker did not keep the offset: another client stored one at the same moment, or the leader changed', {
+      sideEffects: 'possible', details: { storedOffset }
+    })
   }
 
   async #storeAndQuery (stream: string, consumer: string, offset: bigint): Promise<bigint> {
@@ -161,9 +175,9 @@ export class ConsumerOffsets {
 }
 
 /** See `ConsumerOffset.lag`. */
-export function lagBehind (storedOffset: bigint, lastOffset: number | undefined): bigint {
+export function lagOf (nextOffset: bigint, lastOffset: number | undefined): bigint {
   if (lastOffset === undefined) return 0n
-  const lag = BigInt(lastOffset) - storedOffset
+  const lag = BigInt(lastOffset) + 1n - nextOffset
   return lag > 0n ? lag : 0n
 }
 

@@ -1,6 +1,6 @@
 import { Backoff, Deadline, pause } from '../deadline.ts'
 import { StreamsError } from '../errors.ts'
-import { resumeOffset, type Position } from '../offset.ts'
+import type { Position } from '../offset.ts'
 import type { ReadBatch } from '../readers/read-batch.ts'
 import type { ReadRequest, Reads } from '../readers/reads.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
@@ -57,7 +57,10 @@ export class ConsumerReads {
 
   async #start (stream: string, consumer: string, fallback: Position): Promise<Start> {
     const stored = await this.#offsets.find(stream, consumer)
-    return { stored, from: stored === undefined ? fallback : { type: 'offset', offset: Number(resumeOffset(stored)) } }
+    if (stored !== undefined) return { stored, from: { type: 'offset', offset: Number(this.#offsets.resumeOffset(stream, consumer, stored)) } }
+    // From 0, and not from what is there now: the broker forgets the offset of a consumer that retention has overtaken, which then looks like a new
+    // one. What it has missed is a gap.
+    return { stored, from: fallback.type === 'first' ? { type: 'offset', offset: 0 } : fallback }
   }
 
   async #readFrom (start: Start, look: () => Promise<Start>, stream: string, consumer: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {

@@ -1,15 +1,15 @@
 import { classify } from '../classify.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
-import { MAX_OFFSET, resumeOffset } from '../offset.ts'
-import type { ManagementClient } from '../management/management-client.ts'
+import { MAX_OFFSET } from '../offset.ts'
+import type { ManagementClient, SourceState } from '../management/management-client.ts'
 import { listLivePublishers, listSubscriptions, listTracking, type LiveLink } from '../management/stream-listing.ts'
 import type { Logger } from '../logger.ts'
 import type { StreamEnds } from '../readers/stream-ends.ts'
-import { lagBehind, type ConsumerOffsets } from './consumer-offsets.ts'
+import { lagOf, type ConsumerOffsets } from './consumer-offsets.ts'
 import { KnownNames } from './known-names.ts'
 
 /** `ok`: answered. A list without the management API is a partial one: only names that were used through this process. */
-export interface Sources { readonly management: 'ok' | 'not_configured' | 'failed', readonly instance: 'ok' }
+export interface Sources { readonly management: SourceState, readonly instance: 'ok' }
 
 export interface ConsumerInfo {
   readonly name: string
@@ -70,11 +70,12 @@ export class Directory {
       const storedOffset = exact(kept.get(name)) ?? await offsets.find(stream, name)
       const subscriptions = live.filter((link) => link.name === name)
       if (storedOffset === undefined && subscriptions.length === 0) return undefined
+      const nextOffset = storedOffset === undefined ? undefined : offsets.resumeOffset(stream, name, storedOffset)
       return {
         name,
         storedOffset: storedOffset ?? null,
-        nextOffset: storedOffset === undefined ? null : resumeOffset(storedOffset),
-        lag: storedOffset === undefined ? null : lagBehind(storedOffset, lastOffset),
+        nextOffset: nextOffset ?? null,
+        lag: nextOffset === undefined ? null : lagOf(nextOffset, lastOffset),
         subscriptions: subscriptions.map(({ isActive, host, connectionName, offset, offsetLag }) => ({
           active: isActive, host, connectionName, offset: offset ?? null, offsetLag: offsetLag ?? null
         }))

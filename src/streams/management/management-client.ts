@@ -19,6 +19,9 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 /** A JSON object or value whose shape nobody has checked yet. */
 export type Unchecked = unknown
 
+/** Whether the management API answered. */
+export type SourceState = 'ok' | 'not_configured' | 'failed'
+
 /**
  * RabbitMQ's management HTTP API, the few questions that the stream protocol cannot answer.
  */

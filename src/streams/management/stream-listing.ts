@@ -5,7 +5,6 @@ import { isObject, numberIn, objectsIn, textIn } from './checks.ts'
 export interface ManagedStream {
   arguments: Record<string, Unchecked>
   segments: number | undefined
-  sizeBytes: number | undefined
 }
 
 /** A live subscription or publisher, on whichever client's connection. */
@@ -50,8 +49,7 @@ export async function describeManagedStream (client: ManagementClient, stream: s
   if (!isObject(queue)) return undefined
   return {
     arguments: isObject(queue.arguments) ? queue.arguments : {},
-    segments: numberIn(queue, 'segments'),
-    sizeBytes: numberIn(queue, 'message_bytes')
+    segments: numberIn(queue, 'segments')
   }
 }
 

@@ -1,0 +1,31 @@
+const MEMORY_MS = 60_000
+const MAX_REMEMBERED = 10_000
+
+/**
+ * Consumers of which this process knows that they have processed message 0 and no other. The broker keeps a 0 for them as it does for those that
+ * were reset to the beginning: a consumer that takes one message at a time would get message 0 for ever.
+ *
+ * Remembered for a minute and no longer: another process may have reset the consumer meanwhile, which leaves the same 0, and then its messages
+ * have to come again.
+ */
+export class ZeroCommits {
+  readonly #untilMs = new Map<string, number>()
+
+  add (consumer: string): void {
+    this.#untilMs.delete(consumer)
+    this.#untilMs.set(consumer, performance.now() + MEMORY_MS)
+    if (this.#untilMs.size <= MAX_REMEMBERED) return
+    for (const oldest of this.#untilMs.keys()) {
+      this.#untilMs.delete(oldest)
+      break
+    }
+  }
+
+  has (consumer: string): boolean {
+    return performance.now() < (this.#untilMs.get(consumer) ?? 0)
+  }
+
+  delete (consumer: string): void {
+    this.#untilMs.delete(consumer)
+  }
+}

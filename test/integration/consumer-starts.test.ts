@@ -1,0 +1,70 @@
+import t, { type Test } from 'tap'
+import type { Broker, ReadBatch } from '../../src/streams/index.ts'
+import { batchOf, newStream, numbered, openBroker } from '../support/streams.ts'
+import { until } from '../support/until.ts'
+
+async function readAs (broker: Broker, stream: string, limit = 1): Promise<ReadBatch & { offsets: number[] }> {
+  const batch = await broker.readAsConsumer(stream, 'c', { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0 }, new AbortController().signal)
+  batch.release()
+  return Object.assign(batch, { offsets: batch.messages.map(({ offset }) => offset) })
+}
+
+async function streamOf (t: Test, broker: Broker, count: number): Promise<string> {
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(numbered(count)))
+  return stream
+}
+
+t.test('a consumer that takes one message at a time gets past message 0, and no further than it said', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 2)
+  t.same((await readAs(broker, stream)).offsets, [0])
+  t.same(await broker.storeOffset(stream, 'c', 0), { storedOffset: 0n, nextOffset: 1n })
+  t.match(await broker.storedOffset(stream, 'c'), { storedOffset: 0n, nextOffset: 1n, lag: 1n })
+  t.same((await readAs(broker, stream)).offsets, [1])
+  await broker.storeOffset(stream, 'c', 1)
+  t.same((await readAs(broker, stream)).offsets, [])
+})
+
+t.test('another gateway gives message 0 once more, and then no more', async (t) => {
+  const [broker, other] = [openBroker(t), openBroker(t)]
+  const stream = await streamOf(t, broker, 1)
+  await broker.storeOffset(stream, 'c', 0)
+  t.same((await readAs(other, stream)).offsets, [0])
+  await other.storeOffset(stream, 'c', 0)
+  for (const either of [broker, other, broker]) t.same((await readAs(either, stream)).offsets, [])
+})
+
+t.test('to say again what is stored takes no record in the stream', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 5)
+  await broker.storeOffset(stream, 'c', 3)
+  const { nextOffset } = await broker.describeStream(stream)
+  for (let times = 0; times < 3; times++) t.equal((await broker.storeOffset(stream, 'c', 3)).storedOffset, 3n)
+  t.equal((await broker.describeStream(stream)).nextOffset, nextOffset)
+})
+
+t.test('a reset to the beginning gives message 0 again, also to who has processed it and nothing else', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 1)
+  await broker.storeOffset(stream, 'c', 0)
+  t.same((await readAs(broker, stream)).offsets, [])
+  t.same(await broker.resetOffset(stream, 'c', { type: 'first' }), { storedOffset: 0n, nextOffset: 0n })
+  t.match(await broker.storedOffset(stream, 'c'), { nextOffset: 0n, lag: 1n }, 'it is behind by what it will get')
+  t.same((await readAs(broker, stream)).offsets, [0])
+})
+
+t.test('a consumer that retention has overtaken is told what it has missed', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker, { maxLengthBytes: 100_000, maxSegmentSizeBytes: 50_000 })
+  await broker.publish(stream, batchOf(['first', 'second']))
+  await broker.storeOffset(stream, 'c', 1)
+  await until('the broker has forgotten the offset together with the messages', async () => {
+    await broker.publish(stream, batchOf(['x'.repeat(20_000)]))
+    return await broker.storedOffset(stream, 'c').then(() => false, () => true)
+  })
+  const batch = await readAs(broker, stream)
+  t.ok((batch.offsets[0] ?? 0) > 1)
+  t.equal(batch.gap?.from, 0)
+  t.ok((batch.gap?.to ?? 0) >= 1 && (batch.gap?.to ?? 0) < (batch.offsets[0] ?? 0))
+})
