@@ -1,26 +1,45 @@
 import t from 'tap'
 import { startGateway } from '../gateway.ts'
-import { auditStream, Ledger, Tally, type Outcome } from './index.ts'
+import { auditStream, brokenIn, Ledger, Tally, type Outcome } from './index.ts'
 import { missedBy } from './audit.ts'
 
 t.test('an audit finds every kind of broken promise', async (t) => {
   const gateway = await startGateway(t)
   const stream = await gateway.newStream(t)
-  const ledger = new Ledger('u0', { isNamed: false })
   const told: Outcome[] = ['confirmed', 'confirmed', 'failed', 'unknown', 'confirmed', 'confirmed']
-  ledger.take(told.length)
+  const ledger = new Ledger('u0', { isNamed: false, batch: told.length })
+  ledger.take()
   told.forEach((outcome, number) => { ledger.tell(number, outcome) })
   // 1 is lost, 2 is stored though it was said to have failed, 4 comes twice, 5 before 4; nobody sent the last one.
   const stored = [...[0, 2, 3, 5, 4, 4].map((number) => ledger.bodyOf(number)), 'x:0']
   await gateway.request('POST', `/v1/streams/${stream}/messages/lines`, { body: stored.join('\n') })
-  t.match(await auditStream(gateway, stream, [ledger]), {
-    sent: 6, confirmed: 4, unknown: 1, failed: 1, stored: 7, lost: ['u0:1'], wronglyFailed: ['u0:2'], repeated: ['u0:4'], outOfOrder: 1, lies: ['nobody sent x:0']
+  const audit = await auditStream(gateway, stream, [ledger])
+  t.same(audit, {
+    sent: 6, confirmed: 4, unknown: 1, failed: 1, stored: 7, lost: ['u0:1'], wronglyFailed: ['u0:2'], repeated: ['u0:4'], disordered: ['u0:4'], outOfOrder: 1, lies: ['nobody sent x:0']
   })
+  t.equal(brokenIn(audit, { isNamed: false }).length, 5, 'and each is a broken promise')
+  t.equal(brokenIn(audit, { isNamed: true }).length, 6, 'of named publishers, the order of all requests too')
+})
+
+t.test('requests may change places, messages of one request may not', (t) => {
+  const ledger = new Ledger('u0', { isNamed: false, batch: 3 })
+  ledger.take()
+  ledger.take()
+  const disorderOf = (...numbers: number[]): string[] => {
+    const tally = new Tally([ledger])
+    for (const number of numbers) tally.add(ledger.bodyOf(number))
+    return tally.disordered
+  }
+  t.same(disorderOf(3, 4, 5, 0, 1, 2), [])
+  t.same(disorderOf(0, 3, 1, 4, 5, 2), [], 'mixed')
+  t.same(disorderOf(0, 1, 0, 1, 2), [], 'one that is there twice is called repeated')
+  t.same(disorderOf(0, 2, 1, 3, 5, 4), ['u0:1', 'u0:4'])
+  t.end()
 })
 
 t.test('a reader that missed a message, or got one twice, is found', (t) => {
-  const ledger = new Ledger('p0', { isNamed: true })
-  ledger.take(3)
+  const ledger = new Ledger('p0', { isNamed: true, batch: 3 })
+  ledger.take()
   const [reader, stream] = [new Tally([ledger]), new Tally([ledger])]
   for (const number of [0, 1, 2]) stream.add(ledger.bodyOf(number))
   for (const number of [0, 2, 2]) reader.add(ledger.bodyOf(number))

@@ -16,7 +16,9 @@ export interface Audit {
   repeated: string[]
   /** Said not to be stored, and in the stream. */
   wronglyFailed: string[]
-  /** Messages of a named publisher that stand after a later one. */
+  /** Messages that stand after a later one of the same request. */
+  disordered: string[]
+  /** Messages of a publisher that stand after a later one, of the same request or not: with a name there may be none. */
   outOfOrder: number
   lies: string[]
 }
@@ -25,7 +27,19 @@ export interface Audit {
 export async function auditStream (target: Target, stream: string, ledgers: readonly Ledger[]): Promise<Audit> {
   const tally = new Tally(ledgers)
   await readWhole(target, stream, tally)
-  const audit: Audit = { sent: 0, confirmed: 0, unknown: 0, failed: 0, stored: tally.seen, lost: [], repeated: [], wronglyFailed: [], outOfOrder: tally.outOfOrder, lies: tally.strangers.map((body) => `nobody sent ${body}`) }
+  const audit: Audit = {
+    sent: 0,
+    confirmed: 0,
+    unknown: 0,
+    failed: 0,
+    stored: tally.seen,
+    lost: [],
+    repeated: [],
+    wronglyFailed: [],
+    disordered: tally.disordered,
+    outOfOrder: tally.outOfOrder,
+    lies: tally.strangers.map((body) => `nobody sent ${body}`)
+  }
   for (const ledger of ledgers) addLedger(audit, ledger, tally)
   return audit
 }

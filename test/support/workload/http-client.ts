@@ -12,12 +12,15 @@ export type Reply =
 export class HttpClient {
   readonly #agent = new Agent({ headersTimeout: 90_000, bodyTimeout: 90_000, connections: 256 })
   readonly #target: Target
+  readonly #abandon: AbortSignal | undefined
 
-  constructor (target: Target) {
+  /** @param abandon breaks off every call */
+  constructor (target: Target, abandon?: AbortSignal) {
     this.#target = target
+    this.#abandon = abandon
   }
 
-  async call (method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, { body, contentType, signal }: { body?: string, contentType?: string, signal?: AbortSignal } = {}): Promise<Reply> {
+  async call (method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, { body, contentType, signal = this.#abandon }: { body?: string, contentType?: string, signal?: AbortSignal } = {}): Promise<Reply> {
     try {
       const response = await request(this.#target.url + path, {
         method,

@@ -1,6 +1,7 @@
 export { auditStream } from './audit.ts'
 export { field, HttpClient, type Target } from './http-client.ts'
 export { Ledger, type Outcome } from './ledger.ts'
-export { brokenPromises, ledgerLines } from './report.ts'
+export { publishLoad } from './publishing.ts'
+export { brokenIn, brokenPromises, ledgerLines } from './report.ts'
 export { Tally } from './tally.ts'
 export { Workload, type Report, type StreamReport } from './workload.ts'

@@ -12,15 +12,18 @@ export class Ledger {
   readonly publisher: string
   /** With a publisher name and publishing ids. */
   readonly isNamed: boolean
+  /** Messages a request. */
+  readonly batch: number
   #outcomes = new Uint8Array(1024)
   #sent = 0
   #confirmed = 0
   /** Answers that cannot be true, e.g. duplicates of what was never sent before. */
   readonly lies: string[] = []
 
-  constructor (publisher: string, { isNamed }: { isNamed: boolean }) {
+  constructor (publisher: string, { isNamed, batch = 50 }: { isNamed: boolean, batch?: number }) {
     this.publisher = publisher
     this.isNamed = isNamed
+    this.batch = batch
   }
 
   /** How many messages there are, also those that nothing was told of. */
@@ -28,10 +31,10 @@ export class Ledger {
     return this.#sent
   }
 
-  /** Takes the next numbers. @returns the first one */
-  take (count: number): number {
+  /** Takes the numbers of the next request. @returns the first one */
+  take (): number {
     const first = this.#sent
-    this.#sent += count
+    this.#sent += this.batch
     if (this.#sent > this.#outcomes.length) {
       const larger = new Uint8Array(Math.max(this.#sent, this.#outcomes.length * 2))
       larger.set(this.#outcomes)
@@ -48,10 +51,6 @@ export class Ledger {
   tell (number: number, outcome: Outcome): void {
     this.#confirmed += Number(outcome === 'confirmed') - Number(this.#outcomes[number] === CODES.confirmed)
     this.#outcomes[number] = CODES[outcome]
-  }
-
-  tellAll (first: number, count: number, outcome: Outcome): void {
-    for (let number = first; number < first + count; number++) this.tell(number, outcome)
   }
 
   /** What was told of a message; what got no answer at all may be stored. */

@@ -1,17 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { field, HttpClient, type Reply, type Target } from './http-client.ts'
-import type { Ledger } from './ledger.ts'
+import { together, toldBy } from './answers.ts'
+import { HttpClient, type Target } from './http-client.ts'
+import type { Ledger, Outcome } from './ledger.ts'
 
 export interface PublishingOptions {
   target: Target
   stream: string
   ledger: Ledger
-  /** Messages a request. */
-  batch?: number
+  /** Ends it after so many requests. */
+  requests?: number
   /** Between two requests, ms. */
   pauseMs?: number
   /** Ends it after the request under way; a named publisher first finds out what became of its last batch. */
   stop: AbortSignal
+  /** Ends it at once. */
+  abandon?: AbortSignal
 }
 
 // How long a named publisher goes on after it was told to stop, ms; what is not sure by then stays unknown.
@@ -23,19 +26,16 @@ const LAST_BATCH_MS = 120_000
  * Without a name nothing is sent twice. With a name a batch is sent again with the same ids until all of it is sure, as
  * a careful client does.
  */
-export async function publishLoad ({ target, stream, ledger, batch = 50, pauseMs = 0, stop }: PublishingOptions): Promise<void> {
-  const client = new HttpClient(target)
+export async function publishLoad ({ target, stream, ledger, requests = Infinity, pauseMs = 0, stop, abandon }: PublishingOptions): Promise<void> {
+  const client = new HttpClient(target, abandon)
   const path = `/v1/streams/${encodeURIComponent(stream)}/messages/lines`
   try {
-    while (!stop.aborted) {
-      const first = ledger.take(batch)
-      const body = Array.from({ length: batch }, (_, index) => `${ledger.bodyOf(first + index)}\n`).join('')
+    for (let request = 0; request < requests && !stop.aborted; request++) {
+      const batch = new Batch(client, ledger)
       if (ledger.isNamed) {
-        await publishSurely(client, `${path}?publisher=${encodeURIComponent(ledger.publisher)}&firstPublishingId=${first + 1}`, { body, first, batch, ledger, stop })
-      } else {
-        const reply = await client.call('POST', path, { body, contentType: 'text/plain' })
-        enter(ledger, first, batch, reply)
-        if (!(reply.isAnswer && reply.status === 200)) await delay(20)
+        await publishSurely(batch, `${path}?publisher=${encodeURIComponent(ledger.publisher)}&firstPublishingId=${batch.first + 1}`, stop, abandon)
+      } else if (!await batch.send(path)) {
+        await delay(20)
       }
       if (pauseMs > 0) await delay(pauseMs)
     }
@@ -44,48 +44,42 @@ export async function publishLoad ({ target, stream, ledger, batch = 50, pauseMs
   }
 }
 
-interface Batch { body: string, first: number, batch: number, ledger: Ledger, stop: AbortSignal }
-
-async function publishSurely (client: HttpClient, path: string, { body, first, batch, ledger, stop }: Batch): Promise<void> {
+async function publishSurely (batch: Batch, path: string, stop: AbortSignal, abandon: AbortSignal | undefined): Promise<void> {
   let giveUpMs = Infinity
-  let wasSent = false
-  while (performance.now() < giveUpMs) {
-    const reply = await client.call('POST', path, { body, contentType: 'text/plain' })
-    const duplicates = reply.isAnswer ? Number(field(reply.json, 'duplicates') ?? 0) : 0
-    if (duplicates > 0 && !wasSent) ledger.lies.push(`${duplicates} of the batch at ${first} were called duplicates, though it was never sent before`)
-    if (reply.isAnswer && reply.status === 200) {
-      const confirmed = Number(field(reply.json, 'confirmed'))
-      if (confirmed + duplicates !== batch) ledger.lies.push(`${confirmed} confirmed and ${duplicates} duplicates are not ${batch}`)
-      ledger.tellAll(first, batch, 'confirmed')
-      return
-    }
-    // Whatever else was answered: part of it may be stored by now.
-    wasSent ||= reply.isAnswer || reply.wasSent
+  while (performance.now() < giveUpMs && abandon?.aborted !== true) {
+    if (await batch.send(path)) return
     if (stop.aborted && giveUpMs === Infinity) giveUpMs = performance.now() + LAST_BATCH_MS
     await delay(20)
   }
 }
 
-/** What an answer says of each message of its request. */
-function enter (ledger: Ledger, first: number, count: number, reply: Reply): void {
-  if (!reply.isAnswer) {
-    ledger.tellAll(first, count, reply.wasSent ? 'unknown' : 'failed')
-    return
+/** The messages of one request, however often it is sent. */
+class Batch {
+  readonly first: number
+  readonly #client: HttpClient
+  readonly #ledger: Ledger
+  readonly #body: string
+  // As long as it was not sent, nothing of it is stored.
+  #outcomes: Outcome[]
+
+  constructor (client: HttpClient, ledger: Ledger) {
+    this.first = ledger.take()
+    this.#client = client
+    this.#ledger = ledger
+    this.#outcomes = Array.from({ length: ledger.batch }, () => 'failed')
+    this.#body = this.#outcomes.map((_, index) => `${ledger.bodyOf(this.first + index)}\n`).join('')
   }
-  const { status, json } = reply
-  const published = status === 200 || status === 207 ? json : field(json, 'published')
-  if (published === undefined) {
-    ledger.tellAll(first, count, field(json, 'sideEffects') === 'none' ? 'failed' : 'unknown')
-    return
+
+  /** Sends it once and enters what was told. @returns whether all of it is stored for sure */
+  async send (path: string): Promise<boolean> {
+    const reply = await this.#client.call('POST', path, { body: this.#body, contentType: 'text/plain' })
+    const { outcomes, duplicates, lies } = toldBy(reply, this.#ledger.batch)
+    // A message that every answer so far said not to be stored cannot be a duplicate.
+    const possible = this.#outcomes.filter((outcome) => outcome !== 'failed').length
+    if (duplicates > possible) lies.push(`${duplicates} are called duplicates, though only ${possible} may have been stored before`)
+    this.#ledger.lies.push(...lies.map((lie) => `${lie}: the request at ${this.#ledger.bodyOf(this.first)}`))
+    this.#outcomes = this.#outcomes.map((before, index) => together(before, outcomes[index] ?? 'unknown'))
+    this.#outcomes.forEach((outcome, index) => { this.#ledger.tell(this.first + index, outcome) })
+    return reply.isAnswer && reply.status === 200
   }
-  const confirmed = Number(field(published, 'confirmed'))
-  const results = field(published, 'results')
-  const failures = Array.isArray(results) ? results : []
-  // An error in the middle of a body: what comes after it was not published.
-  ledger.tellAll(first, confirmed + failures.length, 'confirmed')
-  ledger.tellAll(first + confirmed + failures.length, count - confirmed - failures.length, 'failed')
-  for (const failure of failures) {
-    ledger.tell(first + Number(field(failure, 'index')), field(failure, 'status') === 'failed' ? 'failed' : 'unknown')
-  }
-  if (status < 300 && confirmed + failures.length !== count) ledger.lies.push(`an answer speaks of ${confirmed + failures.length} of ${count} messages`)
 }

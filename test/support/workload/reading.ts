@@ -12,25 +12,33 @@ interface ReadingOptions {
   limit?: number
   /** After it the load reads on to the end of the stream. */
   stop: AbortSignal
+  /** Ends it at once. */
+  abandon?: AbortSignal
   /** Answers that cannot be true are entered here. */
   lies: string[]
 }
+
+/** The most that a consumer takes before it commits. */
+export const CONSUMED_AT_ONCE = 500
 
 // How long reading goes on after it was told to stop, ms: a stream that is not back by then is lost.
 const LAST_READ_MS = 120_000
 
 /** Reads from the first offset on, following `nextOffset`, until it was told to stop and is at the end. */
-export async function readLoad ({ target, stream, tally, limit = 1000, stop, lies }: ReadingOptions): Promise<void> {
+export async function readLoad ({ target, stream, tally, limit = 1000, stop, abandon, lies }: ReadingOptions): Promise<void> {
   const path = `/v1/streams/${encodeURIComponent(stream)}/messages?limit=${limit}&body=text`
   let next = 0
-  await poll(target, stop, async (client, isStopping) => {
+  await poll({ target, stop, abandon }, async (client, isStopping) => {
     const batch = await read(client, `${path}&offset=${next}&wait=${isStopping ? 0 : 2}`)
     if (batch === undefined) return 'failed'
-    const [from] = batch.messages
-    if (from !== undefined && from.offset < next) lies.push(`a read from ${next} began at ${from.offset}`)
-    if (batch.nextOffset < next) lies.push(`a read from ${next} goes on at ${batch.nextOffset}`)
+    let least = next
+    for (const { offset, body } of batch.messages) {
+      if (offset < least) lies.push(`a read from ${next} has ${offset} where ${least} is the least that may come`)
+      least = Math.max(least, offset + 1)
+      tally.add(body)
+    }
+    if (batch.nextOffset < least) lies.push(`a read from ${next} up to ${least - 1} goes on at ${batch.nextOffset}`)
     if (batch.hasGap) lies.push(`a read from ${next} has a gap though nothing was removed`)
-    for (const { body } of batch.messages) tally.add(body)
     next = batch.nextOffset
     return batch.endOfStream ? 'end' : 'more'
   })
@@ -45,33 +53,41 @@ export interface ConsumingOptions extends ReadingOptions {
 
 /**
  * Consumes with commits: each poll commits the batch before. Now and then it crashes, and begins again where the stored
- * offset says. What it sees again must be what no answer said to be committed.
+ * offset says. What it sees again must be what no answer said to be committed: no more than one batch, in however many polls it comes.
  */
-export async function consumeLoad ({ target, stream, consumer, tally, limit = 500, crashRate = 0.05, random, stop, lies }: ConsumingOptions): Promise<{ repeated: number, largestRepeat: number }> {
+export async function consumeLoad ({ target, stream, consumer, tally, limit = CONSUMED_AT_ONCE, crashRate = 0.05, random, stop, abandon, lies }: ConsumingOptions): Promise<{ repeated: number, largestRepeat: number }> {
   const path = `/v1/streams/${encodeURIComponent(stream)}/consumers/${encodeURIComponent(consumer)}/messages?limit=${limit}&body=text`
   let commit: number | undefined
   let committed = -1
   let highest = -1
   let repeated = 0
+  // Since the last crash, or the last new message.
+  let again = 0
   let largestRepeat = 0
-  await poll(target, stop, async (client, isStopping) => {
+  await poll({ target, stop, abandon }, async (client, isStopping) => {
     const committing = commit
     const batch = await read(client, `${path}&wait=${isStopping ? 0 : 2}${committing === undefined ? '' : `&commit=${committing}`}`)
     if (batch === undefined) return 'failed'
     if (committing !== undefined) committed = Math.max(committed, committing)
-    let again = 0
     for (const { offset, body } of batch.messages) {
       // A stored 0 resumes at 0: the contract says so.
       if (offset <= committed && committed > 0) lies.push(`offset ${offset} came after ${committed} was committed`)
-      if (offset <= highest) again++
-      else if (offset > highest) highest = offset
+      if (offset <= highest) {
+        repeated++
+        again++
+        largestRepeat = Math.max(largestRepeat, again)
+      } else {
+        highest = offset
+        again = 0
+      }
       tally.add(body)
     }
-    repeated += again
-    largestRepeat = Math.max(largestRepeat, again)
     // Without a message there is nothing to commit; after a crash nothing is known.
     commit = batch.messages.at(-1)?.offset ?? commit
-    if (!isStopping && random() < crashRate) commit = undefined
+    if (!isStopping && random() < crashRate) {
+      commit = undefined
+      again = 0
+    }
     return batch.endOfStream ? 'end' : 'more'
   })
   return { repeated, largestRepeat }
@@ -84,11 +100,11 @@ export async function readWhole (target: Target, stream: string, tally: Tally): 
   if (lies.length > 0) throw new Error(lies.join('; '))
 }
 
-async function poll (target: Target, stop: AbortSignal, turn: (client: HttpClient, isStopping: boolean) => Promise<'failed' | 'more' | 'end'>): Promise<void> {
-  const client = new HttpClient(target)
+async function poll ({ target, stop, abandon }: Pick<ReadingOptions, 'target' | 'stop'> & { abandon: AbortSignal | undefined }, turn: (client: HttpClient, isStopping: boolean) => Promise<'failed' | 'more' | 'end'>): Promise<void> {
+  const client = new HttpClient(target, abandon)
   let giveUpMs = Infinity
   try {
-    for (;;) {
+    while (abandon?.aborted !== true) {
       const isStopping = stop.aborted
       if (isStopping && giveUpMs === Infinity) giveUpMs = performance.now() + LAST_READ_MS
       if (performance.now() > giveUpMs) throw new Error('the stream could not be read to its end')

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { auditStream, missedBy, type Audit } from './audit.ts'
 import { HttpClient, type Target } from './http-client.ts'
@@ -31,7 +32,7 @@ export interface StreamReport extends Audit {
   missed: string[]
   /** Delivered to the reader more often than it is in the stream. */
   readTwice: string[]
-  /** Messages that the consumer saw again, and the most of them after one crash. */
+  /** Messages that the consumer saw again, and the most of them after one crash: at most the batch that it had not committed. */
   redelivered: number
   largestRedelivery: number
 }
@@ -57,12 +58,15 @@ export class Workload {
   readonly #options: WorkloadOptions
   readonly #stopPublishing = new AbortController()
   readonly #stopReading = new AbortController()
+  readonly #abandon = new AbortController()
   readonly #sides: { unnamed: Side, named: Side }
   #failure: { error: unknown } | undefined
 
   private constructor (options: WorkloadOptions, streams: { unnamed: string, named: string }) {
     this.#options = options
     const { unnamed = 2, named = 2 } = options
+    // Every request under way listens to it.
+    setMaxListeners(0, this.#abandon.signal)
     this.#sides = { unnamed: this.#start(streams.unnamed, unnamed, false), named: this.#start(streams.named, named, true) }
   }
 
@@ -121,33 +125,32 @@ export class Workload {
   abandon (): void {
     this.#stopPublishing.abort()
     this.#stopReading.abort()
+    this.#abandon.abort()
   }
 
   #start (stream: string, publishers: number, isNamed: boolean): Side {
     const { target, readTarget = target, batch, pauseMs = 2, random = Math.random } = this.#options
-    const ledgers = Array.from({ length: publishers }, (_, index) => new Ledger(`${isNamed ? 'p' : 'u'}${index}`, { isNamed }))
+    const abandon = this.#abandon.signal
+    const ledgers = Array.from({ length: publishers }, (_, index) => new Ledger(`${isNamed ? 'p' : 'u'}${index}`, { isNamed, ...batch !== undefined && { batch } }))
     const [reader, consumer] = [new Tally(ledgers), new Tally(ledgers)]
     const lies: string[] = []
-    const reading = { target: readTarget, stream, stop: this.#stopReading.signal, lies }
+    const reading = { target: readTarget, stream, stop: this.#stopReading.signal, abandon, lies }
     return {
       stream,
       ledgers,
       reader,
       consumer,
       lies,
-      publishing: ledgers.map(async (ledger) => await this.#watched(publishLoad({ target, stream, ledger, ...batch !== undefined && { batch }, pauseMs, stop: this.#stopPublishing.signal }))),
+      publishing: ledgers.map((ledger) => this.#watched(publishLoad({ target, stream, ledger, pauseMs, stop: this.#stopPublishing.signal, abandon }))),
       reading: this.#watched(readLoad({ ...reading, tally: reader })),
       consuming: this.#watched(consumeLoad({ ...reading, tally: consumer, consumer: 'c', random }))
     }
   }
 
-  async #watched<T> (load: Promise<T>): Promise<T> {
-    try {
-      return await load
-    } catch (error) {
-      this.#failure ??= { error }
-      throw error
-    }
+  // Who fails in the middle is not awaited before the end: until then the error is kept, and ends nothing else.
+  #watched<T> (load: Promise<T>): Promise<T> {
+    load.catch((error: unknown) => { this.#failure ??= { error } })
+    return load
   }
 
   async #report ({ stream, ledgers, reader, consumer, lies, consuming }: Side): Promise<StreamReport> {
