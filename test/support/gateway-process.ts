@@ -24,6 +24,7 @@ export class GatewayProcess {
   readonly #changes = new EventTarget()
   #output = ''
   #address: string | undefined
+  #openFilesAtStart = Infinity
 
   constructor ({ env, entry = 'src/server.ts', nodeOptions = [], forgetsRequests = false }: GatewayProcessOptions) {
     // It ends with this process, however that ends.
@@ -94,6 +95,7 @@ export class GatewayProcess {
   async untilListening (): Promise<void> {
     const [, address] = await this.said(/listening at (http:\/\/[^\s"]+)/)
     this.#address = address
+    this.#openFilesAtStart = this.openFiles
   }
 
   /** Waits until its output matches. @throws when it ends before */
@@ -125,6 +127,11 @@ export class GatewayProcess {
   /** Open file descriptors (Linux). */
   get openFiles (): number {
     return readdirSync(`/proc/${this.pid}/fd`).length
+  }
+
+  /** How many it had when it began to listen. */
+  get openFilesAtStart (): number {
+    return this.#openFilesAtStart
   }
 
   #statusBytes (field: string): number {
