@@ -35,14 +35,17 @@ async function soak (options: SoakOptions, state: SoakState): Promise<void> {
     const world = await World.start({ nodes, version: options.version })
     try {
       const end = (Math.floor(state.rounds / ROUNDS_A_WORLD) + 1) * ROUNDS_A_WORLD
-      while (state.rounds < end && !isOver()) await nextRound(world, options.scenarios.filter((scenario) => scenario.nodes === nodes), state)
+      let isUsable = true
+      while (isUsable && state.rounds < end && !isOver()) isUsable = await nextRound(world, options.scenarios.filter((scenario) => scenario.nodes === nodes), state)
     } finally {
       await end(world, state)
+      saveState(state)
     }
   }
 }
 
-async function nextRound (world: World, scenarios: SoakOptions['scenarios'], state: SoakState): Promise<void> {
+/** @returns whether the next round can have the same world: not when this one did not come to its end, which breaks a promise like any other */
+async function nextRound (world: World, scenarios: SoakOptions['scenarios'], state: SoakState): Promise<boolean> {
   const round = state.rounds + 1
   const scenario = choose(scenarios, seededRandom(state.seed, round, 1))
   try {
@@ -53,6 +56,13 @@ async function nextRound (world: World, scenarios: SoakOptions['scenarios'], sta
     addTo(state.unnamed, report.unnamed)
     addTo(state.named, report.named)
     state.broken.push(...broken.map((line) => `round ${round}, ${scenario.name}: ${line}`))
+    return true
+  } catch (error) {
+    const line = `round ${round}, ${scenario.name}: it did not come to its end: ${error instanceof Error ? error.stack : String(error)}`
+    say(`  BROKEN: ${line}`)
+    world.look()
+    state.broken.push(line, ...world.alarms.splice(0))
+    return false
   } finally {
     state.rounds = round
     state.made[scenario.name] = (state.made[scenario.name] ?? 0) + 1
@@ -63,13 +73,12 @@ async function nextRound (world: World, scenarios: SoakOptions['scenarios'], sta
 
 async function end (world: World, state: SoakState): Promise<void> {
   const { idleBytes, peakBytes } = world
-  const openFiles = world.gateways.map((gateway) => gateway.isRunning ? gateway.openFiles : 'ended')
   await world.close()
   for (const gateway of world.gateways) {
-    const { code } = await gateway.ended
-    if (code !== 0) state.broken.push(`a gateway ended with ${String(code)}: ${gateway.output.slice(-500)}`)
+    const { code, signal } = await gateway.ended
+    if (code !== 0) state.broken.push(`a gateway that was told to end ended with ${String(code ?? signal)}: ${gateway.output.slice(-500)}`)
   }
-  say(`memory: ${mib(idleBytes)} MiB idle, ${mib(peakBytes)} MiB at the peak, ${(peakBytes / (idleBytes + BUDGET_BYTES)).toFixed(2)} times what is budgeted; open files at the end: ${openFiles.join(', ')}`)
+  say(`memory: ${mib(idleBytes)} MiB idle, ${mib(peakBytes)} MiB at the peak, ${(peakBytes / (idleBytes + BUDGET_BYTES)).toFixed(2)} times what is budgeted`)
 }
 
 function printLedger (state: SoakState): void {

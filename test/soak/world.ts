@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startBroker, type Broker, type BrokerNode } from '../../scripts/broker/index.mjs'
 import { GatewayProcess } from '../support/gateway-process.ts'
+import { QUICKLY_IDLE } from '../support/leftovers.ts'
 import { FaultProxy } from '../support/proxy.ts'
 
 const MIB = 1024 * 1024
@@ -9,6 +10,9 @@ const BUDGETS = { PUBLISH_BUDGET_BYTES: 32 * MIB, READ_BUDGET_BYTES: 32 * MIB, H
 const ENGINE_BYTES = 64 * MIB
 /** All that may wait in a gateway's memory at once, by its settings, and what goes with it; on top of what it takes when idle. */
 export const BUDGET_BYTES = Object.values(BUDGETS).reduce((sum, bytes) => sum + bytes, 0) + ENGINE_BYTES
+
+/** Longer than DRAIN_TIMEOUT_MS. */
+const MAX_END_MS = 60_000
 
 interface Instance { process: GatewayProcess, readonly url: string }
 
@@ -41,6 +45,7 @@ export class World {
       RABBITMQ_HEARTBEAT_SECONDS: '2',
       RABBITMQ_MAX_RECONNECT_DELAY_MS: '1000',
       READER_WINDOW_BYTES: String(MIB),
+      ...QUICKLY_IDLE,
       ...Object.fromEntries(Object.entries(BUDGETS).map(([name, bytes]) => [name, String(bytes)]))
     }
   }
@@ -135,16 +140,13 @@ export class World {
     for (const { process } of this.#gateways) this.#look(process)
   }
 
-  /** A figure of a gateway's metrics. */
-  async metric (index: number, name: string): Promise<number> {
-    const response = await fetch(`${this.#gateways[index]?.url ?? ''}/metrics`, { signal: AbortSignal.timeout(10_000) })
-    const value = new RegExp(`^${name} (\\S+)$`, 'm').exec(await response.text())?.[1]
-    if (value === undefined) throw new Error(`there is no metric ${name}`)
-    return Number(value)
-  }
-
+  /** Ends everything; a gateway that does not end by itself is killed, and shows it by how it ended. */
   async close (): Promise<void> {
-    await Promise.all(this.#gateways.map(async ({ process }) => await process.end()))
+    await Promise.all(this.#gateways.map(async ({ process }) => {
+      const late = setTimeout(() => { process.child.kill('SIGKILL') }, MAX_END_MS)
+      await process.end()
+      clearTimeout(late)
+    }))
     await this.proxy?.close()
     await this.#broker.close()
   }
