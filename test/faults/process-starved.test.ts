@@ -67,6 +67,7 @@ t.test('without a free file descriptor nobody new is served; as soon as there is
   for (let n = 0; n < 100; n++) crowd.push(connect(gateway.port, '127.0.0.1').on('error', () => {}))
   await until('there is no descriptor left', () => gateway.openFiles >= 64)
   t.match(await ask(), /^HTTP\/1\.1 503 [^]*"code":"broker_unavailable"/, 'the broker cannot be reached, which is said')
+  t.match(gateway.output, /EMFILE.*"could not connect to the broker"/, 'and why, in the log')
   t.ok(gateway.isRunning)
 
   for (const socket of crowd) socket.destroy()

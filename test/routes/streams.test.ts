@@ -80,6 +80,8 @@ t.test('a description says when it is a shorter one because the management API d
   const { json } = await locked.get(`/v1/streams/${stream}`)
   t.match(json, { name: stream, sources: { management: 'failed' } })
   t.notHas(json, { arguments: {} })
+  t.match((await locked.get(`/v1/streams/${stream}/consumers`)).json, { consumers: exactly(), sources: { management: 'failed' } })
+  t.equal(locked.log.filter(({ msg }) => String(msg).startsWith('the management API could not be asked')).length, 2, 'the log says it, of each')
 })
 
 t.test('a deleted stream is gone', async (t) => {
