@@ -1,8 +1,9 @@
 import t from 'tap'
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Broker, ReadBatch } from '../../src/streams/index.ts'
 import { batchOf, numbered } from '../support/streams.ts'
 import { scriptedStream } from '../support/scripted-stream.ts'
+import { until } from '../support/until.ts'
 import { encodeChunk, type EntryFields } from '../unit/protocol/encode-chunk.ts'
 import { answerFrame } from '../unit/protocol/scripted-broker.ts'
 import { exactly } from '../support/exactly.ts'
@@ -92,11 +93,14 @@ t.test('bombs that come to nothing take a bounded time of one read', async (t) =
   const raw = Buffer.alloc(16 * 1024 * 1024)
   const bomb: EntryFields = { body: gzipSync(raw), compression: 1, recordCount: 1, uncompressedLength: raw.length } // its bytes are records of no length, many more than one
   const { broker } = await scriptedStream(t, { subscribed: ({ deliver }) => { deliver(encodeChunk({ entries: new Array<EntryFields>(100).fill(bomb) })) } })
+  const gunzipMs = performance.now()
+  for (let times = 0; times < 5; times++) gunzipSync(bomb.body)
+  const allMs = (performance.now() - gunzipMs) * 20
   const startedMs = performance.now()
   const { messages } = await readEntries(broker, 0, { limit: 10_000, maxBytes: 16 * 1024 * 1024 })
   const tookMs = performance.now() - startedMs
   t.equal(messages[0]?.kind, 'unreadable')
-  t.ok(tookMs < 1000, `${tookMs} ms`)
+  t.ok(tookMs < allMs / 4, `${tookMs} ms; to expand all of them takes ${allMs} ms`)
 })
 
 t.test('confirms and errors of what nobody has sent, or twice, change nothing', async (t) => {
@@ -116,24 +120,32 @@ t.test('confirms and errors of what nobody has sent, or twice, change nothing', 
 })
 
 t.test('a broker that delivers what nobody asked for fills no memory', async (t) => {
-  let sent = 0
-  const { broker } = await scriptedStream(t, {
+  const chunks = 2000
+  const body = 'x'.repeat(100_000)
+  const memory = (): number => process.memoryUsage().external + process.memoryUsage().heapUsed
+  let [sent, mostCharged, mostMemory] = [0, 0, 0]
+  const { peer, broker } = await scriptedStream(t, {
     committedChunkId: () => 1_000_000,
     subscribed: (subscribed) => {
+      const { socket } = peer
       const flood = (): void => {
-        for (let burst = 0; burst < 100; burst++) subscribed.deliver(chunkOf(sent++, 'x'.repeat(100_000)))
-        if (sent < 2000) setImmediate(flood)
+        mostCharged = Math.max(mostCharged, broker.stats().readBudgetUsedBytes)
+        mostMemory = Math.max(mostMemory, memory())
+        if (sent === chunks || socket.destroyed) return
+        // What the gateway has not taken yet waits in this process too: it is kept small, so that it is not what is measured.
+        while (sent < chunks && socket.writableLength < 1_000_000) subscribed.deliver(chunkOf(sent++, body))
+        setImmediate(flood)
       }
       setImmediate(flood)
     }
   })
+  const before = memory()
   await readEntries(broker, 0, { waitMs: 1000, limit: 1 }).catch(() => {})
-  let most = 0
-  while (broker.stats().readers > 0) {
-    most = Math.max(most, broker.stats().readBudgetUsedBytes)
-    await new Promise(setImmediate)
-  }
-  t.ok(most < 10_000_000, `${most} bytes at most`)
+  await until('the flood is over', () => sent === chunks || peer.socket.destroyed)
+  await until('no reader is left', () => broker.stats().readers === 0)
+  t.ok(sent >= 100, `${sent} chunks sent`)
+  t.ok(mostCharged > 0 && mostCharged < 10_000_000, `${mostCharged} bytes charged at most`)
+  t.ok(mostMemory - before < 100_000_000, `${mostMemory - before} bytes more in this process at most`)
   t.match(broker.stats(), { readBudgetUsedBytes: 0 })
 })
 
@@ -145,6 +157,6 @@ t.test('a frame that is no chunk is refused when it is as large as one', async (
   huge.writeUInt32BE(huge.length - 4)
   huge.write('80170001', 4, 'hex')
   peer.send(huge)
-  while (broker.stats().connectionsLost === connectionsLost) await new Promise(setImmediate)
+  await until('the connection is lost', () => broker.stats().connectionsLost > connectionsLost)
   t.same((await readEntries(broker, 0)).offsets, [0])
 })
