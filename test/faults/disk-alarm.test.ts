@@ -6,7 +6,7 @@ import { exactly } from '../support/exactly.ts'
 
 t.setTimeout(120_000)
 
-const CONFIRM_TIMEOUT_MS = 1500
+const CONFIRM_TIMEOUT_MS = 4000
 const NOBODY_HAS_THAT_MUCH = '100000GB'
 
 interface Bench { gateway: Gateway, told: Map<string, 'confirmed' | 'failed' | 'unknown'> }
@@ -38,10 +38,10 @@ t.test('a broker out of disk space', async (t) => {
     RABBITMQ_STREAM_URL: node.streamUrl,
     RABBITMQ_MANAGEMENT_URL: node.managementUrl,
     PUBLISH_CONFIRM_TIMEOUT_MS: String(CONFIRM_TIMEOUT_MS),
-    RABBITMQ_REQUEST_TIMEOUT_MS: '1000',
+    RABBITMQ_REQUEST_TIMEOUT_MS: '3000',
     RABBITMQ_CONNECTION_IDLE_MS: '1000',
     READER_IDLE_MS: '1000',
-    PUBLISHER_IDLE_MS: '2000'
+    PUBLISHER_IDLE_MS: '15000' // those of before are to be there still when the alarm has come
   })
   const [stream, other, large] = [await gateway.newStream(t), await gateway.newStream(t), await gateway.newStream(t)]
   const told: Bench['told'] = new Map()

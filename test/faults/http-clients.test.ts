@@ -53,6 +53,17 @@ t.test('clients that send and read slowly, and bodies that stop, hold up nobody 
   const { gateway, stream } = await serve(t, { HTTP_HEADERS_TIMEOUT_MS: '5000', HTTP_REQUEST_TIMEOUT_MS: '5000' })
   const line = `${'x'.repeat(999)}\n`
   await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, line.repeat(8000))
+  const usualMs = async (): Promise<number> => {
+    const times: number[] = []
+    for (let n = 0; n < 100; n++) {
+      const startMs = performance.now()
+      await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, 'quick')
+      await call(gateway, 'GET', `/v1/streams/${stream}/messages?limit=10`)
+      times.push(performance.now() - startMs)
+    }
+    return times.sort((a, b) => a - b)[50] ?? Infinity
+  }
+  const aloneMs = await usualMs()
   const filesBefore = gateway.openFiles
   const slow: Socket[] = []
   for (let n = 0; n < 40; n++) {
@@ -65,15 +76,8 @@ t.test('clients that send and read slowly, and bodies that stop, hold up nobody 
   }
   const timer = setInterval(() => { for (let n = 1; n < slow.length; n += 3) slow[n]?.write('1\r\nx\r\n') }, 20)
   t.teardown(() => { clearInterval(timer) })
-  const times: number[] = []
-  for (let n = 0; n < 100; n++) {
-    const startMs = performance.now()
-    await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, 'quick')
-    await call(gateway, 'GET', `/v1/streams/${stream}/messages?limit=10`)
-    times.push(performance.now() - startMs)
-  }
-  const usualMs = times.sort((a, b) => a - b)[50] ?? Infinity
-  t.ok(usualMs < 200, `others publish and read in ${Math.round(usualMs)} ms`)
+  const besideThemMs = await usualMs()
+  t.ok(besideThemMs < Math.max(200, 10 * aloneMs), `others publish and read in ${Math.round(besideThemMs)} ms, alone in ${Math.round(aloneMs)} ms`)
   const stopped = slow[2]
   if (stopped === undefined) throw new Error('nobody has stopped')
   const [chunk]: Buffer[] = await once(stopped, 'data')

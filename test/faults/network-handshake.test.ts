@@ -7,10 +7,14 @@ import { Connection } from '../../src/streams/protocol/index.ts'
 import { FaultProxy } from '../support/proxy.ts'
 import { batchOf, readAll, readOnce, testAddresses } from '../support/streams.ts'
 import { throughProxy, untilItWorks } from '../support/through-proxy.ts'
+import { until } from '../support/until.ts'
 import { testAmqpUrl, testStreamUrl } from '../support/broker.ts'
 import { optionsFromUrl } from '../unit/protocol/open-connection.ts'
 
-const CONNECT_TIMEOUT_MS = 150
+// Where no handshake can come to its end.
+const HOPELESS_CONNECT_TIMEOUT_MS = 150
+// Where one has to, on a machine that does much else.
+const CONNECT_TIMEOUT_MS = 1000
 
 /** A connection to the tests' RabbitMQ through the proxy. */
 const openThrough = async (proxy: FaultProxy, connectTimeoutMs: number): Promise<Connection> =>
@@ -24,37 +28,43 @@ async function cutPoints (proxy: FaultProxy): Promise<number[]> {
   return [0, 1, 5, ...spread].filter((point) => point < total)
 }
 
-const resources = (): string[] => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP') || name === 'Timeout').sort()
+/** How many sockets and timers of each kind keep this process busy. */
+function resources (): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const name of process.getActiveResourcesInfo()) {
+    if (name.startsWith('TCP') || name === 'Timeout') counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return counts
+}
 
-/** Settles when no more sockets and timers keep this process busy than did before the attempts. */
-async function onlyLeft (t: Test, before: string[]): Promise<void> {
-  for (const deadlineMs = performance.now() + 3000; performance.now() < deadlineMs && resources().length > before.length;) await new Promise(setImmediate)
-  t.same(resources(), before)
+/** Settles when there are no more of them than before the attempts; fewer are none of ours. */
+async function untilNoMoreThan (before: Map<string, number>): Promise<void> {
+  await until('nothing is left of the attempts', () => [...resources()].every(([name, count]) => count <= (before.get(name) ?? 0)))
 }
 
 t.test('a black hole at any point of the handshake is given up in time, and nothing is left of it', async (t) => {
   const proxy = await FaultProxy.listen(testAddresses())
   t.teardown(async () => { await proxy.close() })
   const points = await cutPoints(proxy)
-  while (proxy.connectionCount > 0) await new Promise(setImmediate)
+  await until('its connections are closed', () => proxy.connectionCount === 0)
   const before = resources()
   for (const point of points) {
     proxy.cutAfter(point, 'silence')
     const startedMs = performance.now()
-    await t.rejects(openThrough(proxy, CONNECT_TIMEOUT_MS), { name: 'ConnectionClosedError', closedBy: 'fault', message: /not open within 150 ms/ }, `after ${point} bytes`)
-    t.ok(performance.now() - startedMs < CONNECT_TIMEOUT_MS + 500)
-    while (proxy.connectionCount > 0) await new Promise(setImmediate)
+    await t.rejects(openThrough(proxy, HOPELESS_CONNECT_TIMEOUT_MS), { name: 'ConnectionClosedError', closedBy: 'fault', message: /not open within 150 ms/ }, `after ${point} bytes`)
+    t.ok(performance.now() - startedMs < HOPELESS_CONNECT_TIMEOUT_MS + 3000)
+    await until('its connection is closed', () => proxy.connectionCount === 0)
   }
   proxy.cutNothing()
   await (await openThrough(proxy, 10_000)).close()
-  await onlyLeft(t, before)
+  await untilNoMoreThan(before)
 })
 
 t.test('a reset at any point of the handshake is an error of the attempt at once, and nothing is left of it', async (t) => {
   const proxy = await FaultProxy.listen(testAddresses())
   t.teardown(async () => { await proxy.close() })
   const points = await cutPoints(proxy)
-  while (proxy.connectionCount > 0) await new Promise(setImmediate)
+  await until('its connections are closed', () => proxy.connectionCount === 0)
   const before = resources()
   for (const point of points) {
     proxy.cutAfter(point, 'reset')
@@ -62,7 +72,7 @@ t.test('a reset at any point of the handshake is an error of the attempt at once
     await t.rejects(openThrough(proxy, 10_000), { name: 'ConnectionClosedError' }, `after ${point} bytes`)
     t.ok(performance.now() - startedMs < 5000)
   }
-  await onlyLeft(t, before)
+  await untilNoMoreThan(before)
 })
 
 type Peer = [what: string, start: (t: Test) => Promise<{ host: string, port: number }>]
@@ -92,7 +102,7 @@ for (const [what, start] of peers) {
     const { proxy, broker, direct, stream } = await throughProxy(t, { connectTimeoutMs: CONNECT_TIMEOUT_MS })
     proxy.forwardTo(await start(t))
     proxy.killConnections()
-    while (broker.stats().connections > 0) await new Promise(setImmediate)
+    await until('the connections are closed', () => broker.stats().connections === 0)
     const startedMs = performance.now()
     await Promise.all([
       t.rejects(broker.publish(stream, batchOf(['x'])), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
@@ -101,7 +111,7 @@ for (const [what, start] of peers) {
       t.rejects(broker.createStream(`${stream}-2`, {}), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
       t.rejects(readOnce(broker, stream, { type: 'first' }), { code: 'broker_unavailable', sideEffects: 'none', retryable: true })
     ])
-    t.ok(performance.now() - startedMs < 4000, 'within the time a read looks for another way, and an attempt')
+    t.ok(performance.now() - startedMs < 8000, 'within the time a read looks for another way, and an attempt')
     t.match(await broker.status(), { state: 'down', reason: String })
     t.equal((await direct.publish(stream, batchOf(['meanwhile']))).confirmed, 1)
     t.equal(broker.stats().connections, 0)

@@ -53,17 +53,18 @@ t.test('a reset in the middle of any frame loses and repeats nothing of a read',
 })
 
 t.test('a read whose broker is gone without a word finds it again', async (t) => {
-  const { proxy, broker, stream } = await throughProxy(t, { requestTimeoutMs: 200 })
+  // It looks for another way for two seconds, which is to be time for more than one request without an answer.
+  const { proxy, broker, stream } = await throughProxy(t, { requestTimeoutMs: 500 })
   t.same((await readOnce(broker, stream, { type: 'first' })).bodies, ['first'])
   proxy.vanish()
   const startedMs = performance.now()
   t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: exactly(), endOfStream: true })
-  t.ok(performance.now() - startedMs < 4000)
+  t.ok(performance.now() - startedMs < 8000)
   await t.rejects(broker.storedOffset(stream, 'c'), { code: 'consumer_offset_not_found' }, 'over a connection of its own')
 })
 
 t.test('a waiting poll whose broker is gone without a word says so in the end, and the next one works', async (t) => {
-  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200 })
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000 })
   await readOnce(broker, stream, { type: 'offset', offset: 1 })
   const waiting = readOnce(broker, stream, { type: 'offset', offset: 1 }, { waitMs: 500 })
   await until('the poll waits', () => broker.stats().readers > 0)
@@ -76,7 +77,7 @@ t.test('a waiting poll whose broker is gone without a word says so in the end, a
 })
 
 t.test('what was published to a broker that is gone without a word is unknown, and the next message is confirmed', async (t) => {
-  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200, confirmTimeoutMs: 400 })
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000, confirmTimeoutMs: 1500 })
   await broker.publish(stream, batchOf(['named'], 1), { publisher: 'p' })
   proxy.vanish()
   const startedMs = performance.now()
@@ -84,19 +85,19 @@ t.test('what was published to a broker that is gone without a word is unknown, a
     broker.publish(stream, batchOf(['lost'])),
     broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' }).catch((error: unknown) => error)
   ])
-  t.ok(performance.now() - startedMs < 3000)
+  t.ok(performance.now() - startedMs < 8000)
   t.match(unnamed, { confirmed: 0, failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }) })
   if (named instanceof Error) t.match(named, { code: 'broker_timeout', sideEffects: 'none' }, 'when the last id was to be asked for before')
   else t.match(named, { confirmed: 0, failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }) })
   const again = performance.now()
   t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' })), { confirmed: 1 })
   t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['next']))), { confirmed: 1 })
-  t.ok(performance.now() - again < 3000, 'long before heartbeats would notice')
+  t.ok(performance.now() - again < 8000, 'long before heartbeats would notice')
   t.same(await readAll(direct, stream), ['first', 'named', 'again', 'next'])
 })
 
 t.test('offsets and streams asked of a broker that is gone without a word: unknown where something may have changed', async (t) => {
-  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200 })
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000 })
   await broker.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
   proxy.vanish()
   const failure = (error: unknown): unknown => error
@@ -116,15 +117,18 @@ t.test('a line that garbles what comes harms nobody else, and all is well when i
       await Promise.allSettled([
         broker.publish(stream, batchOf(numbered(10))), readOnce(broker, stream, { type: 'first' }), broker.storedOffset(stream, 'c'), broker.describeStream(stream)
       ])
-      t.ok(performance.now() - startedMs < 6000, 'answered in time')
+      t.ok(performance.now() - startedMs < 8000, 'answered in time')
     }
   }
   t.match(await direct.publish(stream, batchOf(['clear'])), { confirmed: 1 })
   proxy.garble(undefined)
   proxy.killConnections() // what was garbled may have left them waiting for the rest of a frame that never was
   // Whatever the last handshake was garbled to, a broker too old among it, is remembered for the pause before the next.
-  const again = async <T>(ask: () => Promise<T>): Promise<T> => await until('the line is clear', async () => await ask().catch(() => undefined))
-  t.match(await again(async () => await broker.publish(stream, batchOf(['clear']))), { confirmed: 1 })
+  const again = async <T>(ask: () => Promise<T | undefined>): Promise<T> => await until('the line is clear', async () => await ask().catch(() => undefined))
+  await again(async () => {
+    const { confirmed } = await broker.publish(stream, batchOf(['clear']))
+    return confirmed === 1 ? confirmed : undefined
+  })
   t.same(await again(async () => await readAll(broker, stream)), await readAll(direct, stream))
   t.equal(broker.stats().publishBudgetUsedBytes, 0)
 })

@@ -8,6 +8,7 @@ import { TestAuthority, type Certificate } from '../support/certificates.ts'
 import { FaultProxy } from '../support/proxy.ts'
 import { batchOf, newStream, openBroker, readAll, readOnce } from '../support/streams.ts'
 import { untilItWorks } from '../support/through-proxy.ts'
+import { until } from '../support/until.ts'
 import { connectionOptions } from '../unit/protocol/open-connection.ts'
 
 t.setTimeout(150_000)
@@ -87,7 +88,7 @@ t.test('RabbitMQ over TLS', async (t) => {
         proxy.cutAfter(bytes, how)
         const startedMs = performance.now()
         await t.rejects(Connection.open(options(200)), { name: 'ConnectionClosedError' }, `${how} after ${bytes} of ${total} bytes`)
-        t.ok(performance.now() - startedMs < 1500)
+        t.ok(performance.now() - startedMs < 4000)
       }
     }
     proxy.cutNothing()
@@ -98,7 +99,7 @@ t.test('RabbitMQ over TLS', async (t) => {
     const stream = await newStream(t, broker)
     t.match(await broker.publish(stream, batchOf(['before'])), { confirmed: 1 })
     await node.kill('SIGKILL')
-    while (broker.stats().connections > 0) await new Promise(setImmediate)
+    await until('the connections are closed', () => broker.stats().connections === 0)
     await t.rejects(broker.publish(stream, batchOf(['meanwhile'])), { code: 'broker_unavailable', sideEffects: 'none' })
     await node.start()
     const read = await untilItWorks(async () => {
@@ -114,7 +115,7 @@ t.test('RabbitMQ over TLS', async (t) => {
 t.test('a certificate out of date is refused', async (t) => {
   for (const [certificate, code] of [[authority.expiredServer('rabbit.test'), 'CERT_HAS_EXPIRED'], [authority.server('rabbit.test'), undefined]] as const) {
     const port = await tlsServer(t, certificate)
-    const outcome = Connection.open(connectionOptions(port, { tls: { ca: authority.ca }, connectTimeoutMs: 300 }))
+    const outcome = Connection.open(connectionOptions(port, { tls: { ca: authority.ca }, connectTimeoutMs: 3000 }))
     if (code === undefined) await t.rejects(outcome, { message: /not open within/ }, 'one that is not gets as far as the server lets it')
     else await t.rejects(outcome, { name: 'ConnectionClosedError', closedBy: 'fault', cause: { code } })
   }

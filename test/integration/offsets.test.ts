@@ -92,7 +92,7 @@ t.test('a read that is held goes on at once where its consumer was reset to, and
   await until('the read is held', stored)
   await broker.resetOffset(stream, 'c', { type: 'offset', offset: 4 })
   t.same(await first, [4, 5, 6])
-  t.ok(performance.now() - startMs < 3000)
+  t.ok(performance.now() - startMs < 4500, 'before it would have looked by itself')
 
   const second = held(9, 60_000)
   await until('the read is held again', stored)

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { batchOf, newStream, numbered, openBroker, readAll, readOnce } from '../support/streams.ts'
+import { until } from '../support/until.ts'
 import { exactly } from '../support/exactly.ts'
 
 const at = (offset: number) => ({ type: 'offset', offset } as const)
@@ -72,7 +73,7 @@ t.test('a waiting poll answers as soon as there is a message', async (t) => {
   const startedMs = performance.now()
   await broker.publish(stream, batchOf(['wake']))
   t.match(await waiting, { bodies: exactly('wake'), endOfStream: true })
-  t.ok(performance.now() - startedMs < 1000)
+  t.ok(performance.now() - startedMs < 5000)
 })
 
 t.test('a waiting poll ends empty after its time', async (t) => {
@@ -132,9 +133,7 @@ t.test('what retention took is said', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker, { maxLengthBytes: 100_000, maxSegmentSizeBytes: 50_000 })
   for (let index = 0; index < 40; index++) await broker.publish(stream, batchOf([String(index).padStart(20_000, ' ')]))
-  let firstOffset = 0
-  for (let polls = 0; polls < 500 && firstOffset === 0; polls++) firstOffset = (await broker.describeStream(stream)).firstOffset
-  t.ok(firstOffset > 0, `retention has removed the messages below ${firstOffset}`)
+  await until('retention has removed something', async () => (await broker.describeStream(stream)).firstOffset > 0)
   const batch = await readOnce(openBroker(t), stream, at(0), { limit: 1 })
   t.same(batch.gap, { from: 0, to: (batch.offsets[0] ?? 0) - 1 })
   t.equal(batch.bodies[0]?.trim(), String(batch.offsets[0]))

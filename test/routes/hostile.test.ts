@@ -1,6 +1,6 @@
 import t from 'tap'
 import { testStreamUrl } from '../support/broker.ts'
-import { startGateway } from '../support/gateway.ts'
+import { startGateway, type Answer } from '../support/gateway.ts'
 import { FaultProxy } from '../support/proxy.ts'
 import { openRaw } from '../support/raw-http.ts'
 import { exactly } from '../support/exactly.ts'
@@ -92,14 +92,19 @@ t.test('a refused body is read to its end, so that the client gets its answer an
 })
 
 t.test('a small body that is refused holds up nothing behind it', async (t) => {
-  const times: number[] = []
-  for (let n = 0; n < 20; n++) {
-    const startMs = performance.now()
-    t.match(await gateway.request('POST', '/v1/streams/any/messages?unknown=1', { json: { messages: [] } }), { status: 400 })
-    times.push(performance.now() - startMs)
+  const usualMs = async (ask: () => Promise<Answer>): Promise<number> => {
+    const times: number[] = []
+    for (let n = 0; n < 20; n++) {
+      const startMs = performance.now()
+      t.match(await ask(), { status: 400 })
+      times.push(performance.now() - startMs)
+    }
+    return times.sort((a, b) => a - b)[10] ?? Infinity
   }
-  const usualMs = times.sort((a, b) => a - b)[10] ?? Infinity
-  t.ok(usualMs < 40, `${usualMs} ms`)
+  const withoutMs = await usualMs(async () => await gateway.get('/v1/streams/any/messages?unknown=1'))
+  const withMs = await usualMs(async () => await gateway.request('POST', '/v1/streams/any/messages?unknown=1', { json: { messages: [] } }))
+  // An answer that waits for what the client sends comes with the kernel's delayed acknowledgement, 40 ms late.
+  t.ok(withMs < withoutMs + 30, `${withMs} ms with a body, ${withoutMs} ms without one`)
 })
 
 t.test('nesting as deep as a body can hold is refused or stored, and ends nothing', async (t) => {

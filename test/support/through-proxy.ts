@@ -13,7 +13,8 @@ export async function throughProxy (t: Test, overrides: Partial<BrokerOptions> =
   const proxy = await FaultProxy.listen({ host, port })
   t.teardown(async () => { await proxy.close() })
   const broker = openBroker(t, { hosts: [{ host: proxy.host, port: proxy.port }], addressMode: 'configured', ...overrides })
-  await broker.publish(stream, batchOf(['first']))
+  const { confirmed } = await untilItWorks(async () => await broker.publish(stream, batchOf(['first'])))
+  if (confirmed !== 1) throw new Error('the first message was not confirmed')
   return { proxy, broker, direct, stream }
 }
 
