@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import type { BrokerNode } from '../../scripts/broker/index.mjs'
 import { startPrivateBroker } from '../support/broker.ts'
+import { exactly } from '../support/exactly.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
 import { QUICKLY_IDLE, untilNothingIsLeft } from '../support/leftovers.ts'
 import { until } from '../support/until.ts'
@@ -19,6 +20,12 @@ async function describe (url: string, stream: string): Promise<Description | und
   return response.ok ? JSON.parse(json) : undefined
 }
 
+async function ask ({ url }: GatewayProcess, method: string, path: string, body?: string | object): Promise<{ status: number, json: unknown }> {
+  const isJson = typeof body === 'object'
+  const response = await fetch(`${url}/v1/streams/${path}`, { method, ...body !== undefined && { body: isJson ? JSON.stringify(body) : body }, ...isJson && { headers: { 'content-type': 'application/json' } } })
+  return { status: response.status, json: await response.json() }
+}
+
 async function leaderOf (url: string, nodes: readonly BrokerNode[], stream: string): Promise<BrokerNode> {
   return await until('the stream has a leader', async () => {
     const leader = (await describe(url, stream))?.leader
@@ -30,7 +37,7 @@ async function untilWhole (url: string, streams: Workload['streams']): Promise<v
   for (const name of Object.values(streams)) await until('all members are back', async () => (await describe(url, name))?.replicas.length === 2, 60_000)
 }
 
-/** A stream that nobody has published to, led by this node. */
+/** A new stream, led by this node. */
 async function newStreamOn (t: Test, url: string, nodes: readonly BrokerNode[], leader: BrokerNode): Promise<string> {
   for (let n = 0; n < 20; n++) {
     const stream = `test-${randomUUID()}`
@@ -65,18 +72,36 @@ t.test('the leader of a stream with three members is killed, and drained for mai
   }
   const leader = await leaderOf(gateway.url, nodes, streams.named)
   const drained = await newStreamOn(t, gateway.url, nodes, leader)
+  t.match(await ask(gateway, 'POST', `${drained}/messages/lines`, 'before 0\nbefore 1\nbefore 2\n'), { status: 200 })
+  t.match(await ask(gateway, 'PUT', `${drained}/consumers/c/offset`, { offset: 1 }), { status: 200 })
   await leader.tool('rabbitmq-upgrade', 'drain')
-  // 4.0 leaves the leader where it is and names none. Another node passes messages on to it.
-  await t.test('new publishers find a way to a leader on a drained node', async (t) => {
+  // It leaves the leader where it is and names none. Another node passes messages on to it.
+  await t.test('a stream whose leader is on a drained node takes messages and commits, and what has to know its end is refused', async (t) => {
     const gateway = await GatewayProcess.start({ env })
     t.teardown(async () => await gateway.end('SIGKILL'))
     for (const name of ['', '?publisher=new&firstPublishingId=1']) {
-      const response = await fetch(`${gateway.url}/v1/streams/${drained}/messages/lines${name}`, { method: 'POST', body: 'while it is drained\n' })
-      t.same([response.status, await response.text()], [200, '{"confirmed":1,"duplicates":0}'])
+      t.match(await ask(gateway, 'POST', `${drained}/messages/lines${name}`, 'while it is drained\n'), { status: 200, json: { confirmed: 1, duplicates: 0 } }, name)
+    }
+    t.match(await ask(gateway, 'GET', `${drained}/messages?offset=0&limit=3`), { status: 200, json: { messages: exactly({ body: 'before 0' }, { body: 'before 1' }, { body: 'before 2' }), nextOffset: 3 } })
+    t.match(await ask(gateway, 'PUT', `${drained}/consumers/c/offset`, { offset: 2 }), { status: 200, json: { storedOffset: 2 } }, 'a commit of what was read')
+    const refused: Array<['GET' | 'PUT' | 'POST', string, object?]> = [
+      ['GET', 'messages?offset=next'],
+      ['GET', 'messages?offset=last'],
+      ['GET', 'consumers/d/messages?from=next'],
+      ['PUT', 'consumers/c/offset', { offset: 100 }],
+      ...['first', 'next', { offset: 1 }].map((to): ['POST', string, object] => ['POST', 'consumers/c/offset/reset', { to }])
+    ]
+    for (const [method, path, body] of refused) {
+      t.match(await ask(gateway, method, `${drained}/${path}`, body), { status: 503, json: { code: 'stream_not_available', retryable: true, sideEffects: 'none' } }, `${method} ${path} ${JSON.stringify(body)}`)
     }
   })
   await leader.tool('rabbitmq-upgrade', 'revive')
   await untilWhole(gateway.url, streams)
+  t.match(await until('the stream has its leader again', async () => {
+    const answer = await ask(gateway, 'GET', `${drained}/consumers/c/offset`)
+    return answer.status === 200 && answer
+  }), { json: { storedOffset: 2 } }, 'the commit is there, and no refused reset')
+  t.equal(await (await fetch(`${gateway.url}/v1/streams/${drained}/messages/lines?offset=0`)).text(), 'before 0\nbefore 1\nbefore 2\nwhile it is drained\nwhile it is drained\n', 'as every message that was confirmed')
   await workload.untilConfirmed(200)
   const report = await workload.finish()
   for (const line of ledgerLines(report)) t.comment(`${ROUNDS} rounds, ${line}`)
