@@ -63,7 +63,7 @@ export const PROBLEMS = {
   stream_not_available: { status: 503, title: 'The stream is not available', when: 'The stream has no leader, or no member that could answer.', remedy: 'Retry after `Retry-After`.' },
   management_unavailable: { status: 503, title: 'The management API is not available', when: 'The management API did not answer, or not as it should.', remedy: 'Retry after `Retry-After`; check `RABBITMQ_MANAGEMENT_URL` and the user\'s tags.' },
   overloaded: { status: 503, title: 'Overloaded', when: 'A budget of the gateway is full. Nothing was done, unless `published` says otherwise.', remedy: 'Retry after `Retry-After`.' },
-  draining: { status: 503, title: 'Shutting down', when: 'This process is shutting down. Nothing was done.', remedy: 'Retry after `Retry-After`; another instance answers.' },
+  draining: { status: 503, title: 'Shutting down', when: 'This process is shutting down. Nothing was done, unless `sideEffects` says otherwise.', remedy: 'Retry after `Retry-After`; another instance answers.' },
   confirm_timeout: { status: 504, title: 'No confirm in time', when: 'The broker did not confirm in time, or went before it could be asked whether somebody else used the publisher name meanwhile: the messages may have been stored or not.', remedy: 'Publish again with the same publisher name and publishing ids, which stores nothing twice.' },
   broker_timeout: { status: 504, title: 'No answer of the broker in time', when: 'The broker did not answer in time.', remedy: 'Retry; `sideEffects` says whether the request may have worked.' }
 } as const satisfies Record<ProblemCode, ProblemDefinition>
@@ -78,6 +78,9 @@ export function isProblemCode (text: string): text is ProblemCode {
 
 /** A field that is wrong: where (a JSON pointer into the body, or `/query/limit`) and why. */
 export interface FieldError { pointer: string, message: string }
+
+/** So many of them are named at most: a request can be wrong in a million places. */
+export const MAX_FIELD_ERRORS = 20
 
 interface RequestErrorOptions {
   errors?: readonly FieldError[]

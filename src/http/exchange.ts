@@ -14,11 +14,14 @@ type CloseListener = (isDelivered: boolean) => void
 
 /** A request and its answer, until that is flushed or the client is gone. */
 interface Exchange {
+  readonly reply: FastifyReply
   readonly response: ServerResponse
   readonly socket: Socket
   readonly listeners: CloseListener[]
   /** All of the answer is handed over, though its end is held back. */
   isWhole: boolean
+  /** Something was done for it before all of it was here. */
+  hasEffects: boolean
   isOver: boolean
   isDelivered: boolean
 }
@@ -41,8 +44,7 @@ const clients = new WeakMap<Socket, Client>()
  * @param listener gets whether the whole answer was handed to the operating system
  */
 export function whenClosed (reply: FastifyReply, listener: CloseListener): void {
-  const response = reply.raw
-  const exchange = reply.exchange ??= watchExchange(response, reply.request.raw.socket)
+  const exchange = reply.exchange ??= watchExchange(reply)
   if (exchange.isOver) queueMicrotask(() => { listener(exchange.isDelivered) })
   else exchange.listeners.push(listener)
 }
@@ -50,6 +52,16 @@ export function whenClosed (reply: FastifyReply, listener: CloseListener): void 
 /** The client has the whole answer, whatever becomes of the connection before it ends. */
 export function answeredWhole (reply: FastifyReply): void {
   if (reply.exchange !== undefined) reply.exchange.isWhole = true
+}
+
+/** From now on something may have been done for a request that is still on its way. */
+export function hasEffects (reply: FastifyReply): void {
+  if (reply.exchange !== undefined) reply.exchange.hasEffects = true
+}
+
+/** The request that a socket's last bytes belong to: what its reply is, and whether something may have been done for it already. */
+export function arrivingRequest (socket: Socket): Pick<Exchange, 'reply' | 'hasEffects'> | undefined {
+  return [...clients.get(socket)?.open ?? []].at(-1)
 }
 
 /**
@@ -80,9 +92,10 @@ function newSignal (socket: Socket): AbortController {
   return controller
 }
 
-function watchExchange (response: ServerResponse, socket: Socket): Exchange {
+function watchExchange (reply: FastifyReply): Exchange {
+  const { raw: response, request: { raw: { socket } } } = reply
   const { open } = clientOf(socket)
-  const exchange: Exchange = { response, socket, listeners: [], isWhole: false, isOver: false, isDelivered: false }
+  const exchange: Exchange = { reply, response, socket, listeners: [], isWhole: false, hasEffects: false, isOver: false, isDelivered: false }
   open.add(exchange)
   const end = (): void => {
     open.delete(exchange)

@@ -4,8 +4,8 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net'
 import { Readable, type Duplex } from 'node:stream'
 import { discard } from '../http/body.ts'
-import { answeredWhole, owesAnswer } from '../http/exchange.ts'
-import { invalidRequest, RequestError, toProblemAnswer, type ProblemCode } from '../problems.ts'
+import { answeredWhole, arrivingRequest, owesAnswer } from '../http/exchange.ts'
+import { invalidRequest, PROBLEMS, RequestError, toProblemAnswer, type ProblemCode } from '../problems.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
 import { fieldErrors } from './validation.ts'
@@ -21,7 +21,7 @@ function errors (app: FastifyInstance): void {
   // Node answers an Expect that it does not know by itself, with nothing but a status.
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => { sendUnknownExpectation(request, response) })
   // This too would only be the end of a connection.
-  app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => { endWithProblem(socket, 'bad_request', 'this is no proxy: CONNECT is not answered') })
+  app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => { endWithProblem(socket, new RequestError('bad_request', 'this is no proxy: CONNECT is not answered')) })
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
   })
@@ -152,7 +152,13 @@ export function sendSocketProblem (error: ConnectionError, socket: Socket): void
     return
   }
   const [code, message] = SOCKET_CODES[error.code] ?? ['bad_request', 'the request is not valid HTTP']
-  endWithProblem(socket, code, message, isHead(error))
+  const arriving = arrivingRequest(socket)
+  const sideEffects = arriving?.hasEffects === true ? 'possible' : 'none'
+  endWithProblem(socket, new RequestError(code, message, { sideEffects }), arriving?.reply.request.id, isHead(error))
+  if (arriving === undefined) return
+  // For the log, which else would only say that the client has gone.
+  arriving.reply.code(PROBLEMS[code].status)
+  answeredWhole(arriving.reply)
 }
 
 // The answer to HEAD has no body: a client would take it for the next answer, on a connection that has none. All there is to tell by is what
@@ -161,10 +167,9 @@ function isHead ({ rawPacket }: Partial<ConnectionError>): boolean {
   return Buffer.isBuffer(rawPacket) && rawPacket.toString('latin1', 0, 5) === 'HEAD '
 }
 
-function endWithProblem (socket: Duplex, code: ProblemCode, message: string, isHead = false): void {
+function endWithProblem (socket: Duplex, error: RequestError, id = requestId({ headers: {} }), isHead = false): void {
   socket.on('error', () => {}) // nobody else listens any more
-  const id = requestId({ headers: {} })
-  const { problem, headers } = toProblemAnswer(new RequestError(code, message), id)
+  const { problem, headers } = toProblemAnswer(error, id)
   const body = JSON.stringify(problem)
   const all = { ...COMMON_HEADERS, ...headers, 'content-type': PROBLEM_JSON, 'content-length': Buffer.byteLength(body), 'x-request-id': id, connection: 'close' }
   const head = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join('')

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { PROBLEM_CODES, PROBLEMS, toProblemAnswer, RequestError, type ProblemCode } from '../problems.ts'
+import { MAX_FIELD_ERRORS, PROBLEM_CODES, PROBLEMS, toProblemAnswer, RequestError, type ProblemCode } from '../problems.ts'
 
 const HEADER_BY_STATUS: Readonly<Record<number, readonly [string, unknown]>> = {
   503: ['retry-after', { description: 'Seconds to wait before another try.', type: 'integer' }]
@@ -18,7 +18,7 @@ export const ProblemSchema = Type.Object({
   errors: Type.Optional(Type.Array(Type.Object({
     pointer: Type.String({ description: 'JSON pointer into the body, or `/query/...`, `/path/...`, `/headers/...`.' }),
     message: Type.String()
-  }), { maxItems: 20, description: 'What is wrong, field by field.' })),
+  }), { maxItems: MAX_FIELD_ERRORS, description: 'What is wrong, field by field.' })),
   published: Type.Optional(Type.Object({
     confirmed: Type.Integer({ minimum: 0 }),
     duplicates: Type.Integer({ minimum: 0 }),

@@ -1,9 +1,10 @@
 import { TypeGuard } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { pointerTo } from '../http/json-pointer.ts'
 import { parseDecimal, parsePosition } from '../http/position.ts'
 import { parseTimestamp } from '../http/timestamp.ts'
-import { invalidRequest, RequestError, type FieldError } from '../problems.ts'
+import { invalidRequest, MAX_FIELD_ERRORS, RequestError, type FieldError } from '../problems.ts'
 
 /** What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are checked by the domain. */
 const FORMATS: Readonly<Record<string, { check: (text: string) => boolean, message: string }>> = {
@@ -28,8 +29,6 @@ export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
   }
 }
 
-const MAX_ERRORS = 20
-
 /** One of the errors that Ajv found, as far as it is looked at here. */
 export interface SchemaError { instancePath: string, schemaPath: string, keyword: string, message?: string, params: Record<string, unknown>, parentSchema?: { description?: string } }
 
@@ -40,7 +39,7 @@ export function fieldErrors (errors: readonly SchemaError[], part: string): Fiel
   const unions = errors.filter(({ keyword }) => keyword === 'anyOf').map(({ schemaPath }) => `${schemaPath}/`)
   return errors
     .filter(({ schemaPath }) => !unions.some((union) => schemaPath.startsWith(union)))
-    .slice(0, MAX_ERRORS)
+    .slice(0, MAX_FIELD_ERRORS)
     .map((error) => {
       const { pointer, message } = describe(error)
       return { pointer: prefix + pointer, message }
@@ -49,17 +48,13 @@ export function fieldErrors (errors: readonly SchemaError[], part: string): Fiel
 
 function describe ({ instancePath, keyword, message = 'is invalid', params, parentSchema }: SchemaError): FieldError {
   switch (keyword) {
-    case 'additionalProperties': return { pointer: `${instancePath}/${escapePointer(params.additionalProperty)}`, message: 'is unknown' }
-    case 'required': return { pointer: `${instancePath}/${escapePointer(params.missingProperty)}`, message: 'is required' }
+    case 'additionalProperties': return { pointer: pointerTo(instancePath, String(params.additionalProperty)), message: 'is unknown' }
+    case 'required': return { pointer: pointerTo(instancePath, String(params.missingProperty)), message: 'is required' }
     case 'enum': return { pointer: instancePath, message: `must be one of ${Array.isArray(params.allowedValues) ? params.allowedValues.join(', ') : ''}` }
     case 'anyOf': return { pointer: instancePath, message: `has none of the accepted forms. ${parentSchema?.description ?? ''}`.trim() }
     case 'format': return { pointer: instancePath, message: FORMATS[String(params.format)]?.message ?? message }
     default: return { pointer: instancePath, message }
   }
-}
-
-function escapePointer (name: unknown): string {
-  return String(name).replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
 /**
@@ -109,7 +104,7 @@ function convert (values: unknown, kinds: ReadonlyMap<string, Kind>): void {
 function checkQueryString ({ raw, query }: FastifyRequest): void {
   if (!isRecord(query)) return
   for (const [name, value] of Object.entries(query)) {
-    if (Array.isArray(value)) throw invalidRequest([{ pointer: `/query/${escapePointer(name)}`, message: 'is given more than once' }])
+    if (Array.isArray(value)) throw invalidRequest([{ pointer: pointerTo('/query', name), message: 'is given more than once' }])
   }
   const start = raw.url?.indexOf('?') ?? -1
   if (start < 0 || raw.url === undefined || !raw.url.includes('%', start)) return

@@ -3,12 +3,6 @@ import { MessageFormatError } from './codec-error.ts'
 
 // What the mapping needs in several places: text, base64 and times, each in both directions.
 
-/** A key as the last part of a JSON pointer (RFC 6901). */
-export function pointerTo (parent: string, key: string | number): string {
-  if (typeof key === 'number' || !/[~/]/.test(key)) return `${parent}/${key}`
-  return `${parent}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
-}
-
 export function expectString (json: unknown, pointer: string, what: string): string {
   if (typeof json !== 'string') throw new MessageFormatError(pointer, `must be a string (${what})`)
   return json

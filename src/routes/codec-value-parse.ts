@@ -1,7 +1,8 @@
+import { pointerTo } from '../http/json-pointer.ts'
 import { arrayFault, MAX_DEPTH } from '../streams/index.ts'
 import type { AmqpMap, AmqpValue } from '../streams/index.ts'
 import { MessageFormatError } from './codec-error.ts'
-import { expectString, expectUnicode, parseBase64, parseTime, pointerTo } from './codec-parts.ts'
+import { expectString, expectUnicode, parseBase64, parseTime } from './codec-parts.ts'
 import { valueJson } from './codec-value-json.ts'
 
 /**

@@ -1,12 +1,11 @@
 import { Ajv } from 'ajv'
 import { parseExactly } from '../http/exact-json.ts'
+import { pointerTo } from '../http/json-pointer.ts'
 import { decodeUtf8 } from '../http/json.ts'
-import { invalidRequest, RequestError, type FieldError } from '../problems.ts'
+import { invalidRequest, MAX_FIELD_ERRORS, RequestError, type FieldError } from '../problems.ts'
 import type { MessageBatch } from '../streams/index.ts'
 import { MessageFormatError, parseMessage, type ParsedMessage } from './codec.ts'
 import { MessageWrite } from './message-schemas.ts'
-
-const MAX_ERRORS = 20
 
 // Not the validator of the app, which collects all errors: a message can be large, and each of a million unknown fields
 // would be one. Here the first error of each message is enough.
@@ -19,8 +18,8 @@ function toMessage (json: unknown, exact: unknown, pointer: string): ParsedMessa
   if (error === undefined) throw new MessageFormatError(pointer, 'is no message')
   const { instancePath, keyword, params, message = 'is invalid' } = error
   switch (keyword) {
-    case 'additionalProperties': throw new MessageFormatError(`${pointer}${instancePath}/${params.additionalProperty}`, 'is unknown')
-    case 'required': throw new MessageFormatError(`${pointer}${instancePath}/${params.missingProperty}`, 'is required')
+    case 'additionalProperties': throw new MessageFormatError(pointerTo(pointer + instancePath, params.additionalProperty), 'is unknown')
+    case 'required': throw new MessageFormatError(pointerTo(pointer + instancePath, params.missingProperty), 'is required')
     case 'enum': throw new MessageFormatError(pointer + instancePath, `must be one of ${params.allowedValues.join(', ')}`)
     default: throw new MessageFormatError(pointer + instancePath, message)
   }
@@ -68,7 +67,7 @@ export function addAll (messages: readonly unknown[], exact: readonly unknown[],
     } catch (error) {
       if (!(error instanceof MessageFormatError)) throw error
       errors.push({ pointer: error.pointer, message: error.message })
-      if (errors.length === MAX_ERRORS) break
+      if (errors.length === MAX_FIELD_ERRORS) break
     }
   }
   if (errors.length > 0) throw invalidRequest(errors)

@@ -2,6 +2,7 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import type { IncomingHttpHeaders } from 'node:http'
 import { parseExactly } from '../http/exact-json.ts'
 import { clientSignal } from '../http/exchange.ts'
+import { pointerTo } from '../http/json-pointer.ts'
 import { decodeUtf8 } from '../http/json.ts'
 import { invalidRequest, RequestError } from '../problems.ts'
 import { MAX_OFFSET, MessageBatch, type PublishOptions } from '../streams/index.ts'
@@ -220,7 +221,7 @@ function toBatch (body: Buffer, maxMessages: number, ids: PublishingIds): Messag
 function messagesOf (body: unknown, maxMessages: number): readonly unknown[] {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalidRequest([{ pointer: '', message: 'must be an object' }])
   const unknown = Object.keys(body).find((name) => name !== 'messages')
-  if (unknown !== undefined) throw invalidRequest([{ pointer: `/${unknown.replaceAll('~', '~0').replaceAll('/', '~1')}`, message: 'is unknown' }])
+  if (unknown !== undefined) throw invalidRequest([{ pointer: pointerTo('', unknown), message: 'is unknown' }])
   const messages = 'messages' in body ? body.messages : undefined
   if (!Array.isArray(messages) || messages.length === 0) throw invalidRequest([{ pointer: '/messages', message: 'must be an array of at least one message' }])
   if (messages.length > maxMessages) {

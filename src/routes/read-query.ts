@@ -1,7 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { parsePosition } from '../http/position.ts'
 import { parseTimestamp } from '../http/timestamp.ts'
-import { invalidRequest } from '../problems.ts'
+import { invalidRequest, RequestError } from '../problems.ts'
 import type { Position, ReadRequest } from '../streams/index.ts'
 
 /** Bounds of a read. */
@@ -61,6 +61,6 @@ export function startOf ({ offset, timestamp }: { offset?: string, timestamp?: s
 /** The schema has checked the text already. */
 export function toPosition (text: string): Position {
   const position = parsePosition(text)
-  if (position === undefined) throw invalidRequest([{ pointer: '/query/offset', message: 'is no position' }])
+  if (position === undefined) throw new RequestError('validation_failed', `${text} is no position`)
   return position
 }

@@ -27,8 +27,8 @@ export function strictObject<T extends TProperties> (properties: T, options: Obj
   return Type.Object(properties, { ...options, additionalProperties: false })
 }
 
-const streamName = Type.String({ minLength: 1, description: 'Name of the stream: 1 to 200 bytes of UTF-8, no control characters, not starting with `amq.`; percent-encoded, a `/` as `%2F`.', examples: ['hello'] })
-const referenceBounds = '1 to 255 bytes of UTF-8, no control characters; percent-encoded, a `/` as `%2F`.'
+const streamName = Type.String({ minLength: 1, description: 'Name of the stream: 1 to 200 bytes of UTF-8, no control characters, not starting with `amq.`, not `.` or `..`; percent-encoded, a `/` as `%2F`.', examples: ['hello'] })
+const referenceBounds = '1 to 255 bytes of UTF-8, no control characters, not `.` or `..`; percent-encoded, a `/` as `%2F`.'
 const consumerName = Type.String({ minLength: 1, description: `Name of the consumer: ${referenceBounds}`, examples: ['my-app'] })
 
 /** What a publisher's name is, in paths and in query strings. */

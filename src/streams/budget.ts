@@ -20,9 +20,12 @@ export class ByteBudget {
     return this.#usedBytes > this.limitBytes
   }
 
-  /** Whether so many more bytes fit. Into an empty budget one request always does, however large: otherwise it never could. */
+  /**
+   * Whether so many more bytes fit, beside those that wait: whoever came first goes first. Into an empty budget one request always does, however
+   * large: otherwise it never could.
+   */
   hasRoomFor (bytes: number): boolean {
-    return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.limitBytes
+    return this.#usedBytes === 0 || this.#usedBytes + this.#waitingBytes + bytes <= this.limitBytes
   }
 
   /** Takes the bytes if they fit. */
@@ -71,8 +74,12 @@ export class ByteBudget {
     this.#letIn()
   }
 
+  #fits (bytes: number): boolean {
+    return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.limitBytes
+  }
+
   #letIn (): void {
-    for (let next = this.#waiting[0]; next !== undefined && this.hasRoomFor(next.bytes); next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {
       this.#waiting.shift()
       this.#usedBytes += next.bytes
       next.enter()

@@ -49,6 +49,8 @@ export function refuseBadReference (what: 'consumer' | 'publisher', name: string
 function refuseBadName (what: string, name: string, maxBytes: number): void {
   const bytes = Buffer.byteLength(name)
   if (bytes < 1 || bytes > maxBytes) throw invalid(what, `has 1 to ${maxBytes} bytes of UTF-8`)
+  // Parts of a path that clients and proxies make something else of, however they are encoded.
+  if (name === '.' || name === '..') throw invalid(what, 'is not "." or ".."')
   if (CONTROL.test(name)) throw invalid(what, 'has no control characters')
   if (/\p{Surrogate}/u.test(name)) throw invalid(what, 'has no lone surrogates')
 }

@@ -100,13 +100,13 @@ t.test('a name in a path is what it is once decoded, and no path of its own', as
     const answer = await ask(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
     return `${statusesOf(answer).join()} ${/"code":"(\w+)"/.exec(answer)?.[1]}`
   }
-  for (const path of ['/v1/streams/..', '/v1/streams/%2e%2e', '/v1/streams/.', '/v1/streams/..%2F..%2Fhealth%2Flive', '/v1/streams/%25', '/v1/streams/%252F', '/v1/streams/;x=1', '/v1/streams/*', '/v1/streams/__proto__', '/v1/streams/constructor', `/v1/streams/${encodeURIComponent('🐇'.repeat(50))}`]) {
+  for (const path of ['/v1/streams/...', '/v1/streams/..%2F..%2Fhealth%2Flive', '/v1/streams/%25', '/v1/streams/%252F', '/v1/streams/;x=1', '/v1/streams/*', '/v1/streams/__proto__', '/v1/streams/constructor', `/v1/streams/${encodeURIComponent('🐇'.repeat(50))}`]) {
     t.equal(await status(path), '404 stream_not_found', path)
   }
   for (const path of ['/v1/streams/../../health/live', '/v1/streams/a/../b', '/v1//streams', '/v1/streams/a/', '/health/live/', '/HEALTH/live', '/v1/streams/a%2Fmessages/lines', '/docs/..%2f..%2fpackage.json', '/docs/static/..%2f..%2fpackage.json']) {
     t.equal(await status(path), '404 route_not_found', path)
   }
-  for (const path of ['/v1/streams/%00', '/v1/streams/a%0d%0aX-Injected:%201', '/v1/streams/%7f', '/v1/streams/%C2%85', `/v1/streams/${'x'.repeat(201)}`, `/v1/streams/${encodeURIComponent('🐇'.repeat(51))}`, '/v1/streams/amq.x', `/v1/streams/a/consumers/${'x'.repeat(256)}/offset`, '/v1/streams/a/publishers/%00']) {
+  for (const path of ['/v1/streams/..', '/v1/streams/%2e%2e', '/v1/streams/.', '/v1/streams/a/consumers/%2E%2E/offset', '/v1/streams/a/publishers/.', '/v1/streams/%00', '/v1/streams/a%0d%0aX-Injected:%201', '/v1/streams/%7f', '/v1/streams/%C2%85', `/v1/streams/${'x'.repeat(201)}`, `/v1/streams/${encodeURIComponent('🐇'.repeat(51))}`, '/v1/streams/amq.x', `/v1/streams/a/consumers/${'x'.repeat(256)}/offset`, '/v1/streams/a/publishers/%00']) {
     t.equal(await status(path), '400 validation_failed', path)
   }
   for (const path of ['/v1/streams/%', '/v1/streams/%zz', '/v1/streams/%c3%28', '/v1/streams/%c0%af', '/v1/streams/%ed%a0%80', '/v1/streams/%f4%90%80%80', '/v1/streams/a?%zz']) {
@@ -125,7 +125,7 @@ t.test('what is wrong with a name is said where it is wrong', async (t) => {
 })
 
 t.test('names of all kinds are stored and returned as they are', async (t) => {
-  for (const name of ['..', '.', 'a/b', '%2F', 'ünï🐇', "'\"<script>", '__proto__', 'constructor', ' ', '🐇'.repeat(12)]) {
+  for (const name of ['...', '.a', 'a/b', '%2F', 'ünï🐇', "'\"<script>", '__proto__', 'constructor', ' ', '🐇'.repeat(12)]) {
     const stream = `${name}-${(await gateway.newStream(t)).slice(-12)}`
     const path = `/v1/streams/${encodeURIComponent(stream)}`
     t.match((await gateway.request('PUT', path)).json, { name: stream })

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { startGateway, type Gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
 import { exactly } from '../support/exactly.ts'
 
 const gateway = await startGateway(t, { PUBLISH_MAX_MESSAGES: '50', PUBLISH_MAX_STREAMED_MESSAGES: '5000', PUBLISH_MAX_LINE_BYTES: '100000', HTTP_MAX_BODY_BYTES: '200000', HTTP_MAX_STREAMED_BODY_BYTES: '400000' })
@@ -181,6 +182,21 @@ t.test('a message too large for a frame is refused, with the limit, and the stre
   const large = await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(1024 * 1024) })
   t.match(large.json, { status: 413, code: 'payload_too_large', sideEffects: 'none' })
   t.same((await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(1024 * 1024 - 200) })).json, { confirmed: 1, duplicates: 0 })
+})
+
+t.test('a message too large is named by its place in the request, also when it comes in a body that is published while it arrives', async (t) => {
+  const gateway = await startGateway(t)
+  const stream = await gateway.newStream(t)
+  async function * lines (): AsyncGenerator<Buffer> {
+    yield Buffer.from('0\n1\n2\n')
+    await until('the first are stored', async () => {
+      const { json } = await gateway.get(`/v1/streams/${stream}`)
+      return typeof json === 'object' && json !== null && 'nextOffset' in json && json.nextOffset === 3
+    })
+    yield Buffer.from(`3\n4\n${'x'.repeat(2 * 1024 * 1024)}\n`)
+  }
+  const { json } = await gateway.request('POST', `/v1/streams/${stream}/messages/lines`, { body: lines() })
+  t.match(json, { status: 413, index: 5, detail: /^message 5 does not fit/, published: { confirmed: 5 } })
 })
 
 t.test('types that an operation does not read are refused', async (t) => {

@@ -1,4 +1,4 @@
-const MAX_STREAMS = 10_000
+const MAX_NAMES = 50_000
 const MAX_NAMES_PER_STREAM = 1_000
 
 /**
@@ -7,16 +7,22 @@ const MAX_NAMES_PER_STREAM = 1_000
  */
 export class KnownNames {
   readonly #byStream = new Map<string, Set<string>>()
+  #count = 0
 
   add (stream: string, name: string): void {
-    let names = this.#byStream.get(stream)
-    if (names === undefined) {
-      if (this.#byStream.size >= MAX_STREAMS) forgetFirst(this.#byStream)
-      names = new Set()
-      this.#byStream.set(stream, names)
+    const names = this.#byStream.get(stream) ?? new Set()
+    if (names.has(name)) return
+    for (const oldest of names) {
+      if (names.size < MAX_NAMES_PER_STREAM) break
+      names.delete(oldest)
+      this.#count--
     }
-    if (!names.has(name) && names.size >= MAX_NAMES_PER_STREAM) forgetFirst(names)
-    names.add(name)
+    this.#byStream.set(stream, names.add(name))
+    this.#count++
+    for (const oldest of this.#byStream.keys()) {
+      if (this.#count <= MAX_NAMES) break
+      this.forget(oldest)
+    }
   }
 
   of (stream: string): ReadonlySet<string> {
@@ -24,11 +30,7 @@ export class KnownNames {
   }
 
   forget (stream: string): void {
+    this.#count -= this.of(stream).size
     this.#byStream.delete(stream)
   }
-}
-
-function forgetFirst (names: Map<string, unknown> | Set<string>): void {
-  const first = names.keys().next()
-  if (first.done !== true) names.delete(first.value)
 }

@@ -14,10 +14,9 @@ export class ZeroCommits {
   add (consumer: string): void {
     this.#untilMs.delete(consumer)
     this.#untilMs.set(consumer, performance.now() + MEMORY_MS)
-    if (this.#untilMs.size <= MAX_REMEMBERED) return
     for (const oldest of this.#untilMs.keys()) {
+      if (this.#untilMs.size <= MAX_REMEMBERED) break
       this.#untilMs.delete(oldest)
-      break
     }
   }
 

@@ -10,11 +10,14 @@ export function maxEntryBytes (connection: Connection): number {
   return connection.frameMaxBytes - PUBLISH_FRAME_OVERHEAD_BYTES
 }
 
-/** @throws StreamsError `message_too_large` when a message does not fit into a frame */
-export function refuseTooLarge (batch: MessageBatch, maxBytes: number): void {
+/**
+ * @param firstIndex index of the batch's first message in its request
+ * @throws StreamsError `message_too_large` when a message does not fit into a frame
+ */
+export function refuseTooLarge (batch: MessageBatch, firstIndex: number, maxBytes: number): void {
   if (batch.byteLength <= maxBytes) return
   for (let index = 0; index < batch.count; index++) {
-    if (batch.entryLength(index) > maxBytes) throw messageTooLarge(index, maxBytes)
+    if (batch.entryLength(index) > maxBytes) throw messageTooLarge(firstIndex + index, maxBytes)
   }
 }
 

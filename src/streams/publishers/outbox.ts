@@ -68,7 +68,7 @@ export class Outbox {
       if (to === from) {
         if (count > 0) break // the next frame
         // It was checked against another connection's frame_max than this one's.
-        outcome.failRest('failed', messageTooLarge(from, roomBytes), from)
+        outcome.failRest('failed', messageTooLarge(outcome.firstIndex + from, roomBytes), from)
         this.#queue.shift()
         continue
       }
@@ -142,10 +142,10 @@ export class Outbox {
   }
 
   /** Gives everything that has no outcome yet its last one. */
-  close (code: 'draining', message: string): void {
-    const stopping = new StreamsError(code, message, { sideEffects: 'possible' })
+  close (message: string): void {
+    const stopping = new StreamsError('draining', message, { sideEffects: 'possible' })
     for (const { outcome, from, to } of this.#flights.drain()) outcome.failRest('unknown', stopping, from, to)
-    this.failQueued(new StreamsError(code, message))
+    this.failQueued(new StreamsError('draining', message))
   }
 
   // In front of what was never sent, in the old order: publishing ids have to ascend. What counted as stored is sent as well: the stream

@@ -31,7 +31,7 @@ export class BatchOutcome {
   readonly count: number
   readonly startedMs = performance.now()
   /** Index of the batch's first message in its request. */
-  readonly #firstIndex: number
+  readonly firstIndex: number
   /** Resolves, never rejects, when every message has its outcome. */
   readonly settled: Promise<void>
   readonly result: PublishResult = { confirmed: 0, duplicates: 0, failures: [] }
@@ -42,7 +42,7 @@ export class BatchOutcome {
 
   constructor (count: number, firstIndex: number) {
     this.count = count
-    this.#firstIndex = firstIndex
+    this.firstIndex = firstIndex
     this.#pending = count
     this.#states = new Uint8Array(count)
     this.settled = new Promise((resolve) => { this.#settle = resolve })
@@ -78,14 +78,14 @@ export class BatchOutcome {
   }
 
   fail (index: number, status: PublishFailure['status'], error: StreamsError): void {
-    if (this.#take(index)) this.result.failures.push({ index: this.#firstIndex + index, status, error })
+    if (this.#take(index)) this.result.failures.push({ index: this.firstIndex + index, status, error })
     this.#settleIfDone()
   }
 
   /** Gives those of the messages `from` to `to` (not included) that have no outcome yet the same one. */
   failRest (status: PublishFailure['status'], error: StreamsError, from = 0, to = this.count): void {
     for (let index = from; index < to; index++) {
-      if (this.#take(index)) this.result.failures.push({ index: this.#firstIndex + index, status, error })
+      if (this.#take(index)) this.result.failures.push({ index: this.firstIndex + index, status, error })
     }
     this.#settleIfDone()
   }

@@ -85,7 +85,7 @@ export class Publisher {
    * @throws StreamsError `message_too_large` when a message does not fit into a frame; nothing of the batch is then sent
    */
   send (outgoing: Outgoing, from = 0): void {
-    if (this.#slot !== undefined) refuseTooLarge(outgoing.batch, maxEntryBytes(this.#slot.connection))
+    if (this.#slot !== undefined) refuseTooLarge(outgoing.batch, outgoing.outcome.firstIndex, maxEntryBytes(this.#slot.connection))
     this.#outbox.add(outgoing, from)
     if (this.#slot === undefined) this.#recover()
     else this.#planFlush()
@@ -110,7 +110,7 @@ export class Publisher {
     this.#isClosed = true
     const slot = this.#slot
     this.#slot = undefined
-    this.#outbox.close('draining', 'the gateway is stopping')
+    this.#outbox.close('the gateway is stopping')
     slot?.leave()
   }
 

@@ -174,7 +174,7 @@ class Poll {
       this.#throwIfOver(reader)
       if (reader.arrivals !== arrivals || reader.position > this.#position) return 'more'
       if (reader.isOnLeader) return 'end'
-      // The replica has no more. Whether the stream has is for the leader to say.
+      // The replica had no more. Whether the stream has is for the leader to say.
       const committedChunkId = await this.#context.ends.committedChunkId(this.#request.stream)
       if (Number(stats.get('committed_chunk_id') ?? -1n) >= committedChunkId) return 'end'
       if (lag.hasPassed) return 'lagging'

@@ -16,7 +16,7 @@ export interface Bounds {
 // An internal subscription property of the broker since 3.13: deliver its own chunks (tracking) too.
 const ALL_CHUNKS: ReadonlyMap<string, string> = new Map([['chunk_selector', 'all']])
 const USER_CHUNKS: ReadonlyMap<string, string> = new Map()
-// The broker attaches at the chunk before or at a time. Clocks that go back could make it more than a few; it stays bounded.
+// The broker attaches at the first chunk of that time or a later one. Clocks that go back could put older ones behind it; it stays bounded.
 const MAX_PROBED_CHUNKS = 1000
 // How long a new leader may take to hear from a majority how far they are.
 const SETTLE_MS = 2000
@@ -101,16 +101,14 @@ export class StreamEnds {
     })
   }
 
-  /** The offset of the first message whose chunk was written at or after the time; undefined when all are older. */
+  /** The offset of the first message whose chunk was written at or after the time, or a little before; undefined when all are older. */
   async firstSince (stream: string, timestamp: number): Promise<number | undefined> {
     return await this.#asking(stream, async () => {
       const probe = await this.#probe(stream, { type: 'timestamp', timestamp }, USER_CHUNKS)
       try {
-        for (let probed = 0; probed < MAX_PROBED_CHUNKS; probed++) {
-          const chunk = await probe.next()
-          if (chunk === undefined || chunk.timestamp >= timestamp) return chunk?.firstOffset
-        }
-        return undefined
+        let chunk = await probe.next()
+        for (let probed = 1; chunk !== undefined && chunk.timestamp < timestamp && probed < MAX_PROBED_CHUNKS; probed++) chunk = await probe.next()
+        return chunk?.firstOffset // too early where the bound was reached, which misses nothing
       } finally {
         probe.close()
       }
@@ -170,19 +168,18 @@ class Probe {
 
   /**
    * The next chunk, or undefined when there is none. The broker attaches also at a chunk that is not committed yet, and delivers it when it
-   * is: what the leader has at the call is waited for. Committed is known a moment before the delivery, hence the second fence.
+   * is: what the leader has at the call is waited for.
    */
   async next (): Promise<Chunk | undefined> {
     if (this.#chunks.length === 0 && this.#subscription.outstandingCredit === 0) this.#subscription.giveCredit(1)
     const deadline = new Deadline(SETTLE_MS)
     let goal: number | undefined
-    for (let settled = 0; this.#chunks.length === 0 && settled < 2;) {
+    while (this.#chunks.length === 0) {
       const { committedChunkId, lastChunkId } = statsOf(await this.#subscription.fence())
       goal ??= lastChunkId
-      if (this.#failure !== undefined) break
-      if (committedChunkId >= goal) settled++
-      else if (deadline.hasPassed) throw endUnknown()
-      else await pause(SETTLE_PAUSE_MS)
+      if (this.#failure !== undefined || committedChunkId >= goal) break
+      if (deadline.hasPassed) throw endUnknown()
+      await pause(SETTLE_PAUSE_MS)
     }
     if (this.#failure !== undefined) throw this.#failure
     return this.#chunks.shift()

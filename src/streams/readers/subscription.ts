@@ -72,13 +72,18 @@ export class Subscription implements SlotOwner {
   }
 
   /**
-   * When this resolves, every chunk that was readable for the credit given before has been delivered: the broker works through a
-   * connection's requests in order, and sends the chunks for a credit before it looks at the next request.
+   * When this resolves, every chunk that was readable at the call has been delivered, as far as the credit went: the broker works through a connection's
+   * requests in order, and with each credit, be it of nothing, it looks into the log and sends. Of itself it may send a moment after it has confirmed a
+   * message.
    *
-   * @returns the stream's statistics as the node knows them
+   * @returns the stream's statistics as the node knows them; what is committed by them has been delivered
    */
   async fence (): Promise<ReadonlyMap<string, bigint>> {
-    return await this.#held.connection.streamStats(this.stream)
+    const { connection, id } = this.#held
+    const stats = connection.streamStats(this.stream)
+    if (!this.#isClosed) connection.credit(id, 0)
+    const [before] = await Promise.all([stats, connection.streamStats(this.stream)])
+    return before
   }
 
   close (): void {
