@@ -54,6 +54,15 @@ export default [
     ignores: ['src/server.ts'],
     rules: { 'no-restricted-globals': ['error', { name: 'process', message: 'Only server.ts knows the process; pass what is needed.' }] }
   },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', {
+        selector: 'CallExpression[callee.property.name=/^(match|rejects|throws)$/] > .arguments:nth-child(2):matches(ArrayExpression, :has(ArrayExpression:not(SpreadElement *)))',
+        message: 'As a pattern an array is only the beginning of one, and [] is any: say exactly(...) of test/support/exactly.ts.'
+      }]
+    }
+  },
   ...arrows
 ]
 
