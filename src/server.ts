@@ -35,7 +35,7 @@ async function serve (config: Config, { logger, close }: Log): Promise<void> {
   // Of a crowd that comes at once, the system lets so many wait to be accepted. Beyond Node's 511 each would lose a second: that is when TCP tries again.
   const address = await app.listen({ host, port, backlog: maxConnections })
   if (!isLoopback(host)) {
-    logger.warn({ address }, 'listening beyond this machine WITHOUT AUTHENTICATION: whoever reaches this address can read, write and delete streams')
+    logger.warn({ host, address }, 'listening beyond this machine WITHOUT AUTHENTICATION: whoever reaches it can read, write and delete streams')
   }
 }
 

@@ -63,8 +63,8 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   app.decorate('turn', (bytes: number) => isHeavy(bytes) ? turns.next() : undefined)
 
   // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
-  // and could not write a bigint that may also be null.
-  app.setSerializerCompiler(() => toJsonText)
+  // and could not write a bigint that may also be null. Route by route: a scope with schemas of its own would get one of its own.
+  app.addHook('onRoute', (route) => { route.serializerCompiler ??= () => toJsonText })
   app.removeAllContentTypeParsers()
   // Nothing that a body could say would change what is deleted.
   app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true })

@@ -64,7 +64,7 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 }
 
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const known = withPointer(fromFramework(error), request)
+  const known = withPointer(fromFramework(error, request), request)
   const { problem, headers } = toProblemAnswer(known, request.id)
   // Whoever left has aborted what was done for them, which is no fault. Refusals of a gateway that has too much to do are none either: each has
   // its line as a request, and a stack for each would be the last thing it needs.
@@ -109,18 +109,27 @@ const FRAMEWORK_CODES: Readonly<Record<string, readonly [ProblemCode, string]>> 
   FST_ERR_BAD_URL: ['bad_request', 'the path has a % that starts no percent-encoded UTF-8 character'],
   FST_ERR_MAX_PARAM_LENGTH: ['validation_failed', 'a name in the path is too long'],
   FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'the body is too large'],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'the content type is missing or none that this operation reads'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the body is not as long as Content-Length says']
 }
 
-function fromFramework (error: unknown): unknown {
+function fromFramework (error: unknown, request: FastifyRequest): unknown {
   if (!(error instanceof Error) || error instanceof RequestError || error instanceof StreamsError) return error
   if ('validation' in error && Array.isArray(error.validation)) {
     const part = 'validationContext' in error ? String(error.validationContext) : 'body'
     return invalidRequest(fieldErrors(error.validation, part))
   }
-  const known = 'code' in error && typeof error.code === 'string' ? FRAMEWORK_CODES[error.code] : undefined
+  const code = 'code' in error ? String(error.code) : ''
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new RequestError('unsupported_media_type', mediaTypeFault(request), { cause: error })
+  const known = FRAMEWORK_CODES[code]
   return known === undefined ? error : new RequestError(known[0], known[1], { cause: error })
+}
+
+// Of all mistakes the one that is made first: many clients name a type of their own choice when they are not told one.
+function mediaTypeFault ({ headers, routeOptions }: FastifyRequest): string {
+  const given = headers['content-type']
+  const types = Object.keys(routeOptions.config.describedBody?.content ?? { 'application/json': true })
+  if (types.includes('*/*')) return 'Content-Type is not a media type'
+  return `Content-Type has to be ${types.join(' or ')}, ${given === undefined ? 'and is missing' : `not ${given.slice(0, 100)}`}`
 }
 
 /** A name that the domain refuses is a field of the request. */

@@ -5,6 +5,8 @@ export function completeDocument (document: object): void {
     for (const parameter of listOf(operation.parameters)) {
       if (isRecord(parameter.schema) && 'default' in parameter.schema) parameter.required = false
     }
+    // What an operation is about first, then how.
+    if (Array.isArray(operation.parameters)) operation.parameters = operation.parameters.toSorted((a, b) => Number(isInPath(b)) - Number(isInPath(a)))
     const { requestBody } = operation
     if (isRecord(requestBody) && OPTIONAL_BODIES.has(String(operation.operationId))) requestBody.required = false
     if (!isRecord(operation.responses)) continue
@@ -25,6 +27,10 @@ const OPTIONAL_BODIES: ReadonlySet<string> = new Set(['createStream'])
 export function operationsOf (document: object): Array<Record<string, unknown>> {
   const paths = 'paths' in document && isRecord(document.paths) ? Object.values(document.paths) : []
   return listOf(paths).flatMap((path) => listOf(Object.values(path))).filter((operation) => 'operationId' in operation)
+}
+
+function isInPath (parameter: unknown): boolean {
+  return isRecord(parameter) && parameter.in === 'path'
 }
 
 function listOf (values: unknown): Array<Record<string, unknown>> {

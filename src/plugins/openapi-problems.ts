@@ -24,8 +24,17 @@ export const ProblemSchema = Type.Object({
     duplicates: Type.Integer({ minimum: 0 }),
     unknown: Type.Optional(Type.Integer({ minimum: 0, description: 'Messages that are confirmed and yet may not be stored.' })),
     results: Type.Optional(Type.Array(Type.Ref('PublishFailure')))
-  }, { description: 'What became of the messages, or of those before the one that ended a streamed publish.' }))
-}, { description: 'RFC 9457. Some problems have further members, such as `firstOffset`.' })
+  }, { description: 'What became of the messages, or of those before the one that ended a streamed publish.' })),
+  storedOffset: Type.Optional(Type.Unsafe<number | null>({ type: ['integer', 'null'], description: 'What is stored for the consumer; null when nothing is.' })),
+  lastPublishingId: Type.Optional(Type.Integer({ description: 'The last publishing id that the broker has of the publisher.' })),
+  firstOffset: Type.Optional(Type.Integer({ description: 'The first offset that is still there.' })),
+  lastOffset: Type.Optional(Type.Unsafe<number | null>({ type: ['integer', 'null'], description: 'The offset of the last message.' })),
+  nextOffset: Type.Optional(Type.Integer({ description: 'The offset after the last one of the stream.' })),
+  offset: Type.Optional(Type.Integer({ description: 'The offset of the message that it is about.' })),
+  index: Type.Optional(Type.Integer({ description: 'Which message of the request it is about, from 0.' })),
+  limit: Type.Optional(Type.Integer({ description: 'The limit that was reached.' })),
+  limitBytes: Type.Optional(Type.Integer({ description: 'The same, in bytes.' }))
+}, { description: 'RFC 9457. Members after `errors` come only with the problems that they are about.' })
 
 // What is answered before there is an operation.
 const OF_NO_OPERATION: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['method_not_allowed', 'expectation_not_supported', 'headers_too_large'])

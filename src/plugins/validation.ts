@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fast
 import fp from 'fastify-plugin'
 import { pointerTo } from '../http/json-pointer.ts'
 import { parseDecimal, parsePosition } from '../http/position.ts'
+import { describeSchemaError, type SchemaError } from '../http/schema-error.ts'
 import { parseTimestamp } from '../http/timestamp.ts'
 import { invalidRequest, MAX_FIELD_ERRORS, RequestError, type FieldError } from '../problems.ts'
 
@@ -29,9 +30,6 @@ export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
   }
 }
 
-/** One of the errors that Ajv found, as far as it is looked at here. */
-export interface SchemaError { instancePath: string, schemaPath: string, keyword: string, message?: string, params: Record<string, unknown>, parentSchema?: { description?: string } }
-
 /** Says what is wrong in words of the API; at most 20 of them. */
 export function fieldErrors (errors: readonly SchemaError[], part: string): FieldError[] {
   const prefix = part === 'body' ? '' : `/${part === 'querystring' ? 'query' : part === 'params' ? 'path' : part}`
@@ -46,15 +44,9 @@ export function fieldErrors (errors: readonly SchemaError[], part: string): Fiel
     })
 }
 
-function describe ({ instancePath, keyword, message = 'is invalid', params, parentSchema }: SchemaError): FieldError {
-  switch (keyword) {
-    case 'additionalProperties': return { pointer: pointerTo(instancePath, String(params.additionalProperty)), message: 'is unknown' }
-    case 'required': return { pointer: pointerTo(instancePath, String(params.missingProperty)), message: 'is required' }
-    case 'enum': return { pointer: instancePath, message: `must be one of ${Array.isArray(params.allowedValues) ? params.allowedValues.join(', ') : ''}` }
-    case 'anyOf': return { pointer: instancePath, message: `has none of the accepted forms. ${parentSchema?.description ?? ''}`.trim() }
-    case 'format': return { pointer: instancePath, message: FORMATS[String(params.format)]?.message ?? message }
-    default: return { pointer: instancePath, message }
-  }
+function describe (error: SchemaError): FieldError {
+  const format = error.keyword === 'format' ? FORMATS[String(error.params.format)] : undefined
+  return format === undefined ? describeSchemaError(error) : { pointer: error.instancePath, message: format.message }
 }
 
 /**

@@ -26,7 +26,7 @@ const ConsumerList = Type.Object({
     }), { description: 'Live subscriptions under this name, of any client.' })
   })),
   sources: Sources
-})
+}, { $id: 'ConsumerList' })
 
 const ConsumerOffset = Type.Object({
   storedOffset,
@@ -34,9 +34,9 @@ const ConsumerOffset = Type.Object({
   firstOffset: offset('The first offset that is still there.'),
   lastOffset: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { description: 'The offset of the last message; null when there is none.' }),
   lag: storedNumber(lagDescription)
-})
+}, { $id: 'ConsumerOffset' })
 
-const Stored = Type.Object({ storedOffset, nextOffset })
+const Stored = Type.Object({ storedOffset, nextOffset }, { $id: 'StoredOffset' })
 
 const Commit = strictObject({
   offset: offset('Offset of the last message processed.'),
@@ -53,6 +53,8 @@ const Reset = strictObject({
 
 /** Consumers and the offsets that the broker keeps for them. */
 export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  for (const schema of [ConsumerList, ConsumerOffset, Stored]) app.addSchema(schema)
+
   app.get('/streams/:stream/consumers', {
     config: { problems: BROKER_PROBLEMS },
     schema: {

@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv'
 import { parseExactly } from '../http/exact-json.ts'
-import { pointerTo } from '../http/json-pointer.ts'
 import { decodeUtf8 } from '../http/json.ts'
+import { describeSchemaError } from '../http/schema-error.ts'
 import { invalidRequest, MAX_FIELD_ERRORS, RequestError, type FieldError } from '../problems.ts'
 import type { MessageBatch } from '../streams/index.ts'
 import { MessageFormatError, parseMessage, type ParsedMessage } from './codec.ts'
@@ -16,13 +16,8 @@ function toMessage (json: unknown, exact: unknown, pointer: string): ParsedMessa
   if (isMessage(json)) return parseMessage(json, pointer, bodyOf(exact))
   const [error] = isMessage.errors ?? []
   if (error === undefined) throw new MessageFormatError(pointer, 'is no message')
-  const { instancePath, keyword, params, message = 'is invalid' } = error
-  switch (keyword) {
-    case 'additionalProperties': throw new MessageFormatError(pointerTo(pointer + instancePath, params.additionalProperty), 'is unknown')
-    case 'required': throw new MessageFormatError(pointerTo(pointer + instancePath, params.missingProperty), 'is required')
-    case 'enum': throw new MessageFormatError(pointer + instancePath, `must be one of ${params.allowedValues.join(', ')}`)
-    default: throw new MessageFormatError(pointer + instancePath, message)
-  }
+  const { pointer: within, message } = describeSchemaError(error)
+  throw new MessageFormatError(pointer + within, message)
 }
 
 function bodyOf (message: unknown): unknown {

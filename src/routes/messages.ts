@@ -3,7 +3,7 @@ import { BufferPool } from '../http/buffer-pool.ts'
 import { clientSignal, whenClosed } from '../http/exchange.ts'
 import { rawBody } from './codec.ts'
 import { MessageRead } from './message-schemas.ts'
-import { batchResponse, batchType, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, setNextLink } from './read-answer.ts'
+import { batchResponse, BatchSchema, batchType, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, setNextLink } from './read-answer.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './read-query.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from './schemas.ts'
 
@@ -16,7 +16,7 @@ const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
 
 /** Reads: batches, lines, single messages. */
 export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
-  app.addSchema({ ...MessageRead, $id: 'MessageRead' })
+  for (const schema of [{ ...MessageRead, $id: 'MessageRead' }, BatchSchema]) app.addSchema(schema)
   const start = { ...startQuery, ...amountQuery(limits) }
   const pool = new BufferPool(POOLED_ANSWERS, MAX_POOLED_BYTES)
 

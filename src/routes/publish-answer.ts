@@ -14,14 +14,14 @@ const confirmed = Type.Integer({ minimum: 0, description: 'How many messages the
 const duplicates = Type.Integer({ minimum: 0, description: 'How many were not stored because the broker has their publishing id, or a later one; 0 without a publisher name.' })
 
 /** Everything went well. */
-export const PublishedSchema = Type.Object({ confirmed, duplicates })
+export const PublishedSchema = Type.Object({ confirmed, duplicates }, { $id: 'Published' })
 
 /** Something did not. */
 export const PartlyPublishedSchema = Type.Object({
   confirmed,
   duplicates,
   results: Type.Array(Type.Ref('PublishFailure'), { description: 'Those that did not succeed, in the order of the request.' })
-})
+}, { $id: 'PartlyPublished' })
 
 /** Answers with the outcome: all stored, some, or none. */
 export async function sendPublished (reply: FastifyReply, result: PublishResult): Promise<FastifyReply> {

@@ -28,8 +28,9 @@ const LinesQuery = strictObject({
   firstPublishingId: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description: 'Publishing id of the first line; each next line has the next one. Together with `publisher`.' }))
 })
 
+const allPublished = { 200: json('Every message is stored, or was before.', PublishedSchema, { confirmed: 2, duplicates: 0 }) }
 const responses = {
-  200: json('Every message is stored, or was before.', PublishedSchema, { confirmed: 2, duplicates: 0 }),
+  ...allPublished,
   207: json('Some messages were stored, and some not.', PartlyPublishedSchema, { confirmed: 1, duplicates: 0, results: [{ index: 1, status: 'unknown', code: 'confirm_timeout' }] })
 }
 const problems = [...BROKER_PROBLEMS, ...BODY_PROBLEMS, 'expectation_failed', 'publisher_overtaken', 'draining', 'confirm_timeout'] as const
@@ -50,8 +51,7 @@ const UNREAD = Symbol('unread body')
 
 /** Publish: JSON and NDJSON, one raw body, lines. */
 export const publishRoutes: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = async (app, { limits }) => {
-  app.addSchema(PublishFailureSchema)
-  app.addSchema({ ...MessageWrite, $id: 'MessageWrite' })
+  for (const schema of [{ ...MessageWrite, $id: 'MessageWrite' }, PublishFailureSchema, PublishedSchema, PartlyPublishedSchema]) app.addSchema(schema)
   await app.register(publishMessages, { limits })
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers()
@@ -138,7 +138,7 @@ const publishRaw: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = async (
       description: 'Whatever its type, byte for byte; its `Content-Type` becomes that of the message. For webhooks of other systems and for files. `app-property-*` headers become application properties.',
       params: StreamParams,
       querystring: PublishQuery,
-      response: responses
+      response: allPublished
     }
   }, async (request, reply) => {
     const body = request.body === UNREAD ? await app.readWholeBody(request) : Buffer.alloc(0)

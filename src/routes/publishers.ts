@@ -8,15 +8,17 @@ const PublisherList = Type.Object({
     connections: Type.Array(Type.Object({ host: Type.String(), connectionName: Type.String() }), { description: 'Who publishes under this name now.' })
   })),
   sources: Sources
-})
+}, { $id: 'PublisherList' })
 
 const Publisher = Type.Object({
   name: Type.String(),
   lastPublishingId: storedNumber('The highest publishing id stored under this name; 0 also for a name that the broker does not know.')
-})
+}, { $id: 'Publisher' })
 
 /** Publisher names and what the broker keeps of them. */
 export const publisherRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  for (const schema of [PublisherList, Publisher]) app.addSchema(schema)
+
   app.get('/streams/:stream/publishers', {
     config: { problems: BROKER_PROBLEMS },
     schema: {

@@ -6,17 +6,18 @@ import { whenClosed } from '../http/exchange.ts'
 import { RequestError } from '../problems.ts'
 import { StreamsError, type ReadBatch, type ReadMessage } from '../streams/index.ts'
 import { batchToJsonText, linesOf, messageToJsonText, type ReadEncoding } from './codec.ts'
-import { offset } from './schemas.ts'
+import { byName, offset } from './schemas.ts'
 
 const JSON_TYPE = 'application/json'
 const NDJSON_TYPE = 'application/x-ndjson'
 
-const BatchSchema = Type.Object({
+/** What a read answers. */
+export const BatchSchema = Type.Object({
   messages: Type.Array(Type.Ref('MessageRead')),
   nextOffset: offset('Where the next read goes on; it misses nothing. Not always the last offset + 1: records of the broker take offsets too.'),
   endOfStream: Type.Boolean({ description: 'Nothing readable was left when the answer was made.' }),
   gap: Type.Optional(Type.Object({ from: offset('First missing offset.'), to: offset('Last missing offset.') }, { description: 'What retention took between the wanted and the delivered offset.' }))
-})
+}, { $id: 'Batch' })
 
 export const READ_HEADERS = {
   'stream-next-offset': { type: 'integer', description: '`nextOffset`.' },
@@ -34,7 +35,7 @@ export function batchResponse (headers: Record<string, unknown>) {
     description: 'Messages; none at the end of the stream.',
     headers,
     content: {
-      [JSON_TYPE]: { schema: BatchSchema, example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true } },
+      [JSON_TYPE]: { schema: byName(BatchSchema), example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true } },
       [NDJSON_TYPE]: { schema: Type.String({ description: 'One message a line.' }), example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n` }
     }
   }

@@ -54,9 +54,14 @@ export function storedNumberOrNull (description: string) {
   return Type.Unsafe<bigint | number | null>({ type: ['integer', 'null'], minimum: 0, description })
 }
 
-/** A response with a JSON body. */
+/** A response with a JSON body. A schema with an `$id` is one of the components of the document, once it is added to the app. */
 export function json (description: string, schema: TSchema, example: unknown, headers?: Record<string, unknown>) {
-  return { description, ...(headers && { headers }), content: { 'application/json': { schema, example } } }
+  return { description, ...(headers && { headers }), content: { 'application/json': { schema: byName(schema), example } } }
+}
+
+/** Refers to a schema that has an `$id`. */
+export function byName (schema: TSchema): TSchema {
+  return schema.$id === undefined ? schema : Type.Ref(schema.$id)
 }
 
 const SOURCE_STATES = [Type.Literal('ok'), Type.Literal('not_configured'), Type.Literal('failed')]

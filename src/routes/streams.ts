@@ -14,7 +14,7 @@ const ListQuery = strictObject({
 const StreamList = Type.Object({
   streams: Type.Array(Type.String()),
   nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'Where the next page begins; null on the last one.' })
-})
+}, { $id: 'StreamList' })
 
 // The broker does not check these when they come over the stream protocol: a malformed age ends the connection or
 // silently keeps everything for ever. So nothing malformed gets past here.
@@ -44,10 +44,12 @@ const Description = Type.Object({
   arguments: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'What it was created with; with the management API only.' })),
   segments: Type.Optional(Type.Integer({ minimum: 0, description: 'With the management API only, some seconds after the stream was created.' })),
   sources: Type.Object({ management: SourceState }, { description: 'Which sources answered.' })
-})
+}, { $id: 'Stream' })
 
 /** Streams: list, create, describe, delete. */
 export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  for (const schema of [StreamList, Description]) app.addSchema(schema)
+
   app.get('/streams', {
     config: { problems: ['bad_request', 'validation_failed', 'internal_error', 'management_not_configured', 'management_unavailable'] },
     schema: {

@@ -26,8 +26,9 @@ export class BadValue extends Error {}
 
 interface IntegerBounds { default: number, min: number, max: number }
 
-// A prefix of ours, and what container runtimes add under the same prefix for a service called like that.
-const OUR_PREFIXES = /^(RABBITMQ_STREAM_|RABBITMQ_MANAGEMENT_|RABBITMQ_TLS_|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_)/
+// How settings of ours begin, short enough for most misspellings, and what container runtimes add under the same prefix for a service called like that.
+// RABBITMQ_ alone is the broker's.
+const OUR_PREFIXES = /^(RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_)/
 const NOT_OURS = /^HTTP_PROXY$|_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)/
 
 /**

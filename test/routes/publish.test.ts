@@ -202,6 +202,7 @@ t.test('a message too large is named by its place in the request, also when it c
 t.test('types that an operation does not read are refused', async (t) => {
   const send = async (headers: Record<string, string>) => await gateway.request('POST', '/v1/streams/any/messages', { headers, body: '{}' })
   for (const type of ['text/plain', 'application/xml', 'nonsense']) t.match((await send({ 'content-type': type })).json, { status: 415, code: 'unsupported_media_type' }, type)
+  t.match((await send({ 'content-type': 'text/plain' })).json, { detail: 'Content-Type has to be application/json or application/x-ndjson, not text/plain' })
   t.match((await send({ 'content-type': 'application/json', 'content-encoding': 'gzip' })).json, { status: 415 })
   t.match((await gateway.request('POST', '/v1/streams/any/messages/lines', { headers: { 'content-encoding': 'br' }, body: 'x' })).json, { status: 415 })
 })

@@ -32,6 +32,7 @@ t.test('arguments that the broker would choke on are refused here', async (t) =>
   for (const [json, pointer] of cases) {
     t.match((await gateway.request('PUT', '/v1/streams/never', { json })).json, { status: 400, code: 'validation_failed', errors: exactly({ pointer }) }, JSON.stringify(json))
   }
+  t.match((await gateway.request('PUT', '/v1/streams/never', { json: { maxAge: '7d' } })).json, { errors: exactly({ message: /a number and Y, M, D, h, m or s/ }) })
   t.match((await gateway.get('/v1/streams/never')).json, { status: 404, code: 'stream_not_found' })
 })
 

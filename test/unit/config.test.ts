@@ -114,8 +114,8 @@ t.test('settings that contradict each other are refused', async (t) => {
 })
 
 t.test('a variable that looks like a setting and is none is warned of', async (t) => {
-  const env = { HTTP_PROT: '80', READ_MAX_MESAGES: '5', HTTP_PROXY: 'x', RABBITMQ_STREAM_SERVICE_HOST: 'x', RABBITMQ_STREAM_PORT_5552_TCP: 'x', PATH: 'x', RABBITMQ_NODENAME: 'x' }
-  t.same(loadConfig(env, noFiles).warnings.map((warning) => warning.split(' ')[0]), ['HTTP_PROT', 'READ_MAX_MESAGES'])
+  const env = { HTTP_PROT: '80', READ_MAX_MESAGES: '5', HTTP_PROXY: 'x', RABBITMQ_STREAM_SERVICE_HOST: 'x', RABBITMQ_STREAM_PORT_5552_TCP: 'x', PATH: 'x', RABBITMQ_NODENAME: 'x', RABBITMQ_MANAGMENT_URL: 'x' }
+  t.same(loadConfig(env, noFiles).warnings.map((warning) => warning.split(' ')[0]), ['HTTP_PROT', 'READ_MAX_MESAGES', 'RABBITMQ_MANAGMENT_URL'])
 })
 
 t.test('every setting says its unit, its default and its meaning', async (t) => {
