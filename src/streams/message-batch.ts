@@ -1,8 +1,7 @@
 import { dataSectionHeaderLength, encodedLength, encodeMessage, writeDataSectionHeader } from './amqp/index.ts'
 import type { OutgoingMessage } from './amqp/index.ts'
+import { PUBLISH_ENTRY_OVERHEAD_BYTES } from './protocol/index.ts'
 
-// PublishingId u64, Size u32: what stands before each message in a publish frame.
-const ENTRY_HEADER_BYTES = 12
 const INITIAL_BYTES = 1024
 // Where it starts, its publishing id, its outcome.
 const NOTE_BYTES = 17
@@ -96,13 +95,13 @@ export class MessageBatch {
   // Makes room and writes the entry's header; returns where the message goes.
   #startEntry (length: number): number {
     const start = this.#end
-    const end = start + ENTRY_HEADER_BYTES + length
+    const end = start + PUBLISH_ENTRY_OVERHEAD_BYTES + length
     if (end > this.#buffer.length) this.#grow(end)
     this.#starts.push(start)
     this.#writeId(start, this.#publishingIds?.at(-1) ?? 0)
     this.#buffer.writeUInt32BE(length, start + 8)
     this.#end = end
-    return start + ENTRY_HEADER_BYTES
+    return start + PUBLISH_ENTRY_OVERHEAD_BYTES
   }
 
   #writeId (at: number, id: number): void {

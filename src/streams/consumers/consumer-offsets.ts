@@ -4,6 +4,7 @@ import { StreamsError } from '../errors.ts'
 import { resumeOffset } from '../offset.ts'
 import type { ReaderPool } from '../readers/reader-pool.ts'
 import type { StreamEnds } from '../readers/stream-ends.ts'
+import { Resets } from './resets.ts'
 import { ZeroCommits } from './zero-commits.ts'
 
 /** What a store left on the broker. */
@@ -38,8 +39,7 @@ export class ConsumerOffsets {
   readonly #readers: ReaderPool
   readonly #zeroCommits = new ZeroCommits()
   #storedCount = 0
-  // Who wants to know of resets, by stream and consumer.
-  readonly #resetListeners = new Map<string, Set<() => void>>()
+  readonly #resets = new Resets()
 
   constructor (connections: ConnectionPool, ends: StreamEnds, readers: ReaderPool) {
     this.#connections = connections
@@ -117,19 +117,13 @@ export class ConsumerOffsets {
     const offset = nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n
     const storedOffset = await this.#store(stream, consumer, offset, (kept) => kept === offset)
     this.#zeroCommits.delete(keyOf(stream, consumer))
-    for (const listener of [...this.#resetListeners.get(keyOf(stream, consumer)) ?? []]) listener()
+    this.#resets.tell(keyOf(stream, consumer))
     return { storedOffset, nextOffset: resumeOffset(storedOffset) }
   }
 
   /** Calls the listener when this process has reset the consumer. Returns how to stop that. */
   onReset (stream: string, consumer: string, listener: () => void): () => void {
-    const key = keyOf(stream, consumer)
-    const listeners = this.#resetListeners.get(key) ?? new Set()
-    this.#resetListeners.set(key, listeners.add(listener))
-    return () => {
-      listeners.delete(listener)
-      if (listeners.size === 0 && this.#resetListeners.get(key) === listeners) this.#resetListeners.delete(key)
-    }
+    return this.#resets.listen(keyOf(stream, consumer), listener)
   }
 
   async #refuseBeyondEnd (stream: string, offset: number): Promise<void> {

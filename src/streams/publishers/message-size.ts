@@ -1,9 +1,6 @@
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
-import { PUBLISH_FRAME_OVERHEAD_BYTES, type Connection } from '../protocol/index.ts'
-
-// Publishing id and length, in front of each message.
-const ENTRY_HEADER_BYTES = 12
+import { PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES, type Connection } from '../protocol/index.ts'
 
 /** What a frame has room for. */
 export function maxEntryBytes (connection: Connection): number {
@@ -22,7 +19,7 @@ export function refuseTooLarge (batch: MessageBatch, firstIndex: number, maxByte
 }
 
 export function messageTooLarge (index: number, maxBytes: number): StreamsError {
-  const limitBytes = maxBytes - ENTRY_HEADER_BYTES
+  const limitBytes = maxBytes - PUBLISH_ENTRY_OVERHEAD_BYTES
   return new StreamsError('message_too_large', `message ${index} does not fit into a frame of the broker: with its properties it may have ${limitBytes} bytes`, {
     details: { index, limitBytes }
   })
