@@ -55,7 +55,7 @@ export function answeredWhole (reply: FastifyReply): void {
 }
 
 /** From now on something may have been done for a request that is still on its way. */
-export function hasEffects (reply: FastifyReply): void {
+export function noteEffects (reply: FastifyReply): void {
   if (reply.exchange !== undefined) reply.exchange.hasEffects = true
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { bodyChunks, discard } from '../http/body.ts'
-import { clientSignal, hasEffects } from '../http/exchange.ts'
+import { clientSignal, noteEffects } from '../http/exchange.ts'
 import { LineSplitter } from '../http/line-splitter.ts'
 import { RequestError } from '../problems.ts'
 import { MessageBatch, type PublishOptions, type PublishSession } from '../streams/index.ts'
@@ -37,7 +37,7 @@ export async function publishLines ({ request, reply, limits, hold, open, addLin
   let failure: { error: unknown } | undefined
   try {
     for await (const batch of batches(request, limits, hold, addLine)) {
-      hasEffects(reply)
+      noteEffects(reply)
       await session.write(batch)
     }
   } catch (error) {
