@@ -18,7 +18,7 @@ export interface Audit {
   wronglyFailed: string[]
   /** Messages that stand after a later one of the same request. */
   disordered: string[]
-  /** Messages of a publisher that stand after a later one, of the same request or not: with a name there may be none. */
+  /** Messages of a named publisher that stand after a later one, of the same request or not. */
   outOfOrder: number
   lies: string[]
 }

@@ -4,35 +4,30 @@ import type { Report, StreamReport } from './workload.ts'
 
 /** The promises that a report shows to be broken, a line each; empty when all were kept. */
 export function brokenPromises ({ unnamed, named }: Report): string[] {
-  return [...broken('without names', unnamed), ...broken('with names', named), ...outOfOrder('with names', named)]
+  return [['without names', unnamed] as const, ['with names', named] as const].flatMap(([side, report]) => broken(report).map((line) => `${side}: ${line}`))
 }
 
-/** The promises that an audit shows to be broken, a line each. Only of named publishers are all requests in order, not each alone. */
-export function brokenIn (audit: Audit, { isNamed }: { isNamed: boolean }): string[] {
-  const side = isNamed ? 'with names' : 'without names'
-  return [...listed(side, faultsOf(audit)), ...isNamed ? outOfOrder(side, audit) : []]
-}
-
-function broken (side: string, report: StreamReport): string[] {
-  const { missed, readTwice, largestRedelivery } = report
+/** The promises that an audit shows to be broken, a line each. */
+export function brokenIn ({ lost, repeated, wronglyFailed, disordered, outOfOrder, lies }: Audit): string[] {
   return [
-    ...listed(side, { ...faultsOf(report), missed, readTwice }),
-    ...largestRedelivery > CONSUMED_AT_ONCE ? [`${side}: a consumer saw ${largestRedelivery} messages again, and takes at most ${CONSUMED_AT_ONCE} before it commits`] : []
+    ...listed({ lost, repeated, wronglyFailed, disordered, lies }),
+    ...outOfOrder > 0 ? [`${outOfOrder} messages of a name stand after a later one`] : []
   ]
 }
 
-function faultsOf ({ lost, repeated, wronglyFailed, disordered, lies }: Audit): Record<string, string[]> {
-  return { lost, repeated, wronglyFailed, disordered, lies }
+function broken (report: StreamReport): string[] {
+  const { missed, readTwice, largestRedelivery } = report
+  return [
+    ...brokenIn(report),
+    ...listed({ missed, readTwice }),
+    ...largestRedelivery > CONSUMED_AT_ONCE ? [`a consumer saw ${largestRedelivery} messages again, and takes at most ${CONSUMED_AT_ONCE} before it commits`] : []
+  ]
 }
 
-function listed (side: string, faults: Record<string, string[]>): string[] {
+function listed (faults: Record<string, string[]>): string[] {
   return Object.entries(faults)
     .filter(([, found]) => found.length > 0)
-    .map(([kind, found]) => `${side}: ${found.length} ${kind}: ${found.slice(0, 5).join(', ')}`)
-}
-
-function outOfOrder (side: string, { outOfOrder }: Audit): string[] {
-  return outOfOrder > 0 ? [`${side}: ${outOfOrder} messages stand after a later one`] : []
+    .map(([kind, found]) => `${found.length} ${kind}: ${found.slice(0, 5).join(', ')}`)
 }
 
 /** The ledger in one line for each kind of publisher. */

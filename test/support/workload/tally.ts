@@ -5,7 +5,7 @@ export class Tally {
   readonly #ledgers: ReadonlyMap<string, { ledger: Ledger, sights: Sights }>
   /** Messages seen. */
   seen = 0
-  /** Messages that came after a later one of the same publisher. */
+  /** Messages of named publishers that came after a later one of the same publisher. */
   outOfOrder = 0
   /** Messages that came for the first time after a later one of the same request. */
   readonly disordered: string[] = []
@@ -25,12 +25,13 @@ export class Tally {
       this.strangers.push(body.slice(0, 100))
       return
     }
-    const { ledger: { batch }, sights } = known
+    const { ledger: { batch, isNamed }, sights } = known
     const place = number % batch
     const request = Math.floor(number / batch)
     // A message that was delivered twice comes after later ones, and is counted as such; it need not be a disorder of its request.
     if (sights.times.at(number) === 0 && place + 1 < sights.highest.at(request)) this.disordered.push(body)
-    if (number < sights.last) this.outOfOrder++
+    // Without a name, requests may change places when a connection is lost between them.
+    if (isNamed && number < sights.last) this.outOfOrder++
     sights.times.set(number, sights.times.at(number) + 1)
     sights.highest.set(request, Math.max(sights.highest.at(request), place + 1))
     sights.last = number
