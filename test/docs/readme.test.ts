@@ -56,6 +56,22 @@ t.test('the tour answers what it says', async (t) => {
   }
 })
 
+t.test('the commands at the top answer what they say', async (t) => {
+  const gateway = await startGatewayProcess(t)
+  const created = await fetch(`${gateway}/v1/streams/hello`, { method: 'PUT' })
+  t.equal(created.status, 201)
+  const [top = ''] = readme.split('\n## ', 1)
+  const [session] = blocksOf(top)
+  const lines = session?.text.trim().split('\n') ?? []
+  t.equal(lines.length, 4)
+  for (let at = 0; at < lines.length; at += 2) {
+    const command = lines[at]?.replace(/^\$ curl /, 'curl -s ').replace('http://127.0.0.1:8080', gateway) ?? ''
+    t.match(command, gateway)
+    const { stdout } = await run('bash', ['-c', command], {})
+    t.equal(withoutTimes(stdout), withoutTimes(lines[at + 1] ?? ''), command)
+  }
+})
+
 t.test('the short programs publish, consume and commit', async (t) => {
   const gateway = await startGatewayProcess(t)
   const programs = blocksOf(section('The core, in four languages'))
@@ -76,6 +92,14 @@ t.test('every setting that the README names is one', async (t) => {
   const named = new Set(section('Configuration').match(/\b[A-Z]+(?:_[A-Z]+)+\b/g))
   t.ok(named.size >= 8)
   t.same([...named].filter((name) => !settings.includes(name)), [])
+})
+
+t.test('what runs without npm start is there', async (t) => {
+  const manual = section('Run it')
+  t.match(manual, 'node dist/server.js')
+  t.match(readFileSync('Dockerfile', 'utf8'), 'CMD ["node", "dist/server.js"]')
+  t.match(manual, 'docker compose up')
+  t.match(readFileSync('compose.yaml', 'utf8'), 'build: .')
 })
 
 t.test('the two commands are there', async (t) => {
