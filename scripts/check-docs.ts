@@ -21,7 +21,7 @@ function errorsPage (): string {
   })
   return `# Errors
 
-Every error is \`application/problem+json\` (RFC 9457), also for paths that do not exist, bodies that are no JSON, and requests that are no HTTP:
+Every error is \`application/problem+json\` (RFC 9457), also for paths that do not exist, bodies that are not JSON, and requests that are not HTTP:
 
 \`\`\`json
 {
@@ -46,9 +46,9 @@ Every error is \`application/problem+json\` (RFC 9457), also for paths that do n
   and \`._~:/+=@-\`.
 - \`errors\` names up to 20 wrong fields: \`pointer\` is a JSON pointer (RFC 6901) into the body, or \`/query/...\`, \`/path/...\` or \`/headers/...\`.
   In a body of lines or NDJSON it begins with the number of the line, from 0.
-- Some problems have further members: \`firstOffset\` and \`lastOffset\`, \`storedOffset\`, \`lastPublishingId\`, \`offset\`, \`limitBytes\`.
+- Some problems have further members: \`firstOffset\` and \`lastOffset\`, \`nextOffset\`, \`storedOffset\`, \`lastPublishingId\`, \`offset\`, \`index\`, \`limitBytes\`, \`published\`.
 
-No answer shows a cause or a stack; the log has them for every 5xx but \`overloaded\` and \`draining\`, which are no faults.
+No answer shows a cause or a stack; the log has them for every 5xx except \`overloaded\` and \`draining\`, which are not faults.
 
 ## Publishing
 
@@ -70,12 +70,19 @@ function configurationPage (): string {
   return `# Configuration
 
 All settings are environment variables. A bad one stops the start with one message that names every bad variable and shows no value.
-An empty variable counts as not set; one that looks like a setting and is none is warned of in the log. The unit is the last word of a name.
+An empty variable counts as not set. The log warns of unknown variables whose names begin like settings of the gateway. The unit is the last word of a name.
 A setting with \`_FILE\` may instead be the path of a file that holds the value, for secrets of Docker and Kubernetes.
 Special characters in user, password and virtual host of a URL are percent-encoded.
 
 The URL of a cluster names some of its nodes, so that one of them can be down:
 \`RABBITMQ_STREAM_URL=rabbitmq-stream://user:password@rabbit1:5552,rabbit2:5552/orders\`.
+
+Some settings go together:
+
+- \`HTTP_CONNECTION_TIMEOUT_MS\` must be longer than \`READ_MAX_WAIT_SECONDS\`, and longer than twice \`PUBLISH_CONFIRM_TIMEOUT_MS\`, or requests that
+  wait would be cut off.
+- \`HTTP_REQUEST_TIMEOUT_MS\` must not be shorter than \`HTTP_HEADERS_TIMEOUT_MS\`, and \`DRAIN_TIMEOUT_MS\` must be longer than \`DRAIN_DELAY_MS\`.
+- \`RABBITMQ_TLS_CERT_PATH\` and \`RABBITMQ_TLS_KEY_PATH\` are set both or not at all. \`EXTERNAL\` needs them, and a \`rabbitmq-stream+tls://\` URL.
 
 | variable | default | accepts | meaning |
 |---|---|---|---|
