@@ -40,7 +40,7 @@ const Stored = Type.Object({ storedOffset, nextOffset }, { $id: 'StoredOffset' }
 
 const Commit = strictObject({
   offset: offset('Offset of the last message processed.'),
-  expected: Type.Optional(offset('Refuse with 412 unless this is stored now.'))
+  expected: Type.Optional(Type.Unsafe<number | null>({ ...offset('Refuse with 412 unless this is stored now; null: unless nothing is.'), type: ['integer', 'null'] }))
 }, { examples: [{ offset: 0 }] })
 
 const Reset = strictObject({

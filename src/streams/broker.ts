@@ -195,10 +195,10 @@ export class Broker {
   /**
    * Stores "processed up to and including `offset`"; settles when a majority of the stream's members has it.
    *
-   * @param expected refuse unless this is stored before
+   * @param expected refuse unless this is stored before; null: unless nothing is
    * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, `stream_not_found`, ...
    */
-  async storeOffset (stream: string, consumer: string, offset: number, expected?: number): Promise<Stored> {
+  async storeOffset (stream: string, consumer: string, offset: number, expected?: number | null): Promise<Stored> {
     return await this.#offsets.commit(this.#consumer(stream, consumer), consumer, offset, expected)
   }
 

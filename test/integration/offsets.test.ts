@@ -45,6 +45,8 @@ t.test('a commit reads back; going back, beyond the end or unexpected is refused
   await t.rejects(broker.storeOffset(stream, 'c', 1000), { code: 'offset_beyond_end' })
   await t.rejects(broker.storeOffset(stream, 'c', 6, 4), { code: 'expectation_failed' })
   await t.rejects(broker.storeOffset(stream, 'new', 6, 4), { code: 'expectation_failed' })
+  await t.rejects(broker.storeOffset(stream, 'c', 6, null), { code: 'expectation_failed' })
+  t.equal((await broker.storeOffset(stream, 'first', 6, null)).storedOffset, 6n, 'the first commit can be one too')
   t.equal((await broker.storeOffset(stream, 'c', 5)).storedOffset, 5n, 'the same again is fine')
   t.equal((await broker.storeOffset(stream, 'c', 6, 5)).storedOffset, 6n)
   t.equal((await broker.storedOffset(stream, 'c')).storedOffset, 6n)

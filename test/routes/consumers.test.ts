@@ -39,6 +39,8 @@ t.test('a commit neither goes back nor beyond the end nor over what was expected
   t.match((await commit(stream, { offset: 1000 })).json, { status: 422, code: 'offset_beyond_end' })
   t.match((await commit(stream, { offset: 2, expected: 0 })).json, { status: 412, code: 'expectation_failed', storedOffset: 1 })
   t.match((await commit(stream, { offset: 2, expected: 1 })).json, { storedOffset: 2 })
+  t.match((await commit(stream, { offset: 2, expected: null })).json, { status: 412, storedOffset: 2 })
+  t.match((await commit(stream, { offset: 2, expected: null }, 'another')).json, { storedOffset: 2 })
 })
 
 t.test('what is no commit is refused', async (t) => {

@@ -89,12 +89,12 @@ export class ConsumerOffsets {
    * Stores "processed up to and including `offset`". The checks and the store are not one atomic step: two callers that commit for the
    * same name at the same moment may both pass them.
    *
-   * @param expected what has to be stored before
+   * @param expected what has to be stored before; null: nothing
    * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, and as `query`
    */
-  async commit (stream: string, consumer: string, offset: number, expected?: number): Promise<Stored> {
+  async commit (stream: string, consumer: string, offset: number, expected?: number | null): Promise<Stored> {
     const current = await this.find(stream, consumer)
-    if (expected !== undefined && current !== BigInt(expected)) {
+    if (expected !== undefined && current !== (expected === null ? undefined : BigInt(expected))) {
       throw new StreamsError('expectation_failed', 'the stored offset is not the expected one', { details: { storedOffset: current ?? null } })
     }
     if (current !== undefined && BigInt(offset) < current) {
