@@ -48,7 +48,7 @@ const Reset = strictObject({
     Type.Union([Type.Literal('first'), Type.Literal('last'), Type.Literal('next')]),
     strictObject({ offset: offset('Any offset up to the next one.') }),
     strictObject({ timestamp: Type.String({ format: 'timestamp', examples: ['2026-01-31T12:00:00.000Z'] }) })
-  ], { description: 'The next message to be delivered: `first`, `last`, `next`, an offset, or the first one stored at or after a time.' })
+  ], { description: 'The next message to be delivered: `first`, `last`, `next`, an offset, or the first one stored at or after a time in UTC like 2026-01-31T12:00:00.000Z.' })
 }, { examples: [{ to: 'first' }] })
 
 /** Consumers and the offsets that the broker keeps for them. */

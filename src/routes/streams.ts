@@ -40,7 +40,7 @@ const Description = Type.Object({
   firstOffset: offset('The first offset that is still there.'),
   nextOffset: offset('The offset after the last one. The next message gets this one or a later one. An empty stream has `firstOffset` = `nextOffset`.'),
   leader: Type.Union([Type.String(), Type.Null()], { description: '`host:port` as the broker advertises it; null while there is none.' }),
-  replicas: Type.Array(Type.String()),
+  replicas: Type.Array(Type.String(), { description: 'The other nodes with a copy, as `leader`.' }),
   arguments: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'What it was created with; with the management API only.' })),
   segments: Type.Optional(Type.Integer({ minimum: 0, description: 'With the management API only, some seconds after the stream was created.' })),
   sources: Type.Object({ management: SourceState }, { description: 'Which sources answered.' })
@@ -96,7 +96,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Describe a stream',
       params: StreamParams,
       response: {
-        200: json('The stream.', Description, { name: 'hello', firstOffset: 0, nextOffset: 3, leader: 'localhost:5552', replicas: ['localhost:5552'], arguments: { maxAge: '7D' }, segments: 1, sources: { management: 'ok' } })
+        200: json('The stream.', Description, { name: 'hello', firstOffset: 0, nextOffset: 3, leader: 'localhost:5552', replicas: [], arguments: { maxAge: '7D' }, segments: 1, sources: { management: 'ok' } })
       }
     }
   }, async (request) => await app.broker.describeStream(request.params.stream))
