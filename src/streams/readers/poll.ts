@@ -168,15 +168,16 @@ class Poll {
   // than the replica that is read from.
   async #lookAhead (reader: Reader): Promise<'more' | 'end' | 'lagging'> {
     const lag = new Deadline(REPLICA_LAG_MS)
-    for (;;) {
+    for (let isCaughtUp = reader.isOnLeader; ;) {
       const arrivals = reader.arrivals
       const stats = await reader.fence()
       this.#throwIfOver(reader)
       if (reader.arrivals !== arrivals || reader.position > this.#position) return 'more'
-      if (reader.isOnLeader) return 'end'
-      // The replica had no more. Whether the stream has is for the leader to say.
+      if (isCaughtUp) return 'end'
+      // The replica had no more. Whether the stream has is for the leader to say; what the replica has by then comes before the next fence.
       const committedChunkId = await this.#context.ends.committedChunkId(this.#request.stream)
-      if (Number(stats.get('committed_chunk_id') ?? -1n) >= committedChunkId) return 'end'
+      isCaughtUp = Number(stats.get('committed_chunk_id') ?? -1n) >= committedChunkId
+      if (isCaughtUp) continue
       if (lag.hasPassed) return 'lagging'
       await reader.news(REPLICA_PAUSE_MS, this.#signal)
     }

@@ -168,18 +168,19 @@ class Probe {
 
   /**
    * The next chunk, or undefined when there is none. The broker attaches also at a chunk that is not committed yet, and delivers it when it
-   * is: what the leader has at the call is waited for.
+   * is: what the leader has at the call is waited for, and the second fence is behind it.
    */
   async next (): Promise<Chunk | undefined> {
     if (this.#chunks.length === 0 && this.#subscription.outstandingCredit === 0) this.#subscription.giveCredit(1)
     const deadline = new Deadline(SETTLE_MS)
     let goal: number | undefined
-    while (this.#chunks.length === 0) {
+    for (let settled = 0; this.#chunks.length === 0 && settled < 2;) {
       const { committedChunkId, lastChunkId } = statsOf(await this.#subscription.fence())
       goal ??= lastChunkId
-      if (this.#failure !== undefined || committedChunkId >= goal) break
-      if (deadline.hasPassed) throw endUnknown()
-      await pause(SETTLE_PAUSE_MS)
+      if (this.#failure !== undefined) break
+      if (committedChunkId >= goal) settled++
+      else if (deadline.hasPassed) throw endUnknown()
+      else await pause(SETTLE_PAUSE_MS)
     }
     if (this.#failure !== undefined) throw this.#failure
     return this.#chunks.shift()

@@ -76,14 +76,12 @@ export class Subscription implements SlotOwner {
    * requests in order, and with each credit, be it of nothing, it looks into the log and sends. Of itself it may send a moment after it has confirmed a
    * message.
    *
-   * @returns the stream's statistics as the node knows them; what is committed by them has been delivered
+   * @returns the stream's statistics as the node knows them; what is committed by them has been delivered by the end of the next fence
    */
   async fence (): Promise<ReadonlyMap<string, bigint>> {
     const { connection, id } = this.#held
-    const stats = connection.streamStats(this.stream)
     if (!this.#isClosed) connection.credit(id, 0)
-    const [before] = await Promise.all([stats, connection.streamStats(this.stream)])
-    return before
+    return await connection.streamStats(this.stream)
   }
 
   close (): void {
