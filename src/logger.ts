@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { pino, type Logger } from 'pino'
 
 // Some seconds of one line a request at full speed.
@@ -33,8 +33,10 @@ export function openLog (level: string): Log {
   return {
     logger,
     async close () {
+      await nextTurn() // connections that were cut off say so
       const closed = new Promise<void>((resolve) => { destination.once('close', resolve) })
       destination.end()
+      destination.write = () => true // it would throw
       await Promise.race([closed, delay(CLOSE_TIMEOUT_MS)])
     }
   }

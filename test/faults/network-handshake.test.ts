@@ -70,7 +70,7 @@ t.test('a reset at any point of the handshake is an error of the attempt at once
     proxy.cutAfter(point, 'reset')
     const startedMs = performance.now()
     await t.rejects(openThrough(proxy, 10_000), { name: 'ConnectionClosedError' }, `after ${point} bytes`)
-    t.ok(performance.now() - startedMs < 5000)
+    t.ok(performance.now() - startedMs < 8000, 'long before its time is over')
   }
   await untilNoMoreThan(before)
 })

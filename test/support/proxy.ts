@@ -210,7 +210,8 @@ class Pair {
     line.lastReceivedBytes = this.#receivedBytes
     if (data.length <= room) return data
     this.#isSilent = true
-    if (line.cut?.how === 'reset') setTimeout(() => { this.reset() }, 5) // when the client has read that
+    if (this.#client.readableEnded) this.reset() // the gateway has given up before
+    else if (line.cut?.how === 'reset') setTimeout(() => { this.reset() }, 5) // when the client has read that
     return data.subarray(0, room)
   }
 
