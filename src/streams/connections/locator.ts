@@ -45,7 +45,7 @@ export class Locator {
   }
 
   /**
-   * A node that passes messages on to the leader, wherever that is. RabbitMQ 4.0 leaves leaders on a node that is drained for maintenance, where nobody
+   * A node that passes messages on to the leader, wherever that is. RabbitMQ leaves leaders on a node that is drained for maintenance, where nobody
    * can reach them, and names none.
    *
    * @throws as `leader`
