@@ -54,6 +54,15 @@ t.test('a reset to the beginning gives message 0 again, also to who has processe
   t.same((await readAs(broker, stream)).offsets, [0])
 })
 
+t.test('a reset to the beginning through another gateway gives message 0 again to who has gone on from there', async (t) => {
+  const [broker, other] = [openBroker(t), openBroker(t)]
+  const stream = await streamOf(t, broker, 3)
+  await broker.storeOffset(stream, 'c', 0)
+  await broker.storeOffset(stream, 'c', 1)
+  await other.resetOffset(stream, 'c', { type: 'first' })
+  t.same((await readAs(broker, stream)).offsets, [0])
+})
+
 t.test('a consumer that retention has overtaken is told what it has missed', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker, { maxLengthBytes: 100_000, maxSegmentSizeBytes: 50_000 })

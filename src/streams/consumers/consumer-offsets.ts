@@ -82,7 +82,10 @@ export class ConsumerOffsets {
 
   /** Where a consumer goes on of which this is stored. */
   resumeOffset (stream: string, consumer: string, storedOffset: bigint): bigint {
-    return storedOffset === 0n && this.#zeroCommits.has(keyOf(stream, consumer)) ? 1n : resumeOffset(storedOffset)
+    const key = keyOf(stream, consumer)
+    if (storedOffset === 0n) return this.#zeroCommits.has(key) ? 1n : 0n
+    this.#zeroCommits.delete(key) // who is at 0 again later was reset
+    return resumeOffset(storedOffset)
   }
 
   /**
