@@ -18,7 +18,7 @@ export function completeDocument (document: object): void {
 
 /** Headers that responses refer to. */
 export const COMMON_RESPONSE_HEADERS = {
-  RequestId: { description: 'The `x-request-id` of the request when it has a sane one, else a new one.', schema: { type: 'string' as const } }
+  RequestId: { description: 'The `x-request-id` of the request when that is up to 128 letters, digits and `._~:/+=@-`, else a new one.', schema: { type: 'string' as const } }
 }
 
 const OPTIONAL_BODIES: ReadonlySet<string> = new Set(['createStream'])
