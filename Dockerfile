@@ -16,4 +16,5 @@ COPY --from=build /app/dist ./dist
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_PORT}/health/ready`).then(answer => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "dist/server.js"]
+# What Node.js 20 has by itself: with more than that for young objects, newer ones let a hundred MB of garbage gather beside the budgets.
+CMD ["node", "--max-semi-space-size=16", "dist/server.js"]

@@ -31,7 +31,7 @@ export class Gateway {
     const { host, port } = gatewayAddress()
     const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
     this.#origin = `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
-    const [program = '', ...args] = tiedToParent([process.execPath, join(projectDirectory, 'dist', 'server.js')])
+    const [program = '', ...args] = tiedToParent([process.execPath, '--max-semi-space-size=16', join(projectDirectory, 'dist', 'server.js')])
     this.#child = spawn(program, args, {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'inherit', 'inherit'],

@@ -120,8 +120,9 @@ t.test('confirms and errors of what nobody has sent, or twice, change nothing', 
 })
 
 t.test('a broker that delivers what nobody asked for fills no memory', async (t) => {
-  const chunks = 2000
+  const chunks = 4000
   const body = 'x'.repeat(100_000)
+  // What is garbage already is still counted, and newer engines let more of it gather: less than half of the flood, which would all be there.
   const memory = (): number => process.memoryUsage().external + process.memoryUsage().heapUsed
   let [sent, mostCharged, mostMemory] = [0, 0, 0]
   const { peer, broker } = await scriptedStream(t, {
@@ -145,7 +146,7 @@ t.test('a broker that delivers what nobody asked for fills no memory', async (t)
   await until('no reader is left', () => broker.stats().readers === 0)
   t.ok(sent >= 100, `${sent} chunks sent`)
   t.ok(mostCharged > 0 && mostCharged < 10_000_000, `${mostCharged} bytes charged at most`)
-  t.ok(mostMemory - before < 100_000_000, `${mostMemory - before} bytes more in this process at most`)
+  t.ok(mostMemory - before < 200_000_000, `${mostMemory - before} bytes more in this process at most`)
   t.match(broker.stats(), { readBudgetUsedBytes: 0 })
 })
 
