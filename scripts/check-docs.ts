@@ -46,7 +46,7 @@ Every error is \`application/problem+json\` (RFC 9457), also for paths that do n
   and \`._~:/+=@-\`.
 - \`errors\` names up to 20 wrong fields: \`pointer\` is a JSON pointer (RFC 6901) into the body, or \`/query/...\`, \`/path/...\` or \`/headers/...\`.
   In a body of lines or NDJSON it begins with the number of the line, from 0.
-- Some problems have further members: \`firstOffset\` and \`lastOffset\`, \`nextOffset\`, \`storedOffset\`, \`lastPublishingId\`, \`offset\`, \`index\`, \`limitBytes\`, \`published\`.
+- Some problems have further members: \`firstOffset\` and \`lastOffset\`, \`nextOffset\`, \`storedOffset\`, \`lastPublishingId\`, \`offset\`, \`index\`, \`limit\`, \`limitBytes\`, \`published\`.
 
 No answer shows a cause or a stack; the log has them for every 5xx except \`overloaded\` and \`draining\`, which are not faults.
 
@@ -79,7 +79,7 @@ The URL of a cluster names some of its nodes, so that one of them can be down:
 
 Some settings go together:
 
-- \`HTTP_CONNECTION_TIMEOUT_MS\` must be longer than \`READ_MAX_WAIT_SECONDS\`, and longer than twice \`PUBLISH_CONFIRM_TIMEOUT_MS\`, or requests that
+- \`HTTP_CONNECTION_TIMEOUT_MS\` must be longer than \`READ_MAX_WAIT_SECONDS\`, and longer than twice \`PUBLISH_CONFIRM_TIMEOUT_MS\` and a second, or requests that
   wait would be cut off.
 - \`HTTP_REQUEST_TIMEOUT_MS\` must not be shorter than \`HTTP_HEADERS_TIMEOUT_MS\`, and \`DRAIN_TIMEOUT_MS\` must be longer than \`DRAIN_DELAY_MS\`.
 - \`RABBITMQ_TLS_CERT_PATH\` and \`RABBITMQ_TLS_KEY_PATH\` are set both or not at all. \`EXTERNAL\` needs them, and a \`rabbitmq-stream+tls://\` URL.

@@ -29,9 +29,10 @@ function readSettings (read: SettingReader) {
   if (http.connectionTimeoutMs <= readLimits.maxWaitSeconds * 1000) {
     read.reject('HTTP_CONNECTION_TIMEOUT_MS', 'must be longer than READ_MAX_WAIT_SECONDS, or waiting reads would be cut off')
   }
-  // Nothing moves on a connection while its publish waits for confirms; one with a publisher name may have waited as long for its turn before.
-  if (http.connectionTimeoutMs <= publish.confirmTimeoutMs * 2) {
-    read.reject('HTTP_CONNECTION_TIMEOUT_MS', 'must be longer than twice PUBLISH_CONFIRM_TIMEOUT_MS, or publishes would be cut off without an answer')
+  // Nothing moves on a connection while its publish waits for confirms; one with a publisher name may have waited as long for its turn before, and asks
+  // for the broker's last id afterwards.
+  if (http.connectionTimeoutMs <= publish.confirmTimeoutMs * 2 + 1000) {
+    read.reject('HTTP_CONNECTION_TIMEOUT_MS', 'must be longer than twice PUBLISH_CONFIRM_TIMEOUT_MS and a second, or publishes would be cut off without an answer')
   }
   // Node would take the longer of the two for the headers, and say nothing.
   if (http.requestTimeoutMs < http.headersTimeoutMs) {

@@ -22,13 +22,16 @@ export function openLog (level: string): Log {
   destination.flushSync = () => {}
   const logger = pino({ level }, destination)
   let droppedLines = 0
-  destination.on('drop', () => { droppedLines++ })
+  destination.on('drop', () => {
+    droppedLines++
+    destination.write('') // after a failure only a write begins anew, and a line for which there is no room is none
+  })
   destination.on('drain', () => {
     if (droppedLines === 0) return
     logger.warn({ droppedLines }, 'log lines were dropped: they came faster than they could be written')
     droppedLines = 0
   })
-  // What could not be written is kept, and tried again with the next line.
+  // What could not be written is kept, and tried again with the next line, also when that is dropped.
   destination.on('error', () => {})
   return {
     logger,

@@ -6,9 +6,15 @@ import { loadConfig, type Config } from './config.ts'
 import { openLog, type Log } from './logger.ts'
 import { ConfigError } from './settings/setting-reader.ts'
 
+// The process: environment, configuration, application, signals. Nothing else touches `process`.
+
 const CLOSE_GRACE_MS = 10_000
 
-// The process: environment, configuration, application, signals. Nothing else touches `process`.
+// The process ends with these, and the log has no time to be written.
+const lastWords = {
+  onSecondSignal: (signal: unknown) => { process.stderr.write(`${String(signal)} once more: the process ends at once\n`) },
+  onSecondError: (error: unknown) => { process.stderr.write(`another error, the process ends at once: ${error instanceof Error ? error.stack : String(error)}\n`) }
+}
 
 try {
   const { config, warnings } = loadConfig(process.env, (path) => readFileSync(path, 'utf8'))
@@ -25,11 +31,14 @@ try {
 async function serve (config: Config, { logger, close }: Log): Promise<void> {
   const app = await buildApp(config, logger)
   // The grace beyond the drain timeout is for closing what does not wait for clients.
-  closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger }, async ({ err, signal }) => {
+  closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger, ...lastWords }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'the process ends because of an error')
     else logger.info({ signal }, 'shutting down')
-    await app.shutDown()
-    await close()
+    try {
+      await app.shutDown()
+    } finally {
+      await close()
+    }
   })
   const { host, port, maxConnections } = config.http
   // Of a crowd that comes at once, the system lets so many wait to be accepted. Beyond Node's 511 each would lose a second: that is when TCP tries again.

@@ -107,7 +107,7 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'resetOffset',
       tags,
       summary: 'Reset a consumer',
-      description: 'Names the next message to be delivered, back or forward; for offset 1 it is message 0, because the broker keeps the same for both. Takes effect with the next read, on every instance, and with reads that wait: within five seconds. A commit of what was read before would undo it, unless it says what it `expected`.',
+      description: 'Names the next message to be delivered, back or forward; for offset 1 it is message 0, because the broker keeps the same for both. Takes effect with the next read, on every instance, and with reads that wait: within five seconds (one case in which it does not is in docs/guarantees.md, Offset 0). A commit of what was read before would undo it, unless it says what it `expected`.',
       params: ConsumerParams,
       body: Reset,
       response: { 200: json('What is stored now.', Stored, { storedOffset: 0, nextOffset: 0 }) }

@@ -113,6 +113,7 @@ export class Broker {
     const name = this.#names.toBroker(stream)
     await this.#admin.delete(name)
     this.#readers.drop(name) // the broker's own word of it takes a moment, in which a window would still answer
+    this.#offsets.forget(name)
     this.#directory.forget(name)
   }
 
@@ -204,6 +205,7 @@ export class Broker {
 
   /**
    * Makes the position the next one to be delivered, on this and every other gateway, from the next read on; reads that are held for data go on there.
+   * Not at once on another one that was told within the last minute that message 0 is processed, and no other: see `ZeroCommits`.
    *
    * @throws StreamsError `offset_beyond_end`, `stream_not_found`, ...
    */

@@ -21,11 +21,11 @@ export class ByteBudget {
   }
 
   /**
-   * Whether so many more bytes fit, beside those that wait: whoever came first goes first. Into an empty budget one request always does, however
+   * Whether so many more bytes fit, beside those of who has waited longest: it gets in next. Into an empty budget one request always does, however
    * large: otherwise it never could.
    */
   hasRoomFor (bytes: number): boolean {
-    return this.#usedBytes === 0 || this.#usedBytes + this.#waitingBytes + bytes <= this.limitBytes
+    return this.#usedBytes === 0 || this.#usedBytes + (this.#waiting[0]?.bytes ?? 0) + bytes <= this.limitBytes
   }
 
   /** Takes the bytes if they fit. */

@@ -14,7 +14,7 @@ t.setTimeout(120_000)
 const env = { RABBITMQ_STREAM_URL: testStreamUrl() }
 const MEBIBYTE = 1024 * 1024
 
-// The longest request id makes the longest lines. More of them than the log keeps for its reader.
+// The longest request id makes the longest lines. Twice as many as this are more than the log keeps for its reader.
 const LONG_ID = 'x'.repeat(128)
 const REQUESTS = 30_000
 const AT_ONCE = 100
@@ -63,6 +63,32 @@ t.test('a process whose log is never read ends when it is told to', async (t) =>
   const [code] = await once(gateway.child, 'exit')
   t.equal(code, 0)
   gateway.child.stdout?.resume()
+})
+
+// A disk that is full from one signal to the next.
+const DISK = `data:text/javascript,${encodeURIComponent(`
+  import fs from 'node:fs'
+  const { write } = fs
+  let isFull = false
+  process.on('SIGWINCH', () => { isFull = !isFull })
+  fs.write = (fd, ...rest) => { if (isFull && fd === 1) setImmediate(rest.at(-1), Object.assign(new Error('no space left'), { code: 'ENOSPC' })); else write(fd, ...rest) }
+`)}`
+
+t.test('a log whose disk was full for long goes on when there is room again', async (t) => {
+  const gateway = await GatewayProcess.start({ env, nodeOptions: ['--import', DISK] })
+  t.teardown(async () => await gateway.end('SIGKILL'))
+  gateway.child.kill('SIGWINCH')
+  await manyRequests(gateway.url)
+  await manyRequests(gateway.url)
+  t.notMatch(gateway.output, LONG_ID)
+  gateway.child.kill('SIGWINCH')
+  await until('the dropped lines are counted', async () => {
+    // As long a line as the others: there is no room for it.
+    await fetch(`${gateway.url}/health/live?none`, { headers: { 'x-request-id': LONG_ID } })
+    return gateway.output.includes('"droppedLines"')
+  })
+  t.match(gateway.output, LONG_ID, 'what was kept is written')
+  t.same(await gateway.end(), { code: 0, signal: null })
 })
 
 t.test('a full disk under the log stops nothing', async (t) => {

@@ -63,6 +63,17 @@ t.test('a reset to the beginning through another gateway gives message 0 again t
   t.same((await readAs(broker, stream)).offsets, [0])
 })
 
+t.test('a stream that is created anew has none of the consumers of the old one', async (t) => {
+  const [broker, other] = [openBroker(t), openBroker(t)]
+  const stream = await streamOf(t, broker, 1)
+  await broker.storeOffset(stream, 'c', 0)
+  await broker.deleteStream(stream)
+  await broker.createStream(stream, {})
+  await broker.publish(stream, batchOf(numbered(1)))
+  await other.resetOffset(stream, 'c', { type: 'first' })
+  t.same((await readAs(broker, stream)).offsets, [0])
+})
+
 t.test('a consumer that retention has overtaken is told what it has missed', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker, { maxLengthBytes: 100_000, maxSegmentSizeBytes: 50_000 })

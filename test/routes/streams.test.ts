@@ -15,6 +15,15 @@ t.test('a stream is created once, and the same way again it is there', async (t)
   t.match((await put({ maxAge: '7D', maxLengthBytes: 5_000_000_000, maxSegmentSizeBytes: 500_000_000, initialClusterSize: 1, leaderLocator: 'balanced', filterSizeBytes: 16 })).json, { status: 409, detail: /values of: leaderLocator$/ })
 })
 
+t.test('a queue of the name that is no stream is called so', async (t) => {
+  const name = `test-${randomUUID()}`
+  const { origin, username, password } = new URL(testManagementUrl())
+  const queue = async (method: string, body?: string) => await fetch(`${origin}/api/queues/%2f/${name}`, { method, body: body ?? null, headers: { authorization: `Basic ${btoa(`${username}:${password}`)}` } })
+  t.equal((await queue('PUT', '{"durable":true}')).status, 201)
+  t.teardown(async () => { await queue('DELETE') })
+  t.match((await gateway.request('PUT', `/v1/streams/${name}`, { json: { maxAge: '7D' } })).json, { status: 409, code: 'stream_arguments_differ', detail: 'the name is taken by a queue that is no stream' })
+})
+
 t.test('a stream needs no arguments and no body', async (t) => {
   const stream = await gateway.newStream(t)
   t.match(await gateway.request('PUT', `/v1/streams/${stream}`), { status: 200 })

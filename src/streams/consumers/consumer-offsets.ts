@@ -76,12 +76,12 @@ export class ConsumerOffsets {
   async describe (stream: string, consumer: string): Promise<ConsumerOffset> {
     const storedOffset = await this.query(stream, consumer)
     const [firstOffset, lastOffset] = await Promise.all([this.#ends.firstOffset(stream), this.#ends.lastMessage(stream)])
-    const nextOffset = this.resumeOffset(stream, consumer, storedOffset)
+    const nextOffset = this.nextOffsetOf(stream, consumer, storedOffset)
     return { storedOffset, nextOffset, firstOffset, lastOffset: lastOffset ?? null, lag: lagOf(nextOffset, lastOffset) }
   }
 
-  /** Where a consumer goes on of which this is stored. */
-  resumeOffset (stream: string, consumer: string, storedOffset: bigint): bigint {
+  /** Where a consumer goes on of which this is stored now. */
+  nextOffsetOf (stream: string, consumer: string, storedOffset: bigint): bigint {
     const key = keyOf(stream, consumer)
     if (storedOffset === 0n) return this.#zeroCommits.has(key) ? 1n : 0n
     this.#zeroCommits.delete(key) // who is at 0 again later was reset
@@ -106,9 +106,10 @@ export class ConsumerOffsets {
     await this.#refuseBeyondEnd(stream, offset)
     // Another consumer of the name may go on from there meanwhile. What is there already takes no record in the stream again.
     const isKept = (stored: bigint): boolean => stored >= BigInt(offset)
-    const storedOffset = current === BigInt(offset) ? await this.#keep(stream, consumer, current, isKept) : await this.#store(stream, consumer, BigInt(offset), isKept)
+    // Before it is stored: a reset that comes in between has the last word.
     if (offset === 0) this.#zeroCommits.add(keyOf(stream, consumer))
-    return { storedOffset, nextOffset: this.resumeOffset(stream, consumer, storedOffset) }
+    const storedOffset = current === BigInt(offset) ? await this.#keep(stream, consumer, current, isKept) : await this.#store(stream, consumer, BigInt(offset), isKept)
+    return { storedOffset, nextOffset: this.nextOffsetOf(stream, consumer, storedOffset) }
   }
 
   /**
@@ -118,15 +119,24 @@ export class ConsumerOffsets {
    */
   async reset (stream: string, consumer: string, nextOffset: number): Promise<Stored> {
     const offset = nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n
-    const storedOffset = await this.#store(stream, consumer, offset, (kept) => kept === offset)
-    this.#zeroCommits.delete(keyOf(stream, consumer))
-    this.#resets.tell(keyOf(stream, consumer))
-    return { storedOffset, nextOffset: resumeOffset(storedOffset) }
+    try {
+      const storedOffset = await this.#store(stream, consumer, offset, (kept) => kept === offset)
+      return { storedOffset, nextOffset: resumeOffset(storedOffset) }
+    } finally {
+      // Also when it is unknown whether it is stored: who looks in vain loses nothing.
+      this.#zeroCommits.delete(keyOf(stream, consumer))
+      this.#resets.tell(keyOf(stream, consumer))
+    }
   }
 
   /** Calls the listener when this process has reset the consumer. Returns how to stop that. */
   onReset (stream: string, consumer: string, listener: () => void): () => void {
     return this.#resets.listen(keyOf(stream, consumer), listener)
+  }
+
+  /** The stream is gone. */
+  forget (stream: string): void {
+    this.#zeroCommits.deleteAll(keyOf(stream, ''))
   }
 
   async #refuseBeyondEnd (stream: string, offset: number): Promise<void> {

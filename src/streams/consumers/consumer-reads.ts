@@ -57,7 +57,7 @@ export class ConsumerReads {
 
   async #start (stream: string, consumer: string, fallback: Position): Promise<Start> {
     const stored = await this.#offsets.find(stream, consumer)
-    if (stored !== undefined) return { stored, from: { type: 'offset', offset: Number(this.#offsets.resumeOffset(stream, consumer, stored)) } }
+    if (stored !== undefined) return { stored, from: { type: 'offset', offset: Number(this.#offsets.nextOffsetOf(stream, consumer, stored)) } }
     // From 0, and not from what is there now: the broker forgets the offset of a consumer that retention has overtaken, which then looks like a new
     // one. What it has missed is a gap.
     return { stored, from: fallback.type === 'first' ? { type: 'offset', offset: 0 } : fallback }

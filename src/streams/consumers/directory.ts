@@ -70,7 +70,7 @@ export class Directory {
       const storedOffset = exact(kept.get(name)) ?? await offsets.find(stream, name)
       const subscriptions = live.filter((link) => link.name === name)
       if (storedOffset === undefined && subscriptions.length === 0) return undefined
-      const nextOffset = storedOffset === undefined ? undefined : offsets.resumeOffset(stream, name, storedOffset)
+      const nextOffset = storedOffset === undefined ? undefined : offsets.nextOffsetOf(stream, name, storedOffset)
       return {
         name,
         storedOffset: storedOffset ?? null,

@@ -3,6 +3,8 @@ import { isObject, numberIn, objectsIn, textIn } from './checks.ts'
 
 /** What the management API knows of a stream beyond the protocol. */
 export interface ManagedStream {
+  /** False: a queue has the name, but of another type. */
+  isStream: boolean
   arguments: Record<string, Unchecked>
   segments: number | undefined
 }
@@ -48,6 +50,7 @@ export async function describeManagedStream (client: ManagementClient, stream: s
   const queue = await client.get(`queues/${client.virtualHost}/${encodeURIComponent(stream)}`)
   if (!isObject(queue)) return undefined
   return {
+    isStream: textIn(queue, 'type') === 'stream',
     arguments: isObject(queue.arguments) ? queue.arguments : {},
     segments: numberIn(queue, 'segments')
   }
