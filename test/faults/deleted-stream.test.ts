@@ -183,6 +183,8 @@ class Load {
   readonly read = new Map<number, string>()
   readonly wrong: unknown[] = []
   readonly #stream: string
+  // In which round each line was sent; those sent in between are in none.
+  readonly #sent = new Map<string, number>()
   #round: number | undefined
   #isOver = false
 
@@ -215,6 +217,7 @@ class Load {
     for (let id = 1; !this.#isOver; id++) {
       const round = this.#round
       const line = `${who}:${id}`
+      if (round !== undefined) this.#sent.set(line, round)
       const { status, json } = await publishLines(gateway, this.#stream, [line], publisher === undefined ? '' : `?publisher=${publisher}&firstPublishingId=${id}`)
       if (status === 200 && round !== undefined && round === this.#round) this.confirmed.add(line)
       if (status !== 200) this.#check(json)
@@ -231,8 +234,12 @@ class Load {
         continue
       }
       const { messages, nextOffset }: { messages: Array<{ offset: number, body: string }>, nextOffset: number } = JSON.parse(JSON.stringify(json))
-      if (round !== undefined && round === this.#round) for (const { offset, body } of messages) this.read.set(offset, body)
       offset = nextOffset
+      if (round === undefined || round !== this.#round) continue
+      // What was read ahead of the old stream may be answered until the broker has told the gateway that it is gone, and not any more afterwards.
+      const old = messages.filter(({ body }) => (this.#sent.get(body) ?? round) < round)
+      if (old.length === 0) for (const { offset, body } of messages) this.read.set(offset, body)
+      else if (this.read.size > 0) this.wrong.push({ old, after: 'what the new stream has' })
     }
   }
 
