@@ -1,4 +1,5 @@
 import type { BrokerOptions } from './broker-options.ts'
+import type { BrokerStats } from './broker-stats.ts'
 import { askStatus, type BrokerStatus } from './broker-status.ts'
 import { ConnectionPool } from './connections/connection-pool.ts'
 import { Locator } from './connections/locator.ts'
@@ -20,23 +21,6 @@ import { StreamEnds } from './readers/stream-ends.ts'
 import { StreamAdmin, type StreamDescription } from './stream-admin.ts'
 import type { StreamArguments } from './stream-arguments.ts'
 import { refuseBadReference, StreamNames } from './stream-names.ts'
-
-/** Gauges of now, and counters since the start. */
-export interface BrokerStats {
-  connections: number
-  publishers: number
-  readers: number
-  publishBudgetUsedBytes: number
-  readBudgetUsedBytes: number
-  messagesConfirmed: number
-  messagesDuplicate: number
-  messagesFailed: number
-  messagesUnknown: number
-  messagesRead: number
-  offsetsStored: number
-  connectionsOpened: number
-  connectionsLost: number
-}
 
 const SWEEP_INTERVAL_MS = 1000
 

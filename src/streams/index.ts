@@ -1,6 +1,6 @@
 export { Broker } from './broker.ts'
-export type { BrokerStats } from './broker.ts'
 export type { BrokerOptions } from './broker-options.ts'
+export type { BrokerStats } from './broker-stats.ts'
 export type { BrokerStatus } from './broker-status.ts'
 export { StreamsError } from './errors.ts'
 export type { SideEffects, StreamsErrorCode } from './errors.ts'

@@ -98,9 +98,10 @@ export class StreamAdmin {
   // The broker only says that they differ.
   async #differenceOf (stream: string, args: StreamArguments): Promise<string> {
     const { managed } = await this.#managed(stream)
-    if (managed === undefined) return 'the name is taken by a stream with other arguments, or by a queue that is no stream'
-    if (!managed.isStream) return 'the name is taken by a queue that is no stream'
-    return `the stream exists with other values of: ${differentArguments(args, decodeArguments(managed.arguments)).join(', ')}`
+    if (managed?.isStream === false) return 'the name is taken by a queue that is no stream'
+    const names = managed === undefined ? [] : differentArguments(args, decodeArguments(managed.arguments))
+    if (names.length > 0) return `the stream exists with other values of: ${names.join(', ')}`
+    return 'the name is taken by a stream with other arguments, or by a queue that is no stream'
   }
 }
 

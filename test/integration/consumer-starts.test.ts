@@ -1,18 +1,12 @@
-import t, { type Test } from 'tap'
+import t from 'tap'
 import type { Broker, ReadBatch } from '../../src/streams/index.ts'
-import { batchOf, newStream, numbered, openBroker } from '../support/streams.ts'
+import { batchOf, newStream, numbered, openBroker, streamOf } from '../support/streams.ts'
 import { until } from '../support/until.ts'
 
 async function readAs (broker: Broker, stream: string, limit = 1): Promise<ReadBatch & { offsets: number[] }> {
   const batch = await broker.readAsConsumer(stream, 'c', { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0 }, new AbortController().signal)
   batch.release()
   return Object.assign(batch, { offsets: batch.messages.map(({ offset }) => offset) })
-}
-
-async function streamOf (t: Test, broker: Broker, count: number): Promise<string> {
-  const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(numbered(count)))
-  return stream
 }
 
 t.test('a consumer that takes one message at a time gets past message 0, and no further than it said', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Broker } from '../../src/streams/index.ts'
-import { batchOf, newStream, numbered, openBroker } from '../support/streams.ts'
+import { batchOf, newStream, openBroker, streamOf } from '../support/streams.ts'
 import { until } from '../support/until.ts'
 import { exactly } from '../support/exactly.ts'
 
@@ -9,12 +9,6 @@ async function readAs (broker: Broker, stream: string, consumer: string, limit: 
   const batch = await broker.readAsConsumer(stream, consumer, request, new AbortController().signal)
   batch.release()
   return batch.messages.map(({ offset }) => offset)
-}
-
-async function streamOf (t: Parameters<typeof newStream>[0], broker: Broker, count: number): Promise<string> {
-  const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(numbered(count)))
-  return stream
 }
 
 t.test('a consumer resumes after what it committed, on every gateway', async (t) => {

@@ -54,6 +54,13 @@ export async function newStream (t: Test, broker: Broker, args: Parameters<Broke
   return stream
 }
 
+/** A new stream with so many numbered messages, deleted with the test. */
+export async function streamOf (t: Test, broker: Broker, count: number): Promise<string> {
+  const stream = await newStream(t, broker)
+  await broker.publish(stream, batchOf(numbered(count)))
+  return stream
+}
+
 export function batchOf (bodies: readonly string[], firstPublishingId?: number): MessageBatch {
   const batch = new MessageBatch()
   bodies.forEach((body, index) => { batch.addData(Buffer.from(body), firstPublishingId === undefined ? undefined : firstPublishingId + index) })

@@ -1,0 +1,16 @@
+/** Gauges of now, and counters since the start. */
+export interface BrokerStats {
+  connections: number
+  publishers: number
+  readers: number
+  publishBudgetUsedBytes: number
+  readBudgetUsedBytes: number
+  messagesConfirmed: number
+  messagesDuplicate: number
+  messagesFailed: number
+  messagesUnknown: number
+  messagesRead: number
+  offsetsStored: number
+  connectionsOpened: number
+  connectionsLost: number
+}
