@@ -183,7 +183,7 @@ class Load {
   readonly read = new Map<number, string>()
   readonly wrong: unknown[] = []
   readonly #stream: string
-  // In which round each line was sent; those sent in between are in none.
+  // In which round each line was sent. Those sent in between may be in the old stream or in the new one.
   readonly #sent = new Map<string, number>()
   #round: number | undefined
   #isOver = false
@@ -238,8 +238,8 @@ class Load {
       if (round === undefined || round !== this.#round) continue
       // What was read ahead of the old stream may be answered until the broker has told the gateway that it is gone, and not any more afterwards.
       const old = messages.filter(({ body }) => (this.#sent.get(body) ?? round) < round)
-      if (old.length === 0) for (const { offset, body } of messages) this.read.set(offset, body)
-      else if (this.read.size > 0) this.wrong.push({ old, after: 'what the new stream has' })
+      for (const { offset, body } of messages) if (this.#sent.get(body) === round) this.read.set(offset, body)
+      if (old.length > 0 && this.read.size > 0) this.wrong.push({ old, after: 'what the new stream has' })
     }
   }
 
