@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describeSettings } from '../src/config.ts'
-import { isProblemCode, PROBLEM_CODES, PROBLEMS } from '../src/problems.ts'
+import { isProblemCode, PROBLEM_CODES, PROBLEMS } from '../src/api/problems.ts'
 
 // Holds the documentation against the code. With --write it writes the two pages that the code knows by heart, else it compares.
 

@@ -1,6 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { fastify } from 'fastify'
-import { MessageWrite } from '../../src/routes/message-schemas.ts'
+import { MessageWrite } from '../../src/messages/schemas.ts'
 import { work } from './worker.ts'
 
 /** Where it is to listen. */

@@ -1,4 +1,4 @@
-import { RequestError } from '../problems.ts'
+import { RequestError } from '../api/problems.ts'
 
 // Less is not worth keeping a promise for.
 const MIN_PROMISED_BYTES = 32 * 1024

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { RequestError } from '../problems.ts'
+import { RequestError } from '../api/problems.ts'
 import type { BodyClaim } from './body-budget.ts'
-import { ByteCollector } from './byte-collector.ts'
+import { ByteCollector } from '../text/byte-collector.ts'
 
 // How much of a body that nobody wants is read and dropped, so that the client can finish sending and read its answer.
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024

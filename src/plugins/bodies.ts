@@ -4,9 +4,10 @@ import type { IncomingMessage } from 'node:http'
 import { BodyBudget, type BodyClaim } from '../http/body-budget.ts'
 import { announcedBytes, discard, readBody } from '../http/body.ts'
 import { whenClosed } from '../http/exchange.ts'
-import { decodeUtf8, parseJson, toJsonText } from '../http/json.ts'
+import { parseJsonBody } from '../http/json-body.ts'
+import { toJsonText } from '../text/json.ts'
 import { Turns } from '../http/turns.ts'
-import { RequestError } from '../problems.ts'
+import { RequestError } from '../api/problems.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -71,7 +72,7 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
     const body = await readWithin(request, payload)
     // Clients put a content type on a request without a body; whether it needs one, its schema knows.
-    return body.length === 0 ? undefined : parseJson(decodeUtf8(body))
+    return body.length === 0 ? undefined : parseJsonBody(body)
   })
 
   app.addHook('onRequest', (request, reply, done) => {

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import { MAX_FIELD_ERRORS, PROBLEM_CODES, PROBLEMS, toProblemAnswer, RequestError, type ProblemCode } from '../problems.ts'
+import { MAX_FIELD_ERRORS, PROBLEM_CODES, PROBLEMS, toProblemAnswer, RequestError, type ProblemCode } from '../api/problems.ts'
 
 const HEADER_BY_STATUS: Readonly<Record<number, readonly [string, unknown]>> = {
   503: ['retry-after', { description: 'Seconds to wait before another try.', type: 'integer' }]

@@ -2,9 +2,22 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { TSchema } from '@sinclair/typebox'
+import type { ProblemCode } from '../api/problems.ts'
 import { VERSION } from '../version.ts'
 import { COMMON_RESPONSE_HEADERS, completeDocument } from './openapi-document.ts'
 import { problemExamples, problemResponses, ProblemSchema } from './openapi-problems.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What this operation can answer beside its own responses; becomes part of the OpenAPI document. */
+    problems?: readonly ProblemCode[]
+    /** Request bodies that the handler reads and checks itself, for the document only. */
+    describedBody?: { content: Record<string, { schema: TSchema }> }
+    /** The same for headers. */
+    describedHeaders?: object
+  }
+}
 
 const DESCRIPTION = `Publish to RabbitMQ streams and read from them over HTTP.
 

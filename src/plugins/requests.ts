@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { whenClosed } from '../http/exchange.ts'
-import { RequestError } from '../problems.ts'
+import { RequestError } from '../api/problems.ts'
 
 // What may stand in a log and in a header without surprises.
 const SANE_REQUEST_ID = /^[A-Za-z0-9._~:/+=@-]{1,128}$/

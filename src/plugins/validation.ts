@@ -1,11 +1,11 @@
 import { TypeGuard } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
-import { pointerTo } from '../http/json-pointer.ts'
-import { parseDecimal, parsePosition } from '../http/position.ts'
-import { describeSchemaError, type SchemaError } from '../http/schema-error.ts'
-import { parseTimestamp } from '../http/timestamp.ts'
-import { invalidRequest, MAX_FIELD_ERRORS, RequestError, type FieldError } from '../problems.ts'
+import { pointerTo } from '../text/json-pointer.ts'
+import { parseDecimal, parsePosition } from '../api/position.ts'
+import { describeSchemaError, type SchemaError } from '../api/schema-error.ts'
+import { parseTimestamp } from '../api/timestamp.ts'
+import { invalidRequest, MAX_FIELD_ERRORS, RequestError, type FieldError } from '../api/problems.ts'
 
 /** What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are checked by the domain. */
 const FORMATS: Readonly<Record<string, { check: (text: string) => boolean, message: string }>> = {

@@ -1,8 +1,8 @@
 import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
-import { parseTimestamp } from '../http/timestamp.ts'
-import { RequestError } from '../problems.ts'
+import { parseTimestamp } from '../api/timestamp.ts'
+import { RequestError } from '../api/problems.ts'
 import type { Position } from '../streams/index.ts'
-import { BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, offset, Sources, storedNumber, storedNumberOrNull, StreamParams, strictObject } from './schemas.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, offset, Sources, storedNumber, storedNumberOrNull, StreamParams, strictObject } from '../api/schemas.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
 const tags = ['Consumers']

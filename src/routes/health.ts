@@ -1,6 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { StreamsError } from '../streams/index.ts'
-import { json } from './schemas.ts'
+import { json } from '../api/schemas.ts'
 
 const Live = Type.Object({ status: Type.Literal('live') })
 const Ready = Type.Object({

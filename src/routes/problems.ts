@@ -1,6 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { isProblemCode, PROBLEM_CODES, PROBLEMS, RequestError, type ProblemCode } from '../problems.ts'
-import { strictObject } from './schemas.ts'
+import { isProblemCode, PROBLEM_CODES, PROBLEMS, RequestError, type ProblemCode } from '../api/problems.ts'
+import { strictObject } from '../api/schemas.ts'
 
 const ProblemParams = strictObject({ code: Type.String({ description: '`code` of a problem.', examples: ['stream_not_found'] }) })
 

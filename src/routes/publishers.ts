@@ -1,5 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { BROKER_PROBLEMS, json, PublisherParams, Sources, storedNumber, storedNumberOrNull, StreamParams } from './schemas.ts'
+import { BROKER_PROBLEMS, json, PublisherParams, Sources, storedNumber, storedNumberOrNull, StreamParams } from '../api/schemas.ts'
 
 const PublisherList = Type.Object({
   publishers: Type.Array(Type.Object({

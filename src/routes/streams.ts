@@ -1,5 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { BODY_PROBLEMS, BROKER_PROBLEMS, json, offset, SourceState, StreamParams, strictObject } from './schemas.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, json, offset, SourceState, StreamParams, strictObject } from '../api/schemas.ts'
 
 const MAX_LIST = 1000
 const MAX_ARGUMENTS_BYTES = 64 * 1024

@@ -1,5 +1,5 @@
 import type { Endpoint } from './connections/connection-pool.ts'
-import type { Logger } from './logger.ts'
+import type { Logger } from './common/logger.ts'
 import type { Authentication, ConnectionOptions, TlsOptions } from './protocol/index.ts'
 
 export interface BrokerOptions {

@@ -1,6 +1,6 @@
 import { classify } from './classify.ts'
 import type { ConnectionPool } from './connections/connection-pool.ts'
-import { pause } from './deadline.ts'
+import { pause } from './common/deadline.ts'
 import type { StreamsError } from './errors.ts'
 
 export interface BrokerStatus {

@@ -1,10 +1,10 @@
 import { EventEmitter, once } from 'node:events'
 import t from 'tap'
 import { ConnectionPool } from '../../src/streams/connections/connection-pool.ts'
-import { Locator } from '../../src/streams/connections/locator.ts'
-import { poll } from '../../src/streams/readers/poll.ts'
-import { ReaderPool } from '../../src/streams/readers/reader-pool.ts'
-import { StreamEnds } from '../../src/streams/readers/stream-ends.ts'
+import { Locator } from '../../src/streams/topology/locator.ts'
+import { poll } from '../../src/streams/reading/poll.ts'
+import { ReaderPool } from '../../src/streams/reading/reader-pool.ts'
+import { StreamEnds } from '../../src/streams/topology/stream-ends.ts'
 import { batchOf, newStream, numbered, openBroker, testAddresses } from '../support/streams.ts'
 
 const quiet = { debug () {}, info () {}, warn () {}, error () {} }

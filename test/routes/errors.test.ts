@@ -1,5 +1,5 @@
 import t from 'tap'
-import { PROBLEM_CODES, PROBLEMS } from '../../src/problems.ts'
+import { PROBLEM_CODES, PROBLEMS } from '../../src/api/problems.ts'
 import { startGateway } from '../support/gateway.ts'
 import { openRaw } from '../support/raw-http.ts'
 import { exactly } from '../support/exactly.ts'

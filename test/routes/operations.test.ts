@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
-import { PROBLEM_CODES } from '../../src/problems.ts'
+import { PROBLEM_CODES } from '../../src/api/problems.ts'
 import { testManagementUrl } from '../support/broker.ts'
 import { startGateway } from '../support/gateway.ts'
 import { openRaw } from '../support/raw-http.ts'

@@ -1,8 +1,8 @@
 import { classify } from '../classify.ts'
-import { Backoff } from '../deadline.ts'
+import { Backoff } from '../common/deadline.ts'
 import { StreamsError } from '../errors.ts'
 import { ConnectionClosedError, type Connection } from '../protocol/index.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '../common/logger.ts'
 import { SharedConnection, type OpenOptions } from './shared-connection.ts'
 import type { Slot, SlotOwner } from './slot.ts'
 

@@ -1,0 +1,83 @@
+import { isUtf8 } from 'node:buffer'
+import { AmqpDecodeError, dataBodyOf } from '../streams/index.ts'
+import type { AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
+import { MessageFormatError } from './format-error.ts'
+import { decodeEntry, joinSections, typedBodyJson } from './read-json.ts'
+import type { ParsedMessage } from './write-json.ts'
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>
+
+const APP_PROPERTY = 'app-property-'
+
+/**
+ * A message of exactly these bytes. Headers become properties: content-type, message-id, correlation-id, subject, and
+ * application properties from app-property-*, in lower case, as strings; publishing-id numbers the message.
+ * Throws MessageFormatError, with a pointer like /headers/publishing-id.
+ */
+export function rawMessage (body: Buffer, headers: Headers): ParsedMessage {
+  const properties: AmqpProperties = {
+    messageId: stringValue(headerText(headers['message-id'])),
+    correlationId: stringValue(headerText(headers['correlation-id'])),
+    subject: headerText(headers['subject']),
+    contentType: headerText(headers['content-type'])
+  }
+  const applicationProperties: Array<readonly [AmqpValue, AmqpValue]> = []
+  for (const [name, header] of Object.entries(headers)) {
+    const value = name.startsWith(APP_PROPERTY) ? headerText(header) : undefined
+    if (value === undefined) continue
+    if (name === APP_PROPERTY) throw new MessageFormatError(`/headers/${name}`, 'must name an application property')
+    applicationProperties.push([{ type: 'string', value: name.slice(APP_PROPERTY.length) }, { type: 'string', value }])
+  }
+  return { message: { properties, applicationProperties, body }, publishingId: parsePublishingId(headerText(headers['publishing-id'])) }
+}
+
+/** The body of one message as it is stored, and a content type that is safe to send as a header. */
+export function rawBody (message: ReadMessage): { contentType: string, body: Uint8Array } {
+  const decoded = message.kind === 'entry' ? decodeEntry(message.bytes) : undefined
+  if (decoded === undefined) return { contentType: OCTETS, body: message.bytes }
+  const { body, properties } = decoded
+  if (body.kind !== 'data') return { contentType: 'application/json', body: Buffer.from(typedBodyJson(body)) }
+  const contentType = properties?.contentType
+  return { contentType: contentType !== undefined && MEDIA_TYPE.test(contentType) ? contentType : OCTETS, body: joinSections(body.sections) }
+}
+
+/**
+ * What a message is as a line: the bytes of its body; the JSON text of a body that is no bytes; all of an entry that
+ * is no AMQP message. The fast way: sections other than the body are passed over unchecked.
+ */
+export function lineBody (message: ReadMessage): Uint8Array {
+  if (message.kind === 'unreadable') return message.bytes
+  try {
+    const body = dataBodyOf(message.bytes)
+    if (body !== undefined) return body
+  } catch (error) {
+    if (error instanceof AmqpDecodeError) return message.bytes
+    throw error
+  }
+  const decoded = decodeEntry(message.bytes)
+  return decoded === undefined || decoded.body.kind === 'data' ? message.bytes : Buffer.from(typedBodyJson(decoded.body))
+}
+
+const OCTETS = 'application/octet-stream'
+
+/** A media type with parameters (RFC 9110, 8.3.1); anyone may have stored anything as a content type, line breaks too. */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[\t\x20-\x7e]*)?$/
+
+/** Node hands headers over as Latin-1; many clients send UTF-8. */
+function headerText (header: string | string[] | undefined): string | undefined {
+  const text = Array.isArray(header) ? header.join(', ') : header
+  if (text === undefined || /^[\x20-\x7e]*$/.test(text)) return text
+  const bytes = Buffer.from(text, 'latin1')
+  return isUtf8(bytes) ? bytes.toString('utf8') : text
+}
+
+function stringValue (value: string | undefined): AmqpValue | undefined {
+  return value === undefined ? undefined : { type: 'string', value }
+}
+
+function parsePublishingId (text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const id = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : NaN
+  if (!Number.isSafeInteger(id)) throw new MessageFormatError('/headers/publishing-id', 'must be a whole number from 0 to 2^53-1')
+  return id
+}

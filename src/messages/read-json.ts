@@ -1,0 +1,128 @@
+import { AmqpDecodeError, decodeMessage } from '../streams/index.ts'
+import type { AmqpBody, AmqpMap, AmqpMessage, ReadMessage } from '../streams/index.ts'
+import { base64Of, timeOf, utf8Of } from './json-parts.ts'
+import { propertyFieldsJson } from './properties-json.ts'
+import { listJson, mapJson, valueJson } from './value-to-json.ts'
+
+/** How a reader wants bodies. `auto`: JSON when it is declared and is JSON, else text when it is UTF-8, else base64. */
+export type ReadEncoding = 'auto' | 'json' | 'text' | 'base64'
+
+/**
+ * The JSON text of a message, on one line. Never throws: an encoding that does not fit the body becomes base64, as
+ * `bodyEncoding` says, and an entry that is no AMQP message is returned whole.
+ *
+ * A JSON body is put in as it was stored, not parsed and printed again: that would change numbers beyond 2^53, and
+ * cost more.
+ */
+export function messageToJsonText (message: ReadMessage, encoding: ReadEncoding): string {
+  const start = startText(message.offset, message.timestamp)
+  if (message.kind === 'unreadable') {
+    return `${start}${base64Body(message.bytes)},"format":"unreadable","records":${message.records},` +
+      `"compression":${JSON.stringify(message.compression)},"reason":${JSON.stringify(message.reason)}}`
+  }
+  const decoded = decodeEntry(message.bytes)
+  return start + (decoded === undefined ? unknownText(message.bytes) : bodyJson(decoded, encoding) + tailText(decoded))
+}
+
+/** What stands before the body. */
+export function startText (offset: number, timestamp: number): string {
+  return `{"offset":${offset},"timestamp":"${chunkTime(timestamp)}","body":`
+}
+
+/** An entry that is something else than AMQP 1.0. */
+export function unknownText (bytes: Uint8Array): string {
+  return `${base64Body(bytes)},"format":"unknown"}`
+}
+
+/** What stands after the body: it does not depend on it. */
+export function tailText (message: AmqpMessage): string {
+  return propertiesJson(message) +
+    mapField('applicationProperties', message.applicationProperties, 'string') +
+    mapField('messageAnnotations', message.messageAnnotations, 'symbol') + '}'
+}
+
+/** The messages of a chunk share its time, and to print one takes a third of the time of a small message. */
+let lastChunkTime = { ms: 0, text: timeOf(0) }
+
+function chunkTime (ms: number): string {
+  if (ms !== lastChunkTime.ms) lastChunkTime = { ms, text: timeOf(ms) }
+  return lastChunkTime.text
+}
+
+/** The message, or undefined when the entry is something else than AMQP 1.0. */
+export function decodeEntry (bytes: Uint8Array): AmqpMessage | undefined {
+  try {
+    return decodeMessage(bytes)
+  } catch (error) {
+    if (error instanceof AmqpDecodeError) return undefined
+    throw error
+  }
+}
+
+/** The JSON text of a body that is no bytes. No body at all is shown as the value null. */
+export function typedBodyJson (body: Exclude<AmqpBody, { kind: 'data' }>): string {
+  switch (body.kind) {
+    case 'value': return valueJson(body.value)
+    case 'sequence': return `[${body.sections.map(listJson).join(',')}]`
+    case 'none': return 'null'
+  }
+}
+
+/** The bytes of a data body; several sections are one body. */
+export function joinSections (sections: readonly Uint8Array[]): Uint8Array {
+  const [first, ...others] = sections
+  return first !== undefined && others.length === 0 ? first : Buffer.concat(sections)
+}
+
+/** The body, and how it is encoded. */
+export function bodyJson (message: AmqpMessage, encoding: ReadEncoding): string {
+  const { body } = message
+  if (body.kind === 'data') return dataJson(joinSections(body.sections), message.properties?.contentType, encoding)
+  const text = typedBodyJson(body)
+  const bodyType = `"bodyType":"${body.kind === 'sequence' ? 'sequence' : 'value'}"`
+  switch (encoding) {
+    case 'auto': case 'json': return `${text},"bodyEncoding":"json",${bodyType}`
+    case 'text': return `${JSON.stringify(text)},"bodyEncoding":"text",${bodyType}`
+    case 'base64': return `${base64Body(Buffer.from(text))},${bodyType}`
+  }
+}
+
+function dataJson (bytes: Uint8Array, contentType: string | undefined, encoding: ReadEncoding): string {
+  const text = encoding === 'base64' ? undefined : utf8Of(bytes)
+  if (text === undefined) return base64Body(bytes)
+  if ((encoding === 'json' || (encoding === 'auto' && isJsonType(contentType))) && isJson(text)) {
+    // In valid JSON a raw line break is white space between tokens, so it may become a space.
+    return `${/[\r\n]/.test(text) ? text.replace(/[\r\n]/g, ' ') : text},"bodyEncoding":"json"`
+  }
+  return encoding === 'json' ? base64Body(bytes) : `${JSON.stringify(text)},"bodyEncoding":"text"`
+}
+
+function base64Body (bytes: Uint8Array): string {
+  return `"${base64Of(bytes)}","bodyEncoding":"base64"`
+}
+
+/** Whether a content type says JSON. */
+export function isJsonType (contentType: string | undefined): boolean {
+  if (contentType === undefined) return false
+  return contentType === 'application/json' || /^\s*(?:application\/json|[^\s;]+\+json)\s*(?:;|$)/i.test(contentType)
+}
+
+function isJson (text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function propertiesJson (message: AmqpMessage): string {
+  const isData = message.body.kind === 'data'
+  if (message.properties === undefined) return isData ? ',"properties":{"contentType":null}' : ''
+  const fields = propertyFieldsJson(message.properties, isData)
+  return fields === '' ? '' : `,"properties":{${fields}}`
+}
+
+function mapField (name: string, map: AmqpMap | undefined, keyType: 'string' | 'symbol'): string {
+  return map === undefined || map.length === 0 ? '' : `,"${name}":${mapJson(map, keyType)}`
+}

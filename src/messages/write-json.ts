@@ -1,0 +1,99 @@
+import { exactText } from '../text/exact-json.ts'
+import { pointerTo } from '../text/json-pointer.ts'
+import type { AmqpProperties, OutgoingMessage } from '../streams/index.ts'
+import { MessageFormatError } from './format-error.ts'
+import { expectString, expectUnicode, parseBase64 } from './json-parts.ts'
+import { parseProperties } from './properties-json.ts'
+import { parseMap, parseValue } from './value-from-json.ts'
+import type { MessageWrite } from './schemas.ts'
+
+/** A message ready for the domain. */
+export interface ParsedMessage {
+  readonly message: OutgoingMessage
+  readonly publishingId?: number
+}
+
+const DEFAULT_CONTENT_TYPES = { json: 'application/json', text: 'text/plain', base64: 'application/octet-stream' } as const
+
+/** Most messages have no other property; they share these. */
+const DEFAULT_PROPERTIES = {
+  json: { contentType: DEFAULT_CONTENT_TYPES.json },
+  text: { contentType: DEFAULT_CONTENT_TYPES.text },
+  base64: { contentType: DEFAULT_CONTENT_TYPES.base64 }
+} as const
+
+/**
+ * The message that a JSON message stands for. Its shape has been checked against `MessageWrite`; what a schema cannot
+ * say is checked here, and throws MessageFormatError with a pointer below `pointer` (that of the message itself).
+ *
+ * @param exactBody the body with all digits of its numbers, see `parseExactly`
+ */
+export function parseMessage (json: MessageWrite, pointer: string, exactBody: unknown = json.body): ParsedMessage {
+  const { messageAnnotations, applicationProperties } = json
+  return {
+    message: {
+      messageAnnotations: messageAnnotations && parseMap(messageAnnotations, 'symbol', `${pointer}/messageAnnotations`, 1),
+      properties: propertiesOf(json, pointer),
+      applicationProperties: applicationProperties && parseMap(applicationProperties, 'string', `${pointer}/applicationProperties`, 1),
+      body: bodyOf(json, exactBody, `${pointer}/body`)
+    },
+    publishingId: json.publishingId
+  }
+}
+
+function propertiesOf (json: MessageWrite, pointer: string): AmqpProperties | undefined {
+  const { properties, bodyEncoding = 'json', bodyType = 'data' } = json
+  if (properties === undefined) return bodyType === 'data' ? DEFAULT_PROPERTIES[bodyEncoding] : undefined
+  const parsed = parseProperties(properties, `${pointer}/properties`)
+  if (properties.contentType === undefined) {
+    if (bodyType === 'data') parsed.contentType = DEFAULT_CONTENT_TYPES[bodyEncoding]
+  } else if (properties.contentType !== null) {
+    parsed.contentType = expectUnicode(properties.contentType, `${pointer}/properties/contentType`)
+  }
+  return parsed
+}
+
+function bodyOf (json: MessageWrite, exactBody: unknown, pointer: string): OutgoingMessage['body'] {
+  switch (json.bodyType) {
+    case 'value': return { kind: 'value', value: parseValue(typedBodyOf(json, pointer), pointer, 1) }
+    case 'sequence': return { kind: 'sequence', sections: sequencesOf(typedBodyOf(json, pointer), pointer) }
+    default: return bytesOf(json, exactBody, pointer)
+  }
+}
+
+function bytesOf (json: MessageWrite, exactBody: unknown, pointer: string): Uint8Array {
+  switch (json.bodyEncoding) {
+    case 'text': return Buffer.from(expectUnicode(expectString(json.body, pointer, 'bodyEncoding is "text"'), pointer))
+    case 'base64': return parseBase64(json.body, pointer)
+    default: return Buffer.from(jsonTextOf(exactBody, pointer))
+  }
+}
+
+/** JSON.stringify recurses, JSON.parse does not: what came in may be too deep to go out. */
+function jsonTextOf (body: unknown, pointer: string): string {
+  try {
+    return exactText(body)
+  } catch {
+    throw new MessageFormatError(pointer, 'nests too deeply')
+  }
+}
+
+/** The JSON of a body made of AMQP values; as `text` or `base64` its own JSON text is given. */
+function typedBodyOf (json: MessageWrite, pointer: string): unknown {
+  if (json.bodyEncoding === undefined || json.bodyEncoding === 'json') return json.body
+  try {
+    return JSON.parse(Buffer.from(bytesOf(json, json.body, pointer)).toString())
+  } catch (error) {
+    if (error instanceof MessageFormatError) throw error
+    throw new MessageFormatError(pointer, 'must be JSON text, since bodyType is not "data"')
+  }
+}
+
+function sequencesOf (json: unknown, pointer: string) {
+  if (!Array.isArray(json) || json.length === 0) throw new MessageFormatError(pointer, 'must be an array of arrays, one for each sequence')
+  return json.map((sequence: unknown, index) => {
+    const value = parseValue(sequence, pointerTo(pointer, index), 1)
+    if (value.type !== 'list') throw new MessageFormatError(pointerTo(pointer, index), 'must be an array')
+    return value.value
+  })
+}

@@ -1,0 +1,66 @@
+import { Type } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
+import { extensionsOf, problemCodeOf, RequestError, toProblemAnswer } from '../../api/problems.ts'
+import { StreamsError, type PublishFailure, type PublishResult } from '../../streams/index.ts'
+
+/** What became of a message that was not stored for sure. */
+export const PublishFailureSchema = Type.Object({
+  index: Type.Integer({ minimum: 0, description: 'Which message of the request, from 0.' }),
+  status: Type.Unsafe<PublishFailure['status']>({ type: 'string', enum: ['failed', 'unknown'], description: '`failed`: not stored. `unknown`: may have been stored.' }),
+  code: Type.String({ description: 'Why, as in a problem.' })
+}, { $id: 'PublishFailure' })
+
+const confirmed = Type.Integer({ minimum: 0, description: 'How many messages the broker has stored.' })
+const duplicates = Type.Integer({ minimum: 0, description: 'How many were not stored because the broker has their publishing id, or a later one; 0 without a publisher name.' })
+
+/** Everything went well. */
+export const PublishedSchema = Type.Object({ confirmed, duplicates }, { $id: 'Published' })
+
+/** Something did not. */
+export const PartlyPublishedSchema = Type.Object({
+  confirmed,
+  duplicates,
+  results: Type.Array(Type.Ref('PublishFailure'), { description: 'Those that did not succeed, in the order of the request.' })
+}, { $id: 'PartlyPublished' })
+
+/** Answers with the outcome: all stored, some, or none. */
+export async function sendPublished (reply: FastifyReply, result: PublishResult): Promise<FastifyReply> {
+  const { confirmed, duplicates, failures, doubted } = result
+  if (doubted !== undefined) throw withOutcome(doubted.error, result)
+  const [first] = failures
+  if (first === undefined) return await reply.send({ confirmed, duplicates })
+  if (confirmed + duplicates === 0 && failures.every(({ error }) => error.code === first.error.code)) {
+    throw new RequestError(problemCodeOf(first.error.code), first.error.message, {
+      retryable: first.error.retryable,
+      sideEffects: failures.some(isUnknown) ? 'possible' : 'none',
+      extensions: extensionsOf(first.error),
+      cause: first.error
+    })
+  }
+  return await reply.code(207).send({ confirmed, duplicates, results: failures.map(toResult) })
+}
+
+/** An error that ended a publish, with what became of the messages before it. */
+export function withOutcome (error: unknown, { confirmed, duplicates, failures, doubted }: PublishResult): unknown {
+  const unknown = doubted?.count ?? 0
+  if (confirmed + duplicates + failures.length + unknown === 0) return error
+  if (!(error instanceof RequestError || error instanceof StreamsError)) return error
+  const { problem: { type, title, status, detail, code, retryable, sideEffects, requestId, errors, ...extensions } } = toProblemAnswer(error, '')
+  const hasEffects = confirmed + unknown > 0 || failures.some(isUnknown) || sideEffects === 'possible'
+  const published = { confirmed, duplicates, ...(unknown > 0 && { unknown }), ...(failures.length > 0 && { results: failures.map(toResult) }) }
+  return new RequestError(code, detail, {
+    ...(errors && { errors }),
+    retryable,
+    sideEffects: hasEffects ? 'possible' : 'none',
+    extensions: { ...extensions, published },
+    cause: error.cause
+  })
+}
+
+function isUnknown ({ status }: PublishFailure): boolean {
+  return status === 'unknown'
+}
+
+function toResult ({ index, status, error }: PublishFailure) {
+  return { index, status, code: problemCodeOf(error.code) }
+}

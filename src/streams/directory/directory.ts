@@ -1,0 +1,144 @@
+import { classify } from '../classify.ts'
+import type { ConnectionPool } from '../connections/connection-pool.ts'
+import { MAX_OFFSET } from '../offset.ts'
+import type { ManagementClient, SourceState } from '../management/management-client.ts'
+import { listLivePublishers, listSubscriptions, listTracking, type LiveLink } from '../management/stream-listing.ts'
+import type { Logger } from '../common/logger.ts'
+import type { StreamEnds } from '../topology/stream-ends.ts'
+import { lagOf, type ConsumerOffsets } from '../consuming/consumer-offsets.ts'
+import { KnownNames } from './known-names.ts'
+
+/** `ok`: answered. A list without the management API is a partial one: only names that were used through this process. */
+export interface Sources { readonly management: SourceState, readonly instance: 'ok' }
+
+export interface ConsumerInfo {
+  readonly name: string
+  /** Null when nothing is stored: a live subscription that has not stored yet. */
+  readonly storedOffset: bigint | null
+  readonly nextOffset: bigint | null
+  readonly lag: bigint | null
+  readonly subscriptions: ReadonlyArray<{ active: boolean, host: string, connectionName: string, offset: number | null, offsetLag: number | null }>
+}
+
+export interface PublisherInfo {
+  readonly name: string
+  /** Null when the broker keeps none for a name that is in use. */
+  readonly lastPublishingId: bigint | null
+  readonly connections: ReadonlyArray<{ host: string, connectionName: string }>
+}
+
+export interface DirectoryOptions {
+  connections: ConnectionPool
+  ends: StreamEnds
+  offsets: ConsumerOffsets
+  management: ManagementClient | undefined
+  logger: Logger
+}
+
+interface Asked<T> { readonly source: Sources['management'], readonly kept: T, readonly live: readonly LiveLink[] }
+
+/** Who consumes and who publishes, put together from what the broker keeps, who is connected, and what this process has seen. */
+export class Directory {
+  readonly #options: DirectoryOptions
+  readonly #consumerNames = new KnownNames()
+  readonly #publisherNames = new KnownNames()
+
+  constructor (options: DirectoryOptions) {
+    this.#options = options
+  }
+
+  sawConsumer (stream: string, name: string): void {
+    this.#consumerNames.add(stream, name)
+  }
+
+  sawPublisher (stream: string, name: string): void {
+    this.#publisherNames.add(stream, name)
+  }
+
+  forget (stream: string): void {
+    this.#consumerNames.forget(stream)
+    this.#publisherNames.forget(stream)
+  }
+
+  /** @throws StreamsError `stream_not_found`, ... */
+  async consumers (stream: string): Promise<{ consumers: ConsumerInfo[], sources: Sources }> {
+    const { offsets, ends } = this.#options
+    const lastOffset = await ends.lastMessage(stream)
+    const { source, kept, live } = await this.#ask('offset', stream, listSubscriptions)
+    const names = new Set([...kept.keys(), ...namesOf(live), ...this.#consumerNames.of(stream)])
+    const consumers = await inBatches([...names].sort(), async (name): Promise<ConsumerInfo | undefined> => {
+      const storedOffset = exact(kept.get(name)) ?? await offsets.find(stream, name)
+      const subscriptions = live.filter((link) => link.name === name)
+      if (storedOffset === undefined && subscriptions.length === 0) return undefined
+      const nextOffset = storedOffset === undefined ? undefined : offsets.nextOffsetOf(stream, name, storedOffset)
+      return {
+        name,
+        storedOffset: storedOffset ?? null,
+        nextOffset: nextOffset ?? null,
+        lag: nextOffset === undefined ? null : lagOf(nextOffset, lastOffset),
+        subscriptions: subscriptions.map(({ isActive, host, connectionName, offset, offsetLag }) => ({
+          active: isActive, host, connectionName, offset: offset ?? null, offsetLag: offsetLag ?? null
+        }))
+      }
+    })
+    return { consumers, sources: { management: source, instance: 'ok' } }
+  }
+
+  /** @throws StreamsError `stream_not_found`, ... */
+  async publishers (stream: string): Promise<{ publishers: PublisherInfo[], sources: Sources }> {
+    await this.#options.ends.firstOffset(stream) // so that an unknown stream is told apart from one without publishers
+    const { source, kept, live } = await this.#ask('writer', stream, listLivePublishers)
+    const names = new Set([...kept.keys(), ...namesOf(live), ...this.#publisherNames.of(stream)])
+    const publishers = await inBatches([...names].sort(), async (name): Promise<PublisherInfo | undefined> => {
+      const connections = live.filter((link) => link.name === name).map(({ host, connectionName }) => ({ host, connectionName }))
+      const lastId = exact(kept.get(name)) ?? await this.lastPublishingId(stream, name)
+      if (lastId === 0n && !kept.has(name) && connections.length === 0) return undefined
+      return { name, lastPublishingId: lastId === 0n && !kept.has(name) ? null : lastId, connections }
+    })
+    return { publishers, sources: { management: source, instance: 'ok' } }
+  }
+
+  /**
+   * The highest publishing id that the broker has seen of the name. 0 also for a name it does not know: the protocol does not tell these apart.
+   *
+   * @throws StreamsError `stream_not_found`, ...
+   */
+  async lastPublishingId (stream: string, publisher: string): Promise<bigint> {
+    try {
+      const connection = await this.#options.connections.connection('offsets')
+      return await connection.queryPublisherSequence(publisher, stream)
+    } catch (error) {
+      throw classify(error)
+    }
+  }
+
+  async #ask (type: 'offset' | 'writer', stream: string, listLive: typeof listSubscriptions): Promise<Asked<Map<string, number>>> {
+    const { management, logger } = this.#options
+    if (management === undefined) return { source: 'not_configured', kept: new Map(), live: [] }
+    try {
+      const [kept, live] = await Promise.all([listTracking(management, stream, type), listLive(management, stream)])
+      return { source: 'ok', kept, live }
+    } catch (error) {
+      logger.warn({ err: error }, 'the management API could not be asked; the list is a partial one')
+      return { source: 'failed', kept: new Map(), live: [] }
+    }
+  }
+}
+
+function namesOf (links: readonly LiveLink[]): string[] {
+  return links.flatMap(({ name }) => name ?? [])
+}
+
+// The management API speaks JSON: what is above 2^53 has lost its last digits on the way and is asked for again.
+function exact (value: number | undefined): bigint | undefined {
+  return value !== undefined && value <= MAX_OFFSET ? BigInt(value) : undefined
+}
+
+// A bounded number of questions at a time.
+async function inBatches<T, R> (items: readonly T[], ask: (item: T) => Promise<R | undefined>): Promise<R[]> {
+  const answers: R[] = []
+  for (let at = 0; at < items.length; at += 50) {
+    for (const answer of await Promise.all(items.slice(at, at + 50).map(ask))) if (answer !== undefined) answers.push(answer)
+  }
+  return answers
+}

@@ -1,0 +1,142 @@
+import { once } from 'node:events'
+import { classify } from '../classify.ts'
+import { Backoff, pause, type Deadline } from '../common/deadline.ts'
+import { StreamsError } from '../errors.ts'
+import type { Outgoing } from './outbox.ts'
+import type { Publisher } from './publisher.ts'
+
+// How often the publisher may be lost while the broker is asked for its last id.
+const MAX_ATTEMPTS = 5
+// Between attempts to ask for it once more, when all is confirmed.
+const FIRST_PAUSE_MS = 20
+const MAX_PAUSE_MS = 1000
+
+/**
+ * A request's turn with a publisher name. The broker keeps one number for each name, the highest publishing id it has seen, and takes
+ * whatever is not above it for a duplicate; so requests with the same name take turns, and each begins by asking for that number:
+ * another gateway may have used the name meanwhile.
+ */
+export class NamedTurn {
+  readonly #publisher: Publisher
+  readonly #expected: bigint | undefined
+  #last: { readonly id: bigint, readonly declaration: number } | undefined
+  // What the broker had when the turn began.
+  #firstLastId: bigint | undefined
+  #highestId = -1
+
+  /** @param expected refuse the request unless the broker's last publishing id is this one */
+  constructor (publisher: Publisher, expected: bigint | undefined) {
+    this.#publisher = publisher
+    this.#expected = expected
+  }
+
+  /**
+   * Sends what the broker does not have yet and counts the rest as duplicates.
+   *
+   * @throws StreamsError `expectation_failed`, `invalid_argument`, and what opening the publisher can fail with
+   */
+  async send (message: Outgoing): Promise<void> {
+    const { batch, outcome } = message
+    const ids = batch.publishingIds
+    if (ids === undefined) throw new StreamsError('invalid_argument', 'with a publisher name every message needs a publishing id')
+    if ((ids[0] ?? 0) <= this.#highestId) throw new StreamsError('invalid_argument', 'publishing ids have to ascend within a request')
+    const known = countKnown(ids, await this.#lastId())
+    // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: it is not stored again,
+    // and is confirmed only when the chunk that holds the first one is committed. Before that it is not "stored already".
+    outcome.expectDuplicates(known)
+    this.#publisher.send(message, Math.max(0, known - 1))
+    this.#highestId = ids.at(-1) ?? this.#highestId
+  }
+
+  /**
+   * Looks whether the name was used by somebody else while the messages were on their way. Nothing but the broker's last id tells: when it is above
+   * all that were sent here and above what it was when the turn began, the broker may have taken them for duplicates, which it confirms as if they were stored. Who takes turns with the
+   * name is never told so: their turn begins after this one.
+   *
+   * @param deadline how long a broker that does not answer is asked again
+   * @param signal nobody wants to know any more
+   * @returns why it is unknown whether what was confirmed is stored, or undefined when it is
+   */
+  async doubt (deadline: Deadline, signal: AbortSignal | undefined): Promise<StreamsError | undefined> {
+    const over = new AbortController()
+    const leave = (): void => { over.abort() }
+    const timer = setTimeout(leave, deadline.remainingMs)
+    signal?.addEventListener('abort', leave)
+    if (signal?.aborted === true) leave()
+    try {
+      const lastPublishingId = await Promise.race([this.#askUntil(over.signal), aborted(over.signal)])
+      if (lastPublishingId === undefined) return unverified()
+      const isOurs = lastPublishingId <= BigInt(this.#highestId) || lastPublishingId <= (this.#firstLastId ?? -1n)
+      return isOurs ? undefined : overtaken(lastPublishingId)
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', leave)
+      leave()
+    }
+  }
+
+  // Undefined when the broker cannot be asked. Never rejects.
+  async #askUntil (over: AbortSignal): Promise<bigint | undefined> {
+    const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
+    while (!over.aborted) {
+      try {
+        return await this.#ask()
+      } catch (error) {
+        const { retryable, code } = classify(error)
+        if (!retryable || code === 'draining') return undefined // the publisher is closed, and stays so
+        await pause(backoff.nextMs(), over)
+      }
+    }
+    return undefined
+  }
+
+  // The number holds as long as the declaration: another leader may have seen less, and a stream that was created anew has seen nothing.
+  // What it was asked for must leave with that declaration, so nothing is awaited between this and `send`.
+  async #lastId (): Promise<bigint> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      await this.#publisher.open()
+      const { declaration } = this.#publisher
+      if (this.#last?.declaration === declaration) return this.#last.id
+      this.#last = { id: await this.#ask(), declaration }
+      this.#firstLastId ??= this.#last.id
+    }
+    throw new StreamsError('stream_not_available', 'the publisher was lost again and again')
+  }
+
+  async #ask (): Promise<bigint> {
+    const { stream, reference = '' } = this.#publisher
+    const connection = await this.#publisher.open()
+    let lastId: bigint
+    try {
+      lastId = await connection.queryPublisherSequence(reference, stream)
+    } catch (error) {
+      throw classify(error)
+    }
+    if (this.#last === undefined && this.#expected !== undefined && lastId !== this.#expected) {
+      throw new StreamsError('expectation_failed', 'the last publishing id of this publisher is not the expected one', { details: { lastPublishingId: lastId } })
+    }
+    return lastId
+  }
+}
+
+// The broker answers 0 both for a name it does not know and for one whose last id is 0: then it has to decide about id 0 itself.
+function countKnown (ids: readonly number[], lastId: bigint): number {
+  if (lastId === 0n) return 0
+  let known = 0
+  while (known < ids.length && BigInt(ids[known] ?? 0) <= lastId) known++
+  return known
+}
+
+async function aborted (signal: AbortSignal): Promise<undefined> {
+  if (!signal.aborted) await once(signal, 'abort')
+}
+
+function overtaken (lastPublishingId: bigint): StreamsError {
+  return new StreamsError('publisher_overtaken', 'somebody else has published under this name at the same moment; the broker may have dropped the messages as duplicates', {
+    sideEffects: 'possible', details: { lastPublishingId }
+  })
+}
+
+function unverified (): StreamsError {
+  return new StreamsError('confirm_timeout', 'the broker has confirmed the messages, but could not be asked in time whether somebody else used the publisher name meanwhile', { sideEffects: 'possible' })
+}

@@ -1,0 +1,162 @@
+import type { ByteBudget } from '../common/budget.ts'
+import { classify } from '../classify.ts'
+import { Deadline } from '../common/deadline.ts'
+import { StreamsError } from '../errors.ts'
+import type { MessageBatch } from '../message-batch.ts'
+import { NamedTurn } from './named-turn.ts'
+import { BatchOutcome, callerLeft, summarise, type PublishResult } from './outcome.ts'
+import type { Publisher } from './publisher.ts'
+
+/**
+ * One publish request whose messages come bit by bit. Not for concurrent use: await each `write`.
+ */
+export interface PublishSession {
+  /**
+   * Takes a batch; settles when there is room for the next. What it throws ends the request; nothing of that batch was
+   * sent, and `finish` still answers what became of the batches before.
+   *
+   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`, `broker_unavailable`, ...
+   */
+  write (batch: MessageBatch): Promise<void>
+  /** Settles when every message has its outcome, at the latest after the confirm timeout, or, with a publisher name, a second later. Call it once, also after a failed write. */
+  finish (): Promise<PublishResult>
+}
+
+export interface SessionOptions {
+  publisher: Publisher
+  budget: ByteBudget
+  confirmTimeoutMs: number
+  /** With a publisher name: what the broker's last publishing id has to be. */
+  expectedLastPublishingId: bigint | undefined
+  signal: AbortSignal | undefined
+  /** What the source of the batches holds beside them while they are on their way. */
+  sourceBytes: number
+  /** Called once, when the session no longer needs the publisher. */
+  done (result: PublishResult): void
+}
+
+// A request that streams its messages waits for confirms when so much of it is on its way: it must not fill the budget of all.
+const MAX_SESSION_BYTES = 4 * 1024 * 1024
+
+// How long a broker that confirmed at the last moment may take to say what its last publishing id is.
+const MIN_VERIFY_MS = 1000
+
+/** See `PublishSession`. */
+export class PublisherSession implements PublishSession {
+  readonly #options: SessionOptions
+  readonly #outcomes: BatchOutcome[] = []
+  #turn: NamedTurn | undefined
+  #endTurn: () => void = () => {}
+  #count = 0
+  #pendingBytes = 0
+  #wake: () => void = () => {}
+
+  constructor (options: SessionOptions) {
+    this.#options = options
+  }
+
+  async write (batch: MessageBatch): Promise<void> {
+    const { budget, signal } = this.#options
+    if (signal?.aborted === true) throw callerLeft()
+    const bytes = batch.heldBytes
+    while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > MAX_SESSION_BYTES) await this.#roomAgain()
+    // Who has begun waits: were everybody refused in the middle, nobody would ever come to an end. A named publisher does not, because others
+    // of its name may wait for it and hold what it waits for.
+    const mayWait = this.#outcomes.length > 0 && this.#options.publisher.reference === undefined
+    const neededBytes = this.#pendingBytes === 0 ? bytes + this.#options.sourceBytes : bytes
+    if (!budget.tryTake(neededBytes) && !(mayWait && await budget.takeLater(neededBytes, this.#options.confirmTimeoutMs, signal))) {
+      throw tooManyUnconfirmed(budget)
+    }
+    // While it waited, what was pending may have been confirmed, and with it the source's share given back.
+    if (this.#pendingBytes === 0 && neededBytes === bytes) budget.take(this.#options.sourceBytes)
+    this.#pendingBytes += bytes
+    const outcome = new BatchOutcome(batch.count, this.#count)
+    try {
+      await this.#send(batch, outcome)
+    } catch (error) {
+      this.#give(bytes)
+      throw classify(error)
+    }
+    this.#count += batch.count
+    this.#outcomes.push(outcome)
+    this.#watch(outcome, bytes)
+  }
+
+  async finish (): Promise<PublishResult> {
+    for (const outcome of this.#outcomes) await outcome.settled
+    const result = await this.#verified(summarise(this.#outcomes))
+    this.#endTurn()
+    this.#options.done(result)
+    return result
+  }
+
+  async #verified (result: PublishResult): Promise<PublishResult> {
+    if (this.#turn === undefined || result.confirmed === 0) return result
+    const { confirmTimeoutMs, signal } = this.#options
+    const startedMs = this.#outcomes.at(-1)?.startedMs ?? 0
+    const leftMs = startedMs + confirmTimeoutMs - performance.now()
+    const error = await this.#turn.doubt(new Deadline(Math.max(leftMs, MIN_VERIFY_MS)), signal)
+    return error === undefined ? result : { ...result, confirmed: 0, doubted: { count: result.confirmed, error } }
+  }
+
+  async #send (batch: MessageBatch, outcome: BatchOutcome): Promise<void> {
+    const { publisher, signal } = this.#options
+    if (publisher.reference === undefined) {
+      if (batch.publishingIds !== undefined) throw new StreamsError('invalid_argument', 'a publishing id needs a publisher name')
+      await publisher.open()
+      if (signal?.aborted === true) throw callerLeft()
+      publisher.send({ batch, outcome, signal })
+      return
+    }
+    this.#turn ??= await this.#takeTurn()
+    await this.#turn.send({ batch, outcome, signal })
+  }
+
+  async #takeTurn (): Promise<NamedTurn> {
+    const { publisher, expectedLastPublishingId, confirmTimeoutMs, signal } = this.#options
+    // Not AbortSignal.any: the caller's signal may live as long as a connection, and would keep something of each request.
+    const waiting = new AbortController()
+    const giveUp = (): void => { waiting.abort() }
+    const timer = setTimeout(giveUp, confirmTimeoutMs)
+    signal?.addEventListener('abort', giveUp)
+    if (signal?.aborted === true) giveUp()
+    try {
+      this.#endTurn = await publisher.turns.take(waiting.signal)
+    } catch (error) {
+      throw signal?.aborted === true ? callerLeft() : new StreamsError('overloaded', 'earlier requests with this publisher name take too long', { cause: error })
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', giveUp)
+    }
+    return new NamedTurn(publisher, expectedLastPublishingId)
+  }
+
+  // Every message gets its outcome: from the broker, or from the clock, or because the caller left before it was sent.
+  #watch (outcome: BatchOutcome, bytes: number): void {
+    const { publisher, confirmTimeoutMs } = this.#options
+    const timer = setTimeout(() => {
+      publisher.giveUp(outcome,
+        new StreamsError('broker_timeout', 'the broker did not take the message in time; it was not sent'),
+        new StreamsError('confirm_timeout', 'the broker did not confirm the message in time; it may have been stored', { sideEffects: 'possible' }))
+    }, confirmTimeoutMs)
+    outcome.settled.then(() => {
+      clearTimeout(timer)
+      this.#give(bytes)
+    }).catch(() => {}) // settled never rejects
+  }
+
+  #give (bytes: number): void {
+    this.#pendingBytes -= bytes
+    this.#options.budget.give(this.#pendingBytes === 0 ? bytes + this.#options.sourceBytes : bytes)
+    this.#wake()
+  }
+
+  async #roomAgain (): Promise<void> {
+    await new Promise<void>((resolve) => { this.#wake = resolve })
+  }
+}
+
+/** What a publish is refused with when the budget is spent. */
+export function tooManyUnconfirmed ({ limitBytes }: ByteBudget): StreamsError {
+  return new StreamsError('overloaded', 'too many bytes wait for the confirms of the broker; try again in a moment', { details: { limitBytes } })
+}

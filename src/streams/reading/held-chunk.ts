@@ -1,0 +1,137 @@
+import type { ByteBudget } from '../common/budget.ts'
+import { ChunkError, CompressionError, compressionNames, expandSubBatch } from '../protocol/index.ts'
+import type { Chunk, EntryCursor, SubBatchRecords } from '../protocol/index.ts'
+import type { BatchBuilder, Held } from './read-batch.ts'
+
+// The objects around the bytes: what a chunk with one small message costs beside it.
+const OBJECT_BYTES = 512
+const USER_CHUNK = 0
+
+// The same for a batch that was looked into.
+const EXPANDED_BYTES = 256
+
+type Expanded = { readonly records: SubBatchRecords } | { readonly reason: string }
+
+/**
+ * A delivered chunk in memory, charged to the read budget for as long as a reader's window or an answer that is being written holds it.
+ */
+export class HeldChunk implements Held {
+  readonly chunk: Chunk
+  readonly #budget: ByteBudget
+  readonly #maxExpandedBytes: number
+  #expanded: Map<number, Expanded> | undefined
+  #resume: { readonly offset: number, readonly cursor: EntryCursor, readonly isOnEntry: boolean } | undefined
+  #costBytes: number
+  #holders = 1
+
+  constructor (chunk: Chunk, budget: ByteBudget, maxExpandedBytes: number) {
+    this.chunk = chunk
+    this.#budget = budget
+    this.#maxExpandedBytes = maxExpandedBytes
+    this.#costBytes = chunk.byteLength + OBJECT_BYTES
+    budget.take(this.#costBytes)
+  }
+
+  get costBytes (): number {
+    return this.#costBytes
+  }
+
+  retain (): void {
+    this.#holders++
+  }
+
+  release (): void {
+    this.#holders--
+    if (this.#holders === 0) this.#budget.give(this.#costBytes)
+  }
+
+  /**
+   * Adds the messages from `from` on, as many as fit. Messages below it cost no more than the step over their length.
+   *
+   * @returns the offset after the last one added: the chunk's end when all were
+   */
+  collect (from: number, into: BatchBuilder): number {
+    if (this.chunk.chunkType !== USER_CHUNK) return this.chunk.endOffset
+    into.hold(this)
+    const { cursor, isOnEntry } = this.#cursorFor(from)
+    let reached = from
+    let hasEntry = isOnEntry
+    try {
+      while (!into.isFull && (hasEntry || cursor.next())) {
+        hasEntry = false
+        const end = cursor.offset + cursor.recordCount
+        if (end <= from) continue
+        reached = this.#addEntry(cursor, Math.max(from, cursor.offset), into)
+        if (reached < end) {
+          this.#resume = { offset: reached, cursor, isOnEntry: true }
+          return reached
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof ChunkError)) throw error
+      return this.#addBroken(reached, into)
+    }
+    if (!into.isFull) return this.chunk.endOffset
+    this.#resume = { offset: reached, cursor, isOnEntry: false }
+    return reached
+  }
+
+  // A poll that goes on where another one stopped does not walk through the chunk from its start again.
+  #cursorFor (from: number): { cursor: EntryCursor, isOnEntry: boolean } {
+    const resume = this.#resume
+    if (resume?.offset === from) return { cursor: resume.cursor.clone(), isOnEntry: resume.isOnEntry }
+    return { cursor: this.chunk.entries(), isOnEntry: false }
+  }
+
+  #addEntry (entry: EntryCursor, from: number, into: BatchBuilder): number {
+    const { timestamp } = this.chunk
+    if (!entry.isSubBatch) {
+      return into.addEntry(this.chunk.data, entry.bodyStart, entry.bodyLength, entry.offset, timestamp) ? entry.offset + 1 : entry.offset
+    }
+    const end = entry.offset + entry.recordCount
+    const expanded = this.#expanded?.get(entry.offset) ?? this.#expand(entry, into)
+    if (expanded === undefined) return from
+    if ('reason' in expanded) {
+      const compression = compressionNames[entry.compression] ?? `unknown (${entry.compression})`
+      return into.addUnreadable({ kind: 'unreadable', offset: from, timestamp, bytes: entry.bytes(), records: end - from, compression, reason: expanded.reason }) ? end : from
+    }
+    for (let offset = from; offset < end; offset++) {
+      const index = offset - entry.offset
+      const { data } = expanded.records
+      if (into.isFull || !into.addEntry(data, expanded.records.startOf(index), expanded.records.lengthOf(index), offset, timestamp)) return offset
+    }
+    return end
+  }
+
+  // Once a chunk, whoever reads it: what it takes is charged with the chunk. Undefined when this read has expanded enough: it is done on
+  // the event loop, and a chunk may be full of batches that take long and come to nothing.
+  #expand (entry: EntryCursor, into: BatchBuilder): Expanded | undefined {
+    // Without compression, and beyond the limit, nothing is expanded, whatever is announced.
+    const isExpanded = entry.compression !== 0 && entry.uncompressedLength <= this.#maxExpandedBytes
+    if (isExpanded && !into.mayExpand(entry.uncompressedLength, this.#maxExpandedBytes)) return undefined
+    const expanded = this.#tryToExpand(entry)
+    this.#expanded ??= new Map()
+    this.#expanded.set(entry.offset, expanded)
+    const bytes = EXPANDED_BYTES + ('records' in expanded ? expanded.records.byteLength : 0)
+    this.#costBytes += bytes
+    this.#budget.take(bytes)
+    return expanded
+  }
+
+  #tryToExpand (entry: EntryCursor): Expanded {
+    try {
+      return { records: expandSubBatch(entry.compression, entry.bytes(), entry.uncompressedLength, entry.recordCount, this.#maxExpandedBytes) }
+    } catch (error) {
+      if (!(error instanceof CompressionError)) throw error
+      return { reason: error.message }
+    }
+  }
+
+  // The checksum was right and yet the entries do not add up: whoever wrote the chunk wrote it so. What is left of it is one unreadable piece.
+  #addBroken (from: number, into: BatchBuilder): number {
+    const { endOffset, timestamp } = this.chunk
+    const records = endOffset - from
+    const isAdded = into.addUnreadable({ kind: 'unreadable', offset: from, timestamp, bytes: new Uint8Array(), records, compression: 'none', reason: 'the entries of the chunk are malformed' })
+    return isAdded ? endOffset : from
+  }
+}

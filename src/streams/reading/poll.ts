@@ -1,0 +1,211 @@
+import { classify } from '../classify.ts'
+import { Backoff, Deadline, pause } from '../common/deadline.ts'
+import { BatchBuilder, messagesOf, type Gap, type ReadBatch } from './read-batch.ts'
+import type { Collected, Reader } from './reader.ts'
+import type { ReaderPool } from './reader-pool.ts'
+import type { StreamEnds } from '../topology/stream-ends.ts'
+
+export interface PollRequest {
+  /** The broker's name. */
+  readonly stream: string
+  readonly offset: number
+  /** The offset is known to be no further than the stream's end. */
+  readonly isReachable: boolean
+  /** At most so many messages. */
+  readonly limit: number
+  /** At most so many bytes as stored; at least one message whatever its size. */
+  readonly maxBytes: number
+  /** How long to hold an empty answer, ms. */
+  readonly waitMs: number
+}
+
+export interface PollContext {
+  readonly readers: ReaderPool
+  readonly ends: StreamEnds
+  /** The process stops: who is woken now answers with what there is. */
+  readonly isDraining: () => boolean
+}
+
+// How long a poll that need not wait for data outlives a lost connection or leader.
+const RECOVERY_MS = 2000
+// A replica learns what is committed a moment after its leader.
+const REPLICA_LAG_MS = 1000
+const REPLICA_PAUSE_MS = 20
+
+/**
+ * Reads a batch. It misses nothing between its offset and its `nextOffset`.
+ *
+ * @param signal the caller went away
+ * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, `broker_unavailable`, ...; the signal's reason
+ */
+export async function poll (request: PollRequest, context: PollContext, signal: AbortSignal): Promise<ReadBatch> {
+  const run = new Poll(request, context, signal)
+  try {
+    return await run.toEnd()
+  } catch (error) {
+    run.drop()
+    signal.throwIfAborted()
+    throw classify(error)
+  }
+}
+
+class Poll {
+  readonly #request: PollRequest
+  readonly #context: PollContext
+  readonly #signal: AbortSignal
+  readonly #batch: BatchBuilder
+  readonly #startedMs = performance.now()
+  readonly #wait: Deadline
+  #position: number
+  #gap: Gap | undefined
+  #hasWaited = false
+  #answerBytes = 0
+  #isDropped = false
+
+  constructor (request: PollRequest, context: PollContext, signal: AbortSignal) {
+    this.#request = request
+    this.#context = context
+    this.#signal = signal
+    this.#batch = new BatchBuilder(request.limit, request.maxBytes)
+    this.#wait = new Deadline(request.waitMs)
+    this.#position = request.offset
+  }
+
+  drop (): void {
+    this.#batch.release()
+    this.#resizeAnswer(0)
+    this.#isDropped = true
+  }
+
+  // A lost reader is replaced at the position that was reached; the poll outlives it.
+  async toEnd (): Promise<ReadBatch> {
+    const { readers } = this.#context
+    const { stream, isReachable, waitMs } = this.#request
+    const recovery = new Deadline(Math.max(waitMs, RECOVERY_MS))
+    const backoff = new Backoff(50, 1000)
+    for (;;) {
+      try {
+        const reader = await readers.acquire(stream, this.#position, isReachable && this.#position === this.#request.offset && !this.#hasWaited)
+        try {
+          const answer = await this.#fill(reader)
+          if (answer !== 'overtaken') return answer
+        } finally {
+          readers.release(reader)
+        }
+      } catch (error) {
+        const failure = classify(error)
+        if (this.#signal.aborted) throw failure
+        if (!this.#batch.isEmpty) return this.#answer(false)
+        const canPass = failure.code === 'broker_unavailable' || failure.code === 'stream_not_available' || failure.code === 'draining'
+        if (!canPass || recovery.hasPassed || this.#context.isDraining()) throw failure
+        this.#hasWaited = true
+        await pause(backoff.nextMs(), this.#signal)
+      }
+    }
+  }
+
+  // `overtaken`: while this poll waited, faster ones of the same reader have moved its window past the position.
+  async #fill (reader: Reader): Promise<ReadBatch | 'overtaken'> {
+    for (;;) {
+      const ended = await this.#collect(reader)
+      if (ended !== undefined) return ended
+      const isOver = this.#batch.isFull || (!this.#batch.isEmpty && this.#hasWaited)
+      // Data that arrived after this poll began, and was the last there was: no need to ask.
+      const isAtEnd = reader.position === this.#position && reader.endedWithLastChunk && reader.lastArrivalMs >= this.#startedMs
+      if (!this.#batch.isEmpty && isAtEnd) return this.#answer(true)
+      if (isOver && reader.position > this.#position) return this.#answer(false)
+      if (this.#batch.isEmpty && this.#mayWait()) {
+        reader.demand()
+        this.#hasWaited = true
+        await reader.news(this.#wait.remainingMs, this.#signal)
+        this.#throwIfOver(reader)
+        continue
+      }
+      const ahead = await this.#lookAhead(reader)
+      if (ahead === 'end') return this.#answer(true)
+      if (isOver || ahead === 'lagging') return this.#answer(false)
+    }
+  }
+
+  // Takes what the reader has. A hole in the offsets is either a record of the broker's own, and nothing to speak of, or what retention took.
+  async #collect (reader: Reader): Promise<ReadBatch | 'overtaken' | undefined> {
+    for (;;) {
+      this.#throwIfOver(reader)
+      // What is missing at the front of the window would be taken for a hole.
+      if (!reader.covers(this.#position)) return 'overtaken'
+      const { position, holeEnd } = this.#take(reader)
+      this.#position = position
+      if (holeEnd === undefined) return undefined
+      const firstOffset = await this.#context.ends.firstOffset(this.#request.stream)
+      if (firstOffset > position) {
+        if (!this.#batch.isEmpty) return this.#answer(false) // the next poll begins with the gap
+        this.#gap = { from: this.#gap?.from ?? position, to: Math.min(holeEnd, firstOffset) - 1 }
+      }
+      this.#position = holeEnd
+    }
+  }
+
+  // Looked at before anything is taken: a refusal has to be cheap, and taking ten thousand messages apart is not.
+  #take (reader: Reader): Collected {
+    const { limit, maxBytes } = this.#request
+    const { answers } = this.#context.readers
+    answers.makeRoom(reader.likelyAnswerBytes(this.#position, limit, maxBytes) - this.#answerBytes)
+    const collected = reader.collect(this.#position, this.#batch)
+    this.#resizeAnswer(this.#batch.answerBytes)
+    return collected
+  }
+
+  #resizeAnswer (bytes: number): void {
+    this.#context.readers.answers.resize(this.#answerBytes, bytes)
+    this.#answerBytes = bytes
+  }
+
+  #mayWait (): boolean {
+    return !this.#wait.hasPassed && !this.#context.isDraining()
+  }
+
+  // What lies behind the window: `more` has arrived; `end`: at the time of the answer there was nothing; `lagging`: the leader has more
+  // than the replica that is read from.
+  async #lookAhead (reader: Reader): Promise<'more' | 'end' | 'lagging'> {
+    const lag = new Deadline(REPLICA_LAG_MS)
+    for (let isCaughtUp = reader.isOnLeader; ;) {
+      const arrivals = reader.arrivals
+      const stats = await reader.fence()
+      this.#throwIfOver(reader)
+      if (reader.arrivals !== arrivals || reader.position > this.#position) return 'more'
+      if (isCaughtUp) return 'end'
+      // The replica had no more. Whether the stream has is for the leader to say; what the replica has by then comes before the next fence.
+      const committedChunkId = await this.#context.ends.committedChunkId(this.#request.stream)
+      isCaughtUp = Number(stats.get('committed_chunk_id') ?? -1n) >= committedChunkId
+      if (isCaughtUp) continue
+      if (lag.hasPassed) return 'lagging'
+      await reader.news(REPLICA_PAUSE_MS, this.#signal)
+    }
+  }
+
+  #throwIfOver (reader: Reader): void {
+    if (reader.failure !== undefined) throw reader.failure
+    this.#signal.throwIfAborted()
+  }
+
+  #answer (endOfStream: boolean): ReadBatch {
+    const batch = this.#batch
+    return {
+      pieces: batch.pieces,
+      get messages () { return messagesOf(batch.pieces) },
+      count: batch.count,
+      storedBytes: batch.bytes,
+      lastOffset: batch.lastOffset,
+      nextOffset: this.#position,
+      endOfStream,
+      gap: this.#gap,
+      wasHeld: this.#hasWaited,
+      exchange: (bytes) => {
+        if (this.#isDropped) return // the caller left while the answer was made
+        batch.letGo()
+        this.#resizeAnswer(bytes)
+      },
+      release: () => { this.drop() }
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { StreamsError } from '../errors.ts'
+import type { Position } from '../offset.ts'
+import { poll } from './poll.ts'
+import type { ReadBatch, ReadMessage } from './read-batch.ts'
+import type { ReaderPool } from './reader-pool.ts'
+import type { StreamEnds } from '../topology/stream-ends.ts'
+
+export interface ReadRequest {
+  from: Position
+  /** At most so many messages, at least 1. */
+  limit: number
+  /** Bytes as stored; at least one message is returned, however large. */
+  maxBytes: number
+  /** How long to hold an empty answer, ms. */
+  waitMs: number
+}
+
+const ONE_MESSAGE = { limit: 1, maxBytes: 1, waitMs: 0 } as const
+
+/** Reads from any position of a stream. Names are the broker's. */
+export class Reads {
+  readonly #readers: ReaderPool
+  readonly #ends: StreamEnds
+  #isDraining = false
+
+  constructor (readers: ReaderPool, ends: StreamEnds) {
+    this.#readers = readers
+    this.#ends = ends
+  }
+
+  get isDraining (): boolean {
+    return this.#isDraining
+  }
+
+  /** From now on nobody waits for data any more. */
+  drain (): void {
+    this.#isDraining = true
+    this.#readers.wakeAll()
+  }
+
+  /**
+   * Reads a batch. Give its memory back with `release`.
+   *
+   * @param signal the caller went away
+   * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, ...; the signal's reason
+   */
+  async read (stream: string, { from, ...amount }: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
+    this.#readers.refuseWhenFull()
+    const offset = await this.resolve(stream, from)
+    const isReachable = from.type !== 'offset'
+    return await poll({ stream, offset, isReachable, ...amount }, { readers: this.#readers, ends: this.#ends, isDraining: () => this.#isDraining }, signal)
+  }
+
+  /**
+   * The message at exactly this offset, and the batch of which it is the only one. Give its memory back with `release`.
+   *
+   * @throws StreamsError `message_not_found`, and as `read`
+   */
+  async message (stream: string, offset: number, signal: AbortSignal): Promise<{ message: ReadMessage, batch: ReadBatch }> {
+    let batch: ReadBatch | undefined
+    try {
+      batch = await this.read(stream, { from: { type: 'offset', offset }, ...ONE_MESSAGE }, signal)
+    } catch (error) {
+      if (!(error instanceof StreamsError && error.code === 'offset_out_of_range')) throw error
+    }
+    const message = batch?.messages[0]
+    if (batch !== undefined && message?.offset === offset) return { message, batch }
+    batch?.release()
+    throw new StreamsError('message_not_found', `there is no message at offset ${offset}`)
+  }
+
+  /**
+   * The offset that a position stands for now. Reads start from a number, always: a caller that follows `nextOffset` from there misses nothing.
+   *
+   * @throws StreamsError `stream_not_found`, ...
+   */
+  async resolve (stream: string, position: Position): Promise<number> {
+    switch (position.type) {
+      case 'offset': return position.offset
+      case 'first': return await this.#ends.firstOffset(stream)
+      case 'next': return (await this.#ends.bounds(stream)).nextOffset
+      case 'last': return await this.#ends.lastMessage(stream) ?? await this.resolve(stream, { type: 'next' })
+      case 'timestamp': return await this.#ends.firstSince(stream, position.timestamp) ?? await this.resolve(stream, { type: 'next' })
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { classify, classifyResponseCode } from '../classify.ts'
+import { StreamsError } from '../errors.ts'
+import { ResponseCode } from '../protocol/index.ts'
+import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
+
+export interface Location {
+  readonly leader: Endpoint | undefined
+  readonly replicas: readonly Endpoint[]
+}
+
+// Locations are a hint, asked for again whenever one turns out wrong; the bound only keeps a client that walks through names from filling memory.
+const MAX_REMEMBERED = 10_000
+
+/** Knows on which nodes a stream lives. */
+export class Locator {
+  readonly #connections: ConnectionPool
+  readonly #known = new Map<string, Location>()
+  readonly #asking = new Map<string, Promise<Location>>()
+
+  constructor (connections: ConnectionPool) {
+    this.#connections = connections
+  }
+
+  /** @throws StreamsError `stream_not_found`, `stream_not_available`, `access_refused` and what a request can fail with */
+  async locate (stream: string): Promise<Location> {
+    return this.#known.get(stream) ?? await this.locateAfresh(stream)
+  }
+
+  /** Asks the broker even when the answer is known. Who asks for the same stream meanwhile shares the question. */
+  async locateAfresh (stream: string): Promise<Location> {
+    let asking = this.#asking.get(stream)
+    if (asking === undefined) {
+      asking = this.#ask(stream).finally(() => { this.#asking.delete(stream) })
+      this.#asking.set(stream, asking)
+    }
+    return await asking
+  }
+
+  /** @throws StreamsError as `locate`, and `stream_not_available` while there is no leader */
+  async leader (stream: string): Promise<Endpoint> {
+    const { leader } = await this.locate(stream)
+    if (leader !== undefined) return leader
+    this.forget(stream)
+    throw new StreamsError('stream_not_available', 'the stream has no leader at the moment')
+  }
+
+  /**
+   * A node that passes messages on to the leader, wherever that is. RabbitMQ leaves leaders on a node that is drained for maintenance, where nobody
+   * can reach them, and names none.
+   *
+   * @throws as `leader`
+   */
+  async relay (stream: string): Promise<Endpoint> {
+    const { leader, replicas } = await this.locate(stream)
+    return leader ?? anyOf(replicas) ?? await this.leader(stream)
+  }
+
+  /** The node to read from: a replica when there is one, so that the leader is left to publishers. */
+  async member (stream: string): Promise<{ node: Endpoint, isLeader: boolean }> {
+    const { leader, replicas } = await this.locate(stream)
+    const replica = anyOf(replicas)
+    if (replica !== undefined) return { node: replica, isLeader: false }
+    if (leader !== undefined) return { node: leader, isLeader: true }
+    this.forget(stream)
+    throw new StreamsError('stream_not_available', 'no node with the stream can be reached at the moment')
+  }
+
+  /** Call when a location turned out to be wrong. */
+  forget (stream: string): void {
+    this.#known.delete(stream)
+  }
+
+  async #ask (stream: string): Promise<Location> {
+    this.#known.delete(stream)
+    try {
+      const connection = await this.#connections.connection('streams')
+      const [metadata] = await connection.metadata([stream])
+      if (metadata === undefined) throw new StreamsError('broker_protocol_error', 'the broker answered a question for a stream without one')
+      if (metadata.responseCode !== ResponseCode.ok) throw classifyResponseCode(metadata.responseCode)
+      const location = { leader: metadata.leader, replicas: metadata.replicas }
+      if (this.#known.size >= MAX_REMEMBERED) this.#known.clear()
+      this.#known.set(stream, location)
+      return location
+    } catch (error) {
+      throw classify(error)
+    }
+  }
+}
+
+function anyOf (nodes: readonly Endpoint[]): Endpoint | undefined {
+  return nodes[Math.floor(Math.random() * nodes.length)]
+}

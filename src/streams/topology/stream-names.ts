@@ -1,0 +1,60 @@
+import { StreamsError } from '../errors.ts'
+
+const MAX_STREAM_BYTES = 200
+const MAX_REFERENCE_BYTES = 255
+const PLACEHOLDER = '{name}'
+// eslint-disable-next-line no-control-regex -- what is refused here
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+
+/**
+ * Maps the API's stream names to the broker's by a pattern such as `shop_{name}`, and refuses names that the broker would change, crash on
+ * or keep for itself.
+ */
+export class StreamNames {
+  readonly #prefix: string
+  readonly #suffix: string
+
+  /** @param pattern contains `{name}` once */
+  constructor (pattern: string) {
+    const [prefix, suffix, ...rest] = pattern.split(PLACEHOLDER)
+    if (prefix === undefined || suffix === undefined || rest.length > 0) throw new RangeError('the pattern has to contain {name} once')
+    this.#prefix = prefix
+    this.#suffix = suffix
+  }
+
+  /** @throws StreamsError `invalid_argument` */
+  toBroker (name: string): string {
+    const brokerName = this.#prefix + name + this.#suffix
+    refuseBadName('stream', name, MAX_STREAM_BYTES)
+    if (name.startsWith('amq.') || brokerName.startsWith('amq.')) throw invalid('stream', 'does not start with "amq."')
+    // The broker makes a directory of `<virtual host>_<name>_<digits>`, and a path's part has 255 bytes at most.
+    if (Buffer.byteLength(brokerName) > MAX_STREAM_BYTES) throw invalid('stream', `has at most ${MAX_STREAM_BYTES} bytes, with what the gateway's pattern adds`)
+    return brokerName
+  }
+
+  /** The API's name; undefined for a stream that does not follow the pattern. */
+  fromBroker (brokerName: string): string | undefined {
+    const { length } = brokerName
+    if (length <= this.#prefix.length + this.#suffix.length) return undefined
+    if (!brokerName.startsWith(this.#prefix) || !brokerName.endsWith(this.#suffix)) return undefined
+    return brokerName.slice(this.#prefix.length, length - this.#suffix.length)
+  }
+}
+
+/** Refuses what is no consumer or publisher reference. A longer one than 255 bytes crashes brokers older than 4.0.3. */
+export function refuseBadReference (what: 'consumer' | 'publisher', name: string): void {
+  refuseBadName(what, name, MAX_REFERENCE_BYTES)
+}
+
+function refuseBadName (what: string, name: string, maxBytes: number): void {
+  const bytes = Buffer.byteLength(name)
+  if (bytes < 1 || bytes > maxBytes) throw invalid(what, `has 1 to ${maxBytes} bytes of UTF-8`)
+  // Parts of a path that clients and proxies make something else of, however they are encoded.
+  if (name === '.' || name === '..') throw invalid(what, 'is not "." or ".."')
+  if (CONTROL.test(name)) throw invalid(what, 'has no control characters')
+  if (/\p{Surrogate}/u.test(name)) throw invalid(what, 'has no lone surrogates')
+}
+
+function invalid (what: string, rule: string): StreamsError {
+  return new StreamsError('invalid_argument', `a ${what} name ${rule}`, { details: { argument: what } })
+}

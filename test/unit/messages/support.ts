@@ -1,0 +1,43 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { MessageRead, MessageWrite } from '../../../src/messages/schemas.ts'
+import { encodedLength, encodeMessage } from '../../../src/streams/amqp/index.ts'
+import { messageToJsonText } from '../../../src/messages/index.ts'
+import type { ReadEncoding } from '../../../src/messages/index.ts'
+import type { OutgoingMessage, ReadMessage } from '../../../src/streams/index.ts'
+
+const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true })
+
+export const isMessageWrite = ajv.compile<MessageWrite>(MessageWrite)
+export const isMessageRead = ajv.compile<MessageRead>(MessageRead)
+
+/** What a publish request does to a message: the schema, then the mapping. */
+export function checkedWrite (json: unknown): MessageWrite {
+  if (!isMessageWrite(json)) throw new Error(`no message to write: ${JSON.stringify(isMessageWrite.errors)}`)
+  return json
+}
+
+/** The message as a read delivers it. */
+export function stored (message: OutgoingMessage): ReadMessage {
+  const bytes = Buffer.alloc(encodedLength(message))
+  encodeMessage(message, bytes, 0)
+  return entry(bytes)
+}
+
+/** The message as a client reads it. Numbers in a JSON body are then numbers of JavaScript. */
+export function readableMessage (message: ReadMessage, encoding: ReadEncoding): MessageRead {
+  return JSON.parse(messageToJsonText(message, encoding))
+}
+
+export function entry (bytes: Uint8Array): ReadMessage {
+  return { kind: 'entry', offset: 7, timestamp: 1_738_324_800_000, bytes }
+}
+
+export const unreadable = {
+  kind: 'unreadable' as const,
+  offset: 8,
+  timestamp: 1_738_324_800_000,
+  bytes: Buffer.from('packed'),
+  records: 100,
+  compression: 'zstd',
+  reason: 'the "batch" is damaged'
+} satisfies ReadMessage

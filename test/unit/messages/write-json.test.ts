@@ -1,0 +1,143 @@
+import t from 'tap'
+import { parseMessage } from '../../../src/messages/index.ts'
+import { checkedWrite, isMessageWrite } from './support.ts'
+
+const parse = (json: unknown) => parseMessage(checkedWrite(json), '/messages/3')
+
+function bodyText (json: unknown): string {
+  const { body } = parse(json).message
+  return body instanceof Uint8Array ? Buffer.from(body).toString('latin1') : body.kind
+}
+
+t.test('the encoding says what is stored, and with which content type', async t => {
+  const cases: Array<[Record<string, unknown>, string, string]> = [
+    [{ body: { a: [1, 'é'] } }, '{"a":[1,"é"]}', 'application/json'],
+    [{ body: null }, 'null', 'application/json'],
+    [{ body: 0 }, '0', 'application/json'],
+    [{ body: '' }, '""', 'application/json'],
+    [{ body: false, bodyEncoding: 'json' }, 'false', 'application/json'],
+    [{ body: 'é\n', bodyEncoding: 'text' }, 'é\n', 'text/plain'],
+    [{ body: '', bodyEncoding: 'text' }, '', 'text/plain'],
+    [{ body: 'aGVsbG8=', bodyEncoding: 'base64' }, 'hello', 'application/octet-stream'],
+    [{ body: '', bodyEncoding: 'base64' }, '', 'application/octet-stream']
+  ]
+  for (const [json, text, contentType] of cases) {
+    t.equal(bodyText(json), Buffer.from(text).toString('latin1'), JSON.stringify(json))
+    t.equal(parse(json).message.properties?.contentType, contentType)
+    t.equal(parse({ ...json, properties: { subject: 's' } }).message.properties?.contentType, contentType, 'other properties change nothing')
+    t.equal(parse({ ...json, properties: { contentType: 'a/b' } }).message.properties?.contentType, 'a/b', 'a given one wins')
+    t.equal(parse({ ...json, properties: { contentType: null } }).message.properties?.contentType, undefined, 'null stores none')
+  }
+})
+
+t.test('every property has its AMQP type', async t => {
+  const { message, publishingId } = parse({
+    body: 1,
+    properties: {
+      messageId: 5,
+      userId: 'ålice',
+      to: 'orders',
+      subject: 's',
+      replyTo: 'answers',
+      correlationId: { $type: 'uuid', value: 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' },
+      contentType: 'a/b',
+      contentEncoding: 'gzip',
+      absoluteExpiryTime: '253402300800000',
+      creationTime: '2025-01-31T12:00:00.5Z',
+      groupId: 'g',
+      groupSequence: 4294967295,
+      replyToGroupId: 'r'
+    },
+    applicationProperties: { n: 1, s: 'x' },
+    messageAnnotations: { 'x-a': 'y' },
+    publishingId: 9007199254740991
+  })
+  t.same(message.properties, {
+    messageId: { type: 'ulong', value: 5n },
+    userId: Buffer.from('ålice'),
+    to: { type: 'string', value: 'orders' },
+    subject: 's',
+    replyTo: { type: 'string', value: 'answers' },
+    correlationId: { type: 'uuid', value: 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' },
+    contentType: 'a/b',
+    contentEncoding: 'gzip',
+    absoluteExpiryTime: 253402300800000n,
+    creationTime: 1738324800500n,
+    groupId: 'g',
+    groupSequence: 4294967295,
+    replyToGroupId: 'r'
+  })
+  t.same(message.applicationProperties, [[{ type: 'string', value: 'n' }, { type: 'int', value: 1 }], [{ type: 'string', value: 's' }, { type: 'string', value: 'x' }]])
+  t.same(message.messageAnnotations, [[{ type: 'symbol', value: 'x-a' }, { type: 'string', value: 'y' }]])
+  t.equal(publishingId, 9007199254740991)
+})
+
+t.test('a user id may be any bytes', async t => {
+  t.same(parse({ body: 1, properties: { userId: { $type: 'binary', value: '/w==' } } }).message.properties?.userId, Buffer.from([0xff]))
+})
+
+t.test('a body may be an AMQP value, or sequences, in any encoding', async t => {
+  const value = { kind: 'value', value: { type: 'list', value: [{ type: 'int', value: 1 }] } }
+  const sequence = { kind: 'sequence', sections: [[{ type: 'int', value: 1 }], []] }
+  t.same(parse({ body: [1], bodyType: 'value' }).message, { body: value })
+  t.same(parse({ body: '[1]', bodyEncoding: 'text', bodyType: 'value' }).message.body, value)
+  t.same(parse({ body: 'WzFd', bodyEncoding: 'base64', bodyType: 'value' }).message.body, value)
+  t.same(parse({ body: [[1], []], bodyType: 'sequence' }).message.body, sequence)
+  t.equal(bodyText({ body: [1], bodyType: 'data' }), '[1]')
+})
+
+t.test('what a schema cannot see is refused where it is', async t => {
+  const cases: Array<[Record<string, unknown>, string]> = [
+    [{ body: 1, bodyEncoding: 'text' }, '/body'],
+    [{ body: null, bodyEncoding: 'base64' }, '/body'],
+    [{ body: 'a b=', bodyEncoding: 'base64' }, '/body'],
+    [{ body: 'aGVsbG8', bodyEncoding: 'base64' }, '/body'],
+    [{ body: 'x\ud800', bodyEncoding: 'text' }, '/body'],
+    [{ body: 2 ** 53, bodyType: 'value' }, '/body'],
+    [{ body: '{', bodyEncoding: 'text', bodyType: 'value' }, '/body'],
+    [{ body: [], bodyType: 'sequence' }, '/body'],
+    [{ body: { a: 1 }, bodyType: 'sequence' }, '/body'],
+    [{ body: [[1], 2], bodyType: 'sequence' }, '/body/1'],
+    [{ body: 1, properties: { subject: '\udc00' } }, '/properties/subject'],
+    [{ body: 1, properties: { contentType: '\udc00' } }, '/properties/contentType'],
+    [{ body: 1, properties: { creationTime: 'yesterday' } }, '/properties/creationTime'],
+    [{ body: 1, properties: { messageId: { a: 1 } } }, '/properties/messageId'],
+    [{ body: 1, properties: { correlationId: { $type: 'uuid', value: 'x' } } }, '/properties/correlationId/value'],
+    [{ body: 1, properties: { userId: { $type: 'int', value: 1 } } }, '/properties/userId'],
+    [{ body: 1, properties: { to: { $type: 'x', value: 1 } } }, '/properties/to/$type'],
+    [{ body: 1, applicationProperties: { a: [{ $type: 'int', value: 'x' }] } }, '/applicationProperties/a/0/value'],
+    [{ body: 1, applicationProperties: { $type: 'list', value: [] } }, '/applicationProperties'],
+    [{ body: 1, applicationProperties: { $type: 1 } }, '/applicationProperties'],
+    [{ body: 1, messageAnnotations: { '\ud800': 1 } }, '/messageAnnotations/\ud800']
+  ]
+  for (const [json, pointer] of cases) {
+    t.throws(() => parse(json), { name: 'MessageFormatError', pointer: `/messages/3${pointer}` }, JSON.stringify(json))
+  }
+})
+
+t.test('a JSON body that nests too deeply to be printed is refused', async t => {
+  const body: unknown = JSON.parse('['.repeat(200_000) + ']'.repeat(200_000))
+  t.throws(() => parseMessage({ body }, ''), { name: 'MessageFormatError', pointer: '/body' })
+})
+
+t.test('the schema refuses what has not the shape of a message', async t => {
+  t.ok(isMessageWrite({ body: 1, offset: 1, timestamp: 'x', format: 'unknown', records: 1, compression: 'x', reason: 'y' }), 'what a read adds is taken')
+  const cases: unknown[] = [
+    {}, [], 'text', null,
+    { body: 1, other: 1 },
+    { body: 1, bodyEncoding: 'auto' },
+    { body: 1, bodyType: 'none' },
+    { body: 1, properties: { messageID: 'x' } },
+    { body: 1, properties: { messageId: true } },
+    { body: 1, properties: { messageId: 2 ** 53 } },
+    { body: 1, properties: { messageId: -1 } },
+    { body: 1, properties: { groupSequence: 4294967296 } },
+    { body: 1, properties: { subject: null } },
+    { body: 1, applicationProperties: [] },
+    { body: 1, publishingId: -1 },
+    { body: 1, publishingId: 9007199254740992 },
+    { body: 1, publishingId: '1' },
+    { body: 1, publishingId: 1.5 }
+  ]
+  for (const json of cases) t.notOk(isMessageWrite(json), JSON.stringify(json))
+})
