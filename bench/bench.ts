@@ -27,7 +27,11 @@ export class Bench {
 
   async gateway (env: Record<string, string> = {}): Promise<BenchGateway> {
     const { streamUrl, managementUrl } = this.broker
-    const gateway = await BenchGateway.start({ RABBITMQ_STREAM_URL: streamUrl, RABBITMQ_MANAGEMENT_URL: managementUrl, ...env })
+    const gateway = await BenchGateway.start({
+      RABBITMQ_STREAM_URL: streamUrl,
+      RABBITMQ_MANAGEMENT_URL: managementUrl,
+      ...env
+    })
     this.#closers.push(() => gateway.close())
     return gateway
   }
@@ -48,13 +52,23 @@ export class Bench {
     return name
   }
 
-  /** A new stream with at least so many messages, written through a gateway of its own, so that the measured one has done nothing yet; answers how many. */
-  async filledStream (count: number, post: { path: string, contentType: string, body: string, messages: number }): Promise<{ stream: string, messages: number }> {
-    const gateway = this.#filler ??= await this.gateway()
+  /**
+   * A new stream with at least so many messages, written through a gateway of its own, so that the measured one has
+   * done nothing yet; answers how many.
+   */
+  async filledStream (
+    count: number,
+    post: { path: string, contentType: string, body: string, messages: number }
+  ): Promise<{ stream: string, messages: number }> {
+    const gateway = (this.#filler ??= await this.gateway())
     const stream = await this.stream(gateway)
     let messages = 0
     while (messages < count) {
-      const response = await fetch(`${gateway.url}/v1/streams/${stream}/${post.path}`, { method: 'POST', headers: { 'content-type': post.contentType }, body: post.body })
+      const response = await fetch(`${gateway.url}/v1/streams/${stream}/${post.path}`, {
+        method: 'POST',
+        headers: { 'content-type': post.contentType },
+        body: post.body
+      })
       if (!response.ok) throw new Error(await response.text())
       await response.arrayBuffer()
       messages += post.messages

@@ -81,7 +81,9 @@ class MeasuredSide {
   async round (seconds: number): Promise<void> {
     const before = this.#cpuOfAll()
     const sample = await this.#side.round(seconds)
-    for (const [name, used] of this.#cpuOfAll()) this.#cpuSeconds.set(name, (this.#cpuSeconds.get(name) ?? 0) + used - (before.get(name) ?? 0))
+    for (const [name, used] of this.#cpuOfAll()) {
+      this.#cpuSeconds.set(name, (this.#cpuSeconds.get(name) ?? 0) + used - (before.get(name) ?? 0))
+    }
     this.#seconds += sample.seconds
     this.#rates.push(sample.count / sample.seconds)
     this.#p50Ms.push(quantile(sample.latenciesMs, 0.5))
@@ -101,6 +103,10 @@ class MeasuredSide {
   }
 
   #cpuOfAll (): Map<string, number> {
-    return new Map(Object.entries(this.#side.processes).flatMap(([name, pid]) => pid === undefined ? [] : [[name, cpuSeconds(pid)] as const]))
+    return new Map(
+      Object.entries(this.#side.processes).flatMap(([name, pid]) =>
+        pid === undefined ? [] : [[name, cpuSeconds(pid)] as const]
+      )
+    )
   }
 }

@@ -7,8 +7,8 @@ const START_TIMEOUT_MS = 30_000
 const END_TIMEOUT_MS = 15_000
 
 /**
- * What is measured: the built gateway with its default settings, in a process of its own. Its log goes to the null device: written, and
- * read by nobody, so that this process is not part of the figures.
+ * What is measured: the built gateway with its default settings, in a process of its own. Its log goes to the null
+ * device: written, and read by nobody, so that this process is not part of the figures.
  */
 export class BenchGateway {
   readonly port: number
@@ -17,7 +17,10 @@ export class BenchGateway {
   private constructor (port: number, env: Record<string, string>) {
     this.port = port
     const [program = '', ...args] = tiedToParent([process.execPath, ...cpuProfile(), 'dist/server.js'])
-    this.#child = spawn(program, args, { env: { PATH: process.env['PATH'], HTTP_PORT: String(port), ...env }, stdio: ['ignore', 'ignore', 'inherit'] })
+    this.#child = spawn(program, args, {
+      env: { PATH: process.env['PATH'], HTTP_PORT: String(port), ...env },
+      stdio: ['ignore', 'ignore', 'inherit']
+    })
   }
 
   static async start (env: Record<string, string>): Promise<BenchGateway> {
@@ -59,5 +62,7 @@ export class BenchGateway {
 /** BENCH_CPU_PROFILE=DIR: the gateways write CPU profiles there. */
 function cpuProfile (): string[] {
   const directory = process.env['BENCH_CPU_PROFILE']
-  return directory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-name=gateway-${Date.now()}.cpuprofile`]
+  return directory === undefined
+    ? []
+    : ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-name=gateway-${Date.now()}.cpuprofile`]
 }

@@ -26,7 +26,12 @@ interface Growth {
 const GROWTHS: readonly Growth[] = [
   {
     file: 'batch-size',
-    plot: { title: 'Messages of 100 B, by the size of a request', xLabel: 'messages in a request', yLabel: 'messages a second', isLogarithmic: true },
+    plot: {
+      title: 'Messages of 100 B, by the size of a request',
+      xLabel: 'messages in a request',
+      yLabel: 'messages a second',
+      isLogarithmic: true
+    },
     sizes: [1, 10, 100, 1000, 10_000],
     lines: {
       'publish, 32 clients': async (bench, size) => await publishing(bench, lines(size, 100)),
@@ -54,7 +59,11 @@ const GROWTHS: readonly Growth[] = [
   },
   {
     file: 'streams',
-    plot: { title: 'Lines of 100 B, by the number of streams', xLabel: 'streams, written in turn', yLabel: 'messages a second' },
+    plot: {
+      title: 'Lines of 100 B, by the number of streams',
+      xLabel: 'streams, written in turn',
+      yLabel: 'messages a second'
+    },
     sizes: [1, 10, 100, 1000],
     lines: {
       '1,000 a request': async (bench, size) => await publishing(bench, lines(1000, 100), size),
@@ -64,7 +73,11 @@ const GROWTHS: readonly Growth[] = [
   },
   {
     file: 'readers',
-    plot: { title: 'Lines of 100 B, by the number of readers', xLabel: 'clients that read the whole stream', yLabel: 'messages a second, all together' },
+    plot: {
+      title: 'Lines of 100 B, by the number of readers',
+      xLabel: 'clients that read the whole stream',
+      yLabel: 'messages a second, all together'
+    },
     sizes: [1, 2, 4, 8, 16, 32],
     lines: {
       'polls of 1 MiB': async (bench, size) => await reading(bench, size, LINES),
@@ -74,13 +87,31 @@ const GROWTHS: readonly Growth[] = [
   },
   {
     file: 'gateways',
-    plot: { title: 'One stream, by the number of gateways', xLabel: 'gateways on this machine', yLabel: 'messages a second, all together' },
+    plot: {
+      title: 'One stream, by the number of gateways',
+      xLabel: 'gateways on this machine',
+      yLabel: 'messages a second, all together'
+    },
     sizes: [1, 2, 3, 4],
     lines: {
-      'publish lines': async (bench, size) => await together(bench, size, async (stream, gateways) =>
-        await Promise.all(gateways.map(async (gateway) => await publishSide(bench, gateway, stream, lines(1000, 100), CONNECTIONS / size)))),
-      'read lines': async (bench, size) => await together(bench, size, async (stream, gateways) =>
-        await Promise.all(gateways.map(async (gateway) => await readSide(bench, gateway, [stream], LINES))))
+      'publish lines': async (bench, size) =>
+        await together(
+          bench,
+          size,
+          async (stream, gateways) =>
+            await Promise.all(
+              gateways.map(
+                async (gateway) => await publishSide(bench, gateway, stream, lines(1000, 100), CONNECTIONS / size)
+              )
+            )
+        ),
+      'read lines': async (bench, size) =>
+        await together(
+          bench,
+          size,
+          async (stream, gateways) =>
+            await Promise.all(gateways.map(async (gateway) => await readSide(bench, gateway, [stream], LINES)))
+        )
     },
     y: ({ rate }) => rate
   }
@@ -94,7 +125,12 @@ export async function growth (broker: BenchBroker, folder: string, amount: Amoun
     const series: Series[] = []
     for (const [name, open] of Object.entries(each.lines)) {
       const points = []
-      for (const size of each.sizes) points.push({ x: size, y: each.y(await figuresOf(broker, async (bench) => await open(bench, size), amount), size) })
+      for (const size of each.sizes) {
+        points.push({
+          x: size,
+          y: each.y(await figuresOf(broker, async (bench) => await open(bench, size), amount), size)
+        })
+      }
       series.push({ name, points })
       say(`${each.file}, ${name}: ${points.map(({ x, y }) => `${x}: ${y.toPrecision(3)}`).join(', ')}`)
     }
@@ -104,7 +140,9 @@ export async function growth (broker: BenchBroker, folder: string, amount: Amoun
   return tables.join('\n\n')
 }
 
-async function figuresOf (broker: BenchBroker, open: (bench: Bench) => Promise<Side>, amount: Amount): Promise<Figures> {
+async function figuresOf (
+  broker: BenchBroker, open: (bench: Bench) => Promise<Side>, amount: Amount
+): Promise<Figures> {
   const bench = new Bench(broker)
   try {
     return await measure(await open(bench), amount)
@@ -126,7 +164,11 @@ async function reading (bench: Bench, clients: number, query: string): Promise<S
   return await readSide(bench, gateway, Array.from({ length: clients }, () => stream), query)
 }
 
-async function together (bench: Bench, count: number, open: (stream: string, gateways: Awaited<ReturnType<Bench['gateway']>>[]) => Promise<Side[]>): Promise<Side> {
+async function together (
+  bench: Bench,
+  count: number,
+  open: (stream: string, gateways: Awaited<ReturnType<Bench['gateway']>>[]) => Promise<Side[]>
+): Promise<Side> {
   const { stream } = await filled(bench, 1_000_000, lines(5000, 100))
   const gateways = []
   for (let started = 0; started < count; started++) gateways.push(await bench.gateway())
@@ -136,7 +178,11 @@ async function together (bench: Bench, count: number, open: (stream: string, gat
     pid: gateways[0]?.pid ?? 0,
     async round (seconds) {
       const samples = await Promise.all(sides.map(async (side) => await side.round(seconds)))
-      return { count: samples.reduce((sum, { count }) => sum + count, 0), seconds: Math.max(...samples.map(({ seconds }) => seconds)), latenciesMs: [] }
+      return {
+        count: samples.reduce((sum, { count }) => sum + count, 0),
+        seconds: Math.max(...samples.map(({ seconds }) => seconds)),
+        latenciesMs: []
+      }
     }
   }
 }
@@ -148,6 +194,9 @@ function batchOf (bytes: number): number {
 
 function tableOf ({ plot, sizes }: Growth, series: readonly Series[]): string {
   const head = [plot.xLabel, ...series.map(({ name }) => `${name}: ${plot.yLabel}`)]
-  const rows = sizes.map((size) => [size.toLocaleString('en'), ...series.map(({ points }) => Math.round(points.find(({ x }) => x === size)?.y ?? NaN).toLocaleString('en'))])
+  const rows = sizes.map((size) => [
+    size.toLocaleString('en'),
+    ...series.map(({ points }) => Math.round(points.find(({ x }) => x === size)?.y ?? NaN).toLocaleString('en'))
+  ])
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }

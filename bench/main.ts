@@ -15,11 +15,13 @@ import { describeMachine, table, toJson } from './report.ts'
 
 const CASES: readonly Case[] = [...publishCases, ...readCases, ...latencyCases, ...scrapeCases]
 
+const CASE_NAMES = CASES.map(({ name }) => name).join(', ')
+
 /** @returns the exit code */
 export async function main (): Promise<number> {
   const options = readOptions(process.argv.slice(2))
   if (options.help) {
-    process.stdout.write(`${USAGE}\ncases: ${CASES.map(({ name }) => name).join(', ')}\n`)
+    process.stdout.write(`${USAGE}\ncases: ${CASE_NAMES}\n`)
     return 0
   }
   const cases = chosen(options)
@@ -52,7 +54,10 @@ async function runAll (cases: readonly Case[], broker: BenchBroker, options: Opt
     try {
       const result = await one.run(bench, options)
       results.push([one, result])
-      say(`${one.name}: ${result.goals.map(({ text, measured, isMet }) => `${measured} (${text}${isMet ? '' : ', MISSED'})`).join(', ')}`)
+      say(
+        `${one.name}: ${result.goals.map(({ text, measured, isMet }) => `${measured} ` +
+          `(${text}${isMet ? '' : ', MISSED'})`).join(', ')}`
+      )
     } finally {
       await bench.close()
     }
@@ -62,16 +67,26 @@ async function runAll (cases: readonly Case[], broker: BenchBroker, options: Opt
 
 function chosen ({ cases }: Options): readonly Case[] {
   const unknown = cases?.find((name) => CASES.every((one) => one.name !== name))
-  if (unknown !== undefined) throw new Stop(`There is no case ${unknown}; there are ${CASES.map(({ name }) => name).join(', ')}.`)
+  if (unknown !== undefined) throw new Stop(`There is no case ${unknown}; there are ${CASE_NAMES}.`)
   return CASES.filter(({ name }) => cases?.includes(name) ?? true)
 }
 
-async function theBroker ({ broker: series }: Options): Promise<{ broker: BenchBroker, version: string, close: () => Promise<void> }> {
+async function theBroker ({
+  broker: series
+}: Options): Promise<{ broker: BenchBroker, version: string, close: () => Promise<void> }> {
   const { TEST_STREAM_URL: streamUrl, TEST_MANAGEMENT_URL: managementUrl } = process.env
   if (streamUrl !== undefined && managementUrl !== undefined) {
-    return { broker: { streamUrl, managementUrl, pid: undefined }, version: 'of TEST_STREAM_URL', close: async () => {} }
+    return {
+      broker: { streamUrl, managementUrl, pid: undefined },
+      version: 'of TEST_STREAM_URL',
+      close: async () => {}
+    }
   }
   say('Starting a private RabbitMQ ...')
   const { node, close } = await startBroker(series === undefined ? {} : { version: series })
-  return { broker: { streamUrl: node.streamUrl, managementUrl: node.managementUrl, pid: node.pid }, version: node.version, close }
+  return {
+    broker: { streamUrl: node.streamUrl, managementUrl: node.managementUrl, pid: node.pid },
+    version: node.version,
+    close
+  }
 }

@@ -26,5 +26,8 @@ export function cpuSeconds (pid: number): number {
 /** Resident memory now, or the most there ever was, bytes (Linux). */
 export function residentBytes (pid: number, which: 'now' | 'peak'): number {
   const field = which === 'now' ? 'VmRSS' : 'VmHWM'
-  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN) * 1024
+  return (
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN) *
+    1024
+  )
 }

@@ -21,7 +21,8 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --cases a,b       only these cases
   --rounds 5        rounds of each side
   --seconds 3       of each round
-  --broker 4.3      series of RabbitMQ (4.0 or 4.3) that is started; with TEST_STREAM_URL and TEST_MANAGEMENT_URL set, that one is used
+  --broker 4.3      series of RabbitMQ (4.0 or 4.3) that is started; with TEST_STREAM_URL and TEST_MANAGEMENT_URL set,
+                    that one is used
   --json FILE       write the figures there
   --plots FOLDER    measure how the cost grows, in place of the cases, and write the plots there
   --guard           fail when a ratio is below half of its goal`

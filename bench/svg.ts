@@ -38,27 +38,42 @@ export function toSvg ({ title, xLabel, yLabel, series, isLogarithmic = false }:
   const yAxis = isLogarithmic ? decades(Math.min(...ys), Math.max(...ys)) : fromZero(Math.max(...ys))
   const toX = (x: number): number => LEFT + xAxis.place(x) * (WIDTH - LEFT - RIGHT)
   const toY = (y: number): number => HEIGHT - BOTTOM - yAxis.place(y) * (HEIGHT - TOP - BOTTOM)
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="sans-serif" font-size="12" role="img" aria-label="${escape(title)}">
+  const middleY = (TOP + HEIGHT - BOTTOM) / 2
+  const axis = 'stroke="#59636e"'
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" ` +
+    `height="${HEIGHT}" font-family="sans-serif" font-size="12" role="img" aria-label="${escape(title)}">
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>
 <text x="${LEFT}" y="24" font-size="15" font-weight="bold" fill="#1f2328">${escape(title)}</text>
-${yAxis.ticks.map((y) => `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${round(toY(y))}" y2="${round(toY(y))}" stroke="#d0d7de"/>
-<text x="${LEFT - 8}" y="${round(toY(y) + 4)}" text-anchor="end" fill="#59636e">${short(y)}</text>`).join('\n')}
-${xAxis.ticks.map((x) => `<line x1="${round(toX(x))}" x2="${round(toX(x))}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM + 5}" stroke="#59636e"/>
-<text x="${round(toX(x))}" y="${HEIGHT - BOTTOM + 19}" text-anchor="middle" fill="#59636e">${short(x)}</text>`).join('\n')}
-<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM}" stroke="#59636e"/>
+${yAxis.ticks.map((y) => yTick(y, toY(y))).join('\n')}
+${xAxis.ticks.map((x) => xTick(x, toX(x))).join('\n')}
+<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM}" ${axis}/>
 <text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 14}" text-anchor="middle" fill="#1f2328">${escape(xLabel)}</text>
-<text x="16" y="${(TOP + HEIGHT - BOTTOM) / 2}" text-anchor="middle" fill="#1f2328" transform="rotate(-90 16 ${(TOP + HEIGHT - BOTTOM) / 2})">${escape(yLabel)}</text>
+<text x="16" y="${middleY}" text-anchor="middle" fill="#1f2328" transform="rotate(-90 16 ${middleY})">` +
+    `${escape(yLabel)}</text>
 ${series.map(({ name, points }, index) => drawn(name, points.map(({ x, y }) => [toX(x), toY(y)]), index)).join('\n')}
 </svg>
 `
 }
 
+function yTick (value: number, at: number): string {
+  return `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${round(at)}" y2="${round(at)}" stroke="#d0d7de"/>
+<text x="${LEFT - 8}" y="${round(at + 4)}" text-anchor="end" fill="#59636e">${short(value)}</text>`
+}
+
+function xTick (value: number, at: number): string {
+  const x = round(at)
+  return `<line x1="${x}" x2="${x}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM + 5}" stroke="#59636e"/>
+<text x="${x}" y="${HEIGHT - BOTTOM + 19}" text-anchor="middle" fill="#59636e">${short(value)}</text>`
+}
+
 function drawn (name: string, points: ReadonlyArray<readonly [number, number]>, index: number): string {
   const color = COLORS[index % COLORS.length]
   const left = LEFT + index * 140
-  return `<polyline fill="none" stroke="${color}" stroke-width="2" points="${points.map(([x, y]) => `${round(x)},${round(y)}`).join(' ')}"/>
+  const line = points.map(([x, y]) => `${round(x)},${round(y)}`).join(' ')
+  return `<polyline fill="none" stroke="${color}" stroke-width="2" points="${line}"/>
 ${points.map(([x, y]) => `<circle cx="${round(x)}" cy="${round(y)}" r="3.5" fill="${color}"/>`).join('\n')}
-<rect x="${left}" y="37" width="12" height="4" fill="${color}"/><text x="${left + 18}" y="43" fill="#1f2328">${escape(name)}</text>`
+<rect x="${left}" y="37" width="12" height="4" fill="${color}"/>` +
+    `<text x="${left + 18}" y="43" fill="#1f2328">${escape(name)}</text>`
 }
 
 function logarithmic (ticks: readonly number[], lowest: number, highest: number): Axis {
@@ -77,7 +92,10 @@ function fromZero (highest: number): Axis {
   const power = 10 ** Math.floor(Math.log10(highest / 4))
   const step = [5, 2, 1].map((factor) => factor * power).find((candidate) => highest / candidate >= 4) ?? power
   const count = Math.ceil(highest / step)
-  return { ticks: Array.from({ length: count + 1 }, (_, index) => index * step), place: (value) => value / (count * step) }
+  return {
+    ticks: Array.from({ length: count + 1 }, (_, index) => index * step),
+    place: (value) => value / (count * step)
+  }
 }
 
 function short (value: number): string {

@@ -34,7 +34,13 @@ await runMain(async () => {
 
 function readArguments () {
   try {
-    const { values } = parseArgs({ options: { version: { type: 'string' }, nodes: { type: 'string', default: '1' }, help: { type: 'boolean', default: false } } })
+    const { values } = parseArgs({
+      options: {
+        version: { type: 'string' },
+        nodes: { type: 'string', default: '1' },
+        help: { type: 'boolean', default: false }
+      }
+    })
     const nodes = Number(values.nodes)
     if (!Number.isInteger(nodes) || nodes < 1 || nodes > 7) throw new Error('--nodes is a number from 1 to 7')
     return { version: values.version, nodes, help: values.help }

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describeSettings } from '../src/config.ts'
 import { isProblemCode, PROBLEM_CODES, PROBLEMS } from '../src/api/problems.ts'
 
-// Holds the documentation against the code. With --write it writes the two pages that the code knows by heart, else it compares.
+// Holds the documentation against the code. With --write it writes the two pages that the code knows by heart, else it
+// compares.
 
 const root = new URL('../', import.meta.url)
 const faults: string[] = []
@@ -65,8 +66,11 @@ ${sections.join('\n')}`
 }
 
 function configurationPage (): string {
-  const rows = describeSettings().map(({ name, default: standard, accepts, hasFile, description }) =>
-    `| \`${name}\`${hasFile ? ` or \`${name}_FILE\`` : ''} | ${standard === null ? '' : `\`${standard}\``} | ${cell(accepts)} | ${cell(description)} |`)
+  const rows = describeSettings().map(
+    ({ name, default: standard, accepts, hasFile, description }) =>
+      `| \`${name}\`${hasFile ? ` or \`${name}_FILE\`` : ''} | ${standard === null ? '' : `\`${standard}\``} | ` +
+      `${cell(accepts)} | ${cell(description)} |`
+  )
   return `# Configuration
 
 All settings are environment variables. A bad one stops the start with one message that names every bad variable and shows no value.
@@ -101,8 +105,14 @@ isTheSame('docs/errors.md', errorsPage())
 isTheSame('docs/configuration.md', configurationPage())
 
 const { scripts } = JSON.parse(page('package.json'))
-const settings = new Set(describeSettings().flatMap(({ name, hasFile }) => hasFile ? [name, `${name}_FILE`] : [name]))
-const pages = ['README.md', 'CONTRIBUTING.md', ...readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.md')).map((file) => `docs/${file}`)]
+const settings = new Set(describeSettings().flatMap(({ name, hasFile }) => (hasFile ? [name, `${name}_FILE`] : [name])))
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(new URL('docs/', root), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`)
+]
 for (const path of pages) {
   const text = page(path)
   if (text === '') faults.push(`${path} is empty or missing`)
@@ -110,29 +120,43 @@ for (const path of pages) {
     if (!(command in scripts)) faults.push(`${path} names \`npm run ${command}\`, which package.json does not have`)
   }
   for (const [name] of text.matchAll(/\b(?:RABBITMQ|HTTP|PUBLISH|READ|DRAIN|LOG|STREAM)_[A-Z_]*[A-Z]\b/g)) {
-    if (!settings.has(name) && !name.startsWith('STREAM_URL')) faults.push(`${path} names the setting ${name}, which src/config.ts does not have`)
+    if (!settings.has(name) && !name.startsWith('STREAM_URL')) {
+      faults.push(`${path} names the setting ${name}, ` +
+      'which src/config.ts does not have')
+    }
   }
   for (const [, target = ''] of text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)) {
     const resolved = new URL(target, new URL(path, root))
     try {
       readFileSync(resolved)
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EISDIR')) faults.push(`${path} links to ${target}, which is not there`)
+      if (!(error instanceof Error && 'code' in error && error.code === 'EISDIR')) {
+        faults.push(`${path} links to ` +
+        `${target}, which is not there`)
+      }
     }
   }
 }
 
 /** operationIds that the documentation names have to exist. */
-const operations = new Set([...page('openapi/openapi.json').matchAll(/"operationId": "([A-Za-z]+)"/g)].map(([, id]) => id))
+const operations = new Set(
+  [...page('openapi/openapi.json').matchAll(/"operationId": "([A-Za-z]+)"/g)].map(([, id]) => id)
+)
 if (operations.size === 0) faults.push('openapi/openapi.json has no operations')
 
 /** A code beside a status is one that has it. */
 for (const path of pages) {
   for (const [, status = '', code = ''] of page(path).matchAll(/\b([45]\d\d) `([a-z]+(?:_[a-z]+)*)`/g)) {
-    if (!isProblemCode(code) || PROBLEMS[code].status !== Number(status)) faults.push(`${path} says ${status} \`${code}\`, which no answer is`)
+    if (!isProblemCode(code) || PROBLEMS[code].status !== Number(status)) {
+      faults.push(`${path} says ${status} ` +
+      `\`${code}\`, which no answer is`)
+    }
   }
 }
 
 for (const fault of faults) console.error(fault)
-console.log(`${pages.length} pages, ${settings.size} settings, ${PROBLEM_CODES.length} error codes, ${operations.size} operations: ${faults.length} faults`)
+console.log(
+  `${pages.length} pages, ${settings.size} settings, ${PROBLEM_CODES.length} error codes, ${operations.size} ` +
+  `operations: ${faults.length} faults`
+)
 if (faults.length > 0) process.exitCode = 1

@@ -7,14 +7,21 @@ import { runMain } from './setup/say.mjs'
 import { catchSignals, interruption } from './setup/signals.mjs'
 
 /*
- * npm run soak -- [--minutes 60] ...: faults under load for as long as is wanted, with a ledger. Everything is in test/soak/.
+ * npm run soak -- [--minutes 60] ...: faults under load for as long as is wanted, with a ledger. Everything is in
+ * test/soak/.
  */
 await runMain(async () => {
   catchSignals()
   checkNode()
   await ensureDependencies()
   await ensureBuild()
-  const [program = '', ...args] = tiedToParent([process.execPath, '--import', 'tsx', join(projectDirectory, 'test', 'soak', 'soak.ts'), ...process.argv.slice(2)])
+  const [program = '', ...args] = tiedToParent([
+    process.execPath,
+    '--import',
+    'tsx',
+    join(projectDirectory, 'test', 'soak', 'soak.ts'),
+    ...process.argv.slice(2)
+  ])
   // In a process group of its own: an interruption reaches it once, from here.
   const child = spawn(program, args, { cwd: projectDirectory, stdio: 'inherit', detached: true })
   interruption.addEventListener('abort', () => child.kill('SIGTERM'), { once: true })

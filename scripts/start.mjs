@@ -5,8 +5,8 @@ import { runMain, say } from './setup/say.mjs'
 import { catchSignals, exitCodeOf, interruption, untilInterrupted } from './setup/signals.mjs'
 
 /*
- * npm start: everything from a fresh clone to a running gateway. The broker is the one of RABBITMQ_STREAM_URL, or else a
- * private one, kept in .private-broker/ and stopped with the gateway.
+ * npm start: everything from a fresh clone to a running gateway. The broker is the one of RABBITMQ_STREAM_URL, or else
+ * a private one, kept in .private-broker/ and stopped with the gateway.
  */
 await runMain(async () => {
   catchSignals()
@@ -36,8 +36,11 @@ async function runGateway (environment, node) {
     await gateway.untilReady()
     if (node) await gateway.createStream('hello')
     say(gateway.welcome({ isStreamThere: node !== undefined }))
-    await Promise.race([untilInterrupted(), gateway.ended, ...node ? [node.ended] : []])
-    if (node && node.pid === undefined) say(`RabbitMQ has ended: ${await node.ended}. Its logs are in ${node.directory}/log`)
+    await Promise.race([untilInterrupted(), gateway.ended, ...(node ? [node.ended] : [])])
+    if (node && node.pid === undefined) {
+      say(`RabbitMQ has ended: ${await node.ended}. Its logs are in ` +
+      `${node.directory}/log`)
+    }
   } finally {
     await gateway.stop()
   }

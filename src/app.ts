@@ -18,7 +18,9 @@ import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { streamRoutes } from './routes/streams.ts'
 
-/** The whole application, not yet listening: plugins, then routes. It connects to the broker when it is first needed. */
+/**
+ * The whole application, not yet listening: plugins, then routes. It connects to the broker when it is first needed.
+ */
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = fastify(serverOptions(config, logger))
 
@@ -55,7 +57,8 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
-    // A logger for each request costs as much as its line. Our lines name their request themselves; the few of Fastify's own do not.
+    // A logger for each request costs as much as its line. Our lines name their request themselves; the few of
+    // Fastify's own do not.
     childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     ajv: AJV_OPTIONS,
     frameworkErrors: sendFrameworkProblem,

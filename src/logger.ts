@@ -13,8 +13,8 @@ export interface Log {
 }
 
 /**
- * The log of the process on standard output, a JSON object a line. Whoever reads it may be slow or gone, and the disk it goes to may be full:
- * that costs lines, and neither memory nor the process.
+ * The log of the process on standard output, a JSON object a line. Whoever reads it may be slow or gone, and the disk
+ * it goes to may be full: that costs lines, and neither memory nor the process.
  */
 export function openLog (level: string): Log {
   const destination = pino.destination({ sync: false, maxLength: MAX_WAITING_BYTES })

@@ -12,8 +12,14 @@ const CLOSE_GRACE_MS = 10_000
 
 // The process ends with these, and the log has no time to be written.
 const lastWords = {
-  onSecondSignal: (signal: unknown) => { process.stderr.write(`${String(signal)} once more: the process ends at once\n`) },
-  onSecondError: (error: unknown) => { process.stderr.write(`another error, the process ends at once: ${error instanceof Error ? error.stack : String(error)}\n`) }
+  onSecondSignal: (signal: unknown) => {
+    process.stderr.write(`${String(signal)} once more: the process ends at once\n`)
+  },
+  onSecondError: (error: unknown) => {
+    process.stderr.write(
+      `another error, the process ends at once: ${error instanceof Error ? error.stack : String(error)}\n`
+    )
+  }
 }
 
 try {
@@ -41,10 +47,14 @@ async function serve (config: Config, { logger, close }: Log): Promise<void> {
     }
   })
   const { host, port, maxConnections } = config.http
-  // Of a crowd that comes at once, the system lets so many wait to be accepted. Beyond Node's 511 each would lose a second: that is when TCP tries again.
+  // Of a crowd that comes at once, the system lets so many wait to be accepted. Beyond Node's 511 each would lose a
+  // second: that is when TCP tries again.
   const address = await app.listen({ host, port, backlog: maxConnections })
   if (!isLoopback(host)) {
-    logger.warn({ host, address }, 'listening beyond this machine WITHOUT AUTHENTICATION: whoever reaches it can read, write and delete streams')
+    logger.warn(
+      { host, address },
+      'listening beyond this machine WITHOUT AUTHENTICATION: whoever reaches it can read, write and delete streams'
+    )
   }
 }
 

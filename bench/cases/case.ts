@@ -29,11 +29,18 @@ export interface Case {
 // A machine that is busy with something else must not fail the build; a lost optimisation must.
 const GUARD_PART = 0.5
 
-/** The result of a comparison whose goal is a ratio. `guard`: of a goal that is known to be missed, what the build guards in place of its half. */
+/**
+ * The result of a comparison whose goal is a ratio. `guard`: of a goal that is known to be missed, what the build
+ * guards in place of its half.
+ */
 export function ratioGoal (atLeast: number, ratio: number, guard = atLeast * GUARD_PART): Goal {
   return { text: `>= ${atLeast} x`, measured: `${ratio.toFixed(2)} x`, guard, isMet: ratio >= atLeast }
 }
 
 export function limitGoal (what: string, value: number, atMost: number, unit: string, digits = 1): Goal {
-  return { text: `${what} <= ${atMost.toFixed(digits)} ${unit}`, measured: `${value.toFixed(digits)} ${unit}`, isMet: value <= atMost }
+  return {
+    text: `${what} <= ${atMost.toFixed(digits)} ${unit}`,
+    measured: `${value.toFixed(digits)} ${unit}`,
+    isMet: value <= atMost
+  }
 }

@@ -24,12 +24,23 @@ export const latencyCases: readonly Case[] = [
       const gateway = await bench.gateway()
       const stream = await bench.stream(gateway)
       const candidate = await pollsSide(bench, gateway, stream, 1)
-      const baseline = await protocolClientSide(bench, { kind: 'confirm', stream: await bench.stream(gateway), bodyBytes: BODY_BYTES, frameMessages: 1, inFlight: 1, messages: 0, pauseMs: PAUSE_MS })
+      const baseline = await protocolClientSide(bench, {
+        kind: 'confirm',
+        stream: await bench.stream(gateway),
+        bodyBytes: BODY_BYTES,
+        frameMessages: 1,
+        inFlight: 1,
+        messages: 0,
+        pauseMs: PAUSE_MS
+      })
       const { candidate: wakeUp, baseline: confirm } = await compare(candidate, baseline, amount)
       return {
         candidate: wakeUp,
         baseline: confirm,
-        goals: [limitGoal('p50 of the wake-up', wakeUp.p50Ms, confirm.p50Ms + 3, 'ms'), limitGoal('p99 of the wake-up', wakeUp.p99Ms, confirm.p99Ms + 15, 'ms')]
+        goals: [
+          limitGoal('p50 of the wake-up', wakeUp.p50Ms, confirm.p50Ms + 3, 'ms'),
+          limitGoal('p99 of the wake-up', wakeUp.p99Ms, confirm.p99Ms + 15, 'ms')
+        ]
       }
     }
   },
@@ -46,7 +57,10 @@ export const latencyCases: readonly Case[] = [
       return {
         candidate: figures,
         baseline,
-        goals: [limitGoal('last poll answered, p99', figures.p99Ms, 100, 'ms'), limitGoal('subscriptions', subscriptions, 1, 'on the broker', 0)]
+        goals: [
+          limitGoal('last poll answered, p99', figures.p99Ms, 100, 'ms'),
+          limitGoal('subscriptions', subscriptions, 1, 'on the broker', 0)
+        ]
       }
     }
   },
@@ -59,8 +73,17 @@ export const latencyCases: readonly Case[] = [
       const prefix = `bench-${randomUUID()}`
       await createStreams(bench, gateway, prefix)
       const idleBytes = residentBytes(gateway.pid, 'now')
-      const worker = await bench.worker('many-streams', { port: gateway.port, prefix, streams: STREAMS, connections: 16 } satisfies ManyStreamsConfig)
-      const side: Side = { processes: { gateway: gateway.pid, broker: bench.broker.pid, load: worker.pid }, pid: gateway.pid, round: (seconds) => worker.round(seconds) }
+      const worker = await bench.worker('many-streams', {
+        port: gateway.port,
+        prefix,
+        streams: STREAMS,
+        connections: 16
+      } satisfies ManyStreamsConfig)
+      const side: Side = {
+        processes: { gateway: gateway.pid, broker: bench.broker.pid, load: worker.pid },
+        pid: gateway.pid,
+        round: (seconds) => worker.round(seconds)
+      }
       const first = await measure(side, { rounds: 1, seconds: 0 }, { isCold: true })
       const second = await measure(side, { rounds: 1, seconds: 0 }, { isCold: true })
       const ratio = second.rate / first.rate
@@ -78,9 +101,25 @@ export const latencyCases: readonly Case[] = [
   }
 ]
 
-async function pollsSide (bench: Bench, gateway: BenchGateway, stream: string, polls: number, pauseMs = PAUSE_MS): Promise<Side> {
-  const worker = await bench.worker('polls', { port: gateway.port, stream, polls, bodyBytes: BODY_BYTES, pauseMs } satisfies PollsConfig)
-  return { processes: { gateway: gateway.pid, broker: bench.broker.pid, load: worker.pid }, pid: gateway.pid, round: (seconds) => worker.round(seconds) }
+async function pollsSide (
+  bench: Bench,
+  gateway: BenchGateway,
+  stream: string,
+  polls: number,
+  pauseMs = PAUSE_MS
+): Promise<Side> {
+  const worker = await bench.worker('polls', {
+    port: gateway.port,
+    stream,
+    polls,
+    bodyBytes: BODY_BYTES,
+    pauseMs
+  } satisfies PollsConfig)
+  return {
+    processes: { gateway: gateway.pid, broker: bench.broker.pid, load: worker.pid },
+    pid: gateway.pid,
+    round: (seconds) => worker.round(seconds)
+  }
 }
 
 async function createStreams (bench: Bench, gateway: BenchGateway, prefix: string): Promise<void> {

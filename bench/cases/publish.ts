@@ -15,11 +15,20 @@ export const SINGLE_CONNECTIONS = 64
 const PUBLISH_ONE_GUARD = 0.25
 
 /** A request that publishes, and what its answer stands for. */
-export type Batch = Pick<RepeatLoad, 'headers' | 'body' | 'messagesPerRequest'> & { readonly path: string, readonly bodyBytes: number }
+export type Batch = Pick<RepeatLoad, 'headers' | 'body' | 'messagesPerRequest'> & {
+  readonly path: string
+  readonly bodyBytes: number
+}
 
 /** A body of lines. */
 export function lines (count: number, bodyBytes: number): Batch {
-  return { path: 'messages/lines', headers: { 'content-type': 'text/plain' }, body: `${'x'.repeat(bodyBytes)}\n`.repeat(count), messagesPerRequest: count, bodyBytes }
+  return {
+    path: 'messages/lines',
+    headers: { 'content-type': 'text/plain' },
+    body: `${'x'.repeat(bodyBytes)}\n`.repeat(count),
+    messagesPerRequest: count,
+    bodyBytes
+  }
 }
 
 /** A body of JSON envelopes, whose bodies are JSON of so many bytes. */
@@ -41,7 +50,13 @@ export function jsonOf (bytes: number): Record<string, unknown> {
 }
 
 /** A gateway under load, and the streams it publishes to in turn. */
-export async function publishSide (bench: Bench, gateway: BenchGateway, streams: string | readonly string[], batch: Batch, connections = BATCH_CONNECTIONS): Promise<Side> {
+export async function publishSide (
+  bench: Bench,
+  gateway: BenchGateway,
+  streams: string | readonly string[],
+  batch: Batch,
+  connections = BATCH_CONNECTIONS
+): Promise<Side> {
   const { bodyBytes, path, ...request } = batch
   const load = await bench.worker('load', {
     kind: 'repeat',
@@ -53,32 +68,62 @@ export async function publishSide (bench: Bench, gateway: BenchGateway, streams:
     status: 200,
     answer: `{"confirmed":${batch.messagesPerRequest},"duplicates":0}`
   } satisfies Load)
-  return { processes: { gateway: gateway.pid, broker: bench.broker.pid, load: load.pid }, pid: gateway.pid, round: (seconds) => load.round(seconds) }
+  return {
+    processes: { gateway: gateway.pid, broker: bench.broker.pid, load: load.pid },
+    pid: gateway.pid,
+    round: (seconds) => load.round(seconds)
+  }
 }
 
 /** The JavaScript client in a process of its own. */
 export async function jsClientSide (bench: Bench, config: Omit<JsClientConfig, 'streamPort'>): Promise<Side> {
   const client = await bench.worker('js-client', { streamPort: bench.streamPort, ...config } satisfies JsClientConfig)
-  return { processes: { client: client.pid, broker: bench.broker.pid }, pid: client.pid, round: (seconds) => client.round(seconds) }
+  return {
+    processes: { client: client.pid, broker: bench.broker.pid },
+    pid: client.pid,
+    round: (seconds) => client.round(seconds)
+  }
 }
 
 /** The gateway's own protocol client in a process of its own. */
-export async function protocolClientSide (bench: Bench, config: Omit<ProtocolClientConfig, 'streamPort'>): Promise<Side> {
-  const client = await bench.worker('protocol-client', { streamPort: bench.streamPort, ...config } satisfies ProtocolClientConfig)
-  return { processes: { client: client.pid, broker: bench.broker.pid }, pid: client.pid, round: (seconds) => client.round(seconds) }
+export async function protocolClientSide (
+  bench: Bench,
+  config: Omit<ProtocolClientConfig, 'streamPort'>
+): Promise<Side> {
+  const client = await bench.worker('protocol-client', {
+    streamPort: bench.streamPort,
+    ...config
+  } satisfies ProtocolClientConfig)
+  return {
+    processes: { client: client.pid, broker: bench.broker.pid },
+    pid: client.pid,
+    round: (seconds) => client.round(seconds)
+  }
 }
 
 export const publishCases: readonly Case[] = [
   againstJsClient('publish-lines', '1,000 lines of 100 B a request', lines(1000, 100), 1),
   againstJsClient('publish-lines-1k', '500 lines of 1 kB a request', lines(500, 1000), 1.5),
-  againstJsClient('publish-json', '1,000 envelopes of 100 B bodies a request', envelopes(1000, 100), 0.6, 'application/json'),
+  againstJsClient(
+    'publish-json',
+    '1,000 envelopes of 100 B bodies a request',
+    envelopes(1000, 100),
+    0.6,
+    'application/json'
+  ),
   {
     name: 'publish-one',
     workload: `one envelope of 100 B a request, ${SINGLE_CONNECTIONS} connections`,
     baseline: 'a bare Fastify route, no broker',
     async run (bench, amount) {
       const gateway = await bench.gateway()
-      const candidate = await publishSide(bench, gateway, await bench.stream(gateway), envelopes(1, 100), SINGLE_CONNECTIONS)
+      const candidate = await publishSide(
+        bench,
+        gateway,
+        await bench.stream(gateway),
+        envelopes(1, 100),
+        SINGLE_CONNECTIONS
+      )
       const { candidate: figures, baseline, ratio } = await compare(candidate, await bareRouteSide(bench), amount)
       return { candidate: figures, baseline, ratio, goals: [ratioGoal(0.8, ratio, PUBLISH_ONE_GUARD)] }
     }
@@ -89,7 +134,13 @@ export const publishCases: readonly Case[] = [
     baseline: 'the management API\'s publish',
     async run (bench, amount) {
       const gateway = await bench.gateway()
-      const candidate = await publishSide(bench, gateway, await bench.stream(gateway), envelopes(1, 100), SINGLE_CONNECTIONS)
+      const candidate = await publishSide(
+        bench,
+        gateway,
+        await bench.stream(gateway),
+        envelopes(1, 100),
+        SINGLE_CONNECTIONS
+      )
       const baseline = await managementSide(bench, await bench.stream(gateway))
       const comparison = await compare(candidate, baseline, amount)
       return { ...comparison, goals: [ratioGoal(15, comparison.ratio)] }
@@ -122,7 +173,8 @@ function againstJsClient (name: string, workload: string, batch: Batch, atLeast:
   return {
     name,
     workload: `${workload}, ${BATCH_CONNECTIONS} connections`,
-    baseline: `the JavaScript client in process, ${(BATCH_CONNECTIONS * batch.messagesPerRequest).toLocaleString('en')} unconfirmed`,
+    baseline: 'the JavaScript client in process, ' +
+      `${(BATCH_CONNECTIONS * batch.messagesPerRequest).toLocaleString('en')} unconfirmed`,
     async run (bench: Bench, amount: Amount): Promise<CaseResult> {
       const gateway = await bench.gateway()
       const candidate = await publishSide(bench, gateway, await bench.stream(gateway), batch)
@@ -165,11 +217,23 @@ async function managementSide (bench: Bench, stream: string): Promise<Side> {
     connections: SINGLE_CONNECTIONS,
     method: 'POST',
     paths: ['/api/exchanges/%2F/amq.default/publish'],
-    headers: { 'content-type': 'application/json', authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` },
-    body: JSON.stringify({ properties: { content_type: 'application/json' }, routing_key: stream, payload: JSON.stringify(jsonOf(100)), payload_encoding: 'string' }),
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+    },
+    body: JSON.stringify({
+      properties: { content_type: 'application/json' },
+      routing_key: stream,
+      payload: JSON.stringify(jsonOf(100)),
+      payload_encoding: 'string'
+    }),
     status: 200,
     answer: '{"routed":true}',
     messagesPerRequest: 1
   } satisfies Load)
-  return { processes: { broker: bench.broker.pid, load: load.pid }, pid: bench.broker.pid ?? load.pid, round: (seconds) => load.round(seconds) }
+  return {
+    processes: { broker: bench.broker.pid, load: load.pid },
+    pid: bench.broker.pid ?? load.pid,
+    round: (seconds) => load.round(seconds)
+  }
 }

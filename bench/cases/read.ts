@@ -13,22 +13,62 @@ const LINES = `messages/lines?limit=10000&maxBytes=${MIB}`
 const JSON_MESSAGES = 'messages?limit=1000'
 
 /** Clients that follow `nextOffset`, one connection each, all over the same stream. */
-export async function readSide (bench: Bench, gateway: BenchGateway, streams: readonly string[], query: string, bytesPerMessage?: number): Promise<Side> {
+export async function readSide (
+  bench: Bench,
+  gateway: BenchGateway,
+  streams: readonly string[],
+  query: string,
+  bytesPerMessage?: number
+): Promise<Side> {
   const paths = streams.map((stream) => `/v1/streams/${stream}/${query}`)
   const load = await bench.worker('load', { kind: 'follow', port: gateway.port, paths, bytesPerMessage } satisfies Load)
-  return { processes: { gateway: gateway.pid, broker: bench.broker.pid, load: load.pid }, pid: gateway.pid, round: (seconds) => load.round(seconds) }
+  return {
+    processes: { gateway: gateway.pid, broker: bench.broker.pid, load: load.pid },
+    pid: gateway.pid,
+    round: (seconds) => load.round(seconds)
+  }
 }
 
 /** A stream of these batches. */
-export async function filled (bench: Bench, count: number, batch: Batch): Promise<{ stream: string, messages: number }> {
+export async function filled (
+  bench: Bench, count: number, batch: Batch
+): Promise<{ stream: string, messages: number }> {
   const { path, headers, body, messagesPerRequest } = batch
-  return await bench.filledStream(count, { path, contentType: headers['content-type'] ?? '', body, messages: messagesPerRequest })
+  return await bench.filledStream(count, {
+    path,
+    contentType: headers['content-type'] ?? '',
+    body,
+    messages: messagesPerRequest
+  })
 }
 
 export const readCases: readonly Case[] = [
-  againstJsClient('read-lines', 'polls of up to 1 MiB, following nextOffset, 100 B', LINES, lines(5000, 100), 2_000_000, 1, 101),
-  againstJsClient('read-lines-1k', 'polls of up to 1 MiB, following nextOffset, 1 kB', LINES, lines(500, 1000), 400_000, 2, 1001),
-  againstJsClient('read-json', 'polls of 1,000 messages, following nextOffset, 100 B JSON bodies', JSON_MESSAGES, envelopes(5000, 100), 1_000_000, 0.6),
+  againstJsClient(
+    'read-lines',
+    'polls of up to 1 MiB, following nextOffset, 100 B',
+    LINES,
+    lines(5000, 100),
+    2_000_000,
+    1,
+    101
+  ),
+  againstJsClient(
+    'read-lines-1k',
+    'polls of up to 1 MiB, following nextOffset, 1 kB',
+    LINES,
+    lines(500, 1000),
+    400_000,
+    2,
+    1001
+  ),
+  againstJsClient(
+    'read-json',
+    'polls of 1,000 messages, following nextOffset, 100 B JSON bodies',
+    JSON_MESSAGES,
+    envelopes(5000, 100),
+    1_000_000,
+    0.6
+  ),
   {
     name: 'ceiling-read',
     workload: 'polls of up to 1 MiB, following nextOffset, 100 B',
@@ -38,19 +78,30 @@ export const readCases: readonly Case[] = [
       const batch = lines(5000, 100)
       const { stream, messages } = await filled(bench, 2_000_000, batch)
       const candidate = await readSide(bench, gateway, [stream], LINES, batch.bodyBytes + 1)
-      const baseline = await protocolClientSide(bench, { kind: 'consume', stream, bodyBytes: batch.bodyBytes, frameMessages: 0, inFlight: 0, messages, pauseMs: 0 })
+      const baseline = await protocolClientSide(bench, {
+        kind: 'consume',
+        stream,
+        bodyBytes: batch.bodyBytes,
+        frameMessages: 0,
+        inFlight: 0,
+        messages,
+        pauseMs: 0
+      })
       const comparison = await compare(candidate, baseline, amount)
       return { ...comparison, goals: [ratioGoal(0.7, comparison.ratio)] }
     }
   },
   {
     name: 'slow-reader',
-    workload: 'four clients that poll 1 MiB of 100 B lines at full speed, and one that reads an answer of 10 MB at 10 kB/s',
+    workload:
+      'four clients that poll 1 MiB of 100 B lines at full speed, and one that reads an answer of 10 MB at 10 kB/s',
     baseline: 'the same without it',
     async run (bench, amount) {
       const gateway = await bench.gateway()
       const batch = lines(5000, 100)
-      const streams = await Promise.all(Array.from({ length: 4 }, async () => (await filled(bench, 1_000_000, batch)).stream))
+      const streams = await Promise.all(
+        Array.from({ length: 4 }, async () => (await filled(bench, 1_000_000, batch)).stream)
+      )
       const fast = await readSide(bench, gateway, streams, LINES, batch.bodyBytes + 1)
       const large = await filled(bench, 20_000, lines(500, 1000))
       const slow = await bench.worker('slow-reader', {
@@ -71,7 +122,15 @@ export const readCases: readonly Case[] = [
   }
 ]
 
-function againstJsClient (name: string, workload: string, query: string, batch: Batch, count: number, atLeast: number, bytesPerMessage?: number): Case {
+function againstJsClient (
+  name: string,
+  workload: string,
+  query: string,
+  batch: Batch,
+  count: number,
+  atLeast: number,
+  bytesPerMessage?: number
+): Case {
   return {
     name,
     workload,
@@ -80,7 +139,13 @@ function againstJsClient (name: string, workload: string, query: string, batch: 
       const gateway = await bench.gateway()
       const { stream, messages } = await filled(bench, count, batch)
       const candidate = await readSide(bench, gateway, [stream], query, bytesPerMessage)
-      const baseline = await jsClientSide(bench, { kind: 'consume', stream, bodyBytes: batch.bodyBytes, inFlight: 0, messages })
+      const baseline = await jsClientSide(bench, {
+        kind: 'consume',
+        stream,
+        bodyBytes: batch.bodyBytes,
+        inFlight: 0,
+        messages
+      })
       const comparison = await compare(candidate, baseline, amount)
       return { ...comparison, goals: [ratioGoal(atLeast, comparison.ratio)] }
     }

@@ -12,7 +12,13 @@ export const scrapeCases: readonly Case[] = [
     baseline: 'the same without',
     async run (bench, amount) {
       const gateway = await bench.gateway()
-      const alone = await publishSide(bench, gateway, await bench.stream(gateway), envelopes(1, 100), SINGLE_CONNECTIONS)
+      const alone = await publishSide(
+        bench,
+        gateway,
+        await bench.stream(gateway),
+        envelopes(1, 100),
+        SINGLE_CONNECTIONS
+      )
       const scraped: Side = {
         ...alone,
         async round (seconds) {

@@ -11,12 +11,17 @@ export class BenchWorker {
   private constructor (name: string) {
     const program = fileURLToPath(new URL(`./${name}.ts`, import.meta.url))
     this.#child = fork(program, { execArgv: ['--import', 'tsx', ...cpuProfile(name)] })
-    this.#ended = once(this.#child, 'exit').then(([code]: unknown[]) => { throw new Error(`the worker ${name} ended with ${String(code)}`) })
+    this.#ended = once(this.#child, 'exit').then(([code]: unknown[]) => {
+      throw new Error(`the worker ${name} ended with ${String(code)}`)
+    })
     this.#ended.catch(() => {}) // after `close` it is meant to end
   }
 
   /** Starts one and waits until it is connected and warm. */
-  static async start (name: 'load' | 'js-client' | 'protocol-client' | 'bare-route' | 'polls' | 'many-streams' | 'slow-reader', config: object): Promise<BenchWorker> {
+  static async start (
+    name: 'load' | 'js-client' | 'protocol-client' | 'bare-route' | 'polls' | 'many-streams' | 'slow-reader',
+    config: object
+  ): Promise<BenchWorker> {
     const worker = new BenchWorker(name)
     worker.#child.send(config)
     await worker.#message()
@@ -52,7 +57,9 @@ export class BenchWorker {
 /** BENCH_CPU_PROFILE=DIR: the workers write CPU profiles there. */
 function cpuProfile (name: string): string[] {
   const directory = process.env['BENCH_CPU_PROFILE']
-  return directory === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`]
+  return directory === undefined
+    ? []
+    : ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-name=${name}-${Date.now()}.cpuprofile`]
 }
 
 function isSample (value: unknown): value is Sample {

@@ -16,7 +16,8 @@ const MAX_TEXT_BYTES = 4096
 
 /**
  * One HTTP/1.1 connection that sends requests made beforehand and counts answers: a tenth of what an HTTP client for
- * general use costs, so that the load generator is not what is measured. Bodies are read and passed over, all into one buffer.
+ * general use costs, so that the load generator is not what is measured. Bodies are read and passed over, all into one
+ * buffer.
  */
 export class HttpConnection {
   readonly #socket: Socket
@@ -46,7 +47,9 @@ export class HttpConnection {
       const connection = new HttpConnection(socket)
       socket.once('connect', () => { resolve(connection) })
       socket.once('error', reject)
-      socket.once('close', () => { if (connection.#waiting.length > 0) throw new Error('the server closed a connection that owes an answer') })
+      socket.once('close', () => {
+        if (connection.#waiting.length > 0) throw new Error('the server closed a connection that owes an answer')
+      })
     })
   }
 
@@ -108,7 +111,12 @@ export class HttpConnection {
     if (Number.isNaN(bodyBytes)) throw new Error(`an answer without a length: ${head}`)
     const isHere = bodyBytes <= MAX_TEXT_BYTES && bodyStart + bodyBytes <= bytes.length
     this.#bodyLeft = bodyBytes
-    this.#answer = { status: Number(head.slice(9, 12)), head, bodyBytes, text: isHere ? bytes.toString('latin1', bodyStart, bodyStart + bodyBytes) : '' }
+    this.#answer = {
+      status: Number(head.slice(9, 12)),
+      head,
+      bodyBytes,
+      text: isHere ? bytes.toString('latin1', bodyStart, bodyStart + bodyBytes) : ''
+    }
   }
 }
 
@@ -123,7 +131,11 @@ export function headerOf ({ head }: Answer, name: string): string | undefined {
 
 /** The bytes of a request. */
 export function requestBytes (method: string, path: string, headers: Record<string, string> = {}, body = ''): Buffer {
-  const lines = [`${method} ${path} HTTP/1.1`, 'host: 127.0.0.1', ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)]
+  const lines = [
+    `${method} ${path} HTTP/1.1`,
+    'host: 127.0.0.1',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  ]
   if (method !== 'GET') lines.push(`content-length: ${Buffer.byteLength(body)}`)
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
 }

@@ -19,12 +19,19 @@ export interface JsClientConfig {
 type Client = Awaited<ReturnType<typeof connect>>
 
 /*
- * rabbitmq-stream-js-client as its README shows it: `declarePublisher`, `send`, the `publish_confirm` event; `declareConsumer` with a
- * handler. To its advantage: no publisher reference, since deduplication costs the broker something, and `send` is not awaited one by
- * one. Everything else is its default; longer frames (`maxChunkLength` 250 to 2,000 in place of 100) made it slower more often than faster.
+ * rabbitmq-stream-js-client as its README shows it: `declarePublisher`, `send`, the `publish_confirm` event;
+ * `declareConsumer` with a handler. To its advantage: no publisher reference, since deduplication costs the broker
+ * something, and `send` is not awaited one by one. Everything else is its default; longer frames (`maxChunkLength` 250
+ * to 2,000 in place of 100) made it slower more often than faster.
  */
 await work<JsClientConfig>(async (config) => {
-  const client = await connect({ hostname: '127.0.0.1', port: config.streamPort, username: 'guest', password: 'guest', vhost: '/' })
+  const client = await connect({
+    hostname: '127.0.0.1',
+    port: config.streamPort,
+    username: 'guest',
+    password: 'guest',
+    vhost: '/'
+  })
   return config.kind === 'publish' ? await publish(client, config) : consume(client, config)
 })
 

@@ -16,7 +16,9 @@ export interface RepeatLoad {
   readonly messagesPerRequest: number
 }
 
-/** Reads that follow the `stream-next-offset` of the answer before, each connection by itself, from 0 again at the end. */
+/**
+ * Reads that follow the `stream-next-offset` of the answer before, each connection by itself, from 0 again at the end.
+ */
 export interface FollowLoad {
   readonly kind: 'follow'
   readonly port: number
@@ -32,7 +34,9 @@ await work<Load>(async (load) => {
   const connections: HttpConnection[] = []
   const count = load.kind === 'repeat' ? load.connections : load.paths.length
   for (let opened = 0; opened < count; opened++) connections.push(await HttpConnection.open(load.port))
-  const steps = connections.map((_, index) => load.kind === 'repeat' ? repeat(load, index) : follow(load, load.paths[index] ?? ''))
+  const steps = connections.map((_, index) =>
+    load.kind === 'repeat' ? repeat(load, index) : follow(load, load.paths[index] ?? '')
+  )
   return async (seconds) => await round(connections, steps, seconds)
 })
 
@@ -43,7 +47,9 @@ interface Step {
   count (answer: Answer): number
 }
 
-async function round (connections: readonly HttpConnection[], steps: readonly Step[], seconds: number): Promise<Sample> {
+async function round (
+  connections: readonly HttpConnection[], steps: readonly Step[], seconds: number
+): Promise<Sample> {
   const startedMs = performance.now()
   const endMs = startedMs + seconds * 1000
   const latenciesMs: number[] = []
@@ -70,13 +76,19 @@ async function round (connections: readonly HttpConnection[], steps: readonly St
   return { count, seconds: (performance.now() - startedMs) / 1000, latenciesMs }
 }
 
-function repeat ({ method, paths, headers, body, status, answer: expected, messagesPerRequest }: RepeatLoad, start: number): Step {
+function repeat (
+  { method, paths, headers, body, status, answer: expected, messagesPerRequest }: RepeatLoad,
+  start: number
+): Step {
   const requests = paths.map((path) => requestBytes(method, path, headers, body))
   let turn = start
   return {
     next: () => requests[turn++ % requests.length] ?? Buffer.alloc(0),
     count (answer) {
-      if (answer.status !== status || (expected !== undefined && answer.text !== expected)) throw new Error(`answered with ${answer.head}\n\n${answer.text}`)
+      if (answer.status !== status || (expected !== undefined && answer.text !== expected)) {
+        throw new Error('answered ' +
+        `with ${answer.head}\n\n${answer.text}`)
+      }
       return messagesPerRequest
     }
   }
@@ -91,7 +103,10 @@ function follow ({ bytesPerMessage }: FollowLoad, path: string): Step {
       if (answer.status !== 200 || Number.isNaN(next)) throw new Error(`answered with ${answer.head}\n\n${answer.text}`)
       // The streams have no other records than messages, so that offsets count them.
       const count = next - offset
-      if (bytesPerMessage !== undefined && answer.bodyBytes !== count * bytesPerMessage) throw new Error(`${count} messages in ${answer.bodyBytes} bytes`)
+      if (bytesPerMessage !== undefined && answer.bodyBytes !== count * bytesPerMessage) {
+        throw new Error(`${count} ` +
+        `messages in ${answer.bodyBytes} bytes`)
+      }
       offset = headerOf(answer, 'stream-end-of-stream') === 'true' ? 0 : next
       return count
     }

@@ -135,6 +135,8 @@ function entriesOf (count: number, bodyBytes: number): Buffer {
   const batch = new MessageBatch()
   for (let index = 0; index < count; index++) batch.addData(Buffer.alloc(bodyBytes, 'x'))
   batch.numberFrom(1)
-  if (batch.byteLength + PUBLISH_FRAME_OVERHEAD_BYTES > 1024 * 1024) throw new Error('the messages do not fit into a frame')
+  if (batch.byteLength + PUBLISH_FRAME_OVERHEAD_BYTES > 1024 * 1024) {
+    throw new Error('the messages do not fit into a frame')
+  }
   return batch.entries(0, count)
 }

@@ -14,8 +14,8 @@ export interface Sample {
 export type Round = (seconds: number) => Promise<Sample>
 
 /**
- * The body of a worker: a process that does one kind of work whenever it is told to. What is measured, what it is compared
- * with and what makes the load each have a process, so that none waits for the event loop of another.
+ * The body of a worker: a process that does one kind of work whenever it is told to. What is measured, what it is
+ * compared with and what makes the load each have a process, so that none waits for the event loop of another.
  *
  * @param prepare gets what `BenchWorker.start` was given; connects and warms up
  */

@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+const PLUGINS = ['rabbitmq_management', 'rabbitmq_stream', 'rabbitmq_stream_management']
+
 /**
  * @typedef {object} Ports
  * @property {number} stream
@@ -19,7 +21,8 @@ import { join } from 'node:path'
  * Writes a node's configuration into its folder: it listens on the loopback only, needs little, and forms a cluster
  * with its peers by itself when they start together.
  * @param {string} directory
- * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string, tls: Certificates | undefined, inside: string }} options
+ * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string, tls: Certificates |
+ *   undefined, inside: string }} options
  */
 export function writeConfiguration (directory, { ports, isInContainer, peers, extra, cookie, tls, inside }) {
   const address = isInContainer ? '0.0.0.0' : '127.0.0.1'
@@ -45,8 +48,13 @@ export function writeConfiguration (directory, { ports, isInContainer, peers, ex
   writeFileSync(join(directory, 'rabbitmq.conf'), `${lines.join('\n')}\n`)
   writeFileSync(join(directory, 'advanced.config'), '[].\n')
   writeFileSync(join(directory, 'rabbitmq-env.conf'), '')
-  writeFileSync(join(directory, 'enabled_plugins'), `[${['rabbitmq_management', 'rabbitmq_stream', 'rabbitmq_stream_management', ...tls ? ['rabbitmq_auth_mechanism_ssl'] : []].join()}].\n`)
-  for (const [name, pem] of Object.entries(tls ?? {})) writeFileSync(join(directory, `${name}.pem`), pem, { mode: 0o600 })
+  writeFileSync(
+    join(directory, 'enabled_plugins'),
+    `[${[...PLUGINS, ...(tls ? ['rabbitmq_auth_mechanism_ssl'] : [])].join()}].\n`
+  )
+  for (const [name, pem] of Object.entries(tls ?? {})) {
+    writeFileSync(join(directory, `${name}.pem`), pem, { mode: 0o600 })
+  }
   const cookieFile = join(directory, '.erlang.cookie')
   writeFileSync(cookieFile, cookie, { flag: 'w', mode: 0o600 })
 }
@@ -77,7 +85,8 @@ export function brokerEnvironment (directory, { nodename, ports }) {
     RABBITMQ_DIST_PORT: String(ports.distribution),
     // The start script then becomes the Erlang VM in place of watching over it: its pid is the one we know.
     RUNNING_UNDER_SYSTEMD: 'true',
-    // Two schedulers are enough for a node of one's own; Ctrl-C in the terminal is for the process that started it (+B i).
+    // Two schedulers are enough for a node of one's own; Ctrl-C in the terminal is for the process that started it (+B
+    // i).
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S 2:2 +B i${isLocal ? ` ${loopbackOnly}` : ''}`,
     ...isLocal && { RABBITMQ_CTL_ERL_ARGS: loopbackOnly, ERL_EPMD_ADDRESS: '127.0.0.1' }
   }

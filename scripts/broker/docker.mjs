@@ -62,6 +62,10 @@ async function ensureImage (image) {
   const { code } = await run(['docker', 'image', 'inspect', image], { timeoutMs: 30_000 })
   if (code === 0) return
   say(`Pulling the Docker image ${image} ...`)
-  const pull = await run(['docker', 'pull', image], { onLine: line => say(`  ${line}`), timeoutMs: 15 * 60_000, isInterruptible: true })
+  const pull = await run(['docker', 'pull', image], {
+    onLine: (line) => say(`  ${line}`),
+    timeoutMs: 15 * 60_000,
+    isInterruptible: true
+  })
   if (pull.code !== 0) throw new Stop(`docker pull ${image} failed:\n${pull.tail}`)
 }

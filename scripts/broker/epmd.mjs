@@ -16,7 +16,10 @@ export async function stopEpmd () {
 function privateEpmd () {
   return readPids().find(pid => {
     try {
-      return readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'epmd' && readlinkSync(`/proc/${pid}/root`).startsWith(rootsDirectory + sep)
+      return (
+        readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'epmd' &&
+        readlinkSync(`/proc/${pid}/root`).startsWith(rootsDirectory + sep)
+      )
     } catch {
       return false
     }
@@ -37,8 +40,10 @@ function readPids () {
  * @returns {Promise<boolean>}
  */
 function hasNoNodes () {
-  return new Promise(resolve => {
-    const socket = connect({ host: '127.0.0.1', port: 4369, timeout: 2000 }, () => socket.write(Buffer.from([0, 1, 110])))
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port: 4369, timeout: 2000 }, () =>
+      socket.write(Buffer.from([0, 1, 110]))
+    )
     let length = 0
     socket.on('data', chunk => { length += chunk.length })
     socket.once('end', () => resolve(length === 4))

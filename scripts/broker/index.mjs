@@ -25,7 +25,8 @@ export { BrokerNode } from './node.mjs'
  * @param {string} [options.version] a series: '4.0' or '4.3'; without it any that is new enough
  * @param {number} [options.nodes]
  * @param {string[]} [options.configuration] more lines for rabbitmq.conf
- * @param {import('./configuration.mjs').Certificates} [options.tls] the stream protocol over TLS too, on a port of its own
+ * @param {import('./configuration.mjs').Certificates} [options.tls] the stream protocol over TLS too, on a port of its
+ *   own
  * @returns {Promise<Broker>}
  */
 export async function startBroker ({ version, nodes: count = 1, configuration = [], tls } = {}) {
@@ -78,7 +79,12 @@ export async function startKeptBroker () {
   const directory = join(stateDirectory, 'nodes', `gateway-${series}`)
   const lock = `${directory}.lock`
   const holder = tryLock(lock)
-  if (holder !== undefined) throw new Stop(`The private RabbitMQ of this checkout is in use by process ${holder}. Stop that one, or set RABBITMQ_STREAM_URL to use another broker.`)
+  if (holder !== undefined) {
+    throw new Stop(
+      `The private RabbitMQ of this checkout is in use by process ${holder}. Stop that one, or set ` +
+      'RABBITMQ_STREAM_URL to use another broker.'
+    )
+  }
   try {
     await way.prepare(undefined)
     const memory = await recall(directory, way)
@@ -112,7 +118,12 @@ async function choosePorts (count, isTls = false) {
   })
 }
 
-/** A container has a host name of its own; elsewhere the name alone tells nodes of one machine apart. @param {import('./ways.mjs').Way} way @param {string} name */
+/**
+ * A container has a host name of its own; elsewhere the name alone tells nodes of one machine apart.
+ *
+ * @param {import('./ways.mjs').Way} way
+ * @param {string} name
+ */
 function nameOf (way, name) {
   return way.isInContainer ? `rabbit@${name}` : `${name}@localhost`
 }
@@ -163,7 +174,10 @@ async function waitForOrphan (pid, nodename) {
   if (!isOurs()) return
   say(`Waiting for the end of the RabbitMQ node that an earlier run has left behind (process ${pid})`)
   process.kill(pid, 'SIGTERM')
-  if (!await waitFor(() => !isOurs(), { timeoutMs: 30_000 })) throw new Stop(`The RabbitMQ node of an earlier run, process ${pid}, does not end.`)
+  if (!(await waitFor(() => !isOurs(), { timeoutMs: 30_000 }))) {
+    throw new Stop('The RabbitMQ node of an earlier ' +
+    `run, process ${pid}, does not end.`)
+  }
 }
 
 /** Deletes what brokers of processes that were killed have left. */
@@ -175,11 +189,18 @@ function removeLeftovers () {
 
 /** @param {BrokerNode[]} nodes */
 async function waitForCluster (nodes) {
-  const isFormed = await waitFor(async () => {
-    const views = await Promise.all(nodes.map(node => node.api('/api/nodes')))
-    return views.every(view => Array.isArray(view) && view.filter(node => node.running).length === nodes.length)
-  }, { timeoutMs: 60_000 })
-  if (!isFormed) throw new Error(`The ${nodes.length} RabbitMQ nodes did not form a cluster.\n${nodes.map(node => node.logTail(10)).join('\n')}`)
+  const isFormed = await waitFor(
+    async () => {
+      const views = await Promise.all(nodes.map((node) => node.api('/api/nodes')))
+      return views.every((view) => Array.isArray(view) && view.filter((node) => node.running).length === nodes.length)
+    },
+    { timeoutMs: 60_000 }
+  )
+  if (!isFormed) {
+    throw new Error(
+      `The ${nodes.length} RabbitMQ nodes did not form a cluster.\n${nodes.map((node) => node.logTail(10)).join('\n')}`
+    )
+  }
 }
 
 /** @param {BrokerNode[]} nodes */

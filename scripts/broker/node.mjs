@@ -64,13 +64,22 @@ export class BrokerNode {
     if (this.#child) return
     const { way, directory, ports, cookie, peers, configuration, tls } = this.#settings
     mkdirSync(directory, { recursive: true })
-    writeConfiguration(directory, { ports, isInContainer: way.isInContainer, peers, extra: configuration, cookie, tls, inside: way.inside(directory) })
+    writeConfiguration(directory, {
+      ports,
+      isInContainer: way.isInContainer,
+      peers,
+      extra: configuration,
+      cookie,
+      tls,
+      inside: way.inside(directory)
+    })
     const [program = '', ...args] = tiedToParent(way.server(this.#layout))
     const output = openSync(join(directory, 'log', 'output.log'), 'w')
     const child = spawn(program, args, {
       env: { ...process.env, PATH: searchPath() },
       stdio: ['ignore', output, output],
-      // In a process group of its own: Ctrl-C in the terminal reaches only the process that started it, which stops it in order.
+      // In a process group of its own: Ctrl-C in the terminal reaches only the process that started it, which stops it
+      // in order.
       detached: true
     })
     closeSync(output)
@@ -100,7 +109,8 @@ export class BrokerNode {
   }
 
   /**
-   * Sends a signal to the Erlang VM itself. SIGKILL is waited for; after SIGSTOP its connections stay open and silent until SIGCONT.
+   * Sends a signal to the Erlang VM itself. SIGKILL is waited for; after SIGSTOP its connections stay open and silent
+   * until SIGCONT.
    * @param {NodeJS.Signals} signal
    */
   async kill (signal) {
@@ -120,12 +130,18 @@ export class BrokerNode {
 
   /**
    * Runs one of RabbitMQ's programs against the node and answers what it printed.
-   * @param {'rabbitmqctl' | 'rabbitmq-streams' | 'rabbitmq-diagnostics' | 'rabbitmq-queues' | 'rabbitmq-plugins' | 'rabbitmq-upgrade'} program
+   * @param {'rabbitmqctl' | 'rabbitmq-streams' | 'rabbitmq-diagnostics' | 'rabbitmq-queues' | 'rabbitmq-plugins' |
+   *   'rabbitmq-upgrade'} program
    * @param {...string} args
    */
   async tool (program, ...args) {
-    const { code, stdout, tail } = await run(this.#settings.way.tool(this.#layout, program, args), { timeoutMs: 120_000 })
-    if (code !== 0) throw new Error(`${program} ${args.join(' ')} on ${this.nodename} failed with exit code ${code}:\n${tail}`)
+    const { code, stdout, tail } = await run(this.#settings.way.tool(this.#layout, program, args), {
+      timeoutMs: 120_000
+    })
+    if (code !== 0) {
+      throw new Error(`${program} ${args.join(' ')} on ${this.nodename} failed with exit code ` +
+      `${code}:\n${tail}`)
+    }
     return stdout
   }
 
@@ -146,8 +162,10 @@ export class BrokerNode {
   /** The last lines of the node's logs. */
   logTail (lines = 30) {
     const logs = join(this.directory, 'log')
-    return (existsSync(logs) ? readdirSync(logs) : []).filter(name => name.endsWith('.log'))
-      .map(name => `--- ${join(logs, name)}\n${readFileSync(join(logs, name), 'utf8').trimEnd().split('\n').slice(-lines).join('\n')}`)
+    return (existsSync(logs) ? readdirSync(logs) : [])
+      .filter((name) => name.endsWith('.log'))
+      .map((name) => join(logs, name))
+      .map((path) => `--- ${path}\n${readFileSync(path, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')}`)
       .join('\n')
   }
 
@@ -166,10 +184,16 @@ export class BrokerNode {
   async #waitUntilReady (timeoutMs) {
     /** @type {string | undefined} */
     let ended
-    void this.ended.then(how => { ended = how })
-    const isReady = await waitFor(async () => ended !== undefined || interruption.aborted || await this.#isReady(), { timeoutMs, everyMs: 250 })
+    void this.ended.then((how) => {
+      ended = how
+    })
+    const isReady = await waitFor(async () => ended !== undefined || interruption.aborted || (await this.#isReady()), {
+      timeoutMs,
+      everyMs: 250
+    })
     if (isReady && ended === undefined && !interruption.aborted) return
-    const why = ended === undefined ? `was not ready after ${timeoutMs / 1000} seconds` : `ended at its start (${ended})`
+    const why =
+      ended === undefined ? `was not ready after ${timeoutMs / 1000} seconds` : `ended at its start (${ended})`
     const tail = this.logTail()
     await this.stop()
     if (interruption.aborted) throw new Stop('Interrupted.')

@@ -31,7 +31,9 @@ export async function ensureRoot (series) {
 /** @param {string} release @param {string} path */
 async function makeRoot (release, path) {
   await ensureDebootstrap()
-  const mirrors = process.env['PRIVATE_BROKER_MIRROR'] ? [process.env['PRIVATE_BROKER_MIRROR']] : [...new Set([hostMirror(), defaultMirror])]
+  const mirrors = process.env['PRIVATE_BROKER_MIRROR']
+    ? [process.env['PRIVATE_BROKER_MIRROR']]
+    : [...new Set([hostMirror(), defaultMirror])]
   /** @type {string[]} */
   const failures = []
   for (const mirror of mirrors) {
@@ -41,9 +43,14 @@ This takes about a minute and 400 MB, once. Nothing of this machine is changed.`
     removeRoot(partial)
     removeRoot(path)
     mkdirSync(partial, { recursive: true })
-    const { code, tail } = await run(debootstrap(release, partial, mirror), { onLine: line => progress(line.replace(/^[IW]: /, '')), timeoutMs: 15 * 60_000, isInterruptible: true })
+    const { code, tail } = await run(debootstrap(release, partial, mirror), {
+      onLine: (line) => progress(line.replace(/^[IW]: /, '')),
+      timeoutMs: 15 * 60_000,
+      isInterruptible: true
+    })
     if (code === 0) {
-      // "localhost" has to mean 127.0.0.1 and nothing else: the node's own name and every listener depend on it. RabbitMQ 4.3 hangs at its start without it.
+      // "localhost" has to mean 127.0.0.1 and nothing else: the node's own name and every listener depend on it.
+      // RabbitMQ 4.3 hangs at its start without it.
       writeFileSync(join(partial, 'etc', 'hosts'), '127.0.0.1 localhost\n')
       rmSync(join(partial, 'var', 'cache', 'apt', 'archives'), { recursive: true, force: true })
       writeFileSync(join(partial, stampFile), `${versionIn(partial)}\n`)
@@ -56,7 +63,8 @@ This takes about a minute and 400 MB, once. Nothing of this machine is changed.`
   }
   throw new Stop(`${failures.join('\n\n')}
 
-PRIVATE_BROKER_MIRROR names another Debian mirror, PRIVATE_BROKER_ROOTS another folder to put it in (on a file system mounted without nodev and noexec).`)
+PRIVATE_BROKER_MIRROR names another Debian mirror, PRIVATE_BROKER_ROOTS another folder to put it in
+(on a file system mounted without nodev and noexec).`)
 }
 
 /**
@@ -80,8 +88,16 @@ async function ensureDebootstrap () {
   if (findOnPath('debootstrap')) return
   say('Installing the package debootstrap (apt-get) ...')
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'debootstrap', 'debian-archive-keyring']]) {
-    const { code, tail } = await run(['apt-get', ...args], { env, onLine: progress, timeoutMs: 10 * 60_000, isInterruptible: true })
+  for (const args of [
+    ['update'],
+    ['install', '-y', '--no-install-recommends', 'debootstrap', 'debian-archive-keyring']
+  ]) {
+    const { code, tail } = await run(['apt-get', ...args], {
+      env,
+      onLine: progress,
+      timeoutMs: 10 * 60_000,
+      isInterruptible: true
+    })
     if (code !== 0) throw new Stop(`apt-get ${args.join(' ')} failed:\n${tail}`)
   }
 }
@@ -102,13 +118,18 @@ function hostMirror () {
 /** @param {string} root */
 function versionIn (root) {
   const programs = join(root, 'usr', 'lib', 'rabbitmq', 'lib')
-  const version = existsSync(programs) ? readdirSync(programs).find(name => name.startsWith('rabbitmq_server-'))?.slice('rabbitmq_server-'.length) : undefined
+  const version = existsSync(programs)
+    ? readdirSync(programs)
+      .find((name) => name.startsWith('rabbitmq_server-'))
+      ?.slice('rabbitmq_server-'.length)
+    : undefined
   if (!version) throw new Stop(`There is no RabbitMQ in ${root}. Delete that folder to have it made again.`)
   return version
 }
 
 /**
- * Deletes a folder unless something is mounted below it: another process' debootstrap, or what a person has mounted by hand.
+ * Deletes a folder unless something is mounted below it: another process' debootstrap, or what a person has mounted by
+ * hand.
  * @param {string} path
  */
 function removeRoot (path) {

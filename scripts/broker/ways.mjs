@@ -13,12 +13,15 @@ import { rootFolderWay } from './root-folder.mjs'
  * @property {string} version the RabbitMQ it runs, e.g. 4.0.5, or its series when that is all that is known, e.g. 4.0
  * @property {string} description for the person at the terminal
  * @property {boolean} isInContainer whether the node has a network of its own, ports forwarded
- * @property {(network: string | undefined) => Promise<void>} prepare before the first node of a broker starts; the network is for a cluster
+ * @property {(network: string | undefined) => Promise<void>} prepare before the first node of a broker starts; the
+ *   network is for a cluster
  * @property {(network: string | undefined) => Promise<void>} dispose after its last node has ended
  * @property {(directory: string) => string} inside where the broker sees a directory of this machine
  * @property {(node: NodeLayout) => string[]} server the command that becomes the node, in the foreground
- * @property {(node: NodeLayout, program: string, args: string[]) => string[]} tool the command that runs rabbitmqctl and the like against the node
- * @property {(node: NodeLayout, pid: number, signal: NodeJS.Signals) => Promise<void>} signal sends a signal to the Erlang VM itself
+ * @property {(node: NodeLayout, program: string, args: string[]) => string[]} tool the command that runs rabbitmqctl
+ *   and the like against the node
+ * @property {(node: NodeLayout, pid: number, signal: NodeJS.Signals) => Promise<void>} signal sends a signal to the
+ *   Erlang VM itself
  */
 
 /**
@@ -49,7 +52,10 @@ export async function chooseWay (series) {
   if (isDebianRoot()) return rootFolderWay(await ensureRoot(series ?? '4.0'))
   throw new Stop(`No way to start a private RabbitMQ was found. One of these is needed:
   - a Docker engine that answers \`docker info\`;
-  - a rabbitmq-server ${series ?? `${oldest.join('.')} or newer`} on the PATH${installed ? ` (the one there is ${installed.version})` : ''};
+  - a rabbitmq-server ${series ?? `${oldest.join('.')} or newer`} on the PATH${installed
+? ' (the one there is ' +
+    `${installed.version})`
+: ''};
   - Debian or Ubuntu as root, for a RabbitMQ in a folder of its own.
 Or set RABBITMQ_STREAM_URL (and RABBITMQ_MANAGEMENT_URL) to use a RabbitMQ that runs elsewhere.`)
 }
@@ -62,7 +68,11 @@ async function doesDockerAnswer () {
 
 function isDebianRoot () {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
-  return process.getuid?.() === 0 && /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release) && findOnPath('apt-get') !== undefined
+  return (
+    process.getuid?.() === 0 &&
+    /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release) &&
+    findOnPath('apt-get') !== undefined
+  )
 }
 
 /** @param {string} version @param {string | undefined} series */
@@ -83,15 +93,23 @@ async function installedWay () {
   const server = findOnPath('rabbitmq-server')
   if (!server) return undefined
   const directories = ['/usr/lib/rabbitmq/bin', dirname(realpathSync(server)), dirname(server)]
-  const programs = directories.find(directory => isExecutable(join(directory, 'rabbitmq-server')) && isExecutable(join(directory, 'rabbitmqctl')))
+  const programs = directories.find(
+    (directory) => isExecutable(join(directory, 'rabbitmq-server')) && isExecutable(join(directory, 'rabbitmqctl'))
+  )
   if (!programs) return undefined
   // Every Erlang program writes a cookie into its home when there is none: not into the user's.
   mkdirSync(stateDirectory, { recursive: true })
-  const { code, stdout } = await run([join(programs, 'rabbitmqctl'), 'version'], { env: { HOME: stateDirectory }, timeoutMs: 30_000 })
+  const { code, stdout } = await run([join(programs, 'rabbitmqctl'), 'version'], {
+    env: { HOME: stateDirectory },
+    timeoutMs: 30_000
+  })
   const version = stdout.trim().split('\n').at(-1) ?? ''
   if (code !== 0 || !/^\d+\.\d+/.test(version)) return undefined
   const withEnvironment = (/** @type {NodeLayout} */ node) => [
-    'env', '-i', `PATH=${process.env['PATH']}`, ...Object.entries(node.environment).map(([name, value]) => `${name}=${value}`)
+    'env',
+    '-i',
+    `PATH=${process.env['PATH']}`,
+    ...Object.entries(node.environment).map(([name, value]) => `${name}=${value}`)
   ]
   return {
     version,

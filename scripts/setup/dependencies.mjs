@@ -44,14 +44,23 @@ export async function ensureBuild () {
 function areInstalled () {
   const wanted = readPackages(join(projectDirectory, 'package-lock.json'))
   const installed = readPackages(join(projectDirectory, 'node_modules', '.package-lock.json'))
-  return installed !== undefined && wanted !== undefined && Object.entries(wanted).every(([path, { version, integrity, optional, devOptional }]) =>
-    path === '' ||
-    (installed[path] === undefined ? optional || devOptional : installed[path].version === version && installed[path].integrity === integrity))
+  return (
+    installed !== undefined &&
+    wanted !== undefined &&
+    Object.entries(wanted).every(
+      ([path, { version, integrity, optional, devOptional }]) =>
+        path === '' ||
+        (installed[path] === undefined
+          ? optional || devOptional
+          : installed[path].version === version && installed[path].integrity === integrity)
+    )
+  )
 }
 
 /**
  * @param {string} path
- * @returns {Record<string, { version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }> | undefined}
+ * @returns {Record<string, { version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }> |
+ *   undefined}
  */
 function readPackages (path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : undefined
@@ -60,13 +69,24 @@ function readPackages (path) {
 function isBuilt () {
   const result = join(projectDirectory, 'dist', 'server.js')
   const sources = ['src', 'tsconfig.json', 'tsconfig.build.json']
-  return existsSync(result) && Math.max(...sources.map(source => lastChange(join(projectDirectory, source)))) <= statSync(result).mtimeMs
+  return (
+    existsSync(result) &&
+    Math.max(...sources.map((source) => lastChange(join(projectDirectory, source)))) <= statSync(result).mtimeMs
+  )
 }
 
-/** The latest change at or below a path; a directory counts itself, which is how a deleted file shows. @param {string} path @returns {number} */
+/**
+ * The latest change at or below a path; a directory counts itself, which is how a deleted file shows.
+ *
+ * @param {string} path
+ * @returns {number}
+ */
 function lastChange (path) {
   const stat = statSync(path)
-  return Math.max(stat.mtimeMs, ...stat.isDirectory() ? readdirSync(path).map(name => lastChange(join(path, name))) : [])
+  return Math.max(
+    stat.mtimeMs,
+    ...(stat.isDirectory() ? readdirSync(path).map((name) => lastChange(join(path, name))) : [])
+  )
 }
 
 /** @param {string[]} args */

@@ -11,12 +11,23 @@ export function gatewayAddress () {
   return { host: process.env['HTTP_HOST'] || '127.0.0.1', port: Number(process.env['HTTP_PORT'] || 8080) }
 }
 
-/** Stops with a clear message when the port is taken, before anything long happens. @param {{ host: string, port: number }} address */
+/**
+ * Stops with a clear message when the port is taken, before anything long happens.
+ *
+ * @param {{ host: string, port: number }} address
+ */
 export async function checkPort ({ host, port }) {
   // A wrong value is for the gateway to name: it knows all bounds.
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Stop('HTTP_PORT must be a number from 1 to 65535.')
-  const isFree = await isPortFree(port, host).catch(error => { throw new Stop(`Cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}: ${error.message}`) })
-  if (!isFree) throw new Stop(`Port ${port} of ${host} is already in use. Stop what uses it, or choose another one: HTTP_PORT=${port + 1} npm start`)
+  const isFree = await isPortFree(port, host).catch((error) => {
+    throw new Stop(`Cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}: ${error.message}`)
+  })
+  if (!isFree) {
+    throw new Stop(
+      `Port ${port} of ${host} is already in use. Stop what uses it, or choose another one: HTTP_PORT=${port + 1} ` +
+      'npm start'
+    )
+  }
 }
 
 /** The gateway as a child process. */
@@ -31,11 +42,16 @@ export class Gateway {
     const { host, port } = gatewayAddress()
     const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
     this.#origin = `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
-    const [program = '', ...args] = tiedToParent([process.execPath, '--max-semi-space-size=16', join(projectDirectory, 'dist', 'server.js')])
+    const [program = '', ...args] = tiedToParent([
+      process.execPath,
+      '--max-semi-space-size=16',
+      join(projectDirectory, 'dist', 'server.js')
+    ])
     this.#child = spawn(program, args, {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'inherit', 'inherit'],
-      // Ctrl-C reaches this script alone, which passes it on once: a second signal would make the gateway drop what is in flight.
+      // Ctrl-C reaches this script alone, which passes it on once: a second signal would make the gateway drop what is
+      // in flight.
       detached: true
     })
     this.ended = new Promise(resolve => {
@@ -62,7 +78,10 @@ export class Gateway {
     }, { timeoutMs: 60_000 })
     if (interruption.aborted) throw new Stop('Interrupted.')
     if (ended !== undefined) throw new Stop(`The gateway ended at its start: ${ended}`)
-    if (!isReady) throw new Stop(`The gateway was not ready after 60 seconds. ${this.#origin}/health/ready answered: ${health}`)
+    if (!isReady) {
+      throw new Stop(`The gateway was not ready after 60 seconds. ${this.#origin}/health/ready ` +
+      `answered: ${health}`)
+    }
   }
 
   /** @param {string} stream */
@@ -71,7 +90,10 @@ export class Gateway {
       method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(30_000)
     })
     // One with other arguments is there as well.
-    if (!response.ok && response.status !== 409) say(`The stream ${stream} could not be created: ${response.status} ${await response.text()}`)
+    if (!response.ok && response.status !== 409) {
+      say(`The stream ${stream} could not be created: ` +
+      `${response.status} ${await response.text()}`)
+    }
   }
 
   /** What to do next. @param {{ isStreamThere: boolean }} options */
@@ -81,7 +103,10 @@ export class Gateway {
 The gateway is ready: ${this.#origin}
 Swagger UI:           ${this.#origin}/docs
 
-${isStreamThere ? 'The stream "hello" is there. Publish to it, and read it back:' : 'Create a stream, publish to it, and read it back:'}
+${isStreamThere
+? 'The stream "hello" is there. Publish to it, and read it back:'
+: 'Create a stream, publish to it, ' +
+  'and read it back:'}
 ${isStreamThere ? '' : `  curl -X PUT ${stream} -H 'content-type: application/json' -d '{}'\n`}\
   curl ${stream}/messages -H 'content-type: application/json' -d '{"messages":[{"body":"hello, stream"}]}'
   curl '${stream}/messages?offset=first'
@@ -90,7 +115,9 @@ Ctrl-C stops everything.
 `
   }
 
-  /** Stops it in order and waits for its end, however long its requests in flight take; it has a deadline of its own. */
+  /**
+   * Stops it in order and waits for its end, however long its requests in flight take; it has a deadline of its own.
+   */
   async stop () {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM')
     await this.ended

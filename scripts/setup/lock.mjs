@@ -15,15 +15,22 @@ import { interruption } from './signals.mjs'
  */
 export async function withLock (path, work, { timeoutMs = 15 * 60_000 } = {}) {
   let isAnnounced = false
-  const isMine = await waitFor(() => {
-    if (interruption.aborted) throw new Stop('Interrupted.')
-    const holder = tryLock(path)
-    if (holder === undefined) return true
-    if (!isAnnounced) say(`Waiting for process ${holder}, which holds ${path}`)
-    isAnnounced = true
-    return false
-  }, { timeoutMs, everyMs: 500 })
-  if (!isMine) throw new Stop(`${path} has been locked by another process for ${timeoutMs / 1000} seconds. Delete it if nothing uses it.`)
+  const isMine = await waitFor(
+    () => {
+      if (interruption.aborted) throw new Stop('Interrupted.')
+      const holder = tryLock(path)
+      if (holder === undefined) return true
+      if (!isAnnounced) say(`Waiting for process ${holder}, which holds ${path}`)
+      isAnnounced = true
+      return false
+    },
+    { timeoutMs, everyMs: 500 }
+  )
+  if (!isMine) {
+    throw new Stop(
+      `${path} has been locked by another process for ${timeoutMs / 1000} seconds. Delete it if nothing uses it.`
+    )
+  }
   try {
     return await work()
   } finally {
@@ -48,7 +55,8 @@ export function tryLock (path) {
     }
     const holder = holderOf(path)
     if (holder !== undefined) return holder
-    // A rename is atomic too: of two that find the same dead holder, one takes the old lock away and the other tries again.
+    // A rename is atomic too: of two that find the same dead holder, one takes the old lock away and the other tries
+    // again.
     const stale = `${path}.${randomBytes(4).toString('hex')}`
     try {
       renameSync(path, stale)

@@ -9,13 +9,20 @@ import { interruption } from './signals.mjs'
  * Runs a program to its end and answers how it ended; what it writes goes line by line to `onLine`, the last lines are
  * kept for an error message. It ends with this process; an interruptible one also when this process is interrupted.
  * @param {string[]} command the program and its arguments
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void, timeoutMs?: number, isInterruptible?: boolean }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void, timeoutMs?: number,
+ *   isInterruptible?: boolean }} [options]
  * @returns {Promise<{ code: number, stdout: string, tail: string }>}
  */
 export async function run (command, { cwd, env, onLine, timeoutMs = 0, isInterruptible = false } = {}) {
   if (isInterruptible && interruption.aborted) throw new Stop('Interrupted.')
   const [program = '', ...args] = tiedToParent(command)
-  const child = spawn(program, args, { cwd, env: { ...process.env, PATH: searchPath(), ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs, killSignal: 'SIGKILL' })
+  const child = spawn(program, args, {
+    cwd,
+    env: { ...process.env, PATH: searchPath(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL'
+  })
   /** @type {string[]} */
   const tail = []
   let stdout = ''
@@ -44,7 +51,9 @@ export async function run (command, { cwd, env, onLine, timeoutMs = 0, isInterru
  * @param {string[]} command
  */
 export function tiedToParent (command) {
-  canTie ??= findOnPath('setpriv') !== undefined && spawnSync('setpriv', ['--help'], { encoding: 'utf8' }).stdout.includes('--pdeathsig')
+  canTie ??=
+    findOnPath('setpriv') !== undefined &&
+    spawnSync('setpriv', ['--help'], { encoding: 'utf8' }).stdout.includes('--pdeathsig')
   return canTie ? ['setpriv', '--pdeathsig', 'TERM', ...command] : command
 }
 
@@ -88,7 +97,8 @@ export function isAlive (pid) {
  */
 export function startedAt (pid) {
   try {
-    // The second field, the program's name in parentheses, may hold spaces: count from behind it. Field 22 is starttime (proc(5)).
+    // The second field, the program's name in parentheses, may hold spaces: count from behind it. Field 22 is starttime
+    // (proc(5)).
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19]
   } catch {
     return undefined

@@ -25,7 +25,8 @@ export function progress (line) {
 }
 
 /**
- * Runs a command's main function: a Stop is shown as its message, anything else with its stack; both end with exit code 1.
+ * Runs a command's main function: a Stop is shown as its message, anything else with its stack; both end with exit code
+ * 1.
  * @param {() => Promise<number>} main answers the exit code
  */
 export async function runMain (main) {

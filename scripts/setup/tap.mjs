@@ -19,7 +19,10 @@ export async function ensureTapPlugins () {
   await withLock(join(stateDirectory, 'setup.lock'), async () => {
     if (isTapBuilt()) return
     say('Preparing tap ...')
-    const { code, tail } = await run([process.execPath, tapProgram, 'build'], { cwd: projectDirectory, isInterruptible: true })
+    const { code, tail } = await run([process.execPath, tapProgram, 'build'], {
+      cwd: projectDirectory,
+      isInterruptible: true
+    })
     if (code !== 0) throw new Stop(`tap build failed:\n${tail}`)
   })
 }
@@ -30,8 +33,8 @@ function isTapBuilt () {
 }
 
 /**
- * Runs tap (its settings are in .taprc) and prints a line for each test file as it ends, followed by everything the file
- * said when it failed.
+ * Runs tap (its settings are in .taprc) and prints a line for each test file as it ends, followed by everything the
+ * file said when it failed.
  * @param {string[]} files all test files when empty
  * @param {NodeJS.ProcessEnv} environment added to this process' own
  * @returns {Promise<{ passed: number, failed: number, code: number }>} assertions, counted by tap
@@ -70,7 +73,9 @@ export async function runTap (files, environment) {
     } else if (/^# \{.*\}$/.test(line)) {
       // # { total: 7, pass: 4, fail: 3 }: what is zero is left out.
       isCounted = true
-      for (const name of /** @type {const} */ (['pass', 'fail'])) counted[name] = Number(line.match(`${name}: (\\d+)`)?.[1] ?? 0)
+      for (const name of /** @type {const} */ (['pass', 'fail'])) {
+        counted[name] = Number(line.match(`${name}: (\\d+)`)?.[1] ?? 0)
+      }
     } else if (!/^(TAP version|1\.\.\d|# (No coverage|time=)|\s*$)/.test(line)) {
       output.push(line)
     }

@@ -13,16 +13,29 @@ export interface SchemaError {
 }
 
 /** Where the error is and what is wrong, in words of the API. */
-export function describeSchemaError ({ instancePath, keyword, message = 'is invalid', params, parentSchema }: SchemaError): FieldError {
+export function describeSchemaError ({
+  instancePath,
+  keyword,
+  message = 'is invalid',
+  params,
+  parentSchema
+}: SchemaError): FieldError {
   switch (keyword) {
-    case 'additionalProperties': return { pointer: pointerTo(instancePath, String(params.additionalProperty)), message: 'is unknown' }
-    case 'required': return { pointer: pointerTo(instancePath, String(params.missingProperty)), message: 'is required' }
-    case 'enum': return { pointer: instancePath, message: `must be one of ${listOf(params.allowedValues).join(', ')}` }
-    case 'type': return { pointer: instancePath, message: `must be ${[params.type].flat().join(' or ')}` }
-    case 'minLength': return { pointer: instancePath, message: params.limit === 1 ? 'must not be empty' : message }
+    case 'additionalProperties':
+      return { pointer: pointerTo(instancePath, String(params.additionalProperty)), message: 'is unknown' }
+    case 'required':
+      return { pointer: pointerTo(instancePath, String(params.missingProperty)), message: 'is required' }
+    case 'enum':
+      return { pointer: instancePath, message: `must be one of ${listOf(params.allowedValues).join(', ')}` }
+    case 'type':
+      return { pointer: instancePath, message: `must be ${[params.type].flat().join(' or ')}` }
+    case 'minLength':
+      return { pointer: instancePath, message: params.limit === 1 ? 'must not be empty' : message }
     case 'anyOf':
-    case 'pattern': return { pointer: instancePath, message: `has none of the accepted forms. ${descriptionOf(parentSchema)}`.trim() }
-    default: return { pointer: instancePath, message }
+    case 'pattern':
+      return { pointer: instancePath, message: `has none of the accepted forms. ${descriptionOf(parentSchema)}`.trim() }
+    default:
+      return { pointer: instancePath, message }
   }
 }
 

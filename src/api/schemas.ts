@@ -9,16 +9,29 @@ export const BROKER_PROBLEMS = [
 ] as const satisfies readonly ProblemCode[]
 
 /** What every operation that reads a body can answer, too. */
-export const BODY_PROBLEMS = ['request_timeout', 'payload_too_large', 'unsupported_media_type', 'overloaded'] as const satisfies readonly ProblemCode[]
+export const BODY_PROBLEMS = [
+  'request_timeout', 'payload_too_large', 'unsupported_media_type', 'overloaded'
+] as const satisfies readonly ProblemCode[]
 
 /** An object without any other fields: a typo must not change what a request means. */
 export function strictObject<T extends TProperties> (properties: T, options: ObjectOptions = {}) {
   return Type.Object(properties, { ...options, additionalProperties: false })
 }
 
-const streamName = Type.String({ minLength: 1, description: 'Name of the stream: 1 to 200 bytes of UTF-8, no control characters, not starting with `amq.`, not `.` or `..`; percent-encoded, a `/` as `%2F`.', examples: ['hello'] })
-const referenceBounds = '1 to 255 bytes of UTF-8, no control characters, not `.` or `..`; percent-encoded, a `/` as `%2F`.'
-const consumerName = Type.String({ minLength: 1, description: `Name of the consumer: ${referenceBounds}`, examples: ['my-app'] })
+const streamName = Type.String({
+  minLength: 1,
+  description:
+    'Name of the stream: 1 to 200 bytes of UTF-8, no control characters, not starting with `amq.`, not `.` or `..`; ' +
+    'percent-encoded, a `/` as `%2F`.',
+  examples: ['hello']
+})
+const referenceBounds =
+  '1 to 255 bytes of UTF-8, no control characters, not `.` or `..`; percent-encoded, a `/` as `%2F`.'
+const consumerName = Type.String({
+  minLength: 1,
+  description: `Name of the consumer: ${referenceBounds}`,
+  examples: ['my-app']
+})
 
 /** What a publisher's name is, in paths and in query strings. */
 export const PUBLISHER_NAME = `Name of the publisher: ${referenceBounds}`
@@ -35,7 +48,12 @@ export function offset (description: string, options: IntegerOptions = {}) {
 
 /** A number that the broker keeps and any client may have stored: all 64 bits of it, written out in full. */
 export function storedNumber (description: string) {
-  return Type.Unsafe<bigint | number>(Type.Integer({ minimum: 0, description: `${description} A number beyond 2^53-1 can only have been stored by another client.` }))
+  return Type.Unsafe<bigint | number>(
+    Type.Integer({
+      minimum: 0,
+      description: `${description} A number beyond 2^53-1 can only have been stored by another client.`
+    })
+  )
 }
 
 /** As above, or nothing. */
@@ -43,9 +61,16 @@ export function storedNumberOrNull (description: string) {
   return Type.Unsafe<bigint | number | null>({ type: ['integer', 'null'], minimum: 0, description })
 }
 
-/** A response with a JSON body. A schema with an `$id` is one of the components of the document, once it is added to the app. */
+/**
+ * A response with a JSON body. A schema with an `$id` is one of the components of the document, once it is added to the
+ * app.
+ */
 export function json (description: string, schema: TSchema, example: unknown, headers?: Record<string, unknown>) {
-  return { description, ...(headers && { headers }), content: { 'application/json': { schema: byName(schema), example } } }
+  return {
+    description,
+    ...(headers && { headers }),
+    content: { 'application/json': { schema: byName(schema), example } }
+  }
 }
 
 /** Refers to a schema that has an `$id`. */
@@ -59,7 +84,12 @@ const SOURCE_STATES = [Type.Literal('ok'), Type.Literal('not_configured'), Type.
 export const SourceState = Type.Union(SOURCE_STATES, { description: 'Whether the management API answered.' })
 
 /** Where a list of names comes from, so that a partial one is not taken for a whole one. */
-export const Sources = Type.Object({
-  management: Type.Union(SOURCE_STATES, { description: '`ok`: every name the broker knows is listed. Otherwise only those that this process has seen.' }),
-  instance: Type.Literal('ok')
-}, { description: 'Which sources answered.' })
+export const Sources = Type.Object(
+  {
+    management: Type.Union(SOURCE_STATES, {
+      description: '`ok`: every name the broker knows is listed. Otherwise only those that this process has seen.'
+    }),
+    instance: Type.Literal('ok')
+  },
+  { description: 'Which sources answered.' }
+)

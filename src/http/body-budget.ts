@@ -7,9 +7,10 @@ const PROMISE_MS = 1000
 const PACE_BYTES_PER_MS = 1024
 
 /**
- * The memory that bodies may take, all together. What clients announce of large bodies is kept for them for a moment, and as long as they send them
- * quickly: of a crowd that sends more than there is room for, the first come to an end and the rest are refused with their headers, and not
- * after most of it was sent in vain. Small bodies are only measured against what is in memory, so that nobody keeps them out by promises.
+ * The memory that bodies may take, all together. What clients announce of large bodies is kept for them for a moment,
+ * and as long as they send them quickly: of a crowd that sends more than there is room for, the first come to an end
+ * and the rest are refused with their headers, and not after most of it was sent in vain. Small bodies are only
+ * measured against what is in memory, so that nobody keeps them out by promises.
  */
 export class BodyBudget {
   readonly #limitBytes: number
@@ -103,7 +104,11 @@ export class BodyClaim {
     this.#exchange(this.heldBytes, bytes)
   }
 
-  /** So many bytes are in memory from now on, more or fewer than before. @throws RequestError `overloaded`; then it holds what it held */
+  /**
+   * So many bytes are in memory from now on, more or fewer than before.
+   *
+   * @throws RequestError `overloaded`; then it holds what it held
+   */
   hold (bytes: number): void {
     const moreBytes = bytes - this.heldBytes
     if (moreBytes > 0) this.#budget.refuseToHold(this, bytes)
@@ -122,5 +127,9 @@ export class BodyClaim {
 }
 
 function overloaded (): RequestError {
-  return new RequestError('overloaded', 'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)', { retryable: true })
+  return new RequestError(
+    'overloaded',
+    'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)',
+    { retryable: true }
+  )
 }

@@ -5,8 +5,8 @@ import { ByteCollector } from '../text/byte-collector.ts'
 
 // How much of a body that nobody wants is read and dropped, so that the client can finish sending and read its answer.
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
-// Most clients stop when they see the answer. Of a crowd that is refused, what each has sent already would else be read, a MiB or two of it,
-// before the next one is so much as looked at.
+// Most clients stop when they see the answer. Of a crowd that is refused, what each has sent already would else be
+// read, a MiB or two of it, before the next one is so much as looked at.
 const DISCARD_DELAY_MS = 100
 const SMALL_BODY_BYTES = 64 * 1024
 
@@ -17,7 +17,11 @@ const SMALL_BODY_BYTES = 64 * 1024
  * @throws RequestError `payload_too_large`
  * @throws the stream's error when the client goes away
  */
-export async function * bodyChunks (request: IncomingMessage, limitBytes: number, limitName: string): AsyncGenerator<Buffer> {
+export async function * bodyChunks (
+  request: IncomingMessage,
+  limitBytes: number,
+  limitName: string
+): AsyncGenerator<Buffer> {
   if (announcedBytes(request) > limitBytes) throw tooLarge(limitBytes, limitName)
   let receivedBytes = 0
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
@@ -33,7 +37,12 @@ export async function * bodyChunks (request: IncomingMessage, limitBytes: number
  *
  * @throws RequestError `payload_too_large`, or `overloaded` when all bodies together are too much
  */
-export async function readBody (request: IncomingMessage, limitBytes: number, limitName: string, claim: BodyClaim): Promise<Buffer> {
+export async function readBody (
+  request: IncomingMessage,
+  limitBytes: number,
+  limitName: string,
+  claim: BodyClaim
+): Promise<Buffer> {
   try {
     return await collect(request, limitBytes, limitName, claim)
   } catch (error) {
@@ -44,7 +53,12 @@ export async function readBody (request: IncomingMessage, limitBytes: number, li
 }
 
 // By events, not by an iterator: for a body of one message that is a fifth of the cost.
-async function collect (request: IncomingMessage, limitBytes: number, limitName: string, claim: BodyClaim): Promise<Buffer> {
+async function collect (
+  request: IncomingMessage,
+  limitBytes: number,
+  limitName: string,
+  claim: BodyClaim
+): Promise<Buffer> {
   if (announcedBytes(request) > limitBytes) throw tooLarge(limitBytes, limitName)
   const body = new ByteCollector(Math.min(announcedBytes(request), limitBytes))
   let failure: { error: unknown } | undefined

@@ -5,7 +5,10 @@ import type { Socket } from 'node:net'
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** Who waits for its end; made by the first of them. A property and no entry of a weak map, which the garbage collector has to look at. */
+    /**
+     * Who waits for its end; made by the first of them. A property and no entry of a weak map, which the garbage
+     * collector has to look at.
+     */
     exchange: Exchange | undefined
   }
 }
@@ -59,7 +62,10 @@ export function noteEffects (reply: FastifyReply): void {
   if (reply.exchange !== undefined) reply.exchange.hasEffects = true
 }
 
-/** The request that a socket's last bytes belong to: what its reply is, and whether something may have been done for it already. */
+/**
+ * The request that a socket's last bytes belong to: what its reply is, and whether something may have been done for it
+ * already.
+ */
 export function arrivingRequest (socket: Socket): Pick<Exchange, 'reply' | 'hasEffects'> | undefined {
   return [...clients.get(socket)?.open ?? []].at(-1)
 }
@@ -76,8 +82,8 @@ export function owesAnswer (socket: Socket): boolean {
 }
 
 /**
- * Aborts when the client goes away. All requests of a connection share it, since a signal costs as much as a tenth of a small publish:
- * who listens to it has to stop listening with the request.
+ * Aborts when the client goes away. All requests of a connection share it, since a signal costs as much as a tenth of a
+ * small publish: who listens to it has to stop listening with the request.
  */
 export function clientSignal (reply: FastifyReply): AbortSignal {
   const client = clientOf(reply.request.raw.socket)
@@ -95,7 +101,16 @@ function newSignal (socket: Socket): AbortController {
 function watchExchange (reply: FastifyReply): Exchange {
   const { raw: response, request: { raw: { socket } } } = reply
   const { open } = clientOf(socket)
-  const exchange: Exchange = { reply, response, socket, listeners: [], isWhole: false, hasEffects: false, isOver: false, isDelivered: false }
+  const exchange: Exchange = {
+    reply,
+    response,
+    socket,
+    listeners: [],
+    isWhole: false,
+    hasEffects: false,
+    isOver: false,
+    isDelivered: false
+  }
   open.add(exchange)
   const end = (): void => {
     open.delete(exchange)

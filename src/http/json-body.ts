@@ -17,6 +17,8 @@ function ofBody<T> (parse: () => T): T {
   try {
     return parse()
   } catch (error) {
-    throw error instanceof TextFault ? new RequestError('bad_request', `the body ${error.message}`, { cause: error.cause }) : error
+    throw error instanceof TextFault
+      ? new RequestError('bad_request', `the body ${error.message}`, { cause: error.cause })
+      : error
   }
 }

@@ -6,9 +6,9 @@ const STAND_FIRM_MS = 1000
  * Lets one piece of heavy work into each turn of the event loop, in the order of asking. Work on a large body or answer
  * takes milliseconds; were several done in a row, whoever is to be refused meanwhile would wait for all of them.
  *
- * When a crowd of connections comes, none is done for a moment: the runtime accepts one of them in a turn (libuv since 1.45), so that each
- * piece of work would keep everybody outside for as long as it takes. Where connections come all the time, that costs heavy work a sixth
- * of its time at most.
+ * When a crowd of connections comes, none is done for a moment: the runtime accepts one of them in a turn (libuv since
+ * 1.45), so that each piece of work would keep everybody outside for as long as it takes. Where connections come all
+ * the time, that costs heavy work a sixth of its time at most.
  */
 export class Turns {
   readonly #waiting: Array<() => void> = []

@@ -1,15 +1,31 @@
 import { isSurelyJson } from '../text/json-check.ts'
-import { dataSectionHeaderLength, ENTRY_LENGTH_BYTES, loneDataStart, type AmqpMessage, type EntryRun, type ReadPiece } from '../streams/index.ts'
-import { bodyJson, decodeEntry, isJsonType, messageToJsonText, startText, tailText, unknownText, type ReadEncoding } from './read-json.ts'
+import {
+  dataSectionHeaderLength,
+  ENTRY_LENGTH_BYTES,
+  loneDataStart,
+  type AmqpMessage,
+  type EntryRun,
+  type ReadPiece
+} from '../streams/index.ts'
+import {
+  bodyJson,
+  decodeEntry,
+  isJsonType,
+  messageToJsonText,
+  startText,
+  tailText,
+  unknownText,
+  type ReadEncoding
+} from './read-json.ts'
 
 const REPLACEMENT_CHARACTER = '\ufffd'
 // A longer one is not worth to be compared byte by byte.
 const MAX_HEAD_BYTES = 256
 
 /**
- * The JSON texts of the messages, with `between` between them. The same as `messageToJsonText` for each, at a third of the cost:
- * messages that follow each other mostly have the same properties, which are then read and printed once, and a body that is JSON is checked and
- * not parsed.
+ * The JSON texts of the messages, with `between` between them. The same as `messageToJsonText` for each, at a third of
+ * the cost: messages that follow each other mostly have the same properties, which are then read and printed once, and
+ * a body that is JSON is checked and not parsed.
  */
 export function batchToJsonText (pieces: readonly ReadPiece[], encoding: ReadEncoding, between: string): string {
   const run = new RunPrinter(encoding, between)
@@ -47,7 +63,9 @@ class RunPrinter {
       const from = at + ENTRY_LENGTH_BYTES
       at = from + data.readUInt32BE(at)
       if (index > 0) text += this.#between
-      text += startText(offset + index, timestamp) + (this.#likeTheOneBefore(data, from, at) ?? this.#anew(data.subarray(from, at)))
+      text +=
+        startText(offset + index, timestamp) +
+        (this.#likeTheOneBefore(data, from, at) ?? this.#anew(data.subarray(from, at)))
     }
     return text
   }
@@ -81,7 +99,11 @@ function headOf (bytes: Buffer, { body, properties }: AmqpMessage, tail: string)
   if (section === undefined) return undefined
   const length = bytes.length - section.length - dataSectionHeaderLength(section.length)
   // The body is the last section, and its head the shortest one.
-  if (length < 0 || length > MAX_HEAD_BYTES || loneDataStart(bytes, length, bytes.length) !== bytes.length - section.length) return undefined
+  if (
+    length < 0 ||
+    length > MAX_HEAD_BYTES ||
+    loneDataStart(bytes, length, bytes.length) !== bytes.length - section.length
+  ) return undefined
   return { bytes: bytes.subarray(0, length), isJson: isJsonType(properties?.contentType), tail }
 }
 

@@ -19,7 +19,9 @@ export function expectUnicode (text: string, pointer: string): string {
 /** Standard base64 with padding. Node's own decoder passes over what is not base64. */
 export function parseBase64 (json: unknown, pointer: string): Buffer {
   const text = expectString(json, pointer, 'base64')
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) throw new MessageFormatError(pointer, 'must be base64 with padding')
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
+    throw new MessageFormatError(pointer, 'must be base64 with padding')
+  }
   return Buffer.from(text, 'base64')
 }
 
@@ -36,7 +38,9 @@ export function utf8Of (bytes: Uint8Array): string | undefined {
 const FIRST_ISO_MS = -62_167_219_200_000
 const LAST_ISO_MS = 253_402_300_799_999
 
-/** ISO 8601 in UTC with milliseconds; a time outside the years 0000 to 9999 as its milliseconds since 1970, in digits. */
+/**
+ * ISO 8601 in UTC with milliseconds; a time outside the years 0000 to 9999 as its milliseconds since 1970, in digits.
+ */
 export function timeOf (ms: number | bigint): string {
   return ms >= FIRST_ISO_MS && ms <= LAST_ISO_MS ? new Date(Number(ms)).toISOString() : String(ms)
 }
@@ -53,7 +57,10 @@ export function parseTime (json: unknown, pointer: string): bigint {
     if (!Number.isNaN(ms) && isCalendarDay(date)) return BigInt(ms)
   }
   if (/^(0|-?[1-9]\d{0,18})$/.test(text) && BigInt(text) < MAX_MS && BigInt(text) >= -MAX_MS) return BigInt(text)
-  throw new MessageFormatError(pointer, 'must be a date and time like 2025-01-31T12:00:00.000Z, or milliseconds since 1970 as a string')
+  throw new MessageFormatError(
+    pointer,
+    'must be a date and time like 2025-01-31T12:00:00.000Z, or milliseconds since 1970 as a string'
+  )
 }
 
 /** Date.parse takes February 30 for March 2. */

@@ -7,15 +7,18 @@ const LINE_FEED = 0x0a
 /** Bodies, each followed by a line feed. */
 export interface Lines {
   readonly bytes: Buffer
-  /** The offset of the first message that is no line, because its body has a line feed; nothing from there on is in `bytes`. */
+  /**
+   * The offset of the first message that is no line, because its body has a line feed; nothing from there on is in
+   * `bytes`.
+   */
   readonly stoppedAt: number | undefined
   /** Gives the memory back: nobody may look at `bytes` any more. Call it once. */
   release (): void
 }
 
 /**
- * The messages as lines. Those of a run are moved together in one copy of it: a call of the runtime for each message, no view and no
- * object. Measured on messages of 100 bytes, that is a tenth of what a view and a copy for each take.
+ * The messages as lines. Those of a run are moved together in one copy of it: a call of the runtime for each message,
+ * no view and no object. Measured on messages of 100 bytes, that is a tenth of what a view and a copy for each take.
  */
 export function linesOf (pieces: readonly ReadPiece[], pool: BufferPool): Lines {
   const joiner = new LineJoiner(pieces, pool)
@@ -64,7 +67,8 @@ class LineJoiner {
     const region = data.subarray(start, end)
     const base = this.#end
     if (base + region.length > this.#bytes.length) this.#grow(base + region.length)
-    // What is written never overtakes what is still to be read: a length and the section before a body are longer than a line feed.
+    // What is written never overtakes what is still to be read: a length and the section before a body are longer than
+    // a line feed.
     region.copy(this.#bytes, base)
     let at = 0
     let lineFeed = nextLineFeed(region, 0)
@@ -74,8 +78,19 @@ class LineJoiner {
       const body = loneDataStart(region, from, to)
       if (body === undefined) {
         const bytes = lineBody({ kind: 'entry', offset: offset + index, timestamp, bytes: region.subarray(from, to) })
-        // A body that is no bytes may have a text that is longer than it: then the rest is moved from where it was, one by one.
-        if (this.#end + bytes.length + 1 > base + to) return this.#addOneByOne({ kind: 'run', data, start: start + at, end, count: count - index, offset: offset + index, timestamp })
+        // A body that is no bytes may have a text that is longer than it: then the rest is moved from where it was, one
+        // by one.
+        if (this.#end + bytes.length + 1 > base + to) {
+          return this.#addOneByOne({
+            kind: 'run',
+            data,
+            start: start + at,
+            end,
+            count: count - index,
+            offset: offset + index,
+            timestamp
+          })
+        }
         if (!this.addBody(bytes)) return offset + index
       } else {
         if (lineFeed < body) lineFeed = nextLineFeed(region, body)
@@ -94,7 +109,10 @@ class LineJoiner {
     for (let index = 0; index < count; index++) {
       const from = at + ENTRY_LENGTH_BYTES
       at = from + data.readUInt32BE(at)
-      if (!this.addBody(lineBody({ kind: 'entry', offset: offset + index, timestamp, bytes: data.subarray(from, at) }))) return offset + index
+      const message = { kind: 'entry', offset: offset + index, timestamp, bytes: data.subarray(from, at) } as const
+      if (!this.addBody(lineBody(message))) {
+        return offset + index
+      }
     }
     return undefined
   }

@@ -40,8 +40,12 @@ export function propertyFieldsJson (properties: AmqpProperties, writesContentTyp
   if (properties.correlationId !== undefined) text += `,"correlationId":${idJson(properties.correlationId)}`
   if (properties.contentType !== undefined) text += `,"contentType":${JSON.stringify(properties.contentType)}`
   else if (writesContentType) text += ',"contentType":null'
-  if (properties.contentEncoding !== undefined) text += `,"contentEncoding":${JSON.stringify(properties.contentEncoding)}`
-  if (properties.absoluteExpiryTime !== undefined) text += `,"absoluteExpiryTime":"${timeOf(properties.absoluteExpiryTime)}"`
+  if (properties.contentEncoding !== undefined) {
+    text += `,"contentEncoding":${JSON.stringify(properties.contentEncoding)}`
+  }
+  if (properties.absoluteExpiryTime !== undefined) {
+    text += `,"absoluteExpiryTime":"${timeOf(properties.absoluteExpiryTime)}"`
+  }
   if (properties.creationTime !== undefined) text += `,"creationTime":"${timeOf(properties.creationTime)}"`
   if (properties.groupId !== undefined) text += `,"groupId":${JSON.stringify(properties.groupId)}`
   if (properties.groupSequence !== undefined) text += `,"groupSequence":${properties.groupSequence}`
@@ -61,7 +65,10 @@ function parseAddress (json: unknown, pointer: string): AmqpValue | undefined {
   return json === undefined || json === null ? undefined : parseValue(json, pointer, FIELD_DEPTH)
 }
 
-/** A message id is a ulong, uuid, binary or string (AMQP 1.0, part 3, 3.2.11 to 3.2.14), so a whole number is a ulong here. */
+/**
+ * A message id is a ulong, uuid, binary or string (AMQP 1.0, part 3, 3.2.11 to 3.2.14), so a whole number is a ulong
+ * here.
+ */
 function parseId (json: unknown, pointer: string): AmqpValue | undefined {
   if (json === undefined) return undefined
   if (typeof json === 'number' && Number.isSafeInteger(json) && json >= 0) return { type: 'ulong', value: BigInt(json) }
@@ -73,7 +80,9 @@ function parseId (json: unknown, pointer: string): AmqpValue | undefined {
   }
 }
 
-/** Any other type than the usual two is tagged: some clients write ids of types that the specification does not allow. */
+/**
+ * Any other type than the usual two is tagged: some clients write ids of types that the specification does not allow.
+ */
 function idJson (id: AmqpValue): string {
   if (id.type === 'ulong' && id.value <= Number.MAX_SAFE_INTEGER) return String(id.value)
   return id.type === 'string' ? JSON.stringify(id.value) : taggedJson(id)

@@ -26,9 +26,15 @@ export function rawMessage (body: Buffer, headers: Headers): ParsedMessage {
     const value = name.startsWith(APP_PROPERTY) ? headerText(header) : undefined
     if (value === undefined) continue
     if (name === APP_PROPERTY) throw new MessageFormatError(`/headers/${name}`, 'must name an application property')
-    applicationProperties.push([{ type: 'string', value: name.slice(APP_PROPERTY.length) }, { type: 'string', value }])
+    applicationProperties.push([
+      { type: 'string', value: name.slice(APP_PROPERTY.length) },
+      { type: 'string', value }
+    ])
   }
-  return { message: { properties, applicationProperties, body }, publishingId: parsePublishingId(headerText(headers['publishing-id'])) }
+  return {
+    message: { properties, applicationProperties, body },
+    publishingId: parsePublishingId(headerText(headers['publishing-id']))
+  }
 }
 
 /** The body of one message as it is stored, and a content type that is safe to send as a header. */
@@ -38,7 +44,10 @@ export function rawBody (message: ReadMessage): { contentType: string, body: Uin
   const { body, properties } = decoded
   if (body.kind !== 'data') return { contentType: 'application/json', body: Buffer.from(typedBodyJson(body)) }
   const contentType = properties?.contentType
-  return { contentType: contentType !== undefined && MEDIA_TYPE.test(contentType) ? contentType : OCTETS, body: joinSections(body.sections) }
+  return {
+    contentType: contentType !== undefined && MEDIA_TYPE.test(contentType) ? contentType : OCTETS,
+    body: joinSections(body.sections)
+  }
 }
 
 /**
@@ -55,12 +64,16 @@ export function lineBody (message: ReadMessage): Uint8Array {
     throw error
   }
   const decoded = decodeEntry(message.bytes)
-  return decoded === undefined || decoded.body.kind === 'data' ? message.bytes : Buffer.from(typedBodyJson(decoded.body))
+  return decoded === undefined || decoded.body.kind === 'data'
+    ? message.bytes
+    : Buffer.from(typedBodyJson(decoded.body))
 }
 
 const OCTETS = 'application/octet-stream'
 
-/** A media type with parameters (RFC 9110, 8.3.1); anyone may have stored anything as a content type, line breaks too. */
+/**
+ * A media type with parameters (RFC 9110, 8.3.1); anyone may have stored anything as a content type, line breaks too.
+ */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[\t\x20-\x7e]*)?$/
 
 /** Node hands headers over as Latin-1; many clients send UTF-8. */
@@ -78,6 +91,9 @@ function stringValue (value: string | undefined): AmqpValue | undefined {
 function parsePublishingId (text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const id = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : NaN
-  if (!Number.isSafeInteger(id)) throw new MessageFormatError('/headers/publishing-id', 'must be a whole number from 0 to 2^53-1')
+  if (!Number.isSafeInteger(id)) {
+    throw new MessageFormatError('/headers/publishing-id', 'must be a whole number ' +
+    'from 0 to 2^53-1')
+  }
   return id
 }

@@ -17,39 +17,65 @@ const Id = (description: string) => Type.Unsafe<unknown>({
   examples: ['order-4711', { $type: 'uuid', value: 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' }]
 })
 
-const Address = (description: string) => Type.Unsafe<unknown>({ description: `${description} A string, or any AMQP value.`, examples: ['orders'] })
+const Address = (description: string) =>
+  Type.Unsafe<unknown>({ description: `${description} A string, or any AMQP value.`, examples: ['orders'] })
 
 const Time = (description: string) => Type.String({
   description: `${description} ISO 8601; milliseconds since 1970 as a string where the year has not four digits.`,
   examples: ['2025-01-31T12:00:00.000Z']
 })
 
-const MessageProperties = Type.Object({
-  messageId: Type.Optional(Id('Names this message among those of its sender.')),
-  userId: Type.Optional(Type.Unsafe<unknown>({
-    type: ['string', 'object'],
-    description: 'The user the message was made for. A string, or a tagged binary when it is not UTF-8.',
-    examples: ['alice']
-  })),
-  to: Type.Optional(Address('Where the message is meant to go.')),
-  subject: Type.Optional(Type.String({ description: 'What the message is about.', examples: ['order.created'] })),
-  replyTo: Type.Optional(Address('Where an answer goes.')),
-  correlationId: Type.Optional(Id('The message this one belongs to.')),
-  contentType: Type.Optional(Type.Unsafe<string | null>({
-    type: ['string', 'null'],
-    description: 'The media type of the body. Left out on write, it follows from `bodyEncoding`; null stores none.',
-    examples: ['application/json']
-  })),
-  contentEncoding: Type.Optional(Type.String({ description: 'Such as `gzip`. Bodies are stored and returned as they are, never unpacked.', examples: ['gzip'] })),
-  absoluteExpiryTime: Type.Optional(Time('When the message is of no use any more; a stream keeps it all the same.')),
-  creationTime: Type.Optional(Time('When the message was made.')),
-  groupId: Type.Optional(Type.String({ description: 'The group of messages it belongs to.', examples: ['batch-7'] })),
-  groupSequence: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'Its number in the group.', examples: [1] })),
-  replyToGroupId: Type.Optional(Type.String({ description: 'The group that answers belong to.', examples: ['batch-8'] }))
-}, { additionalProperties: false, description: 'The AMQP 1.0 properties of the message.', examples: [{ messageId: 'order-4711', contentType: 'application/json' }] })
+const MessageProperties = Type.Object(
+  {
+    messageId: Type.Optional(Id('Names this message among those of its sender.')),
+    userId: Type.Optional(
+      Type.Unsafe<unknown>({
+        type: ['string', 'object'],
+        description: 'The user the message was made for. A string, or a tagged binary when it is not UTF-8.',
+        examples: ['alice']
+      })
+    ),
+    to: Type.Optional(Address('Where the message is meant to go.')),
+    subject: Type.Optional(Type.String({ description: 'What the message is about.', examples: ['order.created'] })),
+    replyTo: Type.Optional(Address('Where an answer goes.')),
+    correlationId: Type.Optional(Id('The message this one belongs to.')),
+    contentType: Type.Optional(
+      Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        description: 'The media type of the body. Left out on write, it follows from `bodyEncoding`; null stores none.',
+        examples: ['application/json']
+      })
+    ),
+    contentEncoding: Type.Optional(
+      Type.String({
+        description: 'Such as `gzip`. Bodies are stored and returned as they are, never unpacked.',
+        examples: ['gzip']
+      })
+    ),
+    absoluteExpiryTime: Type.Optional(Time('When the message is of no use any more; a stream keeps it all the same.')),
+    creationTime: Type.Optional(Time('When the message was made.')),
+    groupId: Type.Optional(Type.String({ description: 'The group of messages it belongs to.', examples: ['batch-7'] })),
+    groupSequence: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'Its number in the group.', examples: [1] })
+    ),
+    replyToGroupId: Type.Optional(
+      Type.String({ description: 'The group that answers belong to.', examples: ['batch-8'] })
+    )
+  },
+  {
+    additionalProperties: false,
+    description: 'The AMQP 1.0 properties of the message.',
+    examples: [{ messageId: 'order-4711', contentType: 'application/json' }]
+  }
+)
 
-const ApplicationProperties = JsonMap('Named values of the application, with their AMQP types (see docs/messages.md).', { tenant: 'acme', attempt: 1 })
-const MessageAnnotations = JsonMap('Named values for the infrastructure, with their AMQP types; keys are symbols.', { 'x-trace': 'a1b2' })
+const ApplicationProperties = JsonMap(
+  'Named values of the application, with their AMQP types (see docs/messages.md).',
+  { tenant: 'acme', attempt: 1 }
+)
+const MessageAnnotations = JsonMap('Named values for the infrastructure, with their AMQP types; keys are symbols.', {
+  'x-trace': 'a1b2'
+})
 
 const Body = Type.Unknown({
   description: 'The body, spelled as `bodyEncoding` says.',
@@ -65,66 +91,115 @@ const BodyEncoding = Type.Unsafe<'json' | 'text' | 'base64'>({
 const BodyType = Type.Unsafe<'data' | 'value' | 'sequence'>({
   type: 'string',
   enum: ['data', 'value', 'sequence'],
-  description: '`data` (default): bytes. `value`, `sequence`: an AMQP value, or AMQP sequences, written as JSON with their types.'
+  description:
+    '`data` (default): bytes. `value`, `sequence`: an AMQP value, or AMQP sequences, written as JSON with their types.'
 })
 
-const ignored = (schema: TSchema) => Type.Optional(Type.Unsafe<unknown>({ ...schema, description: 'As a read returns it; ignored, so that what was read can be posted again.' }))
+const ignored = (schema: TSchema) =>
+  Type.Optional(
+    Type.Unsafe<unknown>({
+      ...schema,
+      description: 'As a read returns it; ignored, so that what was read can be posted again.'
+    })
+  )
 
 /** A message in a publish request. What lies beyond its shape is checked by `parseMessage`. */
-export const MessageWrite = Type.Object({
-  body: Body,
-  bodyEncoding: Type.Optional(Type.Unsafe<Static<typeof BodyEncoding>>({ ...BodyEncoding, default: 'json' })),
-  bodyType: Type.Optional(BodyType),
-  properties: Type.Optional(MessageProperties),
-  applicationProperties: Type.Optional(ApplicationProperties),
-  messageAnnotations: Type.Optional(MessageAnnotations),
-  publishingId: Type.Optional(Type.Integer({
-    minimum: 0,
-    maximum: MAX_SAFE,
-    description: 'Its number for deduplication; on every message of a named publisher, ascending, or on none.',
-    examples: [42]
-  })),
-  offset: ignored({ ...Type.Integer(), minimum: 0, maximum: MAX_SAFE }),
-  timestamp: ignored(Type.String()),
-  format: ignored(Type.String()),
-  records: ignored(Type.Integer()),
-  compression: ignored(Type.String()),
-  reason: ignored(Type.String())
-}, {
-  additionalProperties: false,
-  description: 'A message to publish.',
-  examples: [{ body: { order: 4711 }, properties: { messageId: 'order-4711' }, applicationProperties: { tenant: 'acme' } }]
-})
+export const MessageWrite = Type.Object(
+  {
+    body: Body,
+    bodyEncoding: Type.Optional(Type.Unsafe<Static<typeof BodyEncoding>>({ ...BodyEncoding, default: 'json' })),
+    bodyType: Type.Optional(BodyType),
+    properties: Type.Optional(MessageProperties),
+    applicationProperties: Type.Optional(ApplicationProperties),
+    messageAnnotations: Type.Optional(MessageAnnotations),
+    publishingId: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: MAX_SAFE,
+        description: 'Its number for deduplication; on every message of a named publisher, ascending, or on none.',
+        examples: [42]
+      })
+    ),
+    offset: ignored({ ...Type.Integer(), minimum: 0, maximum: MAX_SAFE }),
+    timestamp: ignored(Type.String()),
+    format: ignored(Type.String()),
+    records: ignored(Type.Integer()),
+    compression: ignored(Type.String()),
+    reason: ignored(Type.String())
+  },
+  {
+    additionalProperties: false,
+    description: 'A message to publish.',
+    examples: [
+      { body: { order: 4711 }, properties: { messageId: 'order-4711' }, applicationProperties: { tenant: 'acme' } }
+    ]
+  }
+)
 
 /** A message in the answer to a read. */
-export const MessageRead = Type.Object({
-  offset: Type.Integer({ minimum: 0, maximum: MAX_SAFE, description: 'Where it lies in the stream.', examples: [1024] }),
-  timestamp: Type.String({ description: 'When the broker stored its chunk: ISO 8601, UTC.', examples: ['2025-01-31T12:00:00.000Z'] }),
-  body: Body,
-  bodyEncoding: BodyEncoding,
-  bodyType: Type.Optional(Type.Unsafe<'value' | 'sequence'>({
-    type: 'string',
-    enum: ['value', 'sequence'],
-    description: 'Only when the body is no bytes: an AMQP value, or AMQP sequences (an array of arrays), as JSON with their types.'
-  })),
-  properties: Type.Optional(MessageProperties),
-  applicationProperties: Type.Optional(ApplicationProperties),
-  messageAnnotations: Type.Optional(MessageAnnotations),
-  format: Type.Optional(Type.Unsafe<'unknown' | 'unreadable'>({
-    type: 'string',
-    enum: ['unknown', 'unreadable'],
-    description: '`unknown`: not AMQP 1.0; `body` is the whole entry. `unreadable`: a sub-entry batch that could not be expanded; `body` is the whole batch.'
-  })),
-  records: Type.Optional(Type.Integer({ minimum: 0, description: 'With `unreadable`: the number of messages in the batch, from `offset` on.' })),
-  compression: Type.Optional(Type.String({ description: 'With `unreadable`: how the batch is compressed.', examples: ['zstd'] })),
-  reason: Type.Optional(Type.String({ description: 'With `unreadable`: why it could not be expanded.' }))
-}, {
-  additionalProperties: false,
-  description: 'A message as read. It can be posted again unchanged.',
-  examples: [{ offset: 1024, timestamp: '2025-01-31T12:00:00.000Z', body: { order: 4711 }, bodyEncoding: 'json', properties: { contentType: 'application/json' } }]
-})
+export const MessageRead = Type.Object(
+  {
+    offset: Type.Integer({
+      minimum: 0,
+      maximum: MAX_SAFE,
+      description: 'Where it lies in the stream.',
+      examples: [1024]
+    }),
+    timestamp: Type.String({
+      description: 'When the broker stored its chunk: ISO 8601, UTC.',
+      examples: ['2025-01-31T12:00:00.000Z']
+    }),
+    body: Body,
+    bodyEncoding: BodyEncoding,
+    bodyType: Type.Optional(
+      Type.Unsafe<'value' | 'sequence'>({
+        type: 'string',
+        enum: ['value', 'sequence'],
+        description:
+          'Only when the body is no bytes: an AMQP value, or AMQP sequences (an array of arrays), as JSON with their ' +
+          'types.'
+      })
+    ),
+    properties: Type.Optional(MessageProperties),
+    applicationProperties: Type.Optional(ApplicationProperties),
+    messageAnnotations: Type.Optional(MessageAnnotations),
+    format: Type.Optional(
+      Type.Unsafe<'unknown' | 'unreadable'>({
+        type: 'string',
+        enum: ['unknown', 'unreadable'],
+        description:
+          '`unknown`: not AMQP 1.0; `body` is the whole entry. `unreadable`: a sub-entry batch that could not be ' +
+          'expanded; `body` is the whole batch.'
+      })
+    ),
+    records: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: 'With `unreadable`: the number of messages in the batch, from `offset` on.'
+      })
+    ),
+    compression: Type.Optional(
+      Type.String({ description: 'With `unreadable`: how the batch is compressed.', examples: ['zstd'] })
+    ),
+    reason: Type.Optional(Type.String({ description: 'With `unreadable`: why it could not be expanded.' }))
+  },
+  {
+    additionalProperties: false,
+    description: 'A message as read. It can be posted again unchanged.',
+    examples: [
+      {
+        offset: 1024,
+        timestamp: '2025-01-31T12:00:00.000Z',
+        body: { order: 4711 },
+        bodyEncoding: 'json',
+        properties: { contentType: 'application/json' }
+      }
+    ]
+  }
+)
 
-/* eslint-disable @typescript-eslint/no-redeclare -- a schema and the type of what fits it have one name; tsc finds the rest */
+/* eslint-disable @typescript-eslint/no-redeclare --
+   a schema and the type of what fits it have one name; tsc finds the rest */
 export type MessageWrite = Static<typeof MessageWrite>
 export type MessageRead = Static<typeof MessageRead>
 export type MessagePropertiesJson = Static<typeof MessageProperties>

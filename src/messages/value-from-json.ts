@@ -28,7 +28,12 @@ export function parseMap (json: unknown, keyType: 'string' | 'symbol', pointer: 
   if (!isObject(json)) throw new MessageFormatError(pointer, 'must be an object')
   if (Object.hasOwn(json, '$type')) {
     const tagged = parseTagged(json, pointer, depth)
-    if (tagged.type !== 'map') throw new MessageFormatError(pointer, 'must be an object or a tagged map; a key named $type needs the tagged form')
+    if (tagged.type !== 'map') {
+      throw new MessageFormatError(
+        pointer,
+        'must be an object or a tagged map; a key named $type needs the tagged form'
+      )
+    }
     return tagged.value
   }
   expectDepth(depth, pointer)
@@ -69,7 +74,9 @@ const CONTENT_PARSERS = {
   map: (json, pointer, depth) => ({ type: 'map', value: parsePairs(json, pointer, depth) })
 } satisfies Record<Exclude<AmqpValue['type'], 'described'>, ContentParser>
 
-const PARSER_BY_TYPE: ReadonlyMap<unknown, ContentParser> = new Map<unknown, ContentParser>(Object.entries(CONTENT_PARSERS))
+const PARSER_BY_TYPE: ReadonlyMap<unknown, ContentParser> = new Map<unknown, ContentParser>(
+  Object.entries(CONTENT_PARSERS)
+)
 
 /** Every name that "$type" may have. */
 export const VALUE_TYPES: readonly string[] = [...Object.keys(CONTENT_PARSERS), 'described']
@@ -78,28 +85,41 @@ function parseTagged (json: Readonly<Record<string, unknown>>, pointer: string, 
   const isDescribed = json['$type'] === 'described'
   for (const key of Object.keys(json)) {
     if (key !== '$type' && key !== 'value' && !(isDescribed && key === 'descriptor')) {
-      throw new MessageFormatError(pointerTo(pointer, key), 'must not stand beside "$type"; an object with a key of that name is written as a tagged map')
+      throw new MessageFormatError(
+        pointerTo(pointer, key),
+        'must not stand beside "$type"; an object with a key of that name is written as a tagged map'
+      )
     }
   }
   if (!Object.hasOwn(json, 'value')) throw new MessageFormatError(pointer, 'must have "value" beside "$type"')
   if (isDescribed) {
-    if (!Object.hasOwn(json, 'descriptor')) throw new MessageFormatError(pointer, 'must have "descriptor" beside "$type"')
+    if (!Object.hasOwn(json, 'descriptor')) {
+      throw new MessageFormatError(pointer, 'must have "descriptor" beside "$type"')
+    }
     expectDepth(depth, pointer)
     const descriptor = parseValue(json['descriptor'], pointerTo(pointer, 'descriptor'), depth + 1)
     return { type: 'described', descriptor, value: parseValue(json['value'], pointerTo(pointer, 'value'), depth + 1) }
   }
   const parser = PARSER_BY_TYPE.get(json['$type'])
-  if (parser === undefined) throw new MessageFormatError(pointerTo(pointer, '$type'), `must be one of ${VALUE_TYPES.join(', ')}`)
+  if (parser === undefined) {
+    throw new MessageFormatError(pointerTo(pointer, '$type'), 'must be one of ' +
+    `${VALUE_TYPES.join(', ')}`)
+  }
   return parser(json['value'], pointerTo(pointer, 'value'), depth)
 }
 
 function parseNumber (json: number, pointer: string): AmqpValue {
   if (Number.isSafeInteger(json)) {
-    return json >= -0x8000_0000 && json <= 0x7fff_ffff ? { type: 'int', value: json } : { type: 'long', value: BigInt(json) }
+    return json >= -0x8000_0000 && json <= 0x7fff_ffff
+      ? { type: 'int', value: json }
+      : { type: 'long', value: BigInt(json) }
   }
   // A whole number beyond 2^53 may have lost digits on its way here.
   if (!Number.isFinite(json) || Number.isInteger(json)) {
-    throw new MessageFormatError(pointer, 'is beyond the whole numbers that JSON keeps: write {"$type":"long","value":"..."}, or "ulong" or "double"')
+    throw new MessageFormatError(
+      pointer,
+      'is beyond the whole numbers that JSON keeps: write {"$type":"long","value":"..."}, or "ulong" or "double"'
+    )
   }
   return { type: 'double', value: json }
 }
@@ -123,10 +143,15 @@ function parsePairs (json: unknown, pointer: string, depth: number): AmqpMap {
   const seen = new Set<string>()
   return json.map((pair, index) => {
     const pairPointer = pointerTo(pointer, index)
-    if (!Array.isArray(pair) || pair.length !== 2) throw new MessageFormatError(pairPointer, 'must be a [key, value] pair')
+    if (!Array.isArray(pair) || pair.length !== 2) {
+      throw new MessageFormatError(pairPointer, 'must be a [key, value] pair')
+    }
     const key = parseValue(pair[0], pointerTo(pairPointer, 0), depth + 1)
     const keyJson = valueJson(key)
-    if (seen.has(keyJson)) throw new MessageFormatError(pointerTo(pairPointer, 0), 'must not be the key of an earlier pair')
+    if (seen.has(keyJson)) {
+      throw new MessageFormatError(pointerTo(pairPointer, 0), 'must not be the key of an ' +
+      'earlier pair')
+    }
     seen.add(keyJson)
     return [key, parseValue(pair[1], pointerTo(pairPointer, 1), depth + 1)] as const
   })
@@ -156,17 +181,24 @@ function parseBigInteger (json: unknown, pointer: string, least: bigint, most: b
   throw new MessageFormatError(pointer, `must be a whole number from ${least} to ${most}, beyond 2^53-1 as a string`)
 }
 
-const NUMBERS_BY_NAME: ReadonlyMap<unknown, number> = new Map<unknown, number>([['NaN', NaN], ['Infinity', Infinity], ['-Infinity', -Infinity], ['-0', -0]])
+const NUMBERS_BY_NAME: ReadonlyMap<unknown, number> = new Map<unknown, number>([
+  ['NaN', NaN], ['Infinity', Infinity], ['-Infinity', -Infinity], ['-0', -0]
+])
 
 function parseDouble (json: unknown, pointer: string): number {
   const value = typeof json === 'number' && Number.isFinite(json) ? json : NUMBERS_BY_NAME.get(json)
-  if (value === undefined) throw new MessageFormatError(pointer, 'must be a number, or "NaN", "Infinity", "-Infinity" or "-0"')
+  if (value === undefined) {
+    throw new MessageFormatError(pointer, 'must be a number, or "NaN", "Infinity", ' +
+    '"-Infinity" or "-0"')
+  }
   return value
 }
 
 function parseFloat32 (json: unknown, pointer: string): AmqpValue {
   const value = Math.fround(parseDouble(json, pointer))
-  if (typeof json === 'number' && !Number.isFinite(value)) throw new MessageFormatError(pointer, 'is too large for a float')
+  if (typeof json === 'number' && !Number.isFinite(value)) {
+    throw new MessageFormatError(pointer, 'is too large for a float')
+  }
   return { type: 'float', value }
 }
 
@@ -174,7 +206,10 @@ function parseChar (json: unknown, pointer: string): AmqpValue {
   if (typeof json === 'number') return { type: 'char', value: parseInteger(json, pointer, 0n, 0x10ffffn) }
   const [first, ...others] = expectString(json, pointer, 'one character')
   const value = first?.codePointAt(0)
-  if (value === undefined || others.length > 0) throw new MessageFormatError(pointer, 'must be one character, or its code point as a number')
+  if (value === undefined || others.length > 0) {
+    throw new MessageFormatError(pointer, 'must be one character, or ' +
+    'its code point as a number')
+  }
   return { type: 'char', value }
 }
 

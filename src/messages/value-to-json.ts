@@ -86,7 +86,9 @@ function floatJson (value: number): string {
 
 /** Half a surrogate pair as its number: many JSON parsers would replace it in a string. */
 function charJson (codePoint: number): string {
-  return codePoint >= 0xd800 && codePoint <= 0xdfff ? String(codePoint) : JSON.stringify(String.fromCodePoint(codePoint))
+  return codePoint >= 0xd800 && codePoint <= 0xdfff
+    ? String(codePoint)
+    : JSON.stringify(String.fromCodePoint(codePoint))
 }
 
 function pairsJson (entries: AmqpMap): string {

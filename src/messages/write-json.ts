@@ -13,7 +13,11 @@ export interface ParsedMessage {
   readonly publishingId?: number
 }
 
-const DEFAULT_CONTENT_TYPES = { json: 'application/json', text: 'text/plain', base64: 'application/octet-stream' } as const
+const DEFAULT_CONTENT_TYPES = {
+  json: 'application/json',
+  text: 'text/plain',
+  base64: 'application/octet-stream'
+} as const
 
 /** Most messages have no other property; they share these. */
 const DEFAULT_PROPERTIES = {
@@ -32,9 +36,11 @@ export function parseMessage (json: MessageWrite, pointer: string, exactBody: un
   const { messageAnnotations, applicationProperties } = json
   return {
     message: {
-      messageAnnotations: messageAnnotations && parseMap(messageAnnotations, 'symbol', `${pointer}/messageAnnotations`, 1),
+      messageAnnotations:
+        messageAnnotations && parseMap(messageAnnotations, 'symbol', `${pointer}/messageAnnotations`, 1),
       properties: propertiesOf(json, pointer),
-      applicationProperties: applicationProperties && parseMap(applicationProperties, 'string', `${pointer}/applicationProperties`, 1),
+      applicationProperties:
+        applicationProperties && parseMap(applicationProperties, 'string', `${pointer}/applicationProperties`, 1),
       body: bodyOf(json, exactBody, `${pointer}/body`)
     },
     publishingId: json.publishingId
@@ -90,7 +96,10 @@ function typedBodyOf (json: MessageWrite, pointer: string): unknown {
 }
 
 function sequencesOf (json: unknown, pointer: string) {
-  if (!Array.isArray(json) || json.length === 0) throw new MessageFormatError(pointer, 'must be an array of arrays, one for each sequence')
+  if (!Array.isArray(json) || json.length === 0) {
+    throw new MessageFormatError(pointer, 'must be an array of ' +
+    'arrays, one for each sequence')
+  }
   return json.map((sequence: unknown, index) => {
     const value = parseValue(sequence, pointerTo(pointer, index), 1)
     if (value.type !== 'list') throw new MessageFormatError(pointerTo(pointer, index), 'must be an array')

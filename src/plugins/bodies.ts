@@ -48,8 +48,9 @@ const LIGHT_WORK_BYTES = 32 * 1024
 const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT'])
 
 /**
- * How bodies are read and written. Small JSON is read whole and parsed here; everything else by the routes that take it, from the raw
- * request. Without the budget a few hundred clients, each sending slowly what its limit allows, could fill the memory.
+ * How bodies are read and written. Small JSON is read whole and parsed here; everything else by the routes that take
+ * it, from the raw request. Without the budget a few hundred clients, each sending slowly what its limit allows, could
+ * fill the memory.
  */
 function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void {
   const budget = new BodyBudget(bodyBudgetBytes)
@@ -64,7 +65,8 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   app.decorate('turn', (bytes: number) => isHeavy(bytes) ? turns.next() : undefined)
 
   // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
-  // and could not write a bigint that may also be null. Route by route: a scope with schemas of its own would get one of its own.
+  // and could not write a bigint that may also be null. Route by route: a scope with schemas of its own would get one
+  // of its own.
   app.addHook('onRoute', (route) => { route.serializerCompiler ??= () => toJsonText })
   app.removeAllContentTypeParsers()
   // Nothing that a body could say would change what is deleted.
@@ -78,7 +80,9 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   app.addHook('onRequest', (request, reply, done) => {
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity' && METHODS_WITH_BODY.has(request.method)) {
-      done(new RequestError('unsupported_media_type', 'compressed bodies are not read: send it without Content-Encoding'))
+      done(
+        new RequestError('unsupported_media_type', 'compressed bodies are not read: send it without Content-Encoding')
+      )
       return
     }
     whenClosed(reply, () => { request.bodyClaim?.hold(0) })

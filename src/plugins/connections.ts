@@ -28,4 +28,7 @@ function connections (app: FastifyInstance, { maxConnections }: ConnectionsOptio
   })
 }
 
-export default fp<ConnectionsOptions>(async (app, options) => connections(app, options), { name: 'connections', dependencies: ['metrics'] })
+export default fp<ConnectionsOptions>(async (app, options) => connections(app, options), {
+  name: 'connections',
+  dependencies: ['metrics']
+})

@@ -19,9 +19,13 @@ function errors (app: FastifyInstance): void {
 
   app.setErrorHandler(sendProblem)
   // Node answers an Expect that it does not know by itself, with nothing but a status.
-  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => { sendUnknownExpectation(request, response) })
+  app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    sendUnknownExpectation(request, response)
+  })
   // This too would only be the end of a connection.
-  app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => { endWithProblem(socket, new RequestError('bad_request', 'this is no proxy: CONNECT is not answered')) })
+  app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    endWithProblem(socket, new RequestError('bad_request', 'this is no proxy: CONNECT is not answered'))
+  })
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
   })
@@ -52,7 +56,12 @@ function addMethodNotAllowed (app: FastifyInstance, url: string, methods: string
     url,
     schema: { hide: true },
     // Before the body is read: its type and size do not matter any more.
-    onRequest: (request, _reply, done) => done(new RequestError('method_not_allowed', `${request.method} is not allowed here, but ${allow}`, { headers: { allow } })),
+    onRequest: (request, _reply, done) =>
+      done(
+        new RequestError('method_not_allowed', `${request.method} is not allowed here, but ${allow}`, {
+          headers: { allow }
+        })
+      ),
     handler: () => undefined
   })
 }
@@ -66,16 +75,28 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = withPointer(fromFramework(error, request), request)
   const { problem, headers } = toProblemAnswer(known, request.id)
-  // Whoever left has aborted what was done for them, which is no fault. Refusals of a gateway that has too much to do are none either: each has
-  // its line as a request, and a stack for each would be the last thing it needs.
-  const isFault = problem.status >= 500 && problem.code !== 'overloaded' && problem.code !== 'draining' && !request.raw.socket.destroyed
-  if (isFault) request.log.error({ reqId: request.id, err: known, cause: causeOf(known), code: problem.code }, 'request failed')
+  // Whoever left has aborted what was done for them, which is no fault. Refusals of a gateway that has too much to do
+  // are none either: each has its line as a request, and a stack for each would be the last thing it needs.
+  const isFault =
+    problem.status >= 500 &&
+    problem.code !== 'overloaded' &&
+    problem.code !== 'draining' &&
+    !request.raw.socket.destroyed
+  if (isFault) {
+    request.log.error({ reqId: request.id, err: known, cause: causeOf(known), code: problem.code }, 'request failed')
+  }
   // Fastify closes the connection after a body it could not parse; the rest of ours is read and dropped.
   reply.removeHeader('connection')
   const text = JSON.stringify(problem)
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
   if (isComplete(request.raw)) reply.send(text)
-  else reply.header('content-length', Buffer.byteLength(text)).send(untilSent(request.raw, text, () => { answeredWhole(reply) }))
+  else {
+    reply.header('content-length', Buffer.byteLength(text)).send(
+      untilSent(request.raw, text, () => {
+        answeredWhole(reply)
+      })
+    )
+  }
 }
 
 function isComplete (request: IncomingMessage): boolean {
@@ -86,9 +107,10 @@ function isComplete (request: IncomingMessage): boolean {
 // How long a client that was refused may go on sending before its connection is closed, where it is to be closed.
 const MAX_LINGER_MS = 5000
 
-// The client has its whole answer at once, but the answer ends when the client has stopped to send: where the connection is closed after it
-// (`Connection: close`, HTTP/1.0), what is still on its way to us would be answered by a reset, which makes many clients drop what they got.
-// A bare stream: refusals come by the hundred, and one made of a generator takes as long as all the rest of it.
+// The client has its whole answer at once, but the answer ends when the client has stopped to send: where the
+// connection is closed after it (`Connection: close`, HTTP/1.0), what is still on its way to us would be answered by a
+// reset, which makes many clients drop what they got. A bare stream: refusals come by the hundred, and one made of a
+// generator takes as long as all the rest of it.
 function untilSent (request: IncomingMessage, text: string, whenRead: () => void): Readable {
   const answer = new Readable({
     // Asked for more: what there is goes with it.
@@ -119,7 +141,9 @@ function fromFramework (error: unknown, request: FastifyRequest): unknown {
     return invalidRequest(fieldErrors(error.validation, part))
   }
   const code = 'code' in error ? String(error.code) : ''
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new RequestError('unsupported_media_type', mediaTypeFault(request), { cause: error })
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new RequestError('unsupported_media_type', mediaTypeFault(request), { cause: error })
+  }
   const known = FRAMEWORK_CODES[code]
   return known === undefined ? error : new RequestError(known[0], known[1], { cause: error })
 }
@@ -129,7 +153,8 @@ function mediaTypeFault ({ headers, routeOptions }: FastifyRequest): string {
   const given = headers['content-type']
   const types = Object.keys(routeOptions.config.describedBody?.content ?? { 'application/json': true })
   if (types.includes('*/*')) return 'Content-Type is not a media type'
-  return `Content-Type has to be ${types.join(' or ')}, ${given === undefined ? 'and is missing' : `not ${given.slice(0, 100)}`}`
+  return `Content-Type has to be ${types.join(' or ')}, ` +
+    `${given === undefined ? 'and is missing' : `not ${given.slice(0, 100)}`}`
 }
 
 /** A name that the domain refuses is a field of the request. */
@@ -170,8 +195,9 @@ export function sendSocketProblem (error: ConnectionError, socket: Socket): void
   answeredWhole(arriving.reply)
 }
 
-// The answer to HEAD has no body: a client would take it for the next answer, on a connection that has none. All there is to tell by is what
-// was read last, which is the whole request as a rule; where it is not, most likely it is no HEAD.
+// The answer to HEAD has no body: a client would take it for the next answer, on a connection that has none. All there
+// is to tell by is what was read last, which is the whole request as a rule; where it is not, most likely it is no
+// HEAD.
 function isHead ({ rawPacket }: Partial<ConnectionError>): boolean {
   return Buffer.isBuffer(rawPacket) && rawPacket.toString('latin1', 0, 5) === 'HEAD '
 }
@@ -180,17 +206,38 @@ function endWithProblem (socket: Duplex, error: RequestError, id = requestId({ h
   socket.on('error', () => {}) // nobody else listens any more
   const { problem, headers } = toProblemAnswer(error, id)
   const body = JSON.stringify(problem)
-  const all = { ...COMMON_HEADERS, ...headers, 'content-type': PROBLEM_JSON, 'content-length': Buffer.byteLength(body), 'x-request-id': id, connection: 'close' }
-  const head = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join('')
-  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${head}\r\n${isHead ? '' : body}`, () => socket.destroy())
+  const all = {
+    ...COMMON_HEADERS,
+    ...headers,
+    'content-type': PROBLEM_JSON,
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': id,
+    connection: 'close'
+  }
+  const head = Object.entries(all)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${head}\r\n${isHead ? '' : body}`,
+    () => socket.destroy()
+  )
 }
 
 function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse): void {
   const id = requestId(request)
-  const { problem } = toProblemAnswer(new RequestError('expectation_not_supported', 'Expect can only be 100-continue'), id)
+  const { problem } = toProblemAnswer(
+    new RequestError('expectation_not_supported', 'Expect can only be 100-continue'),
+    id
+  )
   const body = JSON.stringify(problem)
   // The client waits with its body, or has sent it: nobody knows where the next request begins.
-  response.writeHead(problem.status, { ...COMMON_HEADERS, 'content-type': PROBLEM_JSON, 'content-length': Buffer.byteLength(body), 'x-request-id': id, connection: 'close' })
+  response.writeHead(problem.status, {
+    ...COMMON_HEADERS,
+    'content-type': PROBLEM_JSON,
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': id,
+    connection: 'close'
+  })
   response.end(request.method === 'HEAD' ? undefined : body)
 }
 

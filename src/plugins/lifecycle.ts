@@ -6,7 +6,9 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Whether the process is about to end; then it is not ready, and connections are closed with their answer. */
     isDraining: () => boolean
-    /** Ends in order: not ready, no new publishes, waiting reads answer, requests in flight end, everything is closed. */
+    /**
+     * Ends in order: not ready, no new publishes, waiting reads answer, requests in flight end, everything is closed.
+     */
     shutDown: () => Promise<void>
   }
 }
@@ -49,4 +51,7 @@ function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: Life
   }
 }
 
-export default fp<LifecycleOptions>(async (app, options) => lifecycle(app, options), { name: 'lifecycle', dependencies: ['broker'] })
+export default fp<LifecycleOptions>(async (app, options) => lifecycle(app, options), {
+  name: 'lifecycle',
+  dependencies: ['broker']
+})

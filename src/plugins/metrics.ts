@@ -36,7 +36,10 @@ const COUNTERS = {
   connectionsLost: 'Connections to the broker lost since the start'
 } as const satisfies Record<Exclude<keyof BrokerStats, keyof typeof GAUGES>, string>
 
-/** Prometheus metrics in a registry of this app: figures of the domain at the time of the scrape, durations by operation. */
+/**
+ * Prometheus metrics in a registry of this app: figures of the domain at the time of the scrape, durations by
+ * operation.
+ */
 function metrics (app: FastifyInstance): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
@@ -61,7 +64,10 @@ function metrics (app: FastifyInstance): void {
     const startMs = performance.now()
     whenClosed(reply, (isDelivered) => {
       // Paths of no operation share one label: callers must not be able to make time series.
-      durations.observe({ operation: operationIdOf(request) ?? 'none', status: isDelivered ? reply.statusCode : 'client_gone' }, (performance.now() - startMs) / 1000)
+      durations.observe(
+        { operation: operationIdOf(request) ?? 'none', status: isDelivered ? reply.statusCode : 'client_gone' },
+        (performance.now() - startMs) / 1000
+      )
     })
     done()
   })

@@ -6,19 +6,28 @@ export function completeDocument (document: object): void {
       if (isRecord(parameter.schema) && 'default' in parameter.schema) parameter.required = false
     }
     // What an operation is about first, then how.
-    if (Array.isArray(operation.parameters)) operation.parameters = operation.parameters.toSorted((a, b) => Number(isInPath(b)) - Number(isInPath(a)))
+    if (Array.isArray(operation.parameters)) {
+      operation.parameters = operation.parameters.toSorted((a, b) => Number(isInPath(b)) - Number(isInPath(a)))
+    }
     const { requestBody } = operation
     if (isRecord(requestBody) && OPTIONAL_BODIES.has(String(operation.operationId))) requestBody.required = false
     if (!isRecord(operation.responses)) continue
     for (const response of listOf(Object.values(operation.responses))) {
-      response.headers = { 'x-request-id': { $ref: '#/components/headers/RequestId' }, ...(isRecord(response.headers) && response.headers) }
+      response.headers = {
+        'x-request-id': { $ref: '#/components/headers/RequestId' },
+        ...(isRecord(response.headers) && response.headers)
+      }
     }
   }
 }
 
 /** Headers that responses refer to. */
 export const COMMON_RESPONSE_HEADERS = {
-  RequestId: { description: 'The `x-request-id` of the request when that is up to 128 letters, digits and `._~:/+=@-`, else a new one.', schema: { type: 'string' as const } }
+  RequestId: {
+    description:
+      'The `x-request-id` of the request when that is up to 128 letters, digits and `._~:/+=@-`, else a new one.',
+    schema: { type: 'string' as const }
+  }
 }
 
 const OPTIONAL_BODIES: ReadonlySet<string> = new Set(['createStream'])

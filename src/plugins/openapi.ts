@@ -22,8 +22,8 @@ declare module 'fastify' {
 const DESCRIPTION = `Publish to RabbitMQ streams and read from them over HTTP.
 
 A *stream* is an append-only log: messages stay after they are read, each at its *offset*. Reading needs no session: any
-instance answers any read, and \`nextOffset\` of an answer is where the next one goes on. A *consumer* is a name under which
-the broker keeps an offset: that of the last message processed.
+instance answers any read, and \`nextOffset\` of an answer is where the next one goes on. A *consumer* is a name under
+which the broker keeps an offset: that of the last message processed.
 
 Every error is \`application/problem+json\`; programs decide by its \`code\`, \`retryable\` and \`sideEffects\`.`
 
@@ -36,9 +36,12 @@ const TAGS = [
   { name: 'Operations', description: 'Health, metrics.' }
 ]
 
-// Swagger UI brings its own scripts and styles; it also writes style attributes and draws data: images. Its requests go to
-// this gateway only. `upgrade-insecure-requests` is left out: the gateway speaks plain HTTP behind whatever ends TLS.
-const DOCS_CSP = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// Swagger UI brings its own scripts and styles; it also writes style attributes and draws data: images. Its requests go
+// to this gateway only. `upgrade-insecure-requests` is left out: the gateway speaks plain HTTP behind whatever ends
+// TLS.
+const DOCS_CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' " +
+  "data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** The OpenAPI document of the routes that are registered after this, and Swagger UI at /docs. */
 async function openapi (app: FastifyInstance): Promise<void> {
@@ -46,7 +49,12 @@ async function openapi (app: FastifyInstance): Promise<void> {
     convertConstToEnum: false,
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'RabbitMQ Stream Gateway', version: VERSION, description: DESCRIPTION, license: { name: 'MIT', identifier: 'MIT' } },
+      info: {
+        title: 'RabbitMQ Stream Gateway',
+        version: VERSION,
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' }
+      },
       servers: [{ url: '/' }],
       tags: TAGS,
       // There is no authentication yet.
@@ -54,7 +62,8 @@ async function openapi (app: FastifyInstance): Promise<void> {
       components: { headers: COMMON_RESPONSE_HEADERS, examples: problemExamples() }
     },
     refResolver: {
-      buildLocalReference: (schema, _baseUri, _fragment, index) => typeof schema.$id === 'string' ? schema.$id : `schema-${index}`
+      buildLocalReference: (schema, _baseUri, _fragment, index) =>
+        typeof schema.$id === 'string' ? schema.$id : `schema-${index}`
     },
     transformObject: (result) => {
       const document = 'openapiObject' in result ? result.openapiObject : result.swaggerObject
@@ -63,18 +72,32 @@ async function openapi (app: FastifyInstance): Promise<void> {
     },
     transform: ({ schema, url, route }) => {
       const { problems = [], describedBody, describedHeaders } = route.config ?? {}
-      const described = { ...(describedBody && { body: describedBody }), ...(describedHeaders && { headers: describedHeaders }) }
-      return { url, schema: { ...schema, ...described, response: { ...responsesOf(schema), ...problemResponses(problems) } } }
+      const described = {
+        ...(describedBody && { body: describedBody }),
+        ...(describedHeaders && { headers: describedHeaders })
+      }
+      return {
+        url,
+        schema: { ...schema, ...described, response: { ...responsesOf(schema), ...problemResponses(problems) } }
+      }
     }
   })
   app.addSchema({ ...ProblemSchema, $id: 'Problem' })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: DOCS_CSP,
-    uiConfig: { layout: 'BaseLayout', docExpansion: 'list', displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
+    uiConfig: {
+      layout: 'BaseLayout',
+      docExpansion: 'list',
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+      validatorUrl: null
+    },
     theme: { title: 'RabbitMQ Stream Gateway' }
   })
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) => reply.type('application/json').send(JSON.stringify(app.swagger())))
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/json').send(JSON.stringify(app.swagger()))
+  )
 }
 
 function responsesOf (schema: unknown): object {

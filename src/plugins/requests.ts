@@ -14,7 +14,10 @@ export function requestId (request: Pick<IncomingMessage, 'headers'>): string {
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUID()
 }
 
-/** Headers that every answer has, unless it sets its own. A stored message may claim to be a web page: no browser may run it. */
+/**
+ * Headers that every answer has, unless it sets its own. A stored message may claim to be a web page: no browser may
+ * run it.
+ */
 export const COMMON_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
@@ -41,7 +44,8 @@ function requests (app: FastifyInstance): void {
   })
 }
 
-// What Node lets through or refuses without saying why. Two parties that read a request differently can be played off against each other.
+// What Node lets through or refuses without saying why. Two parties that read a request differently can be played off
+// against each other.
 function faultOf ({ headers, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
   const codings = headers['transfer-encoding']
   if (codings !== undefined && codings.toLowerCase() !== 'chunked') return 'Transfer-Encoding can only be chunked'
@@ -60,7 +64,9 @@ export function operationIdOf (request: FastifyRequest): string | undefined {
 }
 
 function streamOf ({ params }: FastifyRequest): string | undefined {
-  return typeof params === 'object' && params !== null && 'stream' in params && typeof params.stream === 'string' ? params.stream : undefined
+  return typeof params === 'object' && params !== null && 'stream' in params && typeof params.stream === 'string'
+    ? params.stream
+    : undefined
 }
 
 export default fp(async (app) => requests(app), { name: 'requests' })

@@ -7,10 +7,19 @@ import { describeSchemaError, type SchemaError } from '../api/schema-error.ts'
 import { parseTimestamp } from '../api/timestamp.ts'
 import { invalidRequest, MAX_FIELD_ERRORS, RequestError, type FieldError } from '../api/problems.ts'
 
-/** What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are checked by the domain. */
+/**
+ * What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are
+ * checked by the domain.
+ */
 const FORMATS: Readonly<Record<string, { check: (text: string) => boolean, message: string }>> = {
-  position: { check: (text) => parsePosition(text) !== undefined, message: 'must be first, last, next or an offset from 0 to 2^53-1' },
-  timestamp: { check: (text) => parseTimestamp(text) !== undefined, message: 'must be a time in UTC like 2026-01-31T12:00:00.000Z' }
+  position: {
+    check: (text) => parsePosition(text) !== undefined,
+    message: 'must be first, last, next or an offset from 0 to 2^53-1'
+  },
+  timestamp: {
+    check: (text) => parseTimestamp(text) !== undefined,
+    message: 'must be a time in UTC like 2026-01-31T12:00:00.000Z'
+  }
 }
 
 /**
@@ -51,12 +60,15 @@ function describe (error: SchemaError): FieldError {
 
 /**
  * Makes numbers and booleans of the texts in query strings and paths where a schema wants them, and of nothing else:
- * Ajv's own coercion takes `1e3`, `0x10` and `true` for numbers. A text that is none stays a text, which the schema refuses.
+ * Ajv's own coercion takes `1e3`, `0x10` and `true` for numbers. A text that is none stays a text, which the schema
+ * refuses.
  */
 function validation (app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     // An operation that has no parameters refuses them as well.
-    if (route.schema?.operationId !== undefined) route.schema.querystring ??= { type: 'object', properties: {}, additionalProperties: false }
+    if (route.schema?.operationId !== undefined) {
+      route.schema.querystring ??= { type: 'object', properties: {}, additionalProperties: false }
+    }
     const query = kindsOf(route.schema?.querystring)
     const path = kindsOf(route.schema?.params)
     route.preValidation = [
@@ -96,7 +108,9 @@ function convert (values: unknown, kinds: ReadonlyMap<string, Kind>): void {
 function checkQueryString ({ raw, query }: FastifyRequest): void {
   if (!isRecord(query)) return
   for (const [name, value] of Object.entries(query)) {
-    if (Array.isArray(value)) throw invalidRequest([{ pointer: pointerTo('/query', name), message: 'is given more than once' }])
+    if (Array.isArray(value)) {
+      throw invalidRequest([{ pointer: pointerTo('/query', name), message: 'is given more than once' }])
+    }
   }
   const start = raw.url?.indexOf('?') ?? -1
   if (start < 0 || raw.url === undefined || !raw.url.includes('%', start)) return

@@ -10,43 +10,57 @@ const Ready = Type.Object({
 
 /** Whether the process runs, whether it can serve, and its figures. */
 export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  app.get('/health/live', {
-    config: { problems: ['bad_request', 'validation_failed', 'internal_error'] },
-    schema: {
-      operationId: 'getLiveness',
-      tags: ['Operations'],
-      summary: 'Is the process alive?',
-      description: 'Says nothing of the broker: a process without a broker must not be restarted for it.',
-      response: { 200: json('It is.', Live, { status: 'live' }) }
-    }
-  }, async () => ({ status: 'live' as const }))
+  app.get(
+    '/health/live',
+    {
+      config: { problems: ['bad_request', 'validation_failed', 'internal_error'] },
+      schema: {
+        operationId: 'getLiveness',
+        tags: ['Operations'],
+        summary: 'Is the process alive?',
+        description: 'Says nothing of the broker: a process without a broker must not be restarted for it.',
+        response: { 200: json('It is.', Live, { status: 'live' }) }
+      }
+    },
+    async () => ({ status: 'live' as const })
+  )
 
-  app.get('/health/ready', {
-    config: { problems: ['bad_request', 'validation_failed', 'internal_error', 'broker_unavailable', 'draining'] },
-    schema: {
-      operationId: 'getReadiness',
-      tags: ['Operations'],
-      summary: 'Can the process serve?',
-      description: 'Whether the broker can be reached, tried now if need be, and the process is not about to end.',
-      response: { 200: json('It can.', Ready, { status: 'ready', brokerVersion: '4.0.5' }) }
+  app.get(
+    '/health/ready',
+    {
+      config: { problems: ['bad_request', 'validation_failed', 'internal_error', 'broker_unavailable', 'draining'] },
+      schema: {
+        operationId: 'getReadiness',
+        tags: ['Operations'],
+        summary: 'Can the process serve?',
+        description: 'Whether the broker can be reached, tried now if need be, and the process is not about to end.',
+        response: { 200: json('It can.', Ready, { status: 'ready', brokerVersion: '4.0.5' }) }
+      }
+    },
+    async () => {
+      if (app.isDraining()) throw new StreamsError('draining', 'this process is shutting down')
+      const { state, reason, version } = await app.broker.status()
+      if (state === 'down') throw new StreamsError('broker_unavailable', reason ?? 'the broker cannot be reached')
+      return { status: 'ready' as const, brokerVersion: version }
     }
-  }, async () => {
-    if (app.isDraining()) throw new StreamsError('draining', 'this process is shutting down')
-    const { state, reason, version } = await app.broker.status()
-    if (state === 'down') throw new StreamsError('broker_unavailable', reason ?? 'the broker cannot be reached')
-    return { status: 'ready' as const, brokerVersion: version }
-  })
+  )
 
-  app.get('/metrics', {
-    config: { problems: ['bad_request', 'validation_failed', 'internal_error'] },
-    schema: {
-      operationId: 'getMetrics',
-      tags: ['Operations'],
-      summary: 'Metrics for Prometheus',
-      response: { 200: { description: 'Prometheus text format.', content: { 'text/plain': { schema: Type.String() } } } }
+  app.get(
+    '/metrics',
+    {
+      config: { problems: ['bad_request', 'validation_failed', 'internal_error'] },
+      schema: {
+        operationId: 'getMetrics',
+        tags: ['Operations'],
+        summary: 'Metrics for Prometheus',
+        response: {
+          200: { description: 'Prometheus text format.', content: { 'text/plain': { schema: Type.String() } } }
+        }
+      }
+    },
+    async (_request, reply) => {
+      const text = await app.metrics.metrics()
+      return reply.type(app.metrics.contentType).send(text)
     }
-  }, async (_request, reply) => {
-    const text = await app.metrics.metrics()
-    return reply.type(app.metrics.contentType).send(text)
-  })
+  )
 }

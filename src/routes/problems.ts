@@ -2,24 +2,38 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import { isProblemCode, PROBLEM_CODES, PROBLEMS, RequestError, type ProblemCode } from '../api/problems.ts'
 import { strictObject } from '../api/schemas.ts'
 
-const ProblemParams = strictObject({ code: Type.String({ description: '`code` of a problem.', examples: ['stream_not_found'] }) })
+const ProblemParams = strictObject({
+  code: Type.String({ description: '`code` of a problem.', examples: ['stream_not_found'] })
+})
 
 /** What the `type` of a problem points to: a page that says what it means and what to do. */
 export const problemRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  app.get('/problems/:code', {
-    config: { problems: ['bad_request', 'validation_failed', 'route_not_found', 'internal_error'] },
-    schema: {
-      operationId: 'describeProblem',
-      tags: ['Operations'],
-      summary: 'What a problem means',
-      params: ProblemParams,
-      response: { 200: { description: 'When the problem happens and what to do.', content: { 'text/markdown': { schema: Type.String() } } } }
+  app.get(
+    '/problems/:code',
+    {
+      config: { problems: ['bad_request', 'validation_failed', 'route_not_found', 'internal_error'] },
+      schema: {
+        operationId: 'describeProblem',
+        tags: ['Operations'],
+        summary: 'What a problem means',
+        params: ProblemParams,
+        response: {
+          200: {
+            description: 'When the problem happens and what to do.',
+            content: { 'text/markdown': { schema: Type.String() } }
+          }
+        }
+      }
+    },
+    async (request, reply) => {
+      const { code } = request.params
+      if (!isProblemCode(code)) {
+        throw new RequestError('route_not_found', 'there is no such problem; there are ' +
+        `${PROBLEM_CODES.join(', ')}`)
+      }
+      return reply.type('text/markdown; charset=utf-8').send(describe(code))
     }
-  }, async (request, reply) => {
-    const { code } = request.params
-    if (!isProblemCode(code)) throw new RequestError('route_not_found', `there is no such problem; there are ${PROBLEM_CODES.join(', ')}`)
-    return reply.type('text/markdown; charset=utf-8').send(describe(code))
-  })
+  )
 }
 
 function describe (code: ProblemCode): string {

@@ -1,50 +1,80 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { BROKER_PROBLEMS, json, PublisherParams, Sources, storedNumber, storedNumberOrNull, StreamParams } from '../api/schemas.ts'
+import {
+  BROKER_PROBLEMS,
+  json,
+  PublisherParams,
+  Sources,
+  storedNumber,
+  storedNumberOrNull,
+  StreamParams
+} from '../api/schemas.ts'
 
-const PublisherList = Type.Object({
-  publishers: Type.Array(Type.Object({
+const PublisherList = Type.Object(
+  {
+    publishers: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        lastPublishingId: storedNumberOrNull(
+          'The highest publishing id stored under this name; null when the broker keeps none.'
+        ),
+        connections: Type.Array(Type.Object({ host: Type.String(), connectionName: Type.String() }), {
+          description: 'Who publishes under this name now.'
+        })
+      })
+    ),
+    sources: Sources
+  },
+  { $id: 'PublisherList' }
+)
+
+const Publisher = Type.Object(
+  {
     name: Type.String(),
-    lastPublishingId: storedNumberOrNull('The highest publishing id stored under this name; null when the broker keeps none.'),
-    connections: Type.Array(Type.Object({ host: Type.String(), connectionName: Type.String() }), { description: 'Who publishes under this name now.' })
-  })),
-  sources: Sources
-}, { $id: 'PublisherList' })
-
-const Publisher = Type.Object({
-  name: Type.String(),
-  lastPublishingId: storedNumber('The highest publishing id stored under this name; 0 also for a name that the broker does not know.')
-}, { $id: 'Publisher' })
+    lastPublishingId: storedNumber(
+      'The highest publishing id stored under this name; 0 also for a name that the broker does not know.'
+    )
+  },
+  { $id: 'Publisher' }
+)
 
 /** Publisher names and what the broker keeps of them. */
 export const publisherRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [PublisherList, Publisher]) app.addSchema(schema)
 
-  app.get('/streams/:stream/publishers', {
-    config: { problems: BROKER_PROBLEMS },
-    schema: {
-      operationId: 'listPublishers',
-      tags: ['Publishers'],
-      summary: 'List publishers',
-      description: 'Every publisher name known of the stream. `sources` says whether the list is whole.',
-      params: StreamParams,
-      response: {
-        200: json('The publishers.', PublisherList, {
-          publishers: [{ name: 'my-publisher', lastPublishingId: 17, connections: [] }],
-          sources: { management: 'ok', instance: 'ok' }
-        })
+  app.get(
+    '/streams/:stream/publishers',
+    {
+      config: { problems: BROKER_PROBLEMS },
+      schema: {
+        operationId: 'listPublishers',
+        tags: ['Publishers'],
+        summary: 'List publishers',
+        description: 'Every publisher name known of the stream. `sources` says whether the list is whole.',
+        params: StreamParams,
+        response: {
+          200: json('The publishers.', PublisherList, {
+            publishers: [{ name: 'my-publisher', lastPublishingId: 17, connections: [] }],
+            sources: { management: 'ok', instance: 'ok' }
+          })
+        }
       }
-    }
-  }, async (request) => await app.broker.listPublishers(request.params.stream))
+    },
+    async (request) => await app.broker.listPublishers(request.params.stream)
+  )
 
-  app.get('/streams/:stream/publishers/:publisher', {
-    config: { problems: BROKER_PROBLEMS },
-    schema: {
-      operationId: 'describePublisher',
-      tags: ['Publishers'],
-      summary: 'Describe a publisher',
-      description: 'Ask it after a restart to learn with which publishing id to go on.',
-      params: PublisherParams,
-      response: { 200: json('The publisher.', Publisher, { name: 'my-publisher', lastPublishingId: 17 }) }
-    }
-  }, async (request) => await app.broker.publisher(request.params.stream, request.params.publisher))
+  app.get(
+    '/streams/:stream/publishers/:publisher',
+    {
+      config: { problems: BROKER_PROBLEMS },
+      schema: {
+        operationId: 'describePublisher',
+        tags: ['Publishers'],
+        summary: 'Describe a publisher',
+        description: 'Ask it after a restart to learn with which publishing id to go on.',
+        params: PublisherParams,
+        response: { 200: json('The publisher.', Publisher, { name: 'my-publisher', lastPublishingId: 17 }) }
+      }
+    },
+    async (request) => await app.broker.publisher(request.params.stream, request.params.publisher)
+  )
 }

@@ -1,5 +1,13 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { BODY_PROBLEMS, BROKER_PROBLEMS, json, offset, SourceState, StreamParams, strictObject } from '../api/schemas.ts'
+import {
+  BODY_PROBLEMS,
+  BROKER_PROBLEMS,
+  json,
+  offset,
+  SourceState,
+  StreamParams,
+  strictObject
+} from '../api/schemas.ts'
 
 const MAX_LIST = 1000
 const MAX_ARGUMENTS_BYTES = 64 * 1024
@@ -11,108 +19,192 @@ const ListQuery = strictObject({
   cursor: Type.Optional(Type.String({ minLength: 1, description: '`nextCursor` of the page before.' }))
 })
 
-const StreamList = Type.Object({
-  streams: Type.Array(Type.String()),
-  nextCursor: Type.Union([Type.String(), Type.Null()], { description: 'Where the next page begins; null on the last one.' })
-}, { $id: 'StreamList' })
+const StreamList = Type.Object(
+  {
+    streams: Type.Array(Type.String()),
+    nextCursor: Type.Union([Type.String(), Type.Null()], {
+      description: 'Where the next page begins; null on the last one.'
+    })
+  },
+  { $id: 'StreamList' }
+)
 
 // The broker does not check these when they come over the stream protocol: a malformed age ends the connection or
 // silently keeps everything for ever. So nothing malformed gets past here.
-const Arguments = strictObject({
-  maxLengthBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Oldest segments are removed above this size.' })),
-  maxAge: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,8}[YMDhms]$', description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.' })),
-  maxSegmentSizeBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_SEGMENT_BYTES, description: 'Size of a segment; retention removes whole segments.' })),
-  initialClusterSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 255, description: 'How many nodes keep the stream; all of them by default.' })),
-  leaderLocator: Type.Optional(Type.Union([Type.Literal('client-local'), Type.Literal('balanced')], { description: 'Where the leader goes.' })),
-  filterSizeBytes: Type.Optional(Type.Integer({ minimum: 16, maximum: 255, description: 'Size of the filter of a chunk.' }))
-}, {
-  description: 'How the stream is kept. Absent: the defaults of the broker, which keep everything.',
-  'x-examples': {
-    defaults: { summary: 'Defaults of the broker', value: {} },
-    retention: { summary: 'A week, at most 5 GB', value: { maxAge: '7D', maxLengthBytes: 5_000_000_000 } }
+const Arguments = strictObject(
+  {
+    maxLengthBytes: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'Oldest segments are removed above this size.'
+      })
+    ),
+    maxAge: Type.Optional(
+      Type.String({
+        pattern: '^[1-9][0-9]{0,8}[YMDhms]$',
+        description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.'
+      })
+    ),
+    maxSegmentSizeBytes: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_SEGMENT_BYTES,
+        description: 'Size of a segment; retention removes whole segments.'
+      })
+    ),
+    initialClusterSize: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 255, description: 'How many nodes keep the stream; all of them by default.' })
+    ),
+    leaderLocator: Type.Optional(
+      Type.Union([Type.Literal('client-local'), Type.Literal('balanced')], { description: 'Where the leader goes.' })
+    ),
+    filterSizeBytes: Type.Optional(
+      Type.Integer({ minimum: 16, maximum: 255, description: 'Size of the filter of a chunk.' })
+    )
+  },
+  {
+    description: 'How the stream is kept. Absent: the defaults of the broker, which keep everything.',
+    'x-examples': {
+      defaults: { summary: 'Defaults of the broker', value: {} },
+      retention: { summary: 'A week, at most 5 GB', value: { maxAge: '7D', maxLengthBytes: 5_000_000_000 } }
+    }
   }
-})
+)
 
 const Created = Type.Object({ name: Type.String() })
 
-const Description = Type.Object({
-  name: Type.String(),
-  firstOffset: offset('The first offset that is still there.'),
-  nextOffset: offset('The offset after the last one. The next message gets this one or a later one. An empty stream has `firstOffset` = `nextOffset`.'),
-  leader: Type.Union([Type.String(), Type.Null()], { description: '`host:port` as the broker advertises it; null while there is none.' }),
-  replicas: Type.Array(Type.String(), { description: 'The other nodes with a copy, as `leader`.' }),
-  arguments: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'What it was created with; with the management API only.' })),
-  segments: Type.Optional(Type.Integer({ minimum: 0, description: 'With the management API only, some seconds after the stream was created.' })),
-  sources: Type.Object({ management: SourceState }, { description: 'Which sources answered.' })
-}, { $id: 'Stream' })
+const Description = Type.Object(
+  {
+    name: Type.String(),
+    firstOffset: offset('The first offset that is still there.'),
+    nextOffset: offset(
+      'The offset after the last one. The next message gets this one or a later one. An empty stream has ' +
+      '`firstOffset` = `nextOffset`.'
+    ),
+    leader: Type.Union([Type.String(), Type.Null()], {
+      description: '`host:port` as the broker advertises it; null while there is none.'
+    }),
+    replicas: Type.Array(Type.String(), { description: 'The other nodes with a copy, as `leader`.' }),
+    arguments: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        description: 'What it was created with; with the management API only.'
+      })
+    ),
+    segments: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: 'With the management API only, some seconds after the stream was created.'
+      })
+    ),
+    sources: Type.Object({ management: SourceState }, { description: 'Which sources answered.' })
+  },
+  { $id: 'Stream' }
+)
 
 /** Streams: list, create, describe, delete. */
 export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [StreamList, Description]) app.addSchema(schema)
 
-  app.get('/streams', {
-    config: { problems: ['bad_request', 'validation_failed', 'internal_error', 'management_not_configured', 'management_unavailable'] },
-    schema: {
-      operationId: 'listStreams',
-      tags: ['Streams'],
-      summary: 'List streams',
-      description: 'Names in ascending order, from the management API.',
-      querystring: ListQuery,
-      response: { 200: json('A page of names.', StreamList, { streams: ['hello'], nextCursor: null }) }
-    }
-  }, async (request) => await app.broker.listStreams(request.query))
-
-  app.put('/streams/:stream', {
-    bodyLimit: MAX_ARGUMENTS_BYTES,
-    config: { problems: [...BROKER_PROBLEMS.filter((code) => code !== 'stream_not_found'), ...BODY_PROBLEMS, 'stream_arguments_differ'] },
-    // A body is not required: the defaults are often what is wanted.
-    preValidation: (request, _reply, done) => {
-      request.body ??= {}
-      done()
+  app.get(
+    '/streams',
+    {
+      config: {
+        problems: [
+          'bad_request', 'validation_failed', 'internal_error', 'management_not_configured', 'management_unavailable'
+        ]
+      },
+      schema: {
+        operationId: 'listStreams',
+        tags: ['Streams'],
+        summary: 'List streams',
+        description: 'Names in ascending order, from the management API.',
+        querystring: ListQuery,
+        response: { 200: json('A page of names.', StreamList, { streams: ['hello'], nextCursor: null }) }
+      }
     },
-    schema: {
-      operationId: 'createStream',
-      tags: ['Streams'],
-      summary: 'Create a stream',
-      description: 'Creating a stream again with the same arguments is not an error. Arguments cannot be changed afterwards.',
-      params: StreamParams,
-      body: Arguments,
-      response: {
-        200: json('The stream exists with these arguments.', Created, { name: 'hello' }),
-        201: json('The stream was created.', Created, { name: 'hello' })
-      }
-    }
-  }, async (request, reply) => {
-    const { stream } = request.params
-    const outcome = await app.broker.createStream(stream, request.body)
-    return reply.code(outcome === 'created' ? 201 : 200).send({ name: stream })
-  })
+    async (request) => await app.broker.listStreams(request.query)
+  )
 
-  app.get('/streams/:stream', {
-    config: { problems: BROKER_PROBLEMS },
-    schema: {
-      operationId: 'describeStream',
-      tags: ['Streams'],
-      summary: 'Describe a stream',
-      params: StreamParams,
-      response: {
-        200: json('The stream.', Description, { name: 'hello', firstOffset: 0, nextOffset: 3, leader: 'localhost:5552', replicas: [], arguments: { maxAge: '7D' }, segments: 1, sources: { management: 'ok' } })
+  app.put(
+    '/streams/:stream',
+    {
+      bodyLimit: MAX_ARGUMENTS_BYTES,
+      config: {
+        problems: [
+          ...BROKER_PROBLEMS.filter((code) => code !== 'stream_not_found'),
+          ...BODY_PROBLEMS,
+          'stream_arguments_differ'
+        ]
+      },
+      // A body is not required: the defaults are often what is wanted.
+      preValidation: (request, _reply, done) => {
+        request.body ??= {}
+        done()
+      },
+      schema: {
+        operationId: 'createStream',
+        tags: ['Streams'],
+        summary: 'Create a stream',
+        description:
+          'Creating a stream again with the same arguments is not an error. Arguments cannot be changed afterwards.',
+        params: StreamParams,
+        body: Arguments,
+        response: {
+          200: json('The stream exists with these arguments.', Created, { name: 'hello' }),
+          201: json('The stream was created.', Created, { name: 'hello' })
+        }
       }
+    },
+    async (request, reply) => {
+      const { stream } = request.params
+      const outcome = await app.broker.createStream(stream, request.body)
+      return reply.code(outcome === 'created' ? 201 : 200).send({ name: stream })
     }
-  }, async (request) => await app.broker.describeStream(request.params.stream))
+  )
 
-  app.delete('/streams/:stream', {
-    config: { problems: BROKER_PROBLEMS },
-    schema: {
-      operationId: 'deleteStream',
-      tags: ['Streams'],
-      summary: 'Delete a stream',
-      description: 'With all its messages and stored offsets.',
-      params: StreamParams,
-      response: { 204: { description: 'The stream was deleted.', type: 'null' } }
+  app.get(
+    '/streams/:stream',
+    {
+      config: { problems: BROKER_PROBLEMS },
+      schema: {
+        operationId: 'describeStream',
+        tags: ['Streams'],
+        summary: 'Describe a stream',
+        params: StreamParams,
+        response: {
+          200: json('The stream.', Description, {
+            name: 'hello',
+            firstOffset: 0,
+            nextOffset: 3,
+            leader: 'localhost:5552',
+            replicas: [],
+            arguments: { maxAge: '7D' },
+            segments: 1,
+            sources: { management: 'ok' }
+          })
+        }
+      }
+    },
+    async (request) => await app.broker.describeStream(request.params.stream)
+  )
+
+  app.delete(
+    '/streams/:stream',
+    {
+      config: { problems: BROKER_PROBLEMS },
+      schema: {
+        operationId: 'deleteStream',
+        tags: ['Streams'],
+        summary: 'Delete a stream',
+        description: 'With all its messages and stored offsets.',
+        params: StreamParams,
+        response: { 204: { description: 'The stream was deleted.', type: 'null' } }
+      }
+    },
+    async (request, reply) => {
+      await app.broker.deleteStream(request.params.stream)
+      return reply.code(204).send()
     }
-  }, async (request, reply) => {
-    await app.broker.deleteStream(request.params.stream)
-    return reply.code(204).send()
-  })
+  )
 }

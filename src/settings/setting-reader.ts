@@ -26,9 +26,10 @@ export class BadValue extends Error {}
 
 interface IntegerBounds { default: number, min: number, max: number }
 
-// How settings of ours begin, short enough for most misspellings, and what container runtimes add under the same prefix for a service called like that.
-// RABBITMQ_ alone is the broker's.
-const OUR_PREFIXES = /^(RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_)/
+// How settings of ours begin, short enough for most misspellings, and what container runtimes add under the same prefix
+// for a service called like that. RABBITMQ_ alone is the broker's.
+const OUR_PREFIXES =
+  /^(RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_)/
 const NOT_OURS = /^HTTP_PROXY$|_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)/
 
 /**
@@ -60,8 +61,14 @@ export class SettingReader {
     })
   }
 
-  choice<const T extends string> (name: string, choices: readonly T[], fallback: NoInfer<T>, description: string): T {
-    this.#describe({ name, default: fallback, accepts: choices.map((choice) => `\`${choice}\``).join(', '), hasFile: false, description })
+  choice<const T extends string>(name: string, choices: readonly T[], fallback: NoInfer<T>, description: string): T {
+    this.#describe({
+      name,
+      default: fallback,
+      accepts: choices.map((choice) => `\`${choice}\``).join(', '),
+      hasFile: false,
+      description
+    })
     return this.#parse(name, this.#env[name], fallback, (text) => {
       const value = choices.find((choice) => choice === text)
       if (value === undefined) throw new BadValue(`must be one of ${choices.join(', ')}`)

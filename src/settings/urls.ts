@@ -34,7 +34,11 @@ export function parseStreamUrl (text: string): StreamEndpoint {
 
 function parseOne (text: string): StreamEndpoint {
   const match = STREAM_URL.exec(text)
-  if (match === null) throw new BadValue('must be like rabbitmq-stream://user:password@host:5552/vhost (percent-encode special characters)')
+  if (match === null) {
+    throw new BadValue(
+      'must be like rabbitmq-stream://user:password@host:5552/vhost (percent-encode special characters)'
+    )
+  }
   const [, tls, userInfo, hosts = '', path] = match
   const isTls = tls !== undefined
   const separator = userInfo?.indexOf(':') ?? -1

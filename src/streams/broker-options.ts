@@ -10,7 +10,10 @@ export interface BrokerOptions {
   virtualHost: string
   /** How the connections introduce themselves; the management UI shows it. */
   client?: ConnectionOptions['client']
-  /** `advertised`: go to the nodes by the addresses the broker advertises. `configured`: only to `hosts` (a load balancer, Docker). */
+  /**
+   * `advertised`: go to the nodes by the addresses the broker advertises. `configured`: only to `hosts` (a load
+   * balancer, Docker).
+   */
   addressMode: 'advertised' | 'configured'
   management?: { url: string, username: string, password: string, ca?: string | undefined } | undefined
   /** Contains `{name}` once. */

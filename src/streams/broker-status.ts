@@ -17,7 +17,10 @@ const STATUS_TIMEOUT_MS = 2000
 export async function askStatus (connections: ConnectionPool): Promise<BrokerStatus> {
   const waiting = new AbortController()
   try {
-    return await Promise.race([ask(connections), pause(STATUS_TIMEOUT_MS, waiting.signal).then(() => down(connections.lastFailure('streams')))])
+    return await Promise.race([
+      ask(connections),
+      pause(STATUS_TIMEOUT_MS, waiting.signal).then(() => down(connections.lastFailure('streams')))
+    ])
   } catch (error) {
     return down(classify(error))
   } finally {

@@ -25,8 +25,8 @@ import { refuseBadReference, StreamNames } from './topology/stream-names.ts'
 const SWEEP_INTERVAL_MS = 1000
 
 /**
- * RabbitMQ streams: publish, read, keep offsets. Names are the API's, offsets are numbers, everything that can go wrong is a `StreamsError`.
- * It connects when it is first asked for something, and again whenever it has to.
+ * RabbitMQ streams: publish, read, keep offsets. Names are the API's, offsets are numbers, everything that can go wrong
+ * is a `StreamsError`. It connects when it is first asked for something, and again whenever it has to.
  */
 export class Broker {
   readonly #names: StreamNames
@@ -47,14 +47,31 @@ export class Broker {
     const { tls, authentication, virtualHost, client, management, logger } = options
     const { connectTimeoutMs, requestTimeoutMs, heartbeatSeconds, frameMaxBytes } = options
     this.#names = new StreamNames(options.streamNamePattern)
-    const open = { ...(tls !== undefined && { tls }), ...(client !== undefined && { client }), authentication, virtualHost, frameMaxBytes, heartbeatSeconds, connectTimeoutMs, requestTimeoutMs }
+    const open = {
+      ...(tls !== undefined && { tls }),
+      ...(client !== undefined && { client }),
+      authentication,
+      virtualHost,
+      frameMaxBytes,
+      heartbeatSeconds,
+      connectTimeoutMs,
+      requestTimeoutMs
+    }
     const connections = new ConnectionPool({ ...options, open })
     const locator = new Locator(connections)
     const ends = new StreamEnds(connections, locator)
-    this.#management = management === undefined ? undefined : new ManagementClient({ ...management, virtualHost, timeoutMs: options.managementTimeoutMs })
+    this.#management =
+      management === undefined
+        ? undefined
+        : new ManagementClient({ ...management, virtualHost, timeoutMs: options.managementTimeoutMs })
     this.#connections = connections
     this.#ends = ends
-    this.#publishers = new PublisherPool({ ...options, connections, locator, openTimeoutMs: Math.min(options.requestTimeoutMs, options.confirmTimeoutMs) })
+    this.#publishers = new PublisherPool({
+      ...options,
+      connections,
+      locator,
+      openTimeoutMs: Math.min(options.requestTimeoutMs, options.confirmTimeoutMs)
+    })
     this.#readers = new ReaderPool({ ...options, connections, locator, ends })
     this.#reads = new Reads(this.#readers, ends)
     this.#offsets = new ConsumerOffsets(connections, ends, this.#readers)
@@ -70,9 +87,16 @@ export class Broker {
    * @param query `cursor`: the last name of the page before
    * @throws StreamsError `management_not_configured`, `management_unavailable`
    */
-  async listStreams (query: { prefix?: string | undefined, limit: number, cursor?: string | undefined }): Promise<{ streams: string[], nextCursor: string | null }> {
+  async listStreams (query: {
+    prefix?: string | undefined
+    limit: number
+    cursor?: string | undefined
+  }): Promise<{ streams: string[], nextCursor: string | null }> {
     if (this.#management === undefined) {
-      throw new StreamsError('management_not_configured', 'streams can only be listed through the management API; set RABBITMQ_MANAGEMENT_URL')
+      throw new StreamsError(
+        'management_not_configured',
+        'streams can only be listed through the management API; set RABBITMQ_MANAGEMENT_URL'
+      )
     }
     const { prefix = '', limit, cursor } = query
     const names = (await listStreamNames(this.#management)).flatMap((name) => this.#names.fromBroker(name) ?? [])
@@ -156,19 +180,28 @@ export class Broker {
    *
    * @throws StreamsError `message_not_found`, and as `read`
    */
-  async readMessage (stream: string, offset: number, signal: AbortSignal): Promise<{ message: ReadMessage, batch: ReadBatch }> {
+  async readMessage (
+    stream: string,
+    offset: number,
+    signal: AbortSignal
+  ): Promise<{ message: ReadMessage, batch: ReadBatch }> {
     const found = await this.#reads.message(this.#names.toBroker(stream), offset, signal)
     this.#counted(found.batch)
     return found
   }
 
   /**
-   * Reads on from where the consumer's stored offset says, or from `request.from` when it has none. What is held until there is data goes on
-   * where the consumer is then, should it be reset meanwhile.
+   * Reads on from where the consumer's stored offset says, or from `request.from` when it has none. What is held until
+   * there is data goes on where the consumer is then, should it be reset meanwhile.
    *
    * @throws StreamsError as `read` and, with `commit`, as `storeOffset`
    */
-  async readAsConsumer (stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal): Promise<ReadBatch> {
+  async readAsConsumer (
+    stream: string,
+    consumer: string,
+    request: ConsumerReadRequest,
+    signal: AbortSignal
+  ): Promise<ReadBatch> {
     return this.#counted(await this.#consumerReads.read(this.#consumer(stream, consumer), consumer, request, signal))
   }
 
@@ -188,8 +221,9 @@ export class Broker {
   }
 
   /**
-   * Makes the position the next one to be delivered, on this and every other gateway, from the next read on; reads that are held for data go on there.
-   * Not at once on another one that was told within the last minute that message 0 is processed, and no other: see `ZeroCommits`.
+   * Makes the position the next one to be delivered, on this and every other gateway, from the next read on; reads that
+   * are held for data go on there. Not at once on another one that was told within the last minute that message 0 is
+   * processed, and no other: see `ZeroCommits`.
    *
    * @throws StreamsError `offset_beyond_end`, `stream_not_found`, ...
    */
@@ -198,7 +232,11 @@ export class Broker {
     if (to.type === 'offset') {
       const { nextOffset } = await this.#ends.bounds(name)
       if (to.offset > nextOffset) {
-        throw new StreamsError('offset_beyond_end', `the stream has no offset ${to.offset} yet: its next offset is ${nextOffset}`, { details: { nextOffset } })
+        throw new StreamsError(
+          'offset_beyond_end',
+          `the stream has no offset ${to.offset} yet: its next offset is ${nextOffset}`,
+          { details: { nextOffset } }
+        )
       }
     }
     return await this.#offsets.reset(name, consumer, await this.#reads.resolve(name, to))
@@ -215,7 +253,8 @@ export class Broker {
   }
 
   /**
-   * A publisher's last publishing id; 0 also for a name that the broker does not know, which the protocol does not tell apart.
+   * A publisher's last publishing id; 0 also for a name that the broker does not know, which the protocol does not tell
+   * apart.
    *
    * @throws StreamsError `stream_not_found`, ...
    */

@@ -41,7 +41,8 @@ export interface StreamsErrorOptions {
 }
 
 const RETRYABLE: ReadonlySet<StreamsErrorCode> = new Set<StreamsErrorCode>([
-  'broker_unavailable', 'stream_not_available', 'overloaded', 'draining', 'confirm_timeout', 'broker_timeout', 'management_unavailable'
+  'broker_unavailable', 'stream_not_available', 'overloaded', 'draining', 'confirm_timeout', 'broker_timeout',
+  'management_unavailable'
 ])
 
 /** An error whose message is safe for the caller. `cause` holds what is not. */
@@ -63,6 +64,11 @@ export class StreamsError extends Error {
   /** The same error, of a call that has changed something before it failed. */
   afterSideEffects (): StreamsError {
     const { code, message, retryable, details, cause } = this
-    return new StreamsError(code, message, { retryable, sideEffects: 'possible', cause, ...(details !== undefined && { details }) })
+    return new StreamsError(code, message, {
+      retryable,
+      sideEffects: 'possible',
+      cause,
+      ...(details !== undefined && { details })
+    })
   }
 }

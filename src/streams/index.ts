@@ -21,5 +21,13 @@ export { ENTRY_LENGTH_BYTES } from './reading/read-batch.ts'
 export type { ReadRequest } from './reading/reads.ts'
 export type { EntryRun, Gap, ReadBatch, ReadMessage, ReadPiece } from './reading/read-batch.ts'
 
-export { AmqpDecodeError, arrayFault, dataBodyOf, dataSectionHeaderLength, decodeMessage, loneDataStart, MAX_DEPTH } from './amqp/index.ts'
+export {
+  AmqpDecodeError,
+  arrayFault,
+  dataBodyOf,
+  dataSectionHeaderLength,
+  decodeMessage,
+  loneDataStart,
+  MAX_DEPTH
+} from './amqp/index.ts'
 export type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, OutgoingMessage } from './amqp/index.ts'

@@ -7,8 +7,8 @@ const INITIAL_BYTES = 1024
 const NOTE_BYTES = 17
 
 /**
- * Several messages, encoded once into the very bytes that a publish frame carries:
- * `(PublishingId u64, Size u32, AMQP message)*`. A publisher numbers them in place and cuts the run into frames, copying nothing.
+ * Several messages, encoded once into the very bytes that a publish frame carries: `(PublishingId u64, Size u32, AMQP
+ * message)*`. A publisher numbers them in place and cuts the run into frames, copying nothing.
  */
 export class MessageBatch {
   #buffer: Buffer
@@ -65,7 +65,10 @@ export class MessageBatch {
     return this.#startOf(index + 1) - this.#startOf(index)
   }
 
-  /** The messages from `from` up to but not with `to`, as they go into a frame. A view: not to be touched until it is written. */
+  /**
+   * The messages from `from` up to but not with `to`, as they go into a frame. A view: not to be touched until it is
+   * written.
+   */
   entries (from: number, to: number): Buffer {
     return this.#buffer.subarray(this.#startOf(from), this.#startOf(to))
   }

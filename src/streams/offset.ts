@@ -9,7 +9,10 @@
 /** The largest offset, and the largest publishing id, that a caller may name. */
 export const MAX_OFFSET = Number.MAX_SAFE_INTEGER
 
-/** Where a read starts. `last`: the last message; `next`: after it; `timestamp`: ms since the epoch, the first message stored at or after it. */
+/**
+ * Where a read starts. `last`: the last message; `next`: after it; `timestamp`: ms since the epoch, the first message
+ * stored at or after it.
+ */
 export type Position =
   | { readonly type: 'first' | 'last' | 'next' }
   | { readonly type: 'offset', readonly offset: number }

@@ -2,8 +2,8 @@
 const STEP_BYTES = 64 * 1024
 
 /**
- * Memory that is used again. Large buffers live outside of the runtime's heap, and it collects its garbage, all of it, whenever they come to some
- * 32 MiB: reads of a MiB each would spend a quarter of their time on that.
+ * Memory that is used again. Large buffers live outside of the runtime's heap, and it collects its garbage, all of it,
+ * whenever they come to some 32 MiB: reads of a MiB each would spend a quarter of their time on that.
  */
 export class BufferPool {
   readonly #free: Buffer[] = []

@@ -2,21 +2,25 @@ import { randomUUID } from 'node:crypto'
 import { parseJson } from './json.ts'
 
 /*
- * JSON.parse makes a double of every number: 9007199254740993 becomes 9007199254740992, 1e400 nothing that JSON can say. Where a value is
- * stored again as JSON text, such numbers are carried past it as texts with a mark, and stand in the new text as they stood in the old one.
+ * JSON.parse makes a double of every number: 9007199254740993 becomes 9007199254740992, 1e400 nothing that JSON can
+ * say. Where a value is stored again as JSON text, such numbers are carried past it as texts with a mark, and stand in
+ * the new text as they stood in the old one.
  */
 
 // Nobody outside knows it, so no text of a caller is taken for a number.
 const MARK = `${randomUUID()}:`
 const MARKED = new RegExp(`"${MARK}([^"]*)"`, 'g')
 
-// Only texts with something like this in them pay for the search. Every number of up to 15 digits is the same after JSON.parse.
+// Only texts with something like this in them pay for the search. Every number of up to 15 digits is the same after
+// JSON.parse.
 const SUSPICIOUS = /\d[\d.]{15}|\d[eE]/
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const MAX_SURE_LENGTH = 15
 
-/** A parsed JSON text: as JavaScript sees it, and, for `exactText`, with all its digits. The two differ in numbers only. */
+/**
+ * A parsed JSON text: as JavaScript sees it, and, for `exactText`, with all its digits. The two differ in numbers only.
+ */
 export interface ExactJson { readonly value: unknown, readonly exact: unknown }
 
 /** @throws TextFault as `parseJson` */
@@ -69,7 +73,11 @@ function endOfString (text: string, start: number): number {
 
 function endOfNumber (text: string, start: number): number {
   let end = start + 1
-  for (let code = text.charCodeAt(end); isDigit(code) || code === 0x2e || code === 0x2b || code === 0x2d || code === 0x65 || code === 0x45; code = text.charCodeAt(end)) end++
+  for (
+    let code = text.charCodeAt(end);
+    isDigit(code) || code === 0x2e || code === 0x2b || code === 0x2d || code === 0x65 || code === 0x45;
+    code = text.charCodeAt(end)
+  ) end++
   return end
 }
 

@@ -16,9 +16,9 @@ const MAX_DEPTH = 31
 const ESCAPED = new Set(Buffer.from('"\\/bfnrt'))
 
 /**
- * Whether the bytes from `start` to `end` are one JSON value on one line, as far as that is quickly said: `true` is certain (RFC 8259), `false` means
- * that they have to be parsed to know. A third of what parsing 100 bytes takes, since nothing is made of them. Whether they are
- * UTF-8 is not looked at.
+ * Whether the bytes from `start` to `end` are one JSON value on one line, as far as that is quickly said: `true` is
+ * certain (RFC 8259), `false` means that they have to be parsed to know. A third of what parsing 100 bytes takes, since
+ * nothing is made of them. Whether they are UTF-8 is not looked at.
  */
 export function isSurelyJson (bytes: Uint8Array, start: number, end: number): boolean {
   // One bit for each open bracket, the innermost lowest: 1 is an object.
@@ -41,7 +41,12 @@ export function isSurelyJson (bytes: Uint8Array, start: number, end: number): bo
       }
       at += 2
     } else {
-      at = first === QUOTE ? afterString(bytes, at + 1, end) : first === MINUS || isDigit(first) ? afterNumber(bytes, at, end) : afterLiteral(bytes, at, end)
+      at =
+        first === QUOTE
+          ? afterString(bytes, at + 1, end)
+          : first === MINUS || isDigit(first)
+            ? afterNumber(bytes, at, end)
+            : afterLiteral(bytes, at, end)
       if (at < 0) return false
     }
     // A value has ended here, and perhaps what it is in.

@@ -21,7 +21,8 @@ export function decodeUtf8 (bytes: Uint8Array): string {
 /**
  * Parses JSON that came from outside.
  *
- * @throws TextFault when it is not JSON, or has a key `__proto__`: copied by some later code, it would become a prototype
+ * @throws TextFault when it is not JSON, or has a key `__proto__`: copied by some later code, it would become a
+ *   prototype
  */
 export function parseJson (text: string): unknown {
   try {

@@ -4,15 +4,33 @@ import t, { type Test } from 'tap'
 import { getJson, run, startGatewayProcess } from './support.ts'
 
 const PROGRAMS = {
-  javascript: { command: process.execPath, publishAndConsume: 'publish-and-consume.mjs', errorStream: 'error-stream.mjs', retry: 'retry-with-backoff.mjs' },
-  python: { command: 'python3', publishAndConsume: 'publish_and_consume.py', errorStream: 'error_stream.py', retry: 'retry_with_backoff.py' }
+  javascript: {
+    command: process.execPath,
+    publishAndConsume: 'publish-and-consume.mjs',
+    errorStream: 'error-stream.mjs',
+    retry: 'retry-with-backoff.mjs'
+  },
+  python: {
+    command: 'python3',
+    publishAndConsume: 'publish_and_consume.py',
+    errorStream: 'error_stream.py',
+    retry: 'retry_with_backoff.py'
+  }
 } as const
 
 const languages = ['javascript', 'python'] as const
 
-async function runExample (t: Test, language: keyof typeof PROGRAMS, program: 'publishAndConsume' | 'errorStream' | 'retry', env: Record<string, string>): Promise<string> {
+async function runExample (
+  t: Test,
+  language: keyof typeof PROGRAMS,
+  program: 'publishAndConsume' | 'errorStream' | 'retry',
+  env: Record<string, string>
+): Promise<string> {
   const { command, [program]: file } = PROGRAMS[language]
-  const { code, stdout, stderr } = await run(command, [`examples/${language}/${file}`], { BACKOFF_SECONDS: '0.01', ...env })
+  const { code, stdout, stderr } = await run(command, [`examples/${language}/${file}`], {
+    BACKOFF_SECONDS: '0.01',
+    ...env
+  })
   t.equal(code, 0, `${file}: ${stderr}`)
   t.match(stdout, /end of stream\n$/)
   return stdout
@@ -29,24 +47,35 @@ for (const language of languages) {
     t.match(await getJson(`${gateway}/v1/streams/once/consumers/billing/offset`), { lag: 0 })
   })
 
-  t.test(`${language}: a message that fails goes to the error stream, as it was, and the next ones are processed`, async (t) => {
-    const gateway = await startGatewayProcess(t)
-    await runExample(t, language, 'errorStream', { GATEWAY_URL: gateway, STREAM: 'a/b' })
-    const { messages } = await getJson(`${gateway}/v1/streams/a%2Fb_errors/messages`)
-    t.equal(messages.length, 1)
-    t.match(messages[0], {
-      body: { number: 3, quantity: 'three' },
-      properties: { contentType: 'application/json' },
-      applicationProperties: { 'error-text': 'the quantity of order 3 is no number', 'error-stream': 'a/b', 'error-offset': '2', 'error-time': /^\d{4}-\d\d-\d\dT/ }
-    })
-    t.match(await getJson(`${gateway}/v1/streams/a%2Fb/consumers/billing/offset`), { storedOffset: 4, lag: 0 })
-  })
+  t.test(
+    `${language}: a message that fails goes to the error stream, as it was, and the next ones are processed`,
+    async (t) => {
+      const gateway = await startGatewayProcess(t)
+      await runExample(t, language, 'errorStream', { GATEWAY_URL: gateway, STREAM: 'a/b' })
+      const { messages } = await getJson(`${gateway}/v1/streams/a%2Fb_errors/messages`)
+      t.equal(messages.length, 1)
+      t.match(messages[0], {
+        body: { number: 3, quantity: 'three' },
+        properties: { contentType: 'application/json' },
+        applicationProperties: {
+          'error-text': 'the quantity of order 3 is no number',
+          'error-stream': 'a/b',
+          'error-offset': '2',
+          'error-time': /^\d{4}-\d\d-\d\dT/
+        }
+      })
+      t.match(await getJson(`${gateway}/v1/streams/a%2Fb/consumers/billing/offset`), { storedOffset: 4, lag: 0 })
+    }
+  )
 
   t.test(`${language}: a message that fails is tried again before it goes to the error stream`, async (t) => {
     const gateway = await startGatewayProcess(t)
     const output = await runExample(t, language, 'retry', { GATEWAY_URL: gateway, STREAM: 'payments' })
     t.match(output, 'payment 2 worked at attempt 2')
-    t.match(output, /payment 3 failed, again in 0\.01 s\npayment 3 failed, again in 0\.02 s\npayment 3 failed, for good/)
+    t.match(
+      output,
+      /payment 3 failed, again in 0\.01 s\npayment 3 failed, again in 0\.02 s\npayment 3 failed, for good/
+    )
     t.match(output, 'payment 4 worked at attempt 1')
     const { messages } = await getJson(`${gateway}/v1/streams/payments_errors/messages`)
     t.same(messages.map(({ body }: { body: unknown }) => body), [{ number: 3, failures: 1000 }])
@@ -54,7 +83,10 @@ for (const language of languages) {
 
   t.test(`${language}: refused requests and lost answers change nothing`, async (t) => {
     const gateway = await startGatewayProcess(t)
-    const output = await runExample(t, language, 'publishAndConsume', { GATEWAY_URL: await startTroubleBefore(t, gateway), STREAM: 'trouble' })
+    const output = await runExample(t, language, 'publishAndConsume', {
+      GATEWAY_URL: await startTroubleBefore(t, gateway),
+      STREAM: 'trouble'
+    })
     t.match(output, 'stored 0, duplicates 10', 'the publish that seemed to time out had worked')
     t.same(ordersIn(output), Array.from({ length: 10 }, (_, index) => index + 1))
     const { messages } = await getJson(`${gateway}/v1/streams/trouble/messages`)
@@ -64,7 +96,10 @@ for (const language of languages) {
   t.test(`${language}: what will not pass is not repeated, and a gateway that stays away is given up`, async (t) => {
     const { command, publishAndConsume } = PROGRAMS[language]
     const gateway = await startGatewayProcess(t)
-    const refused = await run(command, [`examples/${language}/${publishAndConsume}`], { GATEWAY_URL: gateway, STREAM: 'amq.reserved' })
+    const refused = await run(command, [`examples/${language}/${publishAndConsume}`], {
+      GATEWAY_URL: gateway,
+      STREAM: 'amq.reserved'
+    })
     t.not(refused.code, 0)
     t.match(refused.stderr, 'validation_failed')
     t.notMatch(refused.stdout, 'trying again')
@@ -78,7 +113,10 @@ function ordersIn (output: string): number[] {
   return [...output.matchAll(/^offset \d+: .*?(\d+)\}$/gm)].map(([, order]) => Number(order))
 }
 
-/** Something before a gateway that refuses every request once, and says of the first publish that worked that it timed out. */
+/**
+ * Something before a gateway that refuses every request once, and says of the first publish that worked that it timed
+ * out.
+ */
 async function startTroubleBefore (t: Test, gateway: string): Promise<string> {
   const refused = new Set<string>()
   let hasTimedOut = false
@@ -113,7 +151,9 @@ async function startAway (t: Test): Promise<string> {
 }
 
 function sendProblem (response: ServerResponse, status: number, problem: object): void {
-  response.writeHead(status, { 'content-type': 'application/problem+json', 'retry-after': '0' }).end(JSON.stringify({ detail: 'made by the test', ...problem }))
+  response
+    .writeHead(status, { 'content-type': 'application/problem+json', 'retry-after': '0' })
+    .end(JSON.stringify({ detail: 'made by the test', ...problem }))
 }
 
 async function listen (t: Test, handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {

@@ -11,7 +11,12 @@ const pages = [
 /** As GitHub makes them from headings. */
 function anchorsOf (markdown: string): string[] {
   const prose = markdown.replace(/^```.*?^```$/gms, '')
-  return [...prose.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) => title.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
+  return [...prose.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-')
+  )
 }
 
 t.test('every link within the documentation leads somewhere', async (t) => {

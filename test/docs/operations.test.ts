@@ -4,8 +4,15 @@ import t from 'tap'
 import { buildGateway } from '../support/gateway.ts'
 
 const page = readFileSync('docs/operations.md', 'utf8')
-const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts')).map((name) => readFileSync(join('src', name), 'utf8'))
-const quotations = [...page.replace(/^```.*?^```$/gms, '').replace(/`[^`\n]*`/g, '').matchAll(/"([^"\n]+)"/g)].map(([, text = '']) => text)
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => readFileSync(join('src', name), 'utf8'))
+const quotations = [
+  ...page
+    .replace(/^```.*?^```$/gms, '')
+    .replace(/`[^`\n]*`/g, '')
+    .matchAll(/"([^"\n]+)"/g)
+].map(([, text = '']) => text)
 
 t.test('every line of the log that the page quotes is one', async (t) => {
   t.ok(quotations.length > 15, `${quotations.length} quotations`)
@@ -13,16 +20,24 @@ t.test('every line of the log that the page quotes is one', async (t) => {
 })
 
 t.test('every warning and error of the gateway is on the page', async (t) => {
-  const lines = sources.flatMap((source) => [...source.matchAll(/\.(?:warn|error)\(\{.*?\}, '([^']+)'\)/g)].map(([, text = '']) => text))
+  const lines = sources.flatMap((source) =>
+    [...source.matchAll(/\.(?:warn|error)\(\{.*?\}, '([^']+)'\)/g)].map(([, text = '']) => text)
+  )
   t.ok(lines.length >= 10, `${lines.length} lines`)
   t.same(lines.filter((line) => !quotations.some((text) => line.includes(text))), [])
 })
 
 t.test('every metric that the page names is one', async (t) => {
   const app = await buildGateway()
-  t.teardown(async () => { await app.close() })
-  const metrics = (await app.metrics.getMetricsAsJSON()).map(({ name }) => name.replace(/^rabbitmq_stream_gateway_/, ''))
-  const named = new Set([...page.matchAll(/`([a-z]+(?:_[a-z]+)*_(?:total|bytes|seconds))`/g)].map(([, name = '']) => name))
+  t.teardown(async () => {
+    await app.close()
+  })
+  const metrics = (await app.metrics.getMetricsAsJSON()).map(({ name }) =>
+    name.replace(/^rabbitmq_stream_gateway_/, '')
+  )
+  const named = new Set(
+    [...page.matchAll(/`([a-z]+(?:_[a-z]+)*_(?:total|bytes|seconds))`/g)].map(([, name = '']) => name)
+  )
   t.ok(named.size >= 8, [...named].join(' '))
   t.same([...named].filter((name) => !metrics.includes(name)), [])
 })

@@ -31,7 +31,10 @@ function stepsOf (markdown: string): Step[] {
 
 /** What differs from run to run is the same in all of them. */
 function withoutTimes (text: string): string {
-  return text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME').replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'ID').trim()
+  return text
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'ID')
+    .trim()
 }
 
 function comparable ({ language, text }: Block): unknown {
@@ -45,7 +48,9 @@ t.test('the tour answers what it says', async (t) => {
   const steps = stepsOf(section('A tour of five minutes'))
   t.ok(steps.length > 15, `${steps.length} commands`)
   const script = steps.map(({ command }) => `${command}\nprintf '\\036'\n`).join('')
-  const { code, stdout, stderr } = await run('bash', ['-u', '-c', script], { GATEWAY_URL: await startGatewayProcess(t) })
+  const { code, stdout, stderr } = await run('bash', ['-u', '-c', script], {
+    GATEWAY_URL: await startGatewayProcess(t)
+  })
   t.equal(code, 0, stderr)
   const outputs = stdout.split(END_OF_STEP)
   t.equal(outputs.pop(), '')
@@ -75,8 +80,14 @@ t.test('the commands at the top answer what they say', async (t) => {
 t.test('the short programs publish, consume and commit', async (t) => {
   const gateway = await startGatewayProcess(t)
   const programs = blocksOf(section('The core, in four languages'))
-  t.same(programs.map(({ language }) => language), ['python', 'js', 'go', 'java'])
-  for (const [language, command, ...options] of [['js', process.execPath, '--input-type=module', '-e'], ['python', 'python3', '-c']]) {
+  t.same(
+    programs.map(({ language }) => language),
+    ['python', 'js', 'go', 'java']
+  )
+  for (const [language, command, ...options] of [
+    ['js', process.execPath, '--input-type=module', '-e'],
+    ['python', 'python3', '-c']
+  ]) {
     if (command === undefined) continue
     const program = programs.find((block) => block.language === language)?.text ?? ''
     const { code, stdout, stderr } = await run(command, [...options, program], { GATEWAY_URL: gateway })

@@ -10,7 +10,11 @@ const RUN_TIMEOUT_MS = 120_000
 
 /** Runs a program to its end. Rejects when there is no such program. */
 export async function run (command: string, args: readonly string[], env: Record<string, string>): Promise<Ran> {
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: RUN_TIMEOUT_MS })
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: RUN_TIMEOUT_MS
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString() })

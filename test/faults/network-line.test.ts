@@ -20,7 +20,9 @@ t.test('a line that lets every byte through by itself lets everything through', 
   proxy.killConnections()
   await until('the connections are closed', () => broker.stats().connections === 0)
   t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['handshake']))), { confirmed: 1 })
-  t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), { bodies: exactly('first', 'handshake') })
+  t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), {
+    bodies: exactly('first', 'handshake')
+  })
   t.match(await untilItWorks(async () => await broker.resetOffset(stream, 'c', { type: 'first' })), { nextOffset: 0n })
   proxy.setTrickle('both')
   t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(numbered(50)))), { confirmed: 50 })
@@ -60,7 +62,11 @@ t.test('a read whose broker is gone without a word finds it again', async (t) =>
   const startedMs = performance.now()
   t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: exactly(), endOfStream: true })
   t.ok(performance.now() - startedMs < 8000)
-  await t.rejects(broker.storedOffset(stream, 'c'), { code: 'consumer_offset_not_found' }, 'over a connection of its own')
+  await t.rejects(
+    broker.storedOffset(stream, 'c'),
+    { code: 'consumer_offset_not_found' },
+    'over a connection of its own'
+  )
 })
 
 t.test('a waiting poll whose broker is gone without a word says so in the end, and the next one works', async (t) => {
@@ -76,46 +82,73 @@ t.test('a waiting poll whose broker is gone without a word says so in the end, a
   t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: exactly('meanwhile') })
 })
 
-t.test('what was published to a broker that is gone without a word is unknown, and the next message is confirmed', async (t) => {
-  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000, confirmTimeoutMs: 1500 })
-  await broker.publish(stream, batchOf(['named'], 1), { publisher: 'p' })
-  proxy.vanish()
-  const startedMs = performance.now()
-  const [unnamed, named] = await Promise.all([
-    broker.publish(stream, batchOf(['lost'])),
-    broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' }).catch((error: unknown) => error)
-  ])
-  t.ok(performance.now() - startedMs < 8000)
-  t.match(unnamed, { confirmed: 0, failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }) })
-  if (named instanceof Error) t.match(named, { code: 'broker_timeout', sideEffects: 'none' }, 'when the last id was to be asked for before')
-  else t.match(named, { confirmed: 0, failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }) })
-  const again = performance.now()
-  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' })), { confirmed: 1 })
-  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['next']))), { confirmed: 1 })
-  t.ok(performance.now() - again < 8000, 'long before heartbeats would notice')
-  t.same(await readAll(direct, stream), ['first', 'named', 'again', 'next'])
-})
+t.test(
+  'what was published to a broker that is gone without a word is unknown, and the next message is confirmed',
+  async (t) => {
+    const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000, confirmTimeoutMs: 1500 })
+    await broker.publish(stream, batchOf(['named'], 1), { publisher: 'p' })
+    proxy.vanish()
+    const startedMs = performance.now()
+    const [unnamed, named] = await Promise.all([
+      broker.publish(stream, batchOf(['lost'])),
+      broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' }).catch((error: unknown) => error)
+    ])
+    t.ok(performance.now() - startedMs < 8000)
+    t.match(unnamed, {
+      confirmed: 0,
+      failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } })
+    })
+    if (named instanceof Error) {
+      t.match(named, { code: 'broker_timeout', sideEffects: 'none' }, 'when the last id ' +
+      'was to be asked for before')
+    } else {
+      t.match(named, {
+        confirmed: 0,
+        failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } })
+      })
+    }
+    const again = performance.now()
+    t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['again'], 2), { publisher: 'p' })), {
+      confirmed: 1
+    })
+    t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['next']))), { confirmed: 1 })
+    t.ok(performance.now() - again < 8000, 'long before heartbeats would notice')
+    t.same(await readAll(direct, stream), ['first', 'named', 'again', 'next'])
+  }
+)
 
-t.test('offsets and streams asked of a broker that is gone without a word: unknown where something may have changed', async (t) => {
-  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000 })
-  await broker.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
-  proxy.vanish()
-  const failure = (error: unknown): unknown => error
-  t.match(await broker.createStream(`${stream}-2`, {}).catch(failure), { sideEffects: 'possible', retryable: true })
-  t.teardown(async () => { await direct.deleteStream(`${stream}-2`).catch(() => {}) })
-  t.match(await broker.storedOffset(stream, 'c').catch(failure), { sideEffects: 'none', retryable: true })
-  t.match(await untilItWorks(async () => await broker.storedOffset(stream, 'c')), { storedOffset: 0n })
-  t.match(await untilItWorks(async () => await broker.createStream(`${stream}-2`, {})), /created|exists/)
-})
+t.test(
+  'offsets and streams asked of a broker that is gone without a word: unknown where something may have changed',
+  async (t) => {
+    const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000 })
+    await broker.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
+    proxy.vanish()
+    const failure = (error: unknown): unknown => error
+    t.match(await broker.createStream(`${stream}-2`, {}).catch(failure), { sideEffects: 'possible', retryable: true })
+    t.teardown(async () => {
+      await direct.deleteStream(`${stream}-2`).catch(() => {})
+    })
+    t.match(await broker.storedOffset(stream, 'c').catch(failure), { sideEffects: 'none', retryable: true })
+    t.match(await untilItWorks(async () => await broker.storedOffset(stream, 'c')), { storedOffset: 0n })
+    t.match(await untilItWorks(async () => await broker.createStream(`${stream}-2`, {})), /created|exists/)
+  }
+)
 
 t.test('a line that garbles what comes harms nobody else, and all is well when it is clear again', async (t) => {
-  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200, confirmTimeoutMs: 300, connectTimeoutMs: 500 })
+  const { proxy, broker, direct, stream } = await throughProxy(t, {
+    requestTimeoutMs: 200,
+    confirmTimeoutMs: 300,
+    connectTimeoutMs: 500
+  })
   for (const oneOf of [10_000, 1000, 200, 50]) {
     proxy.garble(oneOf)
     for (let round = 0; round < 10; round++) {
       const startedMs = performance.now()
       await Promise.allSettled([
-        broker.publish(stream, batchOf(numbered(10))), readOnce(broker, stream, { type: 'first' }), broker.storedOffset(stream, 'c'), broker.describeStream(stream)
+        broker.publish(stream, batchOf(numbered(10))),
+        readOnce(broker, stream, { type: 'first' }),
+        broker.storedOffset(stream, 'c'),
+        broker.describeStream(stream)
       ])
       t.ok(performance.now() - startedMs < 8000, 'answered in time')
     }
@@ -124,7 +157,8 @@ t.test('a line that garbles what comes harms nobody else, and all is well when i
   proxy.garble(undefined)
   proxy.killConnections() // what was garbled may have left them waiting for the rest of a frame that never was
   // Whatever the last handshake was garbled to, a broker too old among it, is remembered for the pause before the next.
-  const again = async <T>(ask: () => Promise<T | undefined>): Promise<T> => await until('the line is clear', async () => await ask().catch(() => undefined))
+  const again = async <T>(ask: () => Promise<T | undefined>): Promise<T> =>
+    await until('the line is clear', async () => await ask().catch(() => undefined))
   await again(async () => {
     const { confirmed } = await broker.publish(stream, batchOf(['clear']))
     return confirmed === 1 ? confirmed : undefined

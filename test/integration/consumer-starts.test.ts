@@ -4,7 +4,12 @@ import { batchOf, newStream, numbered, openBroker, streamOf } from '../support/s
 import { until } from '../support/until.ts'
 
 async function readAs (broker: Broker, stream: string, limit = 1): Promise<ReadBatch & { offsets: number[] }> {
-  const batch = await broker.readAsConsumer(stream, 'c', { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0 }, new AbortController().signal)
+  const batch = await broker.readAsConsumer(
+    stream,
+    'c',
+    { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0 },
+    new AbortController().signal
+  )
   batch.release()
   return Object.assign(batch, { offsets: batch.messages.map(({ offset }) => offset) })
 }
@@ -48,14 +53,17 @@ t.test('a reset to the beginning gives message 0 again, also to who has processe
   t.same((await readAs(broker, stream)).offsets, [0])
 })
 
-t.test('a reset to the beginning through another gateway gives message 0 again to who has gone on from there', async (t) => {
-  const [broker, other] = [openBroker(t), openBroker(t)]
-  const stream = await streamOf(t, broker, 3)
-  await broker.storeOffset(stream, 'c', 0)
-  await broker.storeOffset(stream, 'c', 1)
-  await other.resetOffset(stream, 'c', { type: 'first' })
-  t.same((await readAs(broker, stream)).offsets, [0])
-})
+t.test(
+  'a reset to the beginning through another gateway gives message 0 again to who has gone on from there',
+  async (t) => {
+    const [broker, other] = [openBroker(t), openBroker(t)]
+    const stream = await streamOf(t, broker, 3)
+    await broker.storeOffset(stream, 'c', 0)
+    await broker.storeOffset(stream, 'c', 1)
+    await other.resetOffset(stream, 'c', { type: 'first' })
+    t.same((await readAs(broker, stream)).offsets, [0])
+  }
+)
 
 t.test('a stream that is created anew has none of the consumers of the old one', async (t) => {
   const [broker, other] = [openBroker(t), openBroker(t)]

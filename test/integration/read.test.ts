@@ -9,9 +9,17 @@ t.test('an empty stream is empty at once, from everywhere', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   for (const type of ['first', 'last', 'next'] as const) {
-    t.match(await readOnce(broker, stream, { type }), { bodies: exactly(), nextOffset: 0, endOfStream: true, gap: undefined }, type)
+    t.match(
+      await readOnce(broker, stream, { type }),
+      { bodies: exactly(), nextOffset: 0, endOfStream: true, gap: undefined },
+      type
+    )
   }
-  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() - 1000 }), { bodies: exactly(), nextOffset: 0, endOfStream: true })
+  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() - 1000 }), {
+    bodies: exactly(),
+    nextOffset: 0,
+    endOfStream: true
+  })
 })
 
 t.test('polls that follow nextOffset miss nothing and repeat nothing, whatever their size', async (t) => {
@@ -29,8 +37,16 @@ t.test('a batch is filled over chunk after chunk', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   for (let index = 0; index < 50; index++) await broker.publish(stream, batchOf([`message ${index}`]))
-  t.match(await readOnce(openBroker(t), stream, { type: 'first' }, { limit: 40 }), { bodies: exactly(...numbered(40)), nextOffset: 40, endOfStream: false })
-  t.match(await readOnce(broker, stream, { type: 'first' }, { limit: 50 }), { bodies: exactly(...numbered(50)), nextOffset: 50, endOfStream: true })
+  t.match(await readOnce(openBroker(t), stream, { type: 'first' }, { limit: 40 }), {
+    bodies: exactly(...numbered(40)),
+    nextOffset: 40,
+    endOfStream: false
+  })
+  t.match(await readOnce(broker, stream, { type: 'first' }, { limit: 50 }), {
+    bodies: exactly(...numbered(50)),
+    nextOffset: 50,
+    endOfStream: true
+  })
 })
 
 t.test('positions mean what they say', async (t) => {
@@ -46,7 +62,11 @@ t.test('positions mean what they say', async (t) => {
   t.same((await readOnce(broker, stream, at(13), { limit: 2 })).offsets, [13, 14])
   t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: between + 1 }, { limit: 1 })).offsets, [10])
   t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: 0 }, { limit: 1 })).offsets, [0])
-  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() + 60_000 }), { offsets: exactly(), nextOffset: 20, endOfStream: true })
+  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() + 60_000 }), {
+    offsets: exactly(),
+    nextOffset: 20,
+    endOfStream: true
+  })
 })
 
 t.test('at least one message, however large, and no more bytes than wanted', async (t) => {
@@ -61,8 +81,15 @@ t.test('a read from beyond the end is refused, with the ends', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   await broker.publish(stream, batchOf(numbered(5)))
-  t.match(await readOnce(broker, stream, at(5)), { bodies: exactly(), nextOffset: 5, endOfStream: true }, 'the end itself is not beyond it')
-  await t.rejects(readOnce(broker, stream, at(6)), { code: 'offset_out_of_range', details: { firstOffset: 0, lastOffset: 4 } })
+  t.match(
+    await readOnce(broker, stream, at(5)),
+    { bodies: exactly(), nextOffset: 5, endOfStream: true },
+    'the end itself is not beyond it'
+  )
+  await t.rejects(readOnce(broker, stream, at(6)), {
+    code: 'offset_out_of_range',
+    details: { firstOffset: 0, lastOffset: 4 }
+  })
 })
 
 t.test('a waiting poll answers as soon as there is a message', async (t) => {
@@ -80,7 +107,11 @@ t.test('a waiting poll ends empty after its time', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const startedMs = performance.now()
-  t.match(await readOnce(broker, stream, { type: 'next' }, { waitMs: 300 }), { bodies: exactly(), nextOffset: 0, endOfStream: true })
+  t.match(await readOnce(broker, stream, { type: 'next' }, { waitMs: 300 }), {
+    bodies: exactly(),
+    nextOffset: 0,
+    endOfStream: true
+  })
   const tookMs = performance.now() - startedMs
   t.ok(tookMs >= 290 && tookMs < 5000, `${tookMs} ms`)
 })
@@ -148,7 +179,11 @@ t.test('a single message, or the word that there is none', async (t) => {
   batch.release()
   t.equal(message.offset, 2)
   for (const offset of [3, 4, 1000]) {
-    await t.rejects(broker.readMessage(stream, offset, new AbortController().signal), { code: 'message_not_found' }, `offset ${offset}`)
+    await t.rejects(
+      broker.readMessage(stream, offset, new AbortController().signal),
+      { code: 'message_not_found' },
+      `offset ${offset}`
+    )
   }
 })
 

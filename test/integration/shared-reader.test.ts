@@ -34,15 +34,30 @@ t.test('a poll that is overtaken by others of the same reader misses nothing', a
   await broker.publish(stream, batchOf(['first']))
   await broker.storeOffset(stream, 'c', 0)
   const bodies = numbered(4000).map((body) => `${body} ${'x'.repeat(100)}`)
-  for (let from = 0; from < bodies.length; from += 100) await broker.publish(stream, batchOf(bodies.slice(from, from + 100)))
+  for (let from = 0; from < bodies.length; from += 100) {
+    await broker.publish(stream, batchOf(bodies.slice(from, from + 100)))
+  }
 
   const { connections, locator } = connectionsFor(t)
   const ends = new StreamEnds(connections, locator)
   const slowEnds = new SlowEnds(connections, locator)
-  const readers = new ReaderPool({ connections, locator, ends, readBudgetBytes: 1024 * windowBytes, readerWindowBytes: windowBytes, maxReaders: 10, readerIdleMs: 60_000, maxExpandedSubEntryBytes: 1024 })
+  const readers = new ReaderPool({
+    connections,
+    locator,
+    ends,
+    readBudgetBytes: 1024 * windowBytes,
+    readerWindowBytes: windowBytes,
+    maxReaders: 10,
+    readerIdleMs: 60_000,
+    maxExpandedSubEntryBytes: 1024
+  })
   t.teardown(async () => await readers.close())
   const read = async (offset: number, limit: number, ends: StreamEnds) => {
-    const batch = await poll({ stream, offset, isReachable: true, limit, maxBytes: windowBytes, waitMs: 0 }, { readers, ends, isDraining: () => false }, new AbortController().signal)
+    const batch = await poll(
+      { stream, offset, isReachable: true, limit, maxBytes: windowBytes, waitMs: 0 },
+      { readers, ends, isDraining: () => false },
+      new AbortController().signal
+    )
     batch.release()
     return batch
   }

@@ -8,7 +8,10 @@ const YOUNG_GENERATION = '--max-semi-space-size=16'
 
 /** How a gateway process is started. */
 export interface GatewayProcessOptions {
-  /** Settings; the port is a free one unless HTTP_PORT is among them. Nothing of this process's environment but PATH is passed on. */
+  /**
+   * Settings; the port is a free one unless HTTP_PORT is among them. Nothing of this process's environment but PATH is
+   * passed on.
+   */
   env: Record<string, string>
   /** What runs: the source by tsx, as tests do, or what is built. */
   entry?: 'src/server.ts' | 'dist/server.js'
@@ -31,8 +34,17 @@ export class GatewayProcess {
 
   constructor ({ env, entry = 'src/server.ts', nodeOptions = [], forgetsRequests = false }: GatewayProcessOptions) {
     // It ends with this process, however that ends.
-    const [program = '', ...args] = tiedToParent([process.execPath, ...entry === 'src/server.ts' ? ['--import', 'tsx'] : [], YOUNG_GENERATION, ...nodeOptions, entry])
-    this.child = spawn(program, args, { env: { PATH: process.env['PATH'], HTTP_PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [program = '', ...args] = tiedToParent([
+      process.execPath,
+      ...(entry === 'src/server.ts' ? ['--import', 'tsx'] : []),
+      YOUNG_GENERATION,
+      ...nodeOptions,
+      entry
+    ])
+    this.child = spawn(program, args, {
+      env: { PATH: process.env['PATH'], HTTP_PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
     for (const stream of [this.child.stdout, this.child.stderr]) {
       // A line may come in pieces; only whole ones can be told apart.
       let rest = ''
@@ -138,7 +150,9 @@ export class GatewayProcess {
   }
 
   #statusBytes (field: string): number {
-    const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]
+    const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(
+      readFileSync(`/proc/${this.pid}/status`, 'utf8')
+    )?.[1]
     if (kilobytes === undefined) throw new Error(`/proc has no ${field} of the gateway`)
     return Number(kilobytes) * 1024
   }

@@ -1,6 +1,14 @@
 import type { Test } from 'tap'
 import type { Broker, BrokerOptions } from '../../src/streams/index.ts'
-import { answerFrame, answerWith, frame, rawFrame, ScriptedBroker, type Answer, type Received } from '../unit/protocol/scripted-broker.ts'
+import {
+  answerFrame,
+  answerWith,
+  frame,
+  rawFrame,
+  ScriptedBroker,
+  type Answer,
+  type Received
+} from '../unit/protocol/scripted-broker.ts'
 import type { CommandName } from '../../src/streams/protocol/index.ts'
 import { openBroker } from './streams.ts'
 
@@ -32,19 +40,37 @@ export interface StreamScript {
   answers?: Partial<Record<CommandName, Answer>>
 }
 
-/** A peer with one stream, whose every word the test decides, and a gateway's broker that is connected to nothing else. */
-export async function scriptedStream (t: Test, script: StreamScript, options: Partial<BrokerOptions> = {}): Promise<{ peer: ScriptedBroker, broker: Broker }> {
+/**
+ * A peer with one stream, whose every word the test decides, and a gateway's broker that is connected to nothing else.
+ */
+export async function scriptedStream (
+  t: Test,
+  script: StreamScript,
+  options: Partial<BrokerOptions> = {}
+): Promise<{ peer: ScriptedBroker, broker: Broker }> {
   const subscriptions = new Map<string, Subscribed>()
   const peer: ScriptedBroker = await ScriptedBroker.start(t, {
-    open: ({ correlationId, reply }) => { reply(answerFrame('open', correlationId, 1, (writer) => writer.map(new Map()))) },
-    metadata: (received) => { received.reply(metadataOf(received, peer.port)) },
+    open: ({ correlationId, reply }) => {
+      reply(answerFrame('open', correlationId, 1, (writer) => writer.map(new Map())))
+    },
+    metadata: (received) => {
+      received.reply(metadataOf(received, peer.port))
+    },
     declarePublisher: ok('declarePublisher'),
     deletePublisher: ok('deletePublisher'),
     unsubscribe: ok('unsubscribe'),
     streamStats: ({ correlationId, reply }) => {
       const committed = BigInt(script.committedChunkId?.() ?? 0)
-      const stats = [['first_chunk_id', 0n], ['last_chunk_id', committed], ['committed_chunk_id', committed]] as const
-      reply(answerFrame('streamStats', correlationId, 1, (writer) => writer.array(stats, (to, [name, value]) => to.string(name).i64(value))))
+      const stats = [
+        ['first_chunk_id', 0n],
+        ['last_chunk_id', committed],
+        ['committed_chunk_id', committed]
+      ] as const
+      reply(
+        answerFrame('streamStats', correlationId, 1, (writer) =>
+          writer.array(stats, (to, [name, value]) => to.string(name).i64(value))
+        )
+      )
     },
     subscribe: (received) => {
       const subscribed = readSubscribe(received)
@@ -83,8 +109,14 @@ function metadataOf ({ correlationId, reader }: Received, port: number): Buffer 
 function readSubscribe ({ reader, reply }: Received): Subscribed {
   const subscriptionId = reader.u8()
   reader.string()
-  const offset = reader.u16() === 4 ? reader.u64AsNumber() ?? 0 : 0
-  return { subscriptionId, offset, deliver: (...chunks) => { reply(...chunks.map((chunk) => deliverFrame(subscriptionId, chunk))) } }
+  const offset = reader.u16() === 4 ? (reader.u64AsNumber() ?? 0) : 0
+  return {
+    subscriptionId,
+    offset,
+    deliver: (...chunks) => {
+      reply(...chunks.map((chunk) => deliverFrame(subscriptionId, chunk)))
+    }
+  }
 }
 
 function readPublish ({ reader, reply }: Received): Published {
@@ -97,7 +129,11 @@ function readPublish ({ reader, reply }: Received): Published {
   return {
     publisherId,
     publishingIds,
-    confirm: (...ids) => { reply(frame('publishConfirm', (writer) => writer.u8(publisherId).array(ids, (to, id) => to.u64(id)))) },
-    fail: (code, ...ids) => { reply(frame('publishError', (writer) => writer.u8(publisherId).array(ids, (to, id) => to.u64(id).u16(code)))) }
+    confirm: (...ids) => {
+      reply(frame('publishConfirm', (writer) => writer.u8(publisherId).array(ids, (to, id) => to.u64(id))))
+    },
+    fail: (code, ...ids) => {
+      reply(frame('publishError', (writer) => writer.u8(publisherId).array(ids, (to, id) => to.u64(id).u16(code))))
+    }
   }
 }

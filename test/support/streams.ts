@@ -1,13 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
-import { Broker, MessageBatch, dataBodyOf, type BrokerOptions, type Position, type ReadBatch } from '../../src/streams/index.ts'
+import {
+  Broker,
+  MessageBatch,
+  dataBodyOf,
+  type BrokerOptions,
+  type Position,
+  type ReadBatch
+} from '../../src/streams/index.ts'
 
 const quiet = { debug () {}, info () {}, warn () {}, error () {} }
 
 /** Addresses from the environment that the test runner sets. */
 export function testAddresses (): { host: string, port: number, managementUrl: string } {
   const { TEST_STREAM_URL, TEST_MANAGEMENT_URL } = process.env
-  if (TEST_STREAM_URL === undefined || TEST_MANAGEMENT_URL === undefined) throw new Error('TEST_STREAM_URL and TEST_MANAGEMENT_URL are not set: run the tests by `npm test`')
+  if (TEST_STREAM_URL === undefined || TEST_MANAGEMENT_URL === undefined) {
+    throw new Error('TEST_STREAM_URL and ' +
+    'TEST_MANAGEMENT_URL are not set: run the tests by `npm test`')
+  }
   const { hostname, port } = new URL(TEST_STREAM_URL)
   return { host: hostname, port: Number(port), managementUrl: new URL(TEST_MANAGEMENT_URL).origin }
 }
@@ -47,7 +57,11 @@ export function openBroker (t: Test, overrides: Partial<BrokerOptions> = {}): Br
 }
 
 /** A new stream, deleted with the test. */
-export async function newStream (t: Test, broker: Broker, args: Parameters<Broker['createStream']>[1] = {}): Promise<string> {
+export async function newStream (
+  t: Test,
+  broker: Broker,
+  args: Parameters<Broker['createStream']>[1] = {}
+): Promise<string> {
   const stream = `test-${randomUUID()}`
   await broker.createStream(stream, args)
   t.teardown(async () => { await broker.deleteStream(stream).catch(() => {}) })
@@ -63,7 +77,9 @@ export async function streamOf (t: Test, broker: Broker, count: number): Promise
 
 export function batchOf (bodies: readonly string[], firstPublishingId?: number): MessageBatch {
   const batch = new MessageBatch()
-  bodies.forEach((body, index) => { batch.addData(Buffer.from(body), firstPublishingId === undefined ? undefined : firstPublishingId + index) })
+  bodies.forEach((body, index) => {
+    batch.addData(Buffer.from(body), firstPublishingId === undefined ? undefined : firstPublishingId + index)
+  })
   return batch
 }
 
@@ -74,9 +90,16 @@ export function numbered (count: number, from = 0): string[] {
 
 /** Reads once and gives the memory back. */
 export async function readOnce (
-  broker: Broker, stream: string, from: Position, { limit = 100, maxBytes = 1024 * 1024, waitMs = 0 } = {}
+  broker: Broker,
+  stream: string,
+  from: Position,
+  { limit = 100, maxBytes = 1024 * 1024, waitMs = 0 } = {}
 ): Promise<Omit<ReadBatch, 'release'> & { bodies: string[], offsets: number[] }> {
-  const { release, ...batch } = await broker.read(stream, { from, limit, maxBytes, waitMs }, new AbortController().signal)
+  const { release, ...batch } = await broker.read(
+    stream,
+    { from, limit, maxBytes, waitMs },
+    new AbortController().signal
+  )
   const bodies = batch.messages.map(({ bytes }) => Buffer.from(dataBodyOf(bytes) ?? []).toString())
   release()
   return { ...batch, bodies, offsets: batch.messages.map(({ offset }) => offset) }

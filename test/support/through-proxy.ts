@@ -11,8 +11,14 @@ export async function throughProxy (t: Test, overrides: Partial<BrokerOptions> =
   const direct = openBroker(t)
   const stream = await newStream(t, direct)
   const proxy = await FaultProxy.listen({ host, port })
-  t.teardown(async () => { await proxy.close() })
-  const broker = openBroker(t, { hosts: [{ host: proxy.host, port: proxy.port }], addressMode: 'configured', ...overrides })
+  t.teardown(async () => {
+    await proxy.close()
+  })
+  const broker = openBroker(t, {
+    hosts: [{ host: proxy.host, port: proxy.port }],
+    addressMode: 'configured',
+    ...overrides
+  })
   const { confirmed } = await untilItWorks(async () => await broker.publish(stream, batchOf(['first'])))
   if (confirmed !== 1) throw new Error('the first message was not confirmed')
   return { proxy, broker, direct, stream }

@@ -19,7 +19,18 @@ function refusal (env: Record<string, string>, readFile = noFiles): string {
 t.test('without any variable the defaults hold', async (t) => {
   const { config, warnings } = loadConfig({}, noFiles)
   t.match(config, {
-    rabbitmq: { stream: { hosts: exactly({ host: 'localhost', port: 5552 }), isTls: false, username: 'guest', password: 'guest', virtualHost: '/' }, management: undefined, streamNamePattern: '{name}', addressMode: 'advertised' },
+    rabbitmq: {
+      stream: {
+        hosts: exactly({ host: 'localhost', port: 5552 }),
+        isTls: false,
+        username: 'guest',
+        password: 'guest',
+        virtualHost: '/'
+      },
+      management: undefined,
+      streamNamePattern: '{name}',
+      addressMode: 'advertised'
+    },
     http: { host: '127.0.0.1', port: 8080 },
     read: { maxMessages: 10_000, maxWaitSeconds: 60 },
     logLevel: 'info'
@@ -36,10 +47,33 @@ t.test('the configuration cannot be changed', async (t) => {
 
 t.test('a stream URL names hosts, credentials, virtual host and TLS', async (t) => {
   const urls: Array<[string, object]> = [
-    ['rabbitmq-stream://host', { hosts: [{ host: 'host', port: 5552 }], isTls: false, username: 'guest', password: 'guest', virtualHost: '/' }],
+    [
+      'rabbitmq-stream://host',
+      { hosts: [{ host: 'host', port: 5552 }], isTls: false, username: 'guest', password: 'guest', virtualHost: '/' }
+    ],
     ['rabbitmq-stream+tls://host', { hosts: [{ host: 'host', port: 5551 }], isTls: true }],
-    ['rabbitmq-stream://u:p@h1:1,h2:2/vh', { hosts: [{ host: 'h1', port: 1 }, { host: 'h2', port: 2 }], username: 'u', password: 'p', virtualHost: 'vh' }],
-    ['rabbitmq-stream://u:p@h1:1/vh,rabbitmq-stream://u:p@h2:2/vh', { hosts: [{ host: 'h1', port: 1 }, { host: 'h2', port: 2 }], virtualHost: 'vh' }],
+    [
+      'rabbitmq-stream://u:p@h1:1,h2:2/vh',
+      {
+        hosts: [
+          { host: 'h1', port: 1 },
+          { host: 'h2', port: 2 }
+        ],
+        username: 'u',
+        password: 'p',
+        virtualHost: 'vh'
+      }
+    ],
+    [
+      'rabbitmq-stream://u:p@h1:1/vh,rabbitmq-stream://u:p@h2:2/vh',
+      {
+        hosts: [
+          { host: 'h1', port: 1 },
+          { host: 'h2', port: 2 }
+        ],
+        virtualHost: 'vh'
+      }
+    ],
     ['rabbitmq-stream://us%40er:p%3A%2Fw@host/%2Fv%20h', { username: 'us@er', password: 'p:/w', virtualHost: '/v h' }],
     ['rabbitmq-stream://u:p:q@host/', { username: 'u', password: 'p:q', virtualHost: '/' }],
     ['rabbitmq-stream://host/%2F', { virtualHost: '/' }],
@@ -50,16 +84,23 @@ t.test('a stream URL names hosts, credentials, virtual host and TLS', async (t) 
 
 t.test('a malformed stream URL is refused', async (t) => {
   const urls = [
-    'host:5552', 'amqp://host', 'rabbitmq-stream://', 'rabbitmq-stream://host:0', 'rabbitmq-stream://host:65536', 'rabbitmq-stream://host:x',
-    'rabbitmq-stream://user@host', 'rabbitmq-stream://u:%zz@host', 'rabbitmq-stream://host/a/b', 'rabbitmq-stream://host?x=1', 'rabbitmq-stream://h1,,h2',
+    'host:5552', 'amqp://host', 'rabbitmq-stream://', 'rabbitmq-stream://host:0', 'rabbitmq-stream://host:65536',
+    'rabbitmq-stream://host:x', 'rabbitmq-stream://user@host', 'rabbitmq-stream://u:%zz@host',
+    'rabbitmq-stream://host/a/b', 'rabbitmq-stream://host?x=1', 'rabbitmq-stream://h1,,h2',
     'rabbitmq-stream://u:p@h1/a,rabbitmq-stream://u:other@h2/a', 'rabbitmq-stream://h1,rabbitmq-stream+tls://h2'
   ]
   for (const url of urls) t.match(refusal({ RABBITMQ_STREAM_URL: url }), /RABBITMQ_STREAM_URL/, url)
 })
 
 t.test('a management URL loses its credentials, which are kept apart', async (t) => {
-  t.same(load({ RABBITMQ_MANAGEMENT_URL: 'https://us%40er:p%2Fw@host:15671/prefix/' }).rabbitmq.management, { url: 'https://host:15671/prefix', username: 'us@er', password: 'p/w' })
-  for (const url of ['ftp://host', 'host', 'http://host/?a=1', 'http://u:%zz@host']) t.match(refusal({ RABBITMQ_MANAGEMENT_URL: url }), /RABBITMQ_MANAGEMENT_URL/, url)
+  t.same(load({ RABBITMQ_MANAGEMENT_URL: 'https://us%40er:p%2Fw@host:15671/prefix/' }).rabbitmq.management, {
+    url: 'https://host:15671/prefix',
+    username: 'us@er',
+    password: 'p/w'
+  })
+  for (const url of ['ftp://host', 'host', 'http://host/?a=1', 'http://u:%zz@host']) {
+    t.match(refusal({ RABBITMQ_MANAGEMENT_URL: url }), /RABBITMQ_MANAGEMENT_URL/, url)
+  }
 })
 
 t.test('one message names every bad variable and shows no value', async (t) => {
@@ -71,14 +112,19 @@ t.test('one message names every bad variable and shows no value', async (t) => {
     STREAM_NAME_PATTERN: 's3cret',
     READ_MAX_MESSAGES: '10001'
   })
-  for (const name of ['RABBITMQ_STREAM_URL', 'RABBITMQ_MANAGEMENT_URL', 'HTTP_PORT', 'LOG_LEVEL', 'STREAM_NAME_PATTERN', 'READ_MAX_MESSAGES']) t.match(message, name)
+  for (const name of [
+    'RABBITMQ_STREAM_URL', 'RABBITMQ_MANAGEMENT_URL', 'HTTP_PORT', 'LOG_LEVEL', 'STREAM_NAME_PATTERN',
+    'READ_MAX_MESSAGES'
+  ]) t.match(message, name)
   t.notMatch(message, /s3cret|10001/)
 })
 
 t.test('a number is a plain decimal integer within its bounds', async (t) => {
   t.equal(load({ HTTP_PORT: '0' }).http.port, 0)
   t.equal(load({ HTTP_PORT: '65535' }).http.port, 65_535)
-  for (const text of ['65536', '-1', '1e3', '0x10', ' 80', '80.0', '８０']) t.match(refusal({ HTTP_PORT: text }), /HTTP_PORT must be an integer, 0 to 65535/, text)
+  for (const text of ['65536', '-1', '1e3', '0x10', ' 80', '80.0', '８０']) {
+    t.match(refusal({ HTTP_PORT: text }), /HTTP_PORT must be an integer, 0 to 65535/, text)
+  }
 })
 
 t.test('an empty variable counts as not set', async (t) => {
@@ -91,31 +137,72 @@ t.test('an empty variable counts as not set', async (t) => {
 t.test('a secret may come from a file', async (t) => {
   const files: Record<string, string> = { '/run/url': 'rabbitmq-stream://u:p@host/vh\n', '/run/bad': 's3cret' }
   const readFile = (path: string): string => files[path] ?? noFiles(path)
-  t.match(load({ RABBITMQ_STREAM_URL_FILE: '/run/url' }, readFile).rabbitmq.stream, { username: 'u', virtualHost: 'vh' })
-  t.match(refusal({ RABBITMQ_STREAM_URL_FILE: '/nowhere/s3cret' }, readFile), /^(?!.*s3cret).*RABBITMQ_STREAM_URL_FILE names a file that cannot be read/)
+  t.match(load({ RABBITMQ_STREAM_URL_FILE: '/run/url' }, readFile).rabbitmq.stream, {
+    username: 'u',
+    virtualHost: 'vh'
+  })
+  t.match(
+    refusal({ RABBITMQ_STREAM_URL_FILE: '/nowhere/s3cret' }, readFile),
+    /^(?!.*s3cret).*RABBITMQ_STREAM_URL_FILE names a file that cannot be read/
+  )
   t.match(refusal({ RABBITMQ_STREAM_URL_FILE: '/run/bad' }, readFile), /^(?!.*s3cret).*RABBITMQ_STREAM_URL/)
-  t.match(refusal({ RABBITMQ_STREAM_URL_FILE: '/run/url', RABBITMQ_STREAM_URL: 'rabbitmq-stream://host' }, readFile), /both set/)
+  t.match(
+    refusal({ RABBITMQ_STREAM_URL_FILE: '/run/url', RABBITMQ_STREAM_URL: 'rabbitmq-stream://host' }, readFile),
+    /both set/
+  )
 })
 
 t.test('certificates are read from their files', async (t) => {
   const readFile = (path: string): string => `content of ${path}`
-  const env = { RABBITMQ_STREAM_URL: 'rabbitmq-stream+tls://host', RABBITMQ_TLS_CA_PATH: '/ca', RABBITMQ_TLS_CERT_PATH: '/cert', RABBITMQ_TLS_KEY_PATH: '/key', RABBITMQ_AUTH_MECHANISM: 'EXTERNAL' }
-  t.match(load(env, readFile).rabbitmq, { tlsCa: 'content of /ca', tlsCert: 'content of /cert', tlsKey: 'content of /key', authMechanism: 'EXTERNAL' })
+  const env = {
+    RABBITMQ_STREAM_URL: 'rabbitmq-stream+tls://host',
+    RABBITMQ_TLS_CA_PATH: '/ca',
+    RABBITMQ_TLS_CERT_PATH: '/cert',
+    RABBITMQ_TLS_KEY_PATH: '/key',
+    RABBITMQ_AUTH_MECHANISM: 'EXTERNAL'
+  }
+  t.match(load(env, readFile).rabbitmq, {
+    tlsCa: 'content of /ca',
+    tlsCert: 'content of /cert',
+    tlsKey: 'content of /key',
+    authMechanism: 'EXTERNAL'
+  })
   t.match(refusal({ RABBITMQ_TLS_CA_PATH: '/ca' }), /RABBITMQ_TLS_CA_PATH names a file that cannot be read/)
 })
 
 t.test('settings that contradict each other are refused', async (t) => {
-  t.match(refusal({ HTTP_CONNECTION_TIMEOUT_MS: '60000' }), /HTTP_CONNECTION_TIMEOUT_MS must be longer than READ_MAX_WAIT_SECONDS/)
-  t.match(refusal({ PUBLISH_CONFIRM_TIMEOUT_MS: '60000' }), /HTTP_CONNECTION_TIMEOUT_MS must be longer than twice PUBLISH_CONFIRM_TIMEOUT_MS and a second/)
+  t.match(
+    refusal({ HTTP_CONNECTION_TIMEOUT_MS: '60000' }),
+    /HTTP_CONNECTION_TIMEOUT_MS must be longer than READ_MAX_WAIT_SECONDS/
+  )
+  t.match(
+    refusal({ PUBLISH_CONFIRM_TIMEOUT_MS: '60000' }),
+    /HTTP_CONNECTION_TIMEOUT_MS must be longer than twice PUBLISH_CONFIRM_TIMEOUT_MS and a second/
+  )
   t.match(refusal({ DRAIN_DELAY_MS: '5000', DRAIN_TIMEOUT_MS: '5000' }), /DRAIN_TIMEOUT_MS/)
-  t.match(refusal({ HTTP_HEADERS_TIMEOUT_MS: '5000', HTTP_REQUEST_TIMEOUT_MS: '4000' }), /HTTP_REQUEST_TIMEOUT_MS must not be shorter than HTTP_HEADERS_TIMEOUT_MS/)
+  t.match(
+    refusal({ HTTP_HEADERS_TIMEOUT_MS: '5000', HTTP_REQUEST_TIMEOUT_MS: '4000' }),
+    /HTTP_REQUEST_TIMEOUT_MS must not be shorter than HTTP_HEADERS_TIMEOUT_MS/
+  )
   t.match(refusal({ RABBITMQ_AUTH_MECHANISM: 'EXTERNAL' }), /EXTERNAL needs/)
   t.match(refusal({ RABBITMQ_TLS_CERT_PATH: '/cert' }, () => 'pem'), /go together/)
 })
 
 t.test('a variable that looks like a setting and is none is warned of', async (t) => {
-  const env = { HTTP_PROT: '80', READ_MAX_MESAGES: '5', HTTP_PROXY: 'x', RABBITMQ_STREAM_SERVICE_HOST: 'x', RABBITMQ_STREAM_PORT_5552_TCP: 'x', PATH: 'x', RABBITMQ_NODENAME: 'x', RABBITMQ_MANAGMENT_URL: 'x' }
-  t.same(loadConfig(env, noFiles).warnings.map((warning) => warning.split(' ')[0]), ['HTTP_PROT', 'READ_MAX_MESAGES', 'RABBITMQ_MANAGMENT_URL'])
+  const env = {
+    HTTP_PROT: '80',
+    READ_MAX_MESAGES: '5',
+    HTTP_PROXY: 'x',
+    RABBITMQ_STREAM_SERVICE_HOST: 'x',
+    RABBITMQ_STREAM_PORT_5552_TCP: 'x',
+    PATH: 'x',
+    RABBITMQ_NODENAME: 'x',
+    RABBITMQ_MANAGMENT_URL: 'x'
+  }
+  t.same(
+    loadConfig(env, noFiles).warnings.map((warning) => warning.split(' ')[0]),
+    ['HTTP_PROT', 'READ_MAX_MESAGES', 'RABBITMQ_MANAGMENT_URL']
+  )
 })
 
 t.test('every setting says its unit, its default and its meaning', async (t) => {
@@ -123,6 +210,8 @@ t.test('every setting says its unit, its default and its meaning', async (t) => 
   t.equal(new Set(settings.map(({ name }) => name)).size, settings.length)
   for (const { name, description, accepts } of settings) {
     t.ok(description.length > 10 && accepts !== '', name)
-    if (accepts.startsWith('integer') && !/_PORT$|_(PUBLISHERS|READERS|MESSAGES|CONNECTIONS|CONNECTION)$/.test(name)) t.match(name, /_(MS|SECONDS|BYTES)$/, name)
+    if (accepts.startsWith('integer') && !/_PORT$|_(PUBLISHERS|READERS|MESSAGES|CONNECTIONS|CONNECTION)$/.test(name)) {
+      t.match(name, /_(MS|SECONDS|BYTES)$/, name)
+    }
   }
 })

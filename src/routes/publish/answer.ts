@@ -4,24 +4,40 @@ import { extensionsOf, problemCodeOf, RequestError, toProblemAnswer } from '../.
 import { StreamsError, type PublishFailure, type PublishResult } from '../../streams/index.ts'
 
 /** What became of a message that was not stored for sure. */
-export const PublishFailureSchema = Type.Object({
-  index: Type.Integer({ minimum: 0, description: 'Which message of the request, from 0.' }),
-  status: Type.Unsafe<PublishFailure['status']>({ type: 'string', enum: ['failed', 'unknown'], description: '`failed`: not stored. `unknown`: may have been stored.' }),
-  code: Type.String({ description: 'Why, as in a problem.' })
-}, { $id: 'PublishFailure' })
+export const PublishFailureSchema = Type.Object(
+  {
+    index: Type.Integer({ minimum: 0, description: 'Which message of the request, from 0.' }),
+    status: Type.Unsafe<PublishFailure['status']>({
+      type: 'string',
+      enum: ['failed', 'unknown'],
+      description: '`failed`: not stored. `unknown`: may have been stored.'
+    }),
+    code: Type.String({ description: 'Why, as in a problem.' })
+  },
+  { $id: 'PublishFailure' }
+)
 
 const confirmed = Type.Integer({ minimum: 0, description: 'How many messages the broker has stored.' })
-const duplicates = Type.Integer({ minimum: 0, description: 'How many were not stored because the broker has their publishing id, or a later one; 0 without a publisher name.' })
+const duplicates = Type.Integer({
+  minimum: 0,
+  description:
+    'How many were not stored because the broker has their publishing id, or a later one; 0 without a publisher name.'
+})
 
 /** Everything went well. */
 export const PublishedSchema = Type.Object({ confirmed, duplicates }, { $id: 'Published' })
 
 /** Something did not. */
-export const PartlyPublishedSchema = Type.Object({
-  confirmed,
-  duplicates,
-  results: Type.Array(Type.Ref('PublishFailure'), { description: 'Those that did not succeed, in the order of the request.' })
-}, { $id: 'PartlyPublished' })
+export const PartlyPublishedSchema = Type.Object(
+  {
+    confirmed,
+    duplicates,
+    results: Type.Array(Type.Ref('PublishFailure'), {
+      description: 'Those that did not succeed, in the order of the request.'
+    })
+  },
+  { $id: 'PartlyPublished' }
+)
 
 /** Answers with the outcome: all stored, some, or none. */
 export async function sendPublished (reply: FastifyReply, result: PublishResult): Promise<FastifyReply> {
@@ -45,9 +61,16 @@ export function withOutcome (error: unknown, { confirmed, duplicates, failures, 
   const unknown = doubted?.count ?? 0
   if (confirmed + duplicates + failures.length + unknown === 0) return error
   if (!(error instanceof RequestError || error instanceof StreamsError)) return error
-  const { problem: { type, title, status, detail, code, retryable, sideEffects, requestId, errors, ...extensions } } = toProblemAnswer(error, '')
+  const {
+    problem: { type, title, status, detail, code, retryable, sideEffects, requestId, errors, ...extensions }
+  } = toProblemAnswer(error, '')
   const hasEffects = confirmed + unknown > 0 || failures.some(isUnknown) || sideEffects === 'possible'
-  const published = { confirmed, duplicates, ...(unknown > 0 && { unknown }), ...(failures.length > 0 && { results: failures.map(toResult) }) }
+  const published = {
+    confirmed,
+    duplicates,
+    ...(unknown > 0 && { unknown }),
+    ...(failures.length > 0 && { results: failures.map(toResult) })
+  }
   return new RequestError(code, detail, {
     ...(errors && { errors }),
     retryable,

@@ -10,7 +10,9 @@ import { MessageWrite } from '../../messages/schemas.ts'
 
 // Not the validator of the app, which collects all errors: a message can be large, and each of a million unknown fields
 // would be one. Here the first error of each message is enough.
-const isMessage = new Ajv({ allErrors: false, allowUnionTypes: true, strictTuples: false }).compile<MessageWrite>(MessageWrite)
+const isMessage = new Ajv({ allErrors: false, allowUnionTypes: true, strictTuples: false }).compile<MessageWrite>(
+  MessageWrite
+)
 
 /** A message, or what is wrong with it. @throws MessageFormatError */
 function toMessage (json: unknown, exact: unknown, pointer: string): ParsedMessage {
@@ -52,7 +54,12 @@ export class PublishingIds {
  * @param exact the same messages with all digits of their numbers
  * @throws RequestError that names up to 20 bad ones
  */
-export function addAll (messages: readonly unknown[], exact: readonly unknown[], ids: PublishingIds, batch: MessageBatch): void {
+export function addAll (
+  messages: readonly unknown[],
+  exact: readonly unknown[],
+  ids: PublishingIds,
+  batch: MessageBatch
+): void {
   const errors: FieldError[] = []
   for (const [index, json] of messages.entries()) {
     const pointer = `/messages/${index}`
@@ -82,7 +89,9 @@ export function addLine (line: Buffer, lineNumber: number, ids: PublishingIds, b
     ids.check(publishingId, `${pointer}/publishingId`)
     batch.add(message, publishingId)
   } catch (error) {
-    if (error instanceof MessageFormatError) throw invalidRequest([{ pointer: error.pointer, message: error.message }], error)
+    if (error instanceof MessageFormatError) {
+      throw invalidRequest([{ pointer: error.pointer, message: error.message }], error)
+    }
     if (error instanceof TextFault) throw invalidRequest([{ pointer, message: `the line ${error.message}` }], error)
     throw error
   }

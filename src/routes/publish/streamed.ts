@@ -31,7 +31,14 @@ interface StreamedPublish {
  * Publishes a body line by line while it arrives, each chunk of the connection as one batch; the next chunk is not read
  * before the broker has room. Everything before a bad line is published, and the problem says what became of it.
  */
-export async function publishLines ({ request, reply, limits, hold, open, addLine }: StreamedPublish): Promise<FastifyReply> {
+export async function publishLines ({
+  request,
+  reply,
+  limits,
+  hold,
+  open,
+  addLine
+}: StreamedPublish): Promise<FastifyReply> {
   const signal = clientSignal(reply)
   const session = open({ signal })
   let failure: { error: unknown } | undefined
@@ -44,7 +51,9 @@ export async function publishLines ({ request, reply, limits, hold, open, addLin
     failure = { error }
   }
   const result = await session.finish()
-  hold(0) // a client that left while a batch was on its way has had its bytes given back already, and then some were held again
+  // A client that left while a batch was on its way has had its bytes given back already, and then some were held
+  // again.
+  hold(0)
   // Nobody is there to be answered.
   if (signal.aborted) return reply
   if (failure === undefined) return await sendPublished(reply, result)
@@ -52,13 +61,21 @@ export async function publishLines ({ request, reply, limits, hold, open, addLin
   throw withOutcome(failure.error, result)
 }
 
-async function * batches (request: FastifyRequest, limits: StreamedLimits, hold: StreamedPublish['hold'], addLine: StreamedPublish['addLine']): AsyncGenerator<MessageBatch> {
+async function * batches (
+  request: FastifyRequest,
+  limits: StreamedLimits,
+  hold: StreamedPublish['hold'],
+  addLine: StreamedPublish['addLine']
+): AsyncGenerator<MessageBatch> {
   const splitter = new LineSplitter(limits.maxLineBytes)
   let lineNumber = 0
   for await (const chunk of bodyChunks(request.raw, limits.maxStreamedBodyBytes, 'HTTP_MAX_STREAMED_BODY_BYTES')) {
     yield * batchOf(splitter.push(chunk))
     hold(splitter.heldBytes)
-    if (splitter.isTooLong) throw tooLarge(`line ${lineNumber} is longer than PUBLISH_MAX_LINE_BYTES (${limits.maxLineBytes} bytes)`)
+    if (splitter.isTooLong) {
+      throw tooLarge(`line ${lineNumber} is longer than PUBLISH_MAX_LINE_BYTES ` +
+      `(${limits.maxLineBytes} bytes)`)
+    }
   }
   const last = splitter.end()
   if (last !== undefined) yield * batchOf([last])
@@ -69,7 +86,10 @@ async function * batches (request: FastifyRequest, limits: StreamedLimits, hold:
     let failure: { error: unknown } | undefined
     for (const line of lines) {
       try {
-        if (lineNumber >= limits.maxStreamedMessages) throw tooLarge(`the body has more lines than PUBLISH_MAX_STREAMED_MESSAGES (${limits.maxStreamedMessages})`)
+        if (lineNumber >= limits.maxStreamedMessages) {
+          throw tooLarge('the body has more lines than ' +
+          `PUBLISH_MAX_STREAMED_MESSAGES (${limits.maxStreamedMessages})`)
+        }
         addLine(line, lineNumber, batch)
       } catch (error) {
         failure = { error }

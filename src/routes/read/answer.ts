@@ -12,12 +12,23 @@ const JSON_TYPE = 'application/json'
 const NDJSON_TYPE = 'application/x-ndjson'
 
 /** What a read answers. */
-export const BatchSchema = Type.Object({
-  messages: Type.Array(Type.Ref('MessageRead')),
-  nextOffset: offset('Where the next read goes on; it misses nothing. Not always the last offset + 1: records of the broker take offsets too.'),
-  endOfStream: Type.Boolean({ description: 'Nothing readable was left when the answer was made.' }),
-  gap: Type.Optional(Type.Object({ from: offset('First missing offset.'), to: offset('Last missing offset.') }, { description: 'What retention took between the wanted and the delivered offset.' }))
-}, { $id: 'Batch' })
+export const BatchSchema = Type.Object(
+  {
+    messages: Type.Array(Type.Ref('MessageRead')),
+    nextOffset: offset(
+      'Where the next read goes on; it misses nothing. Not always the last offset + 1: records of the broker take ' +
+      'offsets too.'
+    ),
+    endOfStream: Type.Boolean({ description: 'Nothing readable was left when the answer was made.' }),
+    gap: Type.Optional(
+      Type.Object(
+        { from: offset('First missing offset.'), to: offset('Last missing offset.') },
+        { description: 'What retention took between the wanted and the delivered offset.' }
+      )
+    )
+  },
+  { $id: 'Batch' }
+)
 
 export const READ_HEADERS = {
   'stream-next-offset': { type: 'integer', description: '`nextOffset`.' },
@@ -27,7 +38,13 @@ export const READ_HEADERS = {
 
 export const LINK_HEADER = { link: { type: 'string', description: 'The next read, with `rel="next"`.' } } as const
 
-const EXAMPLE_MESSAGE = { offset: 0, timestamp: '2026-01-31T12:00:00.000Z', body: { hello: 'world' }, bodyEncoding: 'json', properties: { contentType: 'application/json' } }
+const EXAMPLE_MESSAGE = {
+  offset: 0,
+  timestamp: '2026-01-31T12:00:00.000Z',
+  body: { hello: 'world' },
+  bodyEncoding: 'json',
+  properties: { contentType: 'application/json' }
+}
 
 /** The answer to a read, as the document shows it. */
 export function batchResponse (headers: Record<string, unknown>) {
@@ -35,30 +52,48 @@ export function batchResponse (headers: Record<string, unknown>) {
     description: 'Messages; none at the end of the stream.',
     headers,
     content: {
-      [JSON_TYPE]: { schema: byName(BatchSchema), example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true } },
-      [NDJSON_TYPE]: { schema: Type.String({ description: 'One message a line.' }), example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n` }
+      [JSON_TYPE]: {
+        schema: byName(BatchSchema),
+        example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true }
+      },
+      [NDJSON_TYPE]: {
+        schema: Type.String({ description: 'One message a line.' }),
+        example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n`
+      }
     }
   }
 }
 
 /** Answers with a batch as JSON or NDJSON, whichever the client accepts, and gives its memory back afterwards. */
-export async function sendBatch (reply: FastifyReply, batch: ReadBatch, type: typeof JSON_TYPE | typeof NDJSON_TYPE, encoding: ReadEncoding): Promise<FastifyReply> {
+export async function sendBatch (
+  reply: FastifyReply,
+  batch: ReadBatch,
+  type: typeof JSON_TYPE | typeof NDJSON_TYPE,
+  encoding: ReadEncoding
+): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
   await reply.server.turn(batch.storedBytes)
   setReadHeaders(reply, batch)
-  // Joined by hand, not serialised by a schema: a batch has thousands of messages, each of which is text already. A buffer, because a text
-  // would be held a second time, as bytes, until a slow client has taken them.
+  // Joined by hand, not serialised by a schema: a batch has thousands of messages, each of which is text already. A
+  // buffer, because a text would be held a second time, as bytes, until a slow client has taken them.
   const isLines = type === NDJSON_TYPE
   const texts = batchToJsonText(batch.pieces, encoding, isLines ? '\n' : ',')
+  const { nextOffset, endOfStream, gap } = batch
+  const gapText = gap === undefined ? '' : `,"gap":${JSON.stringify(gap)}`
   const body = Buffer.from(isLines
     ? texts === '' ? '' : `${texts}\n`
-    : `{"messages":[${texts}],"nextOffset":${batch.nextOffset},"endOfStream":${batch.endOfStream}${batch.gap === undefined ? '' : `,"gap":${JSON.stringify(batch.gap)}`}}`)
+    : `{"messages":[${texts}],"nextOffset":${nextOffset},"endOfStream":${endOfStream}${gapText}}`)
   batch.exchange(body.length)
   return await reply.type(type).send(body)
 }
 
 /** Answers with one message as JSON. */
-export async function sendMessage (reply: FastifyReply, message: ReadMessage, batch: ReadBatch, encoding: ReadEncoding): Promise<FastifyReply> {
+export async function sendMessage (
+  reply: FastifyReply,
+  message: ReadMessage,
+  batch: ReadBatch,
+  encoding: ReadEncoding
+): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
   await reply.server.turn(message.bytes.length)
   const body = Buffer.from(messageToJsonText(message, encoding))
@@ -71,7 +106,12 @@ export async function sendMessage (reply: FastifyReply, message: ReadMessage, ba
  *
  * @throws StreamsError `body_not_a_line` when the first one is such
  */
-export async function sendLines (reply: FastifyReply, batch: ReadBatch, pool: BufferPool, setLink: (nextOffset: number) => void): Promise<FastifyReply> {
+export async function sendLines (
+  reply: FastifyReply,
+  batch: ReadBatch,
+  pool: BufferPool,
+  setLink: (nextOffset: number) => void
+): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
   await reply.server.turn(batch.storedBytes)
   const { bytes, stoppedAt, release } = linesOf(batch.pieces, pool)
@@ -86,10 +126,15 @@ export async function sendLines (reply: FastifyReply, batch: ReadBatch, pool: Bu
 }
 
 function notALine (offset: number): StreamsError {
-  return new StreamsError('body_not_a_line', `the message at offset ${offset} has a line feed in its body`, { details: { offset } })
+  return new StreamsError('body_not_a_line', `the message at offset ${offset} has a line feed in its body`, {
+    details: { offset }
+  })
 }
 
-function setReadHeaders (reply: FastifyReply, { nextOffset, endOfStream, gap }: Pick<ReadBatch, 'nextOffset' | 'endOfStream' | 'gap'>): void {
+function setReadHeaders (
+  reply: FastifyReply,
+  { nextOffset, endOfStream, gap }: Pick<ReadBatch, 'nextOffset' | 'endOfStream' | 'gap'>
+): void {
   reply.header('stream-next-offset', String(nextOffset)).header('stream-end-of-stream', String(endOfStream))
   if (gap !== undefined) reply.header('stream-gap', `${gap.from}-${gap.to}`)
 }
@@ -106,6 +151,9 @@ export function setNextLink (reply: FastifyReply, nextOffset: number): void {
 /** The type that a read is answered with. @throws RequestError `not_acceptable` */
 export function batchType (accept: string | undefined): typeof JSON_TYPE | typeof NDJSON_TYPE {
   const type = negotiate(accept, [JSON_TYPE, NDJSON_TYPE])
-  if (type === undefined) throw new RequestError('not_acceptable', `a read is answered as ${JSON_TYPE} or ${NDJSON_TYPE}`)
+  if (type === undefined) {
+    throw new RequestError('not_acceptable', `a read is answered as ${JSON_TYPE} or ` +
+    `${NDJSON_TYPE}`)
+  }
   return type
 }

@@ -11,52 +11,89 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
   // at once would get the same batch.
   const storing = new Map<string, Promise<void>>()
 
-  app.get('/streams/:stream/consumers/:consumer/messages', {
-    // A HEAD request would commit what nobody has seen.
-    exposeHeadRoute: false,
-    config: { problems: [...BROKER_PROBLEMS, 'overloaded', 'not_acceptable', 'offset_out_of_range', 'offset_goes_back', 'offset_beyond_end', 'expectation_failed'] },
-    schema: {
-      operationId: 'readAsConsumer',
-      tags: ['Consumers'],
-      summary: 'Read on from the stored offset',
-      description: 'At least once: pass the offset of the last message processed as `commit` with the next read. At most once: `autoCommit=true`.',
-      params: ConsumerParams,
-      querystring: strictObject({
-        from: position('Where a consumer without a stored offset starts.', 'first'),
-        commit: Type.Optional(offset('Stored before reading: the offset of the last message processed.')),
-        expected: Type.Optional(offset('Together with `commit`: refuse with 412 unless this is stored before. A commit then does not undo a reset.')),
-        autoCommit: Type.Boolean({ default: false, description: 'Store the offset of the last message once the answer is on its way to the client.' }),
-        ...amountQuery(limits),
-        ...bodyQuery
-      }),
-      response: { 200: batchResponse(READ_HEADERS) }
-    }
-  }, async (request, reply) => {
-    const { params: { stream, consumer }, query } = request
-    const type = batchType(request.headers.accept)
-    const { commit, expected } = query
-    if (expected !== undefined && commit === undefined) throw invalidRequest([{ pointer: '/query/expected', message: 'can only stand beside commit' }])
-    const key = JSON.stringify([stream, consumer])
-    await storing.get(key)
-    const batch = await app.broker.readAsConsumer(stream, consumer, { ...readRequest(toPosition(query.from), query), commit, expected }, clientSignal(reply))
-    const { lastOffset } = batch
-    if (query.autoCommit && lastOffset !== undefined) {
-      whenClosed(reply, (isDelivered) => {
-        if (!isDelivered || reply.statusCode !== 200) return
-        const stored = store(stream, consumer, lastOffset).finally(() => {
-          if (storing.get(key) === stored) storing.delete(key)
+  app.get(
+    '/streams/:stream/consumers/:consumer/messages',
+    {
+      // A HEAD request would commit what nobody has seen.
+      exposeHeadRoute: false,
+      config: {
+        problems: [
+          ...BROKER_PROBLEMS,
+          'overloaded',
+          'not_acceptable',
+          'offset_out_of_range',
+          'offset_goes_back',
+          'offset_beyond_end',
+          'expectation_failed'
+        ]
+      },
+      schema: {
+        operationId: 'readAsConsumer',
+        tags: ['Consumers'],
+        summary: 'Read on from the stored offset',
+        description:
+          'At least once: pass the offset of the last message processed as `commit` with the next read. At most ' +
+          'once: `autoCommit=true`.',
+        params: ConsumerParams,
+        querystring: strictObject({
+          from: position('Where a consumer without a stored offset starts.', 'first'),
+          commit: Type.Optional(offset('Stored before reading: the offset of the last message processed.')),
+          expected: Type.Optional(
+            offset(
+              'Together with `commit`: refuse with 412 unless this is stored before. A commit then does not undo a ' +
+              'reset.'
+            )
+          ),
+          autoCommit: Type.Boolean({
+            default: false,
+            description: 'Store the offset of the last message once the answer is on its way to the client.'
+          }),
+          ...amountQuery(limits),
+          ...bodyQuery
+        }),
+        response: { 200: batchResponse(READ_HEADERS) }
+      }
+    },
+    async (request, reply) => {
+      const {
+        params: { stream, consumer },
+        query
+      } = request
+      const type = batchType(request.headers.accept)
+      const { commit, expected } = query
+      if (expected !== undefined && commit === undefined) {
+        throw invalidRequest([{ pointer: '/query/expected', message: 'can only stand beside commit' }])
+      }
+      const key = JSON.stringify([stream, consumer])
+      await storing.get(key)
+      const batch = await app.broker.readAsConsumer(
+        stream,
+        consumer,
+        { ...readRequest(toPosition(query.from), query), commit, expected },
+        clientSignal(reply)
+      )
+      const { lastOffset } = batch
+      if (query.autoCommit && lastOffset !== undefined) {
+        whenClosed(reply, (isDelivered) => {
+          if (!isDelivered || reply.statusCode !== 200) return
+          const stored = store(stream, consumer, lastOffset).finally(() => {
+            if (storing.get(key) === stored) storing.delete(key)
+          })
+          storing.set(key, stored)
         })
-        storing.set(key, stored)
-      })
+      }
+      return await sendBatch(reply, batch, type, query.body)
     }
-    return await sendBatch(reply, batch, type, query.body)
-  })
+  )
 
   async function store (stream: string, consumer: string, offset: number): Promise<void> {
     try {
       await app.broker.storeOffset(stream, consumer, offset)
     } catch (error) {
-      app.log.warn({ err: error, stream, consumer, offset }, 'an offset could not be stored after its batch was delivered; the batch will be delivered again')
+      app.log.warn(
+        { err: error, stream, consumer, offset },
+        'an offset could not be stored after its batch was delivered; the batch will be delivered again'
+      )
     }
   }
 }

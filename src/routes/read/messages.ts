@@ -3,11 +3,24 @@ import { BufferPool } from '../../text/buffer-pool.ts'
 import { clientSignal, whenClosed } from '../../http/exchange.ts'
 import { rawBody } from '../../messages/index.ts'
 import { MessageRead } from '../../messages/schemas.ts'
-import { batchResponse, BatchSchema, batchType, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, setNextLink } from './answer.ts'
+import {
+  batchResponse,
+  BatchSchema,
+  batchType,
+  LINK_HEADER,
+  READ_HEADERS,
+  sendBatch,
+  sendLines,
+  sendMessage,
+  setNextLink
+} from './answer.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from '../../api/schemas.ts'
 
-const MessageParams = strictObject({ ...StreamParams.properties, offset: offset('Offset of the message.', { examples: [0] }) })
+const MessageParams = strictObject({
+  ...StreamParams.properties,
+  offset: offset('Offset of the message.', { examples: [0] })
+})
 const tags = ['Read']
 // For answers in lines of the usual size that are under way at the same time.
 const POOLED_ANSWERS = 8
@@ -20,79 +33,105 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
   const start = { ...startQuery, ...amountQuery(limits) }
   const pool = new BufferPool(POOLED_ANSWERS, MAX_POOLED_BYTES)
 
-  app.get('/streams/:stream/messages', {
-    config: { problems: [...problems, 'not_acceptable', 'offset_out_of_range'] },
-    schema: {
-      operationId: 'readMessages',
-      tags,
-      summary: 'Read messages',
-      description: 'From any offset. Follow `nextOffset`; with `wait` an answer at the end of the stream is held until there is a message.',
-      params: StreamParams,
-      querystring: strictObject({ ...start, ...bodyQuery }),
-      response: { 200: batchResponse({ ...READ_HEADERS, ...LINK_HEADER }) }
+  app.get(
+    '/streams/:stream/messages',
+    {
+      config: { problems: [...problems, 'not_acceptable', 'offset_out_of_range'] },
+      schema: {
+        operationId: 'readMessages',
+        tags,
+        summary: 'Read messages',
+        description:
+          'From any offset. Follow `nextOffset`; with `wait` an answer at the end of the stream is held until there ' +
+          'is a message.',
+        params: StreamParams,
+        querystring: strictObject({ ...start, ...bodyQuery }),
+        response: { 200: batchResponse({ ...READ_HEADERS, ...LINK_HEADER }) }
+      }
+    },
+    async (request, reply) => {
+      const { params, query } = request
+      const type = batchType(request.headers.accept)
+      const batch = await app.broker.read(params.stream, readRequest(startOf(query), query), clientSignal(reply))
+      setNextLink(reply, batch.nextOffset)
+      return await sendBatch(reply, batch, type, query.body)
     }
-  }, async (request, reply) => {
-    const { params, query } = request
-    const type = batchType(request.headers.accept)
-    const batch = await app.broker.read(params.stream, readRequest(startOf(query), query), clientSignal(reply))
-    setNextLink(reply, batch.nextOffset)
-    return await sendBatch(reply, batch, type, query.body)
-  })
+  )
 
-  app.get('/streams/:stream/messages/lines', {
-    config: { problems: [...problems, 'offset_out_of_range', 'body_not_a_line'] },
-    schema: {
-      operationId: 'readLines',
-      tags,
-      summary: 'Read bodies as lines',
-      description: 'Bodies byte for byte, each followed by LF. A body with LF in it ends the batch before it.',
-      params: StreamParams,
-      querystring: strictObject(start),
-      response: {
-        200: {
-          description: 'Bodies, one a line; `stream-next-offset` is where the next read goes on.',
-          headers: { ...READ_HEADERS, ...LINK_HEADER },
-          content: { 'text/plain': { schema: Type.String(), example: 'first\nsecond\n' } }
+  app.get(
+    '/streams/:stream/messages/lines',
+    {
+      config: { problems: [...problems, 'offset_out_of_range', 'body_not_a_line'] },
+      schema: {
+        operationId: 'readLines',
+        tags,
+        summary: 'Read bodies as lines',
+        description: 'Bodies byte for byte, each followed by LF. A body with LF in it ends the batch before it.',
+        params: StreamParams,
+        querystring: strictObject(start),
+        response: {
+          200: {
+            description: 'Bodies, one a line; `stream-next-offset` is where the next read goes on.',
+            headers: { ...READ_HEADERS, ...LINK_HEADER },
+            content: { 'text/plain': { schema: Type.String(), example: 'first\nsecond\n' } }
+          }
         }
       }
+    },
+    async (request, reply) => {
+      const { params, query } = request
+      const batch = await app.broker.read(params.stream, readRequest(startOf(query), query), clientSignal(reply))
+      return await sendLines(reply, batch, pool, (nextOffset) => setNextLink(reply, nextOffset))
     }
-  }, async (request, reply) => {
-    const { params, query } = request
-    const batch = await app.broker.read(params.stream, readRequest(startOf(query), query), clientSignal(reply))
-    return await sendLines(reply, batch, pool, (nextOffset) => setNextLink(reply, nextOffset))
-  })
+  )
 
-  app.get('/streams/:stream/messages/:offset', {
-    config: { problems: [...problems, 'message_not_found'] },
-    schema: {
-      operationId: 'readMessage',
-      tags,
-      summary: 'Read one message',
-      params: MessageParams,
-      querystring: strictObject(bodyQuery),
-      response: { 200: json('The message.', Type.Ref('MessageRead'), { offset: 0, timestamp: '2026-01-31T12:00:00.000Z', body: { hello: 'world' }, bodyEncoding: 'json', properties: { contentType: 'application/json' } }) }
+  app.get(
+    '/streams/:stream/messages/:offset',
+    {
+      config: { problems: [...problems, 'message_not_found'] },
+      schema: {
+        operationId: 'readMessage',
+        tags,
+        summary: 'Read one message',
+        params: MessageParams,
+        querystring: strictObject(bodyQuery),
+        response: {
+          200: json('The message.', Type.Ref('MessageRead'), {
+            offset: 0,
+            timestamp: '2026-01-31T12:00:00.000Z',
+            body: { hello: 'world' },
+            bodyEncoding: 'json',
+            properties: { contentType: 'application/json' }
+          })
+        }
+      }
+    },
+    async (request, reply) => {
+      const { stream, offset } = request.params
+      const { message, batch } = await app.broker.readMessage(stream, offset, clientSignal(reply))
+      return await sendMessage(reply, message, batch, request.query.body)
     }
-  }, async (request, reply) => {
-    const { stream, offset } = request.params
-    const { message, batch } = await app.broker.readMessage(stream, offset, clientSignal(reply))
-    return await sendMessage(reply, message, batch, request.query.body)
-  })
+  )
 
-  app.get('/streams/:stream/messages/:offset/raw', {
-    config: { problems: [...problems, 'message_not_found'] },
-    schema: {
-      operationId: 'readRaw',
-      tags,
-      summary: 'Read the body of one message',
-      description: 'Byte for byte, with its content type.',
-      params: MessageParams,
-      response: { 200: { description: 'The body.', content: { '*/*': { schema: Type.Unknown() } } } }
+  app.get(
+    '/streams/:stream/messages/:offset/raw',
+    {
+      config: { problems: [...problems, 'message_not_found'] },
+      schema: {
+        operationId: 'readRaw',
+        tags,
+        summary: 'Read the body of one message',
+        description: 'Byte for byte, with its content type.',
+        params: MessageParams,
+        response: { 200: { description: 'The body.', content: { '*/*': { schema: Type.Unknown() } } } }
+      }
+    },
+    async (request, reply) => {
+      const { stream, offset } = request.params
+      const { message, batch } = await app.broker.readMessage(stream, offset, clientSignal(reply))
+      whenClosed(reply, () => batch.release())
+      const { contentType, body } = rawBody(message)
+      return await reply.type(contentType).send(body)
     }
-  }, async (request, reply) => {
-    const { stream, offset } = request.params
-    const { message, batch } = await app.broker.readMessage(stream, offset, clientSignal(reply))
-    whenClosed(reply, () => batch.release())
-    const { contentType, body } = rawBody(message)
-    return await reply.type(contentType).send(body)
-  })
+  )
 }

@@ -17,9 +17,24 @@ const DEFAULT_BYTES = 1024 * 1024
 /** How much to read, and how long to wait for it. */
 export function amountQuery ({ maxMessages, maxBytes, maxWaitSeconds }: ReadLimits) {
   return {
-    limit: Type.Integer({ minimum: 1, maximum: maxMessages, default: Math.min(DEFAULT_MESSAGES, maxMessages), description: 'How many messages at most.' }),
-    maxBytes: Type.Integer({ minimum: 1, maximum: maxBytes, default: Math.min(DEFAULT_BYTES, maxBytes), description: 'How many bytes at most, as stored. At least one message is returned, however large.' }),
-    wait: Type.Integer({ minimum: 0, maximum: maxWaitSeconds, default: 0, description: 'How long to hold an empty answer, in seconds; it ends as soon as there is a message.' })
+    limit: Type.Integer({
+      minimum: 1,
+      maximum: maxMessages,
+      default: Math.min(DEFAULT_MESSAGES, maxMessages),
+      description: 'How many messages at most.'
+    }),
+    maxBytes: Type.Integer({
+      minimum: 1,
+      maximum: maxBytes,
+      default: Math.min(DEFAULT_BYTES, maxBytes),
+      description: 'How many bytes at most, as stored. At least one message is returned, however large.'
+    }),
+    wait: Type.Integer({
+      minimum: 0,
+      maximum: maxWaitSeconds,
+      default: 0,
+      description: 'How long to hold an empty answer, in seconds; it ends as soon as there is a message.'
+    })
   }
 }
 
@@ -29,14 +44,23 @@ export const bodyQuery = {
     type: 'string',
     enum: ['auto', 'json', 'text', 'base64'],
     default: 'auto',
-    description: 'How bodies are returned. `auto`: as JSON when the content type says so and it is, else as text when it is UTF-8, else as base64.'
+    description:
+      'How bodies are returned. `auto`: as JSON when the content type says so and it is, else as text when it is ' +
+      'UTF-8, else as base64.'
   })
 }
 
 /** Where to begin. */
 export const startQuery = {
   offset: Type.Optional(position('Where to begin: `first` (default), `last`, `next` or an offset.')),
-  timestamp: Type.Optional(Type.String({ format: 'timestamp', description: 'Begin at the first message stored at or after this time, in UTC, such as `2026-01-31T12:00:00.000Z`; in place of `offset`.' }))
+  timestamp: Type.Optional(
+    Type.String({
+      format: 'timestamp',
+      description:
+        'Begin at the first message stored at or after this time, in UTC, such as `2026-01-31T12:00:00.000Z`; in ' +
+        'place of `offset`.'
+    })
+  )
 }
 
 /** `first`, `last`, `next` or an offset. */
@@ -45,14 +69,19 @@ export function position (description: string, fallback?: 'first') {
 }
 
 /** What the domain is asked for. */
-export function readRequest (from: Position, { limit, maxBytes, wait }: { limit: number, maxBytes: number, wait: number }): ReadRequest {
+export function readRequest (
+  from: Position,
+  { limit, maxBytes, wait }: { limit: number, maxBytes: number, wait: number }
+): ReadRequest {
   return { from, limit, maxBytes, waitMs: wait * 1000 }
 }
 
 /** @throws RequestError when both are given */
 export function startOf ({ offset, timestamp }: { offset?: string, timestamp?: string }): Position {
   if (timestamp === undefined) return toPosition(offset ?? 'first')
-  if (offset !== undefined) throw invalidRequest([{ pointer: '/query/timestamp', message: 'cannot stand beside offset' }])
+  if (offset !== undefined) {
+    throw invalidRequest([{ pointer: '/query/timestamp', message: 'cannot stand beside offset' }])
+  }
   const ms = parseTimestamp(timestamp)
   if (ms === undefined) throw invalidRequest([{ pointer: '/query/timestamp', message: 'is no time' }])
   return { type: 'timestamp', timestamp: ms }

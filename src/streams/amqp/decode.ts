@@ -56,11 +56,12 @@ export function dataBodyOf (bytes: Uint8Array): Uint8Array | undefined {
 }
 
 /**
- * Where the body begins in a data section that goes from `from` to `to` and has the usual head; undefined when something else is there, or more.
- * Most messages in a stream are such a section and nothing else.
+ * Where the body begins in a data section that goes from `from` to `to` and has the usual head; undefined when
+ * something else is there, or more. Most messages in a stream are such a section and nothing else.
  */
 export function loneDataStart (bytes: Buffer, from: number, to: number): number | undefined {
-  // The described constructor, the small ulong constructor, the section; then a binary with a length of one byte or of four.
+  // The described constructor, the small ulong constructor, the section; then a binary with a length of one byte or of
+  // four.
   if (bytes[from] !== 0x00 || bytes[from + 1] !== 0x53 || bytes[from + 2] !== SECTION.data) return undefined
   if (bytes[from + 3] === 0xa0 && from + 5 <= to && bytes[from + 4] === to - from - 5) return from + 5
   if (bytes[from + 3] === 0xb0 && from + 8 <= to && bytes.readUInt32BE(from + 4) === to - from - 8) return from + 8
@@ -120,7 +121,9 @@ class BodySections {
   }
 
   #expectKind (kind: AmqpBody['kind']): void {
-    if (this.#body.kind !== 'none' && this.#body.kind !== kind) throw new AmqpDecodeError('the body mixes kinds of sections')
+    if (this.#body.kind !== 'none' && this.#body.kind !== kind) {
+      throw new AmqpDecodeError('the body mixes kinds of sections')
+    }
   }
 }
 

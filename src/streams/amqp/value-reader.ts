@@ -1,5 +1,12 @@
 import { isUtf8 } from 'node:buffer'
-import { CODE, FEWEST_BYTES, MAX_DEPTH, MAX_REPEATED_DESCRIPTOR_BYTES, MAX_ZERO_WIDTH_ELEMENTS, SECTION_SYMBOLS } from './codes.ts'
+import {
+  CODE,
+  FEWEST_BYTES,
+  MAX_DEPTH,
+  MAX_REPEATED_DESCRIPTOR_BYTES,
+  MAX_ZERO_WIDTH_ELEMENTS,
+  SECTION_SYMBOLS
+} from './codes.ts'
 import { AmqpDecodeError } from './decode-error.ts'
 import type { AmqpValue } from './value.ts'
 
@@ -139,13 +146,18 @@ export class ValueReader {
   #uuid (): AmqpValue {
     const start = this.#take(16)
     const hex = this.#bytes.toString('hex', start, start + 16)
-    return { type: 'uuid', value: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` }
+    return {
+      type: 'uuid',
+      value: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+    }
   }
 
   /** Reads the size and the count of a list, map or array, and makes its end the limit. */
   #open (width: 1 | 4): number {
     const size = width === 1 ? this.#u8() : this.#u32()
-    if (size < width || size > this.#limit - this.#position) throw new AmqpDecodeError('a compound value has a wrong size')
+    if (size < width || size > this.#limit - this.#position) {
+      throw new AmqpDecodeError('a compound value has a wrong size')
+    }
     this.#limit = this.#position + size
     return width === 1 ? this.#u8() : this.#u32()
   }
@@ -214,8 +226,14 @@ export class ValueReader {
     if (fewest === 0) this.#zeroWidthElementsLeft -= count
     if (this.#zeroWidthElementsLeft < 0) throw new AmqpDecodeError('too many array elements without content')
     if (count > 1) this.#repeatedDescriptorBytesLeft -= descriptorBytes * (count - 1)
-    if (this.#repeatedDescriptorBytesLeft < 0) throw new AmqpDecodeError('too many array elements with a long descriptor')
-    if (count * fewest > this.#limit - this.#position) throw new AmqpDecodeError('an array counts more elements than it has bytes')
+    if (this.#repeatedDescriptorBytesLeft < 0) {
+      throw new AmqpDecodeError('too many array elements with a long ' +
+      'descriptor')
+    }
+    if (count * fewest > this.#limit - this.#position) {
+      throw new AmqpDecodeError('an array counts more elements ' +
+      'than it has bytes')
+    }
   }
 
   #u8 (): number {

@@ -57,16 +57,25 @@ export function arrayFault (values: readonly AmqpValue[]): string | undefined {
     const descriptor = encoded(first.descriptor)
     const inner: AmqpValue[] = []
     for (const element of elements) {
-      if (element.type !== 'described' || !encoded(element.descriptor).equals(descriptor)) return 'the elements of an array must have the same descriptor'
+      if (element.type !== 'described' || !encoded(element.descriptor).equals(descriptor)) {
+        return 'the elements of ' +
+        'an array must have the same descriptor'
+      }
       inner.push(element.value)
     }
     descriptorBytes += 1 + descriptor.length
     elements = inner
   }
   const type = elements[0]?.type
-  if (elements.some(element => element.type !== type)) return 'the elements of an array must have the same type'
-  if (type === 'null' && elements.length > MAX_ZERO_WIDTH_ELEMENTS) return `an array may hold at most ${MAX_ZERO_WIDTH_ELEMENTS} nulls`
-  if (descriptorBytes * (elements.length - 1) > MAX_REPEATED_DESCRIPTOR_BYTES) return 'too many elements with a long descriptor'
+  if (elements.some((element) => element.type !== type)) return 'the elements of an array must have the same type'
+  if (type === 'null' && elements.length > MAX_ZERO_WIDTH_ELEMENTS) {
+    return 'an array may hold at most ' +
+    `${MAX_ZERO_WIDTH_ELEMENTS} nulls`
+  }
+  if (descriptorBytes * (elements.length - 1) > MAX_REPEATED_DESCRIPTOR_BYTES) {
+    return 'too many elements with a ' +
+    'long descriptor'
+  }
   return undefined
 }
 
@@ -104,7 +113,9 @@ function writeCompoundBody (value: Compound, content: number, small: boolean, ta
       for (const element of value.value) position = writeValue(element, target, position)
       return position
     case 'map':
-      for (const [key, element] of value.value) position = writeValue(element, target, writeValue(key, target, position))
+      for (const [key, element] of value.value) {
+        position = writeValue(element, target, writeValue(key, target, position))
+      }
       return position
   }
 }

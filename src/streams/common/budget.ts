@@ -21,8 +21,8 @@ export class ByteBudget {
   }
 
   /**
-   * Whether so many more bytes fit, beside those of who has waited longest: it gets in next. Into an empty budget one request always does, however
-   * large: otherwise it never could.
+   * Whether so many more bytes fit, beside those of who has waited longest: it gets in next. Into an empty budget one
+   * request always does, however large: otherwise it never could.
    */
   hasRoomFor (bytes: number): boolean {
     return this.#usedBytes === 0 || this.#usedBytes + (this.#waiting[0]?.bytes ?? 0) + bytes <= this.limitBytes
@@ -36,8 +36,8 @@ export class ByteBudget {
   }
 
   /**
-   * Waits until the bytes fit, and takes them; false when that was not so in time, or the signal was aborted before, or too much waits already:
-   * it is in memory while it waits.
+   * Waits until the bytes fit, and takes them; false when that was not so in time, or the signal was aborted before, or
+   * too much waits already: it is in memory while it waits.
    */
   async takeLater (bytes: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     if (signal?.aborted === true || this.#waitingBytes + bytes > this.limitBytes / 4) return false

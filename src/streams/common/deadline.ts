@@ -26,7 +26,9 @@ export async function pause (ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
-/** Doubling pauses from `firstMs` to `maxMs`, each shortened by up to a half so that many waiters do not return at once. */
+/**
+ * Doubling pauses from `firstMs` to `maxMs`, each shortened by up to a half so that many waiters do not return at once.
+ */
 export class Backoff {
   readonly #firstMs: number
   readonly #maxMs: number

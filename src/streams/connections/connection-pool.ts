@@ -9,14 +9,17 @@ import type { Slot, SlotOwner } from './slot.ts'
 export interface Endpoint { readonly host: string, readonly port: number }
 
 /**
- * What a connection is for. Publishing has its own: while a disk alarm lasts, or when too much is unconfirmed, the broker
- * stops reading a connection that has publishers, and whatever else is asked on it waits too.
+ * What a connection is for. Publishing has its own: while a disk alarm lasts, or when too much is unconfirmed, the
+ * broker stops reading a connection that has publishers, and whatever else is asked on it waits too.
  */
 export type Role = 'publish' | 'consume' | 'offsets' | 'streams'
 
 export interface ConnectionPoolOptions {
   hosts: readonly Endpoint[]
-  /** `advertised`: connect to the nodes by the addresses the broker gives. `configured`: only to `hosts`, and look which node answers. */
+  /**
+   * `advertised`: connect to the nodes by the addresses the broker gives. `configured`: only to `hosts`, and look which
+   * node answers.
+   */
   addressMode: 'advertised' | 'configured'
   open: Omit<OpenOptions, 'host' | 'port' | 'connectionName'>
   reconnectDelayMs: number
@@ -26,7 +29,8 @@ export interface ConnectionPoolOptions {
   logger: Logger
 }
 
-// Several connections to one node for one purpose, of which only the last may have free places; and what is known of reaching it.
+// Several connections to one node for one purpose, of which only the last may have free places; and what is known of
+// reaching it.
 interface Group {
   readonly role: Role
   readonly node: Endpoint | undefined
@@ -37,7 +41,8 @@ interface Group {
 }
 
 /**
- * The process's connections to the broker. Their number follows from the places that are taken on them, never from the number of HTTP clients.
+ * The process's connections to the broker. Their number follows from the places that are taken on them, never from the
+ * number of HTTP clients.
  */
 export class ConnectionPool {
   readonly #options: ConnectionPoolOptions
@@ -98,7 +103,9 @@ export class ConnectionPool {
         group.connections.delete(shared)
         shared.connection.close('idle').catch(() => {})
       }
-      if (group.connections.size === 0 && group.opening === undefined && group.lastFailure === undefined) this.#groups.delete(key)
+      if (group.connections.size === 0 && group.opening === undefined && group.lastFailure === undefined) {
+        this.#groups.delete(key)
+      }
     }
   }
 
@@ -107,7 +114,9 @@ export class ConnectionPool {
     this.#closing.abort(stopping)
     const groups = [...this.#groups.values()]
     await Promise.allSettled(groups.map((group) => group.opening))
-    await Promise.allSettled(groups.flatMap((group) => [...group.connections]).map((shared) => shared.connection.close('the gateway stops')))
+    await Promise.allSettled(
+      groups.flatMap((group) => [...group.connections]).map((shared) => shared.connection.close('the gateway stops'))
+    )
   }
 
   #group (role: Role, node: Endpoint | undefined): Group {
@@ -115,14 +124,21 @@ export class ConnectionPool {
     let group = this.#groups.get(key)
     if (group === undefined) {
       const { reconnectDelayMs, maxReconnectDelayMs } = this.#options
-      group = { role, node, connections: new Set(), backoff: new Backoff(reconnectDelayMs, maxReconnectDelayMs), opening: undefined, lastFailure: undefined }
+      group = {
+        role,
+        node,
+        connections: new Set(),
+        backoff: new Backoff(reconnectDelayMs, maxReconnectDelayMs),
+        opening: undefined,
+        lastFailure: undefined
+      }
       this.#groups.set(key, group)
     }
     return group
   }
 
-  // One attempt at a time; who asks meanwhile shares it. After a failure nobody waits for the next attempt: a quick refusal
-  // that can be retried is worth more to an HTTP client than a slow one.
+  // One attempt at a time; who asks meanwhile shares it. After a failure nobody waits for the next attempt: a quick
+  // refusal that can be retried is worth more to an HTTP client than a slow one.
   async #openIn (group: Group): Promise<SharedConnection> {
     this.#closing.signal.throwIfAborted()
     if (group.opening !== undefined) return await group.opening
@@ -140,7 +156,10 @@ export class ConnectionPool {
       return shared
     } catch (error) {
       // One that never came to be was not lost.
-      const failure = error instanceof ConnectionClosedError ? new StreamsError('broker_unavailable', 'the broker cannot be reached', { cause: error }) : classify(error)
+      const failure =
+        error instanceof ConnectionClosedError
+          ? new StreamsError('broker_unavailable', 'the broker cannot be reached', { cause: error })
+          : classify(error)
       if (this.#closing.signal.aborted) throw failure
       group.lastFailure = { error: failure, retryAtMs: performance.now() + group.backoff.nextMs() }
       this.#options.logger.warn({ role: group.role, node: group.node, err: error }, 'could not connect to the broker')
@@ -176,14 +195,15 @@ export class ConnectionPool {
     throw failure
   }
 
-  // A balancer decides which node answers. Connect until it is the wanted one; a publisher may make do with another node, which passes
-  // its messages on, a subscription may not: the broker reads only from a member on the node itself.
+  // A balancer decides which node answers. Connect until it is the wanted one; a publisher may make do with another
+  // node, which passes its messages on, a subscription may not: the broker reads only from a member on the node itself.
   async #openBehindBalancer (group: Group, wanted: Endpoint): Promise<SharedConnection> {
     const attempts = Math.max(3, this.#options.hosts.length * 3)
     for (let attempt = 1; ; attempt++) {
       const shared = await this.#openAny(group)
       const { advertisedHost, advertisedPort } = shared.connection
-      const isWanted = advertisedHost === undefined || (advertisedHost === wanted.host && advertisedPort === wanted.port)
+      const isWanted =
+        advertisedHost === undefined || (advertisedHost === wanted.host && advertisedPort === wanted.port)
       if (isWanted || (attempt >= attempts && group.role === 'publish')) return shared
       this.#nextHost++
       await shared.connection.close('another node was wanted')
@@ -194,10 +214,15 @@ export class ConnectionPool {
   async #openAt (group: Group, endpoint: Endpoint): Promise<SharedConnection> {
     const { open, logger } = this.#options
     const connectionName = `rabbitmq-stream-gateway ${group.role}`
-    return await SharedConnection.open({ ...open, host: endpoint.host, port: endpoint.port, connectionName }, group.role === 'publish', (shared, error) => {
-      if (!group.connections.delete(shared) || this.#closing.signal.aborted) return
-      this.#lost++
-      logger.warn({ role: group.role, node: endpoint, err: error }, 'a connection to the broker was lost')
-    }, this.#closing.signal)
+    return await SharedConnection.open(
+      { ...open, host: endpoint.host, port: endpoint.port, connectionName },
+      group.role === 'publish',
+      (shared, error) => {
+        if (!group.connections.delete(shared) || this.#closing.signal.aborted) return
+        this.#lost++
+        logger.warn({ role: group.role, node: endpoint, err: error }, 'a connection to the broker was lost')
+      },
+      this.#closing.signal
+    )
   }
 }

@@ -10,7 +10,8 @@ export const SLOTS_PER_CONNECTION = 256
 export type OpenOptions = Omit<ConnectionOptions, 'handlers'>
 
 /**
- * A connection with its 256 places for publishers or for subscriptions. It hands what the broker says to the owner of the place it speaks of.
+ * A connection with its 256 places for publishers or for subscriptions. It hands what the broker says to the owner of
+ * the place it speaks of.
  */
 export class SharedConnection {
   #connection: Connection | undefined
@@ -30,7 +31,10 @@ export class SharedConnection {
 
   /** @param signal ends the attempt */
   static async open (
-    options: OpenOptions, isForPublishing: boolean, onClosed: (connection: SharedConnection, error: StreamsError) => void, signal: AbortSignal
+    options: OpenOptions,
+    isForPublishing: boolean,
+    onClosed: (connection: SharedConnection, error: StreamsError) => void,
+    signal: AbortSignal
   ): Promise<SharedConnection> {
     const shared: SharedConnection = new SharedConnection(isForPublishing, (error) => { onClosed(shared, error) })
     shared.#connection = await Connection.open({ ...options, handlers: shared.#handlers() }, signal)
@@ -64,8 +68,12 @@ export class SharedConnection {
       connection,
       id,
       owner,
-      forget: async () => { await (this.#isForPublishing ? connection.deletePublisher(id) : connection.unsubscribe(id)) },
-      onFree: () => { this.#freed(id) }
+      forget: async () => {
+        await (this.#isForPublishing ? connection.deletePublisher(id) : connection.unsubscribe(id))
+      },
+      onFree: () => {
+        this.#freed(id)
+      }
     })
     this.#slots[id] = slot
     return slot
@@ -96,14 +104,16 @@ export class SharedConnection {
     }
   }
 
-  // The broker has already dropped the stream's publishers and subscriptions on this connection (rabbit_stream_reader, clean_state_after_stream_deletion_or_failure).
+  // The broker has already dropped the stream's publishers and subscriptions on this connection (rabbit_stream_reader,
+  // clean_state_after_stream_deletion_or_failure).
   #loseStream (code: number, stream: string): void {
     const error = classifyResponseCode(code)
     for (const slot of [...this.#slots]) if (slot?.owner?.stream === stream) slot.loseStream(error)
   }
 
-  // The peer is gone without a word, which heartbeats would notice a minute or two later. While it is out of disk space, though, the broker
-  // reads no connection with publishers: messages on their way there may still be confirmed. So that one stays, for them alone.
+  // The peer is gone without a word, which heartbeats would notice a minute or two later. While it is out of disk
+  // space, though, the broker reads no connection with publishers: messages on their way there may still be confirmed.
+  // So that one stays, for them alone.
   #leaveSilent (): void {
     this.#isSilent = true
     if (this.#isForPublishing) for (const slot of [...this.#slots]) slot?.owner?.silent?.()

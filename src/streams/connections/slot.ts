@@ -11,7 +11,9 @@ export interface SlotOwner {
   delivered? (chunk: Chunk, committedChunkId: number | undefined): void
   /** A chunk came whose checksum or layout is wrong. */
   damaged? (error: ChunkError): void
-  /** The peer may be gone: a request got no answer, nor did anything else come. Who has nothing on its way should leave. */
+  /**
+   * The peer may be gone: a request got no answer, nor did anything else come. Who has nothing on its way should leave.
+   */
   silent? (): void
   /** The socket took what was waiting to be written. */
   drained? (): void
@@ -31,8 +33,9 @@ export interface SlotOptions {
 }
 
 /**
- * A publisher's or a subscription's place on a connection. Its id is free again only when the broker has said that it knows nothing of
- * it: an answer that does not come in time says neither yes nor no, and what the broker has under an id must not reach the next owner.
+ * A publisher's or a subscription's place on a connection. Its id is free again only when the broker has said that it
+ * knows nothing of it: an answer that does not come in time says neither yes nor no, and what the broker has under an
+ * id must not reach the next owner.
  */
 export class Slot {
   readonly connection: Connection
@@ -67,7 +70,8 @@ export class Slot {
     }
     if (this.#state === 'free') throw new StreamsError('broker_unavailable', 'the connection to the broker was lost')
     if (this.#lostWhileEntering !== undefined) {
-      // The stream was lost before or after the request was worked off; if before, the broker has it, on the new leader.
+      // The stream was lost before or after the request was worked off; if before, the broker has it, on the new
+      // leader.
       this.leave()
       throw this.#lostWhileEntering
     }

@@ -9,8 +9,8 @@ export interface SubscriptionHandlers {
   lost (error: StreamsError): void
 }
 
-// The broker begins to send only when more than half of the *initial* credit is there. With one credit that half is zero: from then on
-// every single credit is used as soon as it is given (rabbit_stream_reader, send_limit).
+// The broker begins to send only when more than half of the *initial* credit is there. With one credit that half is
+// zero: from then on every single credit is used as soon as it is given (rabbit_stream_reader, send_limit).
 const INITIAL_CREDIT = 1
 // A chunk for each credit. A peer that keeps no count would fill the memory.
 const MAX_UNASKED_CHUNKS = 16
@@ -38,7 +38,11 @@ export class Subscription implements SlotOwner {
    * @param node has to be one with a member of the stream
    */
   static async open (
-    connections: ConnectionPool, node: Endpoint, stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string>
+    connections: ConnectionPool,
+    node: Endpoint,
+    stream: string,
+    spec: OffsetSpec,
+    properties: ReadonlyMap<string, string>
   ): Promise<Subscription> {
     const subscription = new Subscription(stream)
     const slot = await connections.takeSlot('consume', node, subscription)
@@ -72,11 +76,12 @@ export class Subscription implements SlotOwner {
   }
 
   /**
-   * When this resolves, every chunk that was readable at the call has been delivered, as far as the credit went: the broker works through a connection's
-   * requests in order, and with each credit, be it of nothing, it looks into the log and sends. Of itself it may send a moment after it has confirmed a
-   * message.
+   * When this resolves, every chunk that was readable at the call has been delivered, as far as the credit went: the
+   * broker works through a connection's requests in order, and with each credit, be it of nothing, it looks into the
+   * log and sends. Of itself it may send a moment after it has confirmed a message.
    *
-   * @returns the stream's statistics as the node knows them; what is committed by them has been delivered by the end of the next fence
+   * @returns the stream's statistics as the node knows them; what is committed by them has been delivered by the end of
+   *   the next fence
    */
   async fence (): Promise<ReadonlyMap<string, bigint>> {
     const { connection, id } = this.#held
@@ -93,14 +98,21 @@ export class Subscription implements SlotOwner {
   delivered (chunk: Chunk, committedChunkId: number | undefined): void {
     this.#outstandingCredit--
     if (this.#isClosed || this.#damage !== undefined) return
-    if (this.#outstandingCredit < -MAX_UNASKED_CHUNKS) this.#damaged(new StreamsError('broker_protocol_error', 'the broker delivered what was not asked for'))
-    else if (this.#early !== undefined) this.#early.push([chunk, committedChunkId])
+    if (this.#outstandingCredit < -MAX_UNASKED_CHUNKS) {
+      this.#damaged(new StreamsError('broker_protocol_error', 'the ' +
+      'broker delivered what was not asked for'))
+    } else if (this.#early !== undefined) this.#early.push([chunk, committedChunkId])
     else this.#handlers?.delivered(chunk, committedChunkId)
   }
 
   // What the chunk held cannot be known, and what comes after it would hide that it is missing.
   damaged (error: ChunkError): void {
-    this.#damaged(new StreamsError('broker_protocol_error', 'the broker delivered a chunk that is damaged', { retryable: true, cause: error }))
+    this.#damaged(
+      new StreamsError('broker_protocol_error', 'the broker delivered a chunk that is damaged', {
+        retryable: true,
+        cause: error
+      })
+    )
   }
 
   lost (error: StreamsError): void {

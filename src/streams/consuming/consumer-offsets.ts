@@ -30,8 +30,8 @@ const NOTHING_PROCESSED = 0n
 /**
  * The offsets that the broker keeps for consumer names.
  *
- * Storing has no answer in the protocol, whatever goes wrong. So every store is followed by a query on the same connection, which
- * the broker works off in order, and counts only when it reads back from a majority's log.
+ * Storing has no answer in the protocol, whatever goes wrong. So every store is followed by a query on the same
+ * connection, which the broker works off in order, and counts only when it reads back from a majority's log.
  */
 export class ConsumerOffsets {
   readonly #connections: ConnectionPool
@@ -75,7 +75,10 @@ export class ConsumerOffsets {
   /** @throws as `query` */
   async describe (stream: string, consumer: string): Promise<ConsumerOffset> {
     const storedOffset = await this.query(stream, consumer)
-    const [firstOffset, lastOffset] = await Promise.all([this.#ends.firstOffset(stream), this.#ends.lastMessage(stream)])
+    const [firstOffset, lastOffset] = await Promise.all([
+      this.#ends.firstOffset(stream),
+      this.#ends.lastMessage(stream)
+    ])
     const nextOffset = this.nextOffsetOf(stream, consumer, storedOffset)
     return { storedOffset, nextOffset, firstOffset, lastOffset: lastOffset ?? null, lag: lagOf(nextOffset, lastOffset) }
   }
@@ -89,8 +92,8 @@ export class ConsumerOffsets {
   }
 
   /**
-   * Stores "processed up to and including `offset`". The checks and the store are not one atomic step: two callers that commit for the
-   * same name at the same moment may both pass them.
+   * Stores "processed up to and including `offset`". The checks and the store are not one atomic step: two callers that
+   * commit for the same name at the same moment may both pass them.
    *
    * @param expected what has to be stored before; null: nothing
    * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, and as `query`
@@ -98,17 +101,25 @@ export class ConsumerOffsets {
   async commit (stream: string, consumer: string, offset: number, expected?: number | null): Promise<Stored> {
     const current = await this.find(stream, consumer)
     if (expected !== undefined && current !== (expected === null ? undefined : BigInt(expected))) {
-      throw new StreamsError('expectation_failed', 'the stored offset is not the expected one', { details: { storedOffset: current ?? null } })
+      throw new StreamsError('expectation_failed', 'the stored offset is not the expected one', {
+        details: { storedOffset: current ?? null }
+      })
     }
     if (current !== undefined && BigInt(offset) < current) {
-      throw new StreamsError('offset_goes_back', `the stored offset is ${current} already; only a reset goes back`, { details: { storedOffset: current } })
+      throw new StreamsError('offset_goes_back', `the stored offset is ${current} already; only a reset goes back`, {
+        details: { storedOffset: current }
+      })
     }
     await this.#refuseBeyondEnd(stream, offset)
-    // Another consumer of the name may go on from there meanwhile. What is there already takes no record in the stream again.
+    // Another consumer of the name may go on from there meanwhile. What is there already takes no record in the stream
+    // again.
     const isKept = (stored: bigint): boolean => stored >= BigInt(offset)
     // Before it is stored: a reset that comes in between has the last word.
     if (offset === 0) this.#zeroCommits.add(keyOf(stream, consumer))
-    const storedOffset = current === BigInt(offset) ? await this.#keep(stream, consumer, current, isKept) : await this.#store(stream, consumer, BigInt(offset), isKept)
+    const storedOffset =
+      current === BigInt(offset)
+        ? await this.#keep(stream, consumer, current, isKept)
+        : await this.#store(stream, consumer, BigInt(offset), isKept)
     return { storedOffset, nextOffset: this.nextOffsetOf(stream, consumer, storedOffset) }
   }
 
@@ -143,23 +154,39 @@ export class ConsumerOffsets {
     if (offset < this.#readers.knownEnd(stream)) return
     const { nextOffset } = await this.#ends.bounds(stream)
     if (offset < nextOffset) return
-    throw new StreamsError('offset_beyond_end', `the stream has no offset ${offset} yet: its next offset is ${nextOffset}`, { details: { nextOffset } })
+    throw new StreamsError(
+      'offset_beyond_end',
+      `the stream has no offset ${offset} yet: its next offset is ${nextOffset}`,
+      { details: { nextOffset } }
+    )
   }
 
-  async #store (stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean): Promise<bigint> {
+  async #store (
+    stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean
+  ): Promise<bigint> {
     const storedOffset = await this.#keep(stream, consumer, await this.#storeAndQuery(stream, consumer, offset), isKept)
     this.#storedCount++
     return storedOffset
   }
 
-  // The leader has it in its log when it reads back, and nowhere else yet: were it lost then, the offset would go back. So its replicas have to have
-  // it too, and it has to be there still.
-  async #keep (stream: string, consumer: string, readBack: bigint, isKept: (stored: bigint) => boolean): Promise<bigint> {
+  // The leader has it in its log when it reads back, and nowhere else yet: were it lost then, the offset would go back.
+  // So its replicas have to have it too, and it has to be there still.
+  async #keep (
+    stream: string,
+    consumer: string,
+    readBack: bigint,
+    isKept: (stored: bigint) => boolean
+  ): Promise<bigint> {
     const storedOffset = isKept(readBack) ? await this.#settledOffset(stream, consumer) : readBack
     if (isKept(storedOffset)) return storedOffset
-    throw new StreamsError('stream_not_available', 'the broker did not keep the offset: another client stored one at the same moment, or the leader changed', {
-      sideEffects: 'possible', details: { storedOffset }
-    })
+    throw new StreamsError(
+      'stream_not_available',
+      'the broker did not keep the offset: another client stored one at the same moment, or the leader changed',
+      {
+        sideEffects: 'possible',
+        details: { storedOffset }
+      }
+    )
   }
 
   async #storeAndQuery (stream: string, consumer: string, offset: bigint): Promise<bigint> {
@@ -195,6 +222,8 @@ function keyOf (stream: string, consumer: string): string {
 // Nothing there after a store: the broker dropped it, and says why only in its log.
 function notStored (error: unknown): StreamsError {
   const failure = classify(error, 'possible')
-  if (failure.code === 'consumer_offset_not_found') return new StreamsError('stream_not_available', 'the broker did not keep the offset', { cause: error })
+  if (failure.code === 'consumer_offset_not_found') {
+    return new StreamsError('stream_not_available', 'the broker did not keep the offset', { cause: error })
+  }
   return failure
 }

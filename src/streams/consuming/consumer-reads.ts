@@ -12,7 +12,8 @@ export interface ConsumerReadRequest extends ReadRequest {
   expected?: number | undefined
 }
 
-// How long a read that is held may overlook that its consumer was reset through another gateway. Each look is a question to the broker.
+// How long a read that is held may overlook that its consumer was reset through another gateway. Each look is a
+// question to the broker.
 const RECHECK_MS = 5000
 // Between attempts to look while the broker cannot be reached.
 const FIRST_PAUSE_MS = 50
@@ -24,8 +25,8 @@ const MOVED = Symbol('the consumer was reset')
 interface Start { readonly from: Position, readonly stored: bigint | undefined }
 
 /**
- * Reads that resume where a consumer left off. A read that is held for data answers from where its consumer is when it answers, not when it was asked:
- * a reset in between would else be undone by the commit of what was read.
+ * Reads that resume where a consumer left off. A read that is held for data answers from where its consumer is when it
+ * answers, not when it was asked: a reset in between would else be undone by the commit of what was read.
  */
 export class ConsumerReads {
   readonly #reads: Reads
@@ -46,7 +47,8 @@ export class ConsumerReads {
     const look = async (): Promise<Start> => await this.#start(stream, consumer, request.from)
     if (commit === undefined) return await this.#readFrom(await look(), look, stream, consumer, read, signal)
     await this.#offsets.commit(stream, consumer, commit, expected)
-    // Who says "0 is processed" wants 1, though a stored 0 alone would resume at 0: else a consumer that reads one by one never gets past it.
+    // Who says "0 is processed" wants 1, though a stored 0 alone would resume at 0: else a consumer that reads one by
+    // one never gets past it.
     const start: Start = { from: { type: 'offset', offset: commit + 1 }, stored: BigInt(commit) }
     try {
       return await this.#readFrom(start, look, stream, consumer, read, signal)
@@ -57,13 +59,22 @@ export class ConsumerReads {
 
   async #start (stream: string, consumer: string, fallback: Position): Promise<Start> {
     const stored = await this.#offsets.find(stream, consumer)
-    if (stored !== undefined) return { stored, from: { type: 'offset', offset: Number(this.#offsets.nextOffsetOf(stream, consumer, stored)) } }
-    // From 0, and not from what is there now: the broker forgets the offset of a consumer that retention has overtaken, which then looks like a new
-    // one. What it has missed is a gap.
+    if (stored !== undefined) {
+      return { stored, from: { type: 'offset', offset: Number(this.#offsets.nextOffsetOf(stream, consumer, stored)) } }
+    }
+    // From 0, and not from what is there now: the broker forgets the offset of a consumer that retention has overtaken,
+    // which then looks like a new one. What it has missed is a gap.
     return { stored, from: fallback.type === 'first' ? { type: 'offset', offset: 0 } : fallback }
   }
 
-  async #readFrom (start: Start, look: () => Promise<Start>, stream: string, consumer: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
+  async #readFrom (
+    start: Start,
+    look: () => Promise<Start>,
+    stream: string,
+    consumer: string,
+    request: ReadRequest,
+    signal: AbortSignal
+  ): Promise<ReadBatch> {
     if (request.waitMs === 0) return await this.#reads.read(stream, { ...request, from: start.from }, signal)
     const held = new HeldRead(start, look, request, this.#reads, signal)
     const forget = this.#offsets.onReset(stream, consumer, () => { held.moved() })
@@ -133,7 +144,11 @@ class HeldRead {
     this.#signal.throwIfAborted()
     const waitMs = Math.min(this.#wait.remainingMs, RECHECK_MS)
     try {
-      const batch = await this.#reads.read(stream, { ...this.#request, from: this.#start.from, waitMs }, this.#slice.signal)
+      const batch = await this.#reads.read(
+        stream,
+        { ...this.#request, from: this.#start.from, waitMs },
+        this.#slice.signal
+      )
       this.#hasBegun = true
       return batch
     } catch (error) {
@@ -146,7 +161,8 @@ class HeldRead {
     const isOld = batch.wasHeld && await this.#lookAgain()
     if (isOld || this.#isMoved) return false
     if (batch.count > 0 || this.#wait.hasPassed || this.#reads.isDraining || !batch.wasHeld) return true
-    // A position is looked up once, so that nothing is missed between two slices; what begins with a gap has to say so again.
+    // A position is looked up once, so that nothing is missed between two slices; what begins with a gap has to say so
+    // again.
     if (batch.gap === undefined) this.#start = { ...this.#start, from: { type: 'offset', offset: batch.nextOffset } }
     return false
   }
@@ -165,7 +181,8 @@ class HeldRead {
 
   // A broker that is away for a while, or a moment without room, does not end what has begun to wait.
   async #outlive (error: unknown): Promise<void> {
-    const isPassing = error instanceof StreamsError && error.retryable && (this.#hasBegun || error.code !== 'overloaded')
+    const isPassing =
+      error instanceof StreamsError && error.retryable && (this.#hasBegun || error.code !== 'overloaded')
     if (!isPassing || this.#wait.hasPassed || this.#reads.isDraining) throw error
     this.#mustLook = true
     await pause(Math.min(this.#backoff.nextMs(), this.#wait.remainingMs), this.#signal)

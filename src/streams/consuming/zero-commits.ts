@@ -2,11 +2,12 @@ const MEMORY_MS = 60_000
 const MAX_REMEMBERED = 10_000
 
 /**
- * Consumers of which this process knows that they have processed message 0 and no other. The broker keeps a 0 for them as it does for those that
- * were reset to the beginning: a consumer that takes one message at a time would get message 0 for ever.
+ * Consumers of which this process knows that they have processed message 0 and no other. The broker keeps a 0 for them
+ * as it does for those that were reset to the beginning: a consumer that takes one message at a time would get message
+ * 0 for ever.
  *
- * Remembered for a minute and no longer: another process may have reset the consumer meanwhile, which leaves the same 0. Within that minute such a
- * reset is overlooked here.
+ * Remembered for a minute and no longer: another process may have reset the consumer meanwhile, which leaves the same
+ * 0. Within that minute such a reset is overlooked here.
  */
 export class ZeroCommits {
   readonly #untilMs = new Map<string, number>()

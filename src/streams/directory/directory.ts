@@ -8,7 +8,9 @@ import type { StreamEnds } from '../topology/stream-ends.ts'
 import { lagOf, type ConsumerOffsets } from '../consuming/consumer-offsets.ts'
 import { KnownNames } from './known-names.ts'
 
-/** `ok`: answered. A list without the management API is a partial one: only names that were used through this process. */
+/**
+ * `ok`: answered. A list without the management API is a partial one: only names that were used through this process.
+ */
 export interface Sources { readonly management: SourceState, readonly instance: 'ok' }
 
 export interface ConsumerInfo {
@@ -17,7 +19,13 @@ export interface ConsumerInfo {
   readonly storedOffset: bigint | null
   readonly nextOffset: bigint | null
   readonly lag: bigint | null
-  readonly subscriptions: ReadonlyArray<{ active: boolean, host: string, connectionName: string, offset: number | null, offsetLag: number | null }>
+  readonly subscriptions: ReadonlyArray<{
+    active: boolean
+    host: string
+    connectionName: string
+    offset: number | null
+    offsetLag: number | null
+  }>
 }
 
 export interface PublisherInfo {
@@ -37,7 +45,10 @@ export interface DirectoryOptions {
 
 interface Asked<T> { readonly source: Sources['management'], readonly kept: T, readonly live: readonly LiveLink[] }
 
-/** Who consumes and who publishes, put together from what the broker keeps, who is connected, and what this process has seen. */
+/**
+ * Who consumes and who publishes, put together from what the broker keeps, who is connected, and what this process has
+ * seen.
+ */
 export class Directory {
   readonly #options: DirectoryOptions
   readonly #consumerNames = new KnownNames()
@@ -90,8 +101,10 @@ export class Directory {
     const { source, kept, live } = await this.#ask('writer', stream, listLivePublishers)
     const names = new Set([...kept.keys(), ...namesOf(live), ...this.#publisherNames.of(stream)])
     const publishers = await inBatches([...names].sort(), async (name): Promise<PublisherInfo | undefined> => {
-      const connections = live.filter((link) => link.name === name).map(({ host, connectionName }) => ({ host, connectionName }))
-      const lastId = exact(kept.get(name)) ?? await this.lastPublishingId(stream, name)
+      const connections = live
+        .filter((link) => link.name === name)
+        .map(({ host, connectionName }) => ({ host, connectionName }))
+      const lastId = exact(kept.get(name)) ?? (await this.lastPublishingId(stream, name))
       if (lastId === 0n && !kept.has(name) && connections.length === 0) return undefined
       return { name, lastPublishingId: lastId === 0n && !kept.has(name) ? null : lastId, connections }
     })
@@ -99,7 +112,8 @@ export class Directory {
   }
 
   /**
-   * The highest publishing id that the broker has seen of the name. 0 also for a name it does not know: the protocol does not tell these apart.
+   * The highest publishing id that the broker has seen of the name. 0 also for a name it does not know: the protocol
+   * does not tell these apart.
    *
    * @throws StreamsError `stream_not_found`, ...
    */
@@ -112,7 +126,11 @@ export class Directory {
     }
   }
 
-  async #ask (type: 'offset' | 'writer', stream: string, listLive: typeof listSubscriptions): Promise<Asked<Map<string, number>>> {
+  async #ask (
+    type: 'offset' | 'writer',
+    stream: string,
+    listLive: typeof listSubscriptions
+  ): Promise<Asked<Map<string, number>>> {
     const { management, logger } = this.#options
     if (management === undefined) return { source: 'not_configured', kept: new Map(), live: [] }
     try {
@@ -138,7 +156,9 @@ function exact (value: number | undefined): bigint | undefined {
 async function inBatches<T, R> (items: readonly T[], ask: (item: T) => Promise<R | undefined>): Promise<R[]> {
   const answers: R[] = []
   for (let at = 0; at < items.length; at += 50) {
-    for (const answer of await Promise.all(items.slice(at, at + 50).map(ask))) if (answer !== undefined) answers.push(answer)
+    for (const answer of await Promise.all(items.slice(at, at + 50).map(ask))) {
+      if (answer !== undefined) answers.push(answer)
+    }
   }
   return answers
 }

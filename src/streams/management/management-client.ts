@@ -36,7 +36,8 @@ export class ManagementClient {
     this.#base = new URL(options.url.endsWith('/') ? options.url : `${options.url}/`)
     this.#agent = new Agent({
       connections: 4,
-      connect: options.ca === undefined ? { timeout: options.timeoutMs } : { ca: options.ca, timeout: options.timeoutMs },
+      connect:
+        options.ca === undefined ? { timeout: options.timeoutMs } : { ca: options.ca, timeout: options.timeoutMs },
       headersTimeout: options.timeoutMs,
       bodyTimeout: options.timeoutMs,
       maxResponseSize: MAX_ANSWER_BYTES
@@ -71,7 +72,9 @@ export class ManagementClient {
       if (answer.statusCode === 200) return await answer.body.json()
       await answer.body.dump()
     } catch (error) {
-      throw new StreamsError('management_unavailable', 'the management API of the broker did not answer', { cause: describe(error) })
+      throw new StreamsError('management_unavailable', 'the management API of the broker did not answer', {
+        cause: describe(error)
+      })
     }
     if (answer.statusCode === 404) return undefined
     throw new StreamsError('management_unavailable', `the management API of the broker answered ${answer.statusCode}`)

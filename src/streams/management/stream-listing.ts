@@ -33,7 +33,12 @@ export async function listStreamNames (client: ManagementClient): Promise<string
   const names: string[] = []
   for (let page = 1; page <= MAX_PAGES; page++) {
     const answer = await client.get(`queues/${client.virtualHost}`, {
-      page: String(page), page_size: PAGE, columns: 'name,type', disable_stats: 'true', enable_queue_totals: 'false', sort: 'name'
+      page: String(page),
+      page_size: PAGE,
+      columns: 'name,type',
+      disable_stats: 'true',
+      enable_queue_totals: 'false',
+      sort: 'name'
     })
     if (!isObject(answer)) break
     for (const queue of objectsIn(answer.items)) {
@@ -46,7 +51,10 @@ export async function listStreamNames (client: ManagementClient): Promise<string
 }
 
 /** @throws StreamsError `management_unavailable` */
-export async function describeManagedStream (client: ManagementClient, stream: string): Promise<ManagedStream | undefined> {
+export async function describeManagedStream (
+  client: ManagementClient,
+  stream: string
+): Promise<ManagedStream | undefined> {
   const queue = await client.get(`queues/${client.virtualHost}/${encodeURIComponent(stream)}`)
   if (!isObject(queue)) return undefined
   return {
@@ -75,12 +83,16 @@ export async function listLivePublishers (client: ManagementClient, stream: stri
 }
 
 /**
- * What the leader of the stream keeps: the last processed offset of each consumer, or the last publishing id of each publisher.
- * Numbers above 2^53 come out inexact.
+ * What the leader of the stream keeps: the last processed offset of each consumer, or the last publishing id of each
+ * publisher. Numbers above 2^53 come out inexact.
  *
  * @throws StreamsError `management_unavailable`
  */
-export async function listTracking (client: ManagementClient, stream: string, type: 'offset' | 'writer'): Promise<Map<string, number>> {
+export async function listTracking (
+  client: ManagementClient,
+  stream: string,
+  type: 'offset' | 'writer'
+): Promise<Map<string, number>> {
   const tracking = await client.get(`stream/${client.virtualHost}/${encodeURIComponent(stream)}/tracking`, { type })
   const kept = isObject(tracking) ? tracking[type === 'offset' ? 'offsets' : 'writers'] : undefined
   const known = new Map<string, number>()
@@ -90,7 +102,11 @@ export async function listTracking (client: ManagementClient, stream: string, ty
   return known
 }
 
-function linksOf (answer: Unchecked, stream: string, nameOf: (link: Record<string, Unchecked>) => string | undefined): LiveLink[] {
+function linksOf (
+  answer: Unchecked,
+  stream: string,
+  nameOf: (link: Record<string, Unchecked>) => string | undefined
+): LiveLink[] {
   const links: LiveLink[] = []
   for (const link of objectsIn(answer)) {
     const { queue, connection_details: connection } = link

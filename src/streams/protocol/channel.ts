@@ -40,8 +40,8 @@ const NOBODY: ChannelListener = {
 }
 
 /**
- * Frames over a connected socket: requests and their answers, heartbeats, the close handshake and the end. What goes wrong in here,
- * or in a listener, ends this channel and is told to all who wait on it.
+ * Frames over a connected socket: requests and their answers, heartbeats, the close handshake and the end. What goes
+ * wrong in here, or in a listener, ends this channel and is told to all who wait on it.
  */
 export class Channel {
   readonly #socket: Socket
@@ -56,12 +56,28 @@ export class Channel {
 
   constructor ({ socket, onData }: Pick<ConnectingSocket, 'socket' | 'onData'>) {
     this.#socket = socket
-    this.#assembler = new FrameAssembler(MAX_HANDSHAKE_FRAME_BYTES, (buffer, start, end, isOwn) => { this.#dispatch(new FrameReader(buffer, start, end, isOwn)) })
-    onData((data) => { this.#guard(() => { this.#assembler.push(data) }) })
-    socket.on('drain', () => { this.#guard(() => { if (this.#closedWith === undefined) this.#listener.drained() }) })
-    socket.on('error', (cause) => { this.fail('the connection to the broker broke', cause) })
-    socket.on('end', () => { this.#endSocket(this.#closedError('peer', 'the broker ended the connection')) })
-    socket.on('close', () => { this.#finish(this.#closedError('fault', 'the connection to the broker broke')) })
+    this.#assembler = new FrameAssembler(MAX_HANDSHAKE_FRAME_BYTES, (buffer, start, end, isOwn) => {
+      this.#dispatch(new FrameReader(buffer, start, end, isOwn))
+    })
+    onData((data) => {
+      this.#guard(() => {
+        this.#assembler.push(data)
+      })
+    })
+    socket.on('drain', () => {
+      this.#guard(() => {
+        if (this.#closedWith === undefined) this.#listener.drained()
+      })
+    })
+    socket.on('error', (cause) => {
+      this.fail('the connection to the broker broke', cause)
+    })
+    socket.on('end', () => {
+      this.#endSocket(this.#closedError('peer', 'the broker ended the connection'))
+    })
+    socket.on('close', () => {
+      this.#finish(this.#closedError('fault', 'the connection to the broker broke'))
+    })
   }
 
   /** Whether requests are taken. */
@@ -107,7 +123,7 @@ export class Channel {
   }
 
   /** @param timeoutMs 0: no deadline of its own */
-  request<Arguments, Answer> (request: Request<Arguments, Answer>, args: Arguments, timeoutMs: number): Promise<Answer> {
+  request<Arguments, Answer>(request: Request<Arguments, Answer>, args: Arguments, timeoutMs: number): Promise<Answer> {
     const { bytesRead } = this.#socket
     return this.#pending.add(request, timeoutMs, (correlationId) => {
       this.throwIfNotOpen()
@@ -115,7 +131,9 @@ export class Channel {
     }, () => { this.#guard(() => { if (this.#socket.bytesRead === bytesRead) this.#listener.silent() }) })
   }
 
-  /** Sends a command that nobody answers; does nothing when the channel is not open, which nobody would answer either. */
+  /**
+   * Sends a command that nobody answers; does nothing when the channel is not open, which nobody would answer either.
+   */
   send<Arguments> (command: Command<Arguments>, args: Arguments): void {
     if (this.isOpen) this.writeFrame(encodeCommand(command, args))
   }
@@ -127,7 +145,10 @@ export class Channel {
    */
   writeFrame (start: Buffer, rest: readonly Uint8Array[] = []): void {
     const size = start.readUInt32BE(0)
-    if (size > this.#frameMaxBytes) throw new RangeError(`a frame of ${size} bytes; the broker takes ${this.#frameMaxBytes}`)
+    if (size > this.#frameMaxBytes) {
+      throw new RangeError(`a frame of ${size} bytes; the broker takes ` +
+      `${this.#frameMaxBytes}`)
+    }
     this.#write(start)
     for (const piece of rest) this.#write(piece)
   }
@@ -164,7 +185,10 @@ export class Channel {
     const keyAndBit = reader.u16()
     const key = keyAndBit & ~RESPONSE_BIT
     const version = reader.u16()
-    if (size > MAX_FRAME_BYTES_WITHOUT_CHUNK && key !== CommandKey.deliver) throw new MalformedFrameError(`${describeCommand(key)} in ${size} bytes`)
+    if (size > MAX_FRAME_BYTES_WITHOUT_CHUNK && key !== CommandKey.deliver) {
+      throw new MalformedFrameError(`${describeCommand(key)} ` +
+      `in ${size} bytes`)
+    }
     if (version < 1 || version > maxVersion(key)) throw unknownCommand(key, version)
     // The answer to Credit is one in name only: it has no correlation id and goes with the commands of the broker.
     if (keyAndBit !== key && key !== CommandKey.credit) this.#pending.answer(key, reader)
@@ -174,12 +198,25 @@ export class Channel {
 
   #closedByBroker (reader: FrameReader): void {
     const { correlationId, code, reason } = closeByBroker.read(reader, 1)
-    this.#write(new FrameWriter().u16(CommandKey.close | RESPONSE_BIT).u16(1).u32(correlationId).u16(ResponseCode.ok).finish())
-    this.#endSocket(new ConnectionClosedError('peer', `the broker closed the connection with ${describeResponseCode(code)}: ${reason}`, { responseCode: code }))
+    this.#write(
+      new FrameWriter()
+        .u16(CommandKey.close | RESPONSE_BIT)
+        .u16(1)
+        .u32(correlationId)
+        .u16(ResponseCode.ok)
+        .finish()
+    )
+    this.#endSocket(
+      new ConnectionClosedError(
+        'peer',
+        `the broker closed the connection with ${describeResponseCode(code)}: ${reason}`,
+        { responseCode: code }
+      )
+    )
   }
 
-  // Requests of one turn of the event loop share one write: setImmediate runs after all that the turn's sockets had to say, and an idle
-  // loop runs it at once, so that a lone request does not wait.
+  // Requests of one turn of the event loop share one write: setImmediate runs after all that the turn's sockets had to
+  // say, and an idle loop runs it at once, so that a lone request does not wait.
   #write (bytes: Uint8Array): void {
     if (!this.#isCorked) {
       this.#isCorked = true
@@ -196,7 +233,10 @@ export class Channel {
     try {
       work()
     } catch (error) {
-      this.fail(error instanceof MalformedFrameError ? 'the broker sent a malformed frame' : 'a frame could not be handled', error)
+      this.fail(
+        error instanceof MalformedFrameError ? 'the broker sent a malformed frame' : 'a frame could not be handled',
+        error
+      )
     }
   }
 

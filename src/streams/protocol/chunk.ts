@@ -10,7 +10,9 @@ const HEADER_BYTES = 48
 /** What a chunk holds, `Chunk.chunkType`. Subscriptions get user chunks only, unless they ask for others. */
 export const ChunkType = { user: 0, trackingDelta: 1, trackingSnapshot: 2 } as const
 
-/** What the broker stores, replicates and delivers as one. Its bytes are checked; the entries inside are read on demand. */
+/**
+ * What the broker stores, replicates and delivers as one. Its bytes are checked; the entries inside are read on demand.
+ */
 export class Chunk {
   readonly firstOffset: number
   /** When the leader wrote it, milliseconds since the epoch. */
@@ -23,7 +25,14 @@ export class Chunk {
   /** The entries as they came. */
   readonly data: Buffer
 
-  constructor (fields: { firstOffset: number, timestamp: number, recordCount: number, entryCount: number, chunkType: number, data: Buffer }) {
+  constructor (fields: {
+    firstOffset: number
+    timestamp: number
+    recordCount: number
+    entryCount: number
+    chunkType: number
+    data: Buffer
+  }) {
     this.firstOffset = fields.firstOffset
     this.timestamp = fields.timestamp
     this.recordCount = fields.recordCount
@@ -63,16 +72,22 @@ export class Chunk {
  * Reserved        uint24
  * Data
  *
- * The trailer and the Bloom filter are described by the header, but the broker leaves them out of what it delivers (osiris_log, send_file):
- * their lengths are of no use here.
+ * The trailer and the Bloom filter are described by the header, but the broker leaves them out of what it delivers
+ * (osiris_log, send_file): their lengths are of no use here.
  *
  * @param isOwn the chunk may keep the frame's buffer; else its data is copied
  * @throws ChunkError
  */
 export function parseChunk (frame: Buffer, start: number, end: number = frame.length, isOwn = false): Chunk {
-  if (end > frame.length || end - start < HEADER_BYTES) throw new ChunkError(`a chunk of ${end - start} bytes has no room for its header`)
+  if (end > frame.length || end - start < HEADER_BYTES) {
+    throw new ChunkError(`a chunk of ${end - start} bytes has ` +
+    'no room for its header')
+  }
   const magicAndVersion = frame.readUInt8(start)
-  if (magicAndVersion !== MAGIC_AND_VERSION) throw new ChunkError(`0x${magicAndVersion.toString(16)} does not start a chunk of a known version`)
+  if (magicAndVersion !== MAGIC_AND_VERSION) {
+    throw new ChunkError(`0x${magicAndVersion.toString(16)} does not ` +
+    'start a chunk of a known version')
+  }
   const fields = {
     chunkType: frame.readUInt8(start + 1),
     entryCount: frame.readUInt16BE(start + 2),
@@ -80,12 +95,21 @@ export function parseChunk (frame: Buffer, start: number, end: number = frame.le
     timestamp: Number(frame.readBigInt64BE(start + 8)),
     firstOffset: readU64AsNumber(frame, start + 24)
   }
-  if (!Number.isSafeInteger(fields.firstOffset + fields.recordCount)) throw new ChunkError('a chunk reaches beyond offset 2^53 - 1')
+  if (!Number.isSafeInteger(fields.firstOffset + fields.recordCount)) {
+    throw new ChunkError('a chunk reaches beyond ' +
+    'offset 2^53 - 1')
+  }
   const dataStart = start + HEADER_BYTES
   const dataLength = frame.readUInt32BE(start + 36)
-  if (dataLength > end - dataStart) throw new ChunkError(`a chunk at ${fields.firstOffset} announces ${dataLength} bytes and has ${end - dataStart}`)
+  if (dataLength > end - dataStart) {
+    throw new ChunkError(`a chunk at ${fields.firstOffset} announces ${dataLength} ` +
+    `bytes and has ${end - dataStart}`)
+  }
   const data = frame.subarray(dataStart, dataStart + dataLength)
-  if (crc32(data) !== frame.readUInt32BE(start + 32)) throw new ChunkError(`the checksum of the chunk at ${fields.firstOffset} is wrong`)
+  if (crc32(data) !== frame.readUInt32BE(start + 32)) {
+    throw new ChunkError('the checksum of the chunk at ' +
+    `${fields.firstOffset} is wrong`)
+  }
   return new Chunk({ ...fields, data: isOwn ? data : copyOf(data) })
 }
 

@@ -23,8 +23,8 @@ const MAX_RECORD_BYTES = 0x7fff_ffff
 const RECORD_HEADER_BYTES = 4
 
 /**
- * The records of a sub-entry batch, in their order: one buffer and where each of them ends. A view costs more than many a record does, and
- * a batch of 300 bytes may hold 65,535 records, so views are made when they are asked for.
+ * The records of a sub-entry batch, in their order: one buffer and where each of them ends. A view costs more than many
+ * a record does, and a batch of 300 bytes may hold 65,535 records, so views are made when they are asked for.
  */
 export class SubBatchRecords implements Iterable<Buffer> {
   /** The records as they were expanded, the length of each before it. */
@@ -63,18 +63,28 @@ export class SubBatchRecords implements Iterable<Buffer> {
  *
  * Records => [Length uint32, Body] // as many as the batch says, the highest bit of a length is 0
  *
- * What the batch says of itself was written by a publisher and is checked by no broker before 4.3.5: it is believed only within `maxBytes`.
+ * What the batch says of itself was written by a publisher and is checked by no broker before 4.3.5: it is believed
+ * only within `maxBytes`.
  *
  * @param uncompressedLength what the batch announces
  * @param maxBytes the most that may be allocated
  * @throws CompressionError
  */
-export function expandSubBatch (compression: number, bytes: Uint8Array, uncompressedLength: number, recordCount: number, maxBytes: number): SubBatchRecords {
+export function expandSubBatch (
+  compression: number,
+  bytes: Uint8Array,
+  uncompressedLength: number,
+  recordCount: number,
+  maxBytes: number
+): SubBatchRecords {
   const name = compressionNames[compression]
   if (name === undefined) throw new CompressionError('unsupported', `compression ${compression} is unknown`)
   // Without compression the bytes are there already, and what is announced is of no use.
   const length = name === 'none' ? bytes.length : uncompressedLength
-  if (length > maxBytes) throw new CompressionError('too_large', `a sub-entry batch of ${length} bytes; at most ${maxBytes} are expanded`)
+  if (length > maxBytes) {
+    throw new CompressionError('too_large', `a sub-entry batch of ${length} bytes; at most ` +
+    `${maxBytes} are expanded`)
+  }
   const expanded = EXPAND[name](bytes, length)
   const ends = recordEnds(expanded, recordCount)
   return new SubBatchRecords(expanded, ends, ends.byteLength + (name === 'none' ? 0 : expanded.length))

@@ -33,9 +33,10 @@ const NO_DEADLINE = 0
 /**
  * An open connection to a broker: its commands as methods, what it says by itself as calls of the handlers.
  *
- * Methods that return a promise reject with `ResponseError`, `RequestTimeoutError` or `ConnectionClosedError`. What the broker never
- * answers (`storeOffset`, `credit`) does nothing when the connection is not open. Arguments that the protocol cannot express are a `RangeError`.
- * Ids of publishers and subscriptions are 0 to 255 and chosen by the caller.
+ * Methods that return a promise reject with `ResponseError`, `RequestTimeoutError` or `ConnectionClosedError`. What the
+ * broker never answers (`storeOffset`, `credit`) does nothing when the connection is not open. Arguments that the
+ * protocol cannot express are a `RangeError`. Ids of publishers and subscriptions are 0 to 255 and chosen by the
+ * caller.
  */
 export class Connection {
   /** The largest frame the broker takes, its size field not counted. */
@@ -129,7 +130,13 @@ export class Connection {
   }
 
   /** Chunks may be delivered before this resolves. */
-  async subscribe (subscriptionId: number, stream: string, spec: OffsetSpec, credit: number, properties: ReadonlyMap<string, string>): Promise<void> {
+  async subscribe (
+    subscriptionId: number,
+    stream: string,
+    spec: OffsetSpec,
+    credit: number,
+    properties: ReadonlyMap<string, string>
+  ): Promise<void> {
     await this.#request(subscribe, { subscriptionId, stream, spec, credit, properties })
   }
 
@@ -148,7 +155,10 @@ export class Connection {
     this.#channel.send(storeOffset, { reference, stream, offset })
   }
 
-  /** Stores and reads back in one write. On one connection the broker does both in order, so another answer means that it was not stored. */
+  /**
+   * Stores and reads back in one write. On one connection the broker does both in order, so another answer means that
+   * it was not stored.
+   */
   async storeAndQueryOffset (reference: string, stream: string, offset: bigint): Promise<bigint> {
     this.storeOffset(reference, stream, offset)
     return await this.queryOffset(reference, stream)
@@ -171,10 +181,12 @@ export class Connection {
   /**
    * Sends a Publish frame. Its outcome is told to `confirmed` and `publishFailed`.
    *
-   * @param entries encoded messages one after the other, each `PublishingId uint64, Length int32, bytes`, cut anywhere. They are
-   *   not copied and must stay as they are until written, which is by the time `drained` is called or `bufferedBytes` is 0
+   * @param entries encoded messages one after the other, each `PublishingId uint64, Length int32, bytes`, cut anywhere.
+   *   They are not copied and must stay as they are until written, which is by the time `drained` is called or
+   *   `bufferedBytes` is 0
    * @throws ConnectionClosedError
-   * @throws RangeError when `PUBLISH_FRAME_OVERHEAD_BYTES` and the entries are more than `frameMaxBytes`; nothing is sent then
+   * @throws RangeError when `PUBLISH_FRAME_OVERHEAD_BYTES` and the entries are more than `frameMaxBytes`; nothing is
+   *   sent then
    */
   publish (publisherId: number, messageCount: number, entries: readonly Uint8Array[]): void {
     this.#channel.throwIfNotOpen()
@@ -183,14 +195,23 @@ export class Connection {
     this.#channel.writeFrame(encodePublishHeader(publisherId, messageCount, entriesBytes), entries)
   }
 
-  /** Says goodbye, waits for the answer and ends the socket; resolves when that is closed, also when it was before. Requests under way may still be answered. */
+  /**
+   * Says goodbye, waits for the answer and ends the socket; resolves when that is closed, also when it was before.
+   * Requests under way may still be answered.
+   */
   async close (reason = 'the client closes the connection'): Promise<void> {
     await this.#channel.close(reason, this.#requestTimeoutMs)
   }
 
   /** Ends the socket at once. */
   destroy (error?: Error): void {
-    this.#channel.destroy(new ConnectionClosedError('us', error === undefined ? 'the connection was destroyed' : `the connection was destroyed: ${error.message}`, { cause: error }))
+    this.#channel.destroy(
+      new ConnectionClosedError(
+        'us',
+        error === undefined ? 'the connection was destroyed' : `the connection was destroyed: ${error.message}`,
+        { cause: error }
+      )
+    )
   }
 
   #request<Arguments, Answer> (request: Request<Arguments, Answer>, args: Arguments): Promise<Answer> {
@@ -207,7 +228,9 @@ export class Connection {
       }
       case CommandKey.publishError: {
         const { publisherId, failures } = publishError.read(reader, version)
-        for (const { publishingId, responseCode } of failures) this.#handlers.publishFailed(publisherId, publishingId, responseCode)
+        for (const { publishingId, responseCode } of failures) {
+          this.#handlers.publishFailed(publisherId, publishingId, responseCode)
+        }
         return
       }
       case CommandKey.deliver:

@@ -5,11 +5,12 @@ const SIMPLE_HEADER_BYTES = 4
 const SUB_BATCH_HEADER_BYTES = 11
 
 /**
- * Walks the entries of a chunk without an object per entry: after `next`, the fields tell of the entry reached. An entry nobody looks
- * into costs its header.
+ * Walks the entries of a chunk without an object per entry: after `next`, the fields tell of the entry reached. An
+ * entry nobody looks into costs its header.
  *
  * SimpleEntry   => 0 (1 bit), Length (31 bits), Body
- * SubBatchEntry => 1 (1 bit), Compression (3 bits), Reserved (4 bits), RecordCount uint16, UncompressedLength uint32, Length uint32, Body
+ * SubBatchEntry => 1 (1 bit), Compression (3 bits), Reserved (4 bits), RecordCount uint16, UncompressedLength uint32,
+ * Length uint32, Body
  */
 export class EntryCursor {
   /** Of the entry's first record. */
@@ -42,7 +43,10 @@ export class EntryCursor {
    */
   next (): boolean {
     if (this.#entriesLeft === 0) {
-      if (this.#bodyEnd !== this.#data.length || this.#recordsLeft !== 0) throw this.#error('has bytes or records after its last entry')
+      if (this.#bodyEnd !== this.#data.length || this.#recordsLeft !== 0) {
+        throw this.#error('has bytes or records ' +
+        'after its last entry')
+      }
       return false
     }
     const header = this.#bodyEnd

@@ -1,6 +1,9 @@
 import { describeResponseCode } from './response-codes.ts'
 
-/** What this folder throws is one of these, a `RangeError` for arguments that cannot be written, or the reason of an aborted signal. */
+/**
+ * What this folder throws is one of these, a `RangeError` for arguments that cannot be written, or the reason of an
+ * aborted signal.
+ */
 export class ProtocolError extends Error {
   override readonly name: string = 'ProtocolError'
 }
@@ -18,7 +21,10 @@ export class ResponseError extends ProtocolError {
   }
 }
 
-/** No answer came in time; whether the broker did what was asked is unknown. The connection goes on, a late answer is dropped. */
+/**
+ * No answer came in time; whether the broker did what was asked is unknown. The connection goes on, a late answer is
+ * dropped.
+ */
 export class RequestTimeoutError extends ProtocolError {
   override readonly name = 'RequestTimeoutError'
   readonly command: string
@@ -29,7 +35,10 @@ export class RequestTimeoutError extends ProtocolError {
   }
 }
 
-/** `peer`: the broker said Close or ended the socket. `us`: `close` or `destroy` was called. `fault`: anything else, told by the cause. */
+/**
+ * `peer`: the broker said Close or ended the socket. `us`: `close` or `destroy` was called. `fault`: anything else,
+ * told by the cause.
+ */
 export type ClosedBy = 'peer' | 'us' | 'fault'
 
 /** The connection is gone, or never came to be. Everything that waits for it gets this. */

@@ -6,14 +6,14 @@ const MIN_FRAME_BYTES = 4
 const MAX_FIRST_ALLOCATION_BYTES = 2 * 1024 * 1024
 
 /**
- * A frame without its size field: `buffer` from `start` to `end`. When it is not the frame's own, the buffer may hold other frames too, and is only
- * valid until the listener returns.
+ * A frame without its size field: `buffer` from `start` to `end`. When it is not the frame's own, the buffer may hold
+ * other frames too, and is only valid until the listener returns.
  */
 export type FrameListener = (buffer: Buffer, start: number, end: number, isOwn: boolean) => void
 
 /**
- * Cuts what the socket reads into frames. A frame that lies in one read is handed on where it is; one that spans reads is
- * collected in a buffer of its size, each byte copied once.
+ * Cuts what the socket reads into frames. A frame that lies in one read is handed on where it is; one that spans reads
+ * is collected in a buffer of its size, each byte copied once.
  *
  * Frame => Size uint32 // of what follows
  */
@@ -65,8 +65,14 @@ export class FrameAssembler {
   }
 
   #checkSize (): void {
-    if (this.#size < MIN_FRAME_BYTES) throw new MalformedFrameError(`a frame of ${this.#size} bytes has no room for its command`)
-    if (this.#size > this.maxFrameBytes) throw new MalformedFrameError(`a frame of ${this.#size} bytes; at most ${this.maxFrameBytes} are accepted here`)
+    if (this.#size < MIN_FRAME_BYTES) {
+      throw new MalformedFrameError(`a frame of ${this.#size} bytes has no room ` +
+      'for its command')
+    }
+    if (this.#size > this.maxFrameBytes) {
+      throw new MalformedFrameError(`a frame of ${this.#size} bytes; at most ` +
+      `${this.maxFrameBytes} are accepted here`)
+    }
   }
 
   #readBody (data: Buffer, position: number): number {

@@ -1,10 +1,12 @@
 import { MalformedFrameError } from './errors.ts'
 
 /**
- * A cursor over one frame. Every read is checked against the end of the frame and throws `MalformedFrameError` beyond it.
+ * A cursor over one frame. Every read is checked against the end of the frame and throws `MalformedFrameError` beyond
+ * it.
  *
- * Types of the protocol, all big endian: uint8 to uint64, int16 to int64; string = int16 length, UTF-8 bytes; bytes = int32 length, bytes;
- * array = int32 count, elements. A length of -1 stands for null, which is read as empty here: no command gives the two a different meaning.
+ * Types of the protocol, all big endian: uint8 to uint64, int16 to int64; string = int16 length, UTF-8 bytes; bytes =
+ * int32 length, bytes; array = int32 count, elements. A length of -1 stands for null, which is read as empty here: no
+ * command gives the two a different meaning.
  */
 export class FrameReader {
   readonly #buffer: Buffer
@@ -59,7 +61,9 @@ export class FrameReader {
   /** Reads the elements of an array. A count that lies runs into the end of the frame; nothing is allocated by it. */
   array<T> (readElement: (reader: FrameReader) => T): T[] {
     const elements: T[] = []
-    for (let left = this.#length(this.#buffer.readInt32BE(this.#advance(4))); left > 0; left--) elements.push(readElement(this))
+    for (let left = this.#length(this.#buffer.readInt32BE(this.#advance(4))); left > 0; left--) {
+      elements.push(readElement(this))
+    }
     return elements
   }
 
@@ -80,13 +84,19 @@ export class FrameReader {
 
   #advance (length: number): number {
     const start = this.#position
-    if (length > this.#end - start) throw new MalformedFrameError(`a frame ends ${length - (this.#end - start)} bytes too early`)
+    if (length > this.#end - start) {
+      throw new MalformedFrameError(`a frame ends ${length - (this.#end - start)} ` +
+      'bytes too early')
+    }
     this.#position = start + length
     return start
   }
 }
 
-/** Exact up to 2^53 - 1, above that not a safe integer. Two 32 bit reads cost a tenth of a bigint, and this is done per message. */
+/**
+ * Exact up to 2^53 - 1, above that not a safe integer. Two 32 bit reads cost a tenth of a bigint, and this is done per
+ * message.
+ */
 export function readU64AsNumber (buffer: Buffer, position: number): number {
   return buffer.readUInt32BE(position) * 0x1_0000_0000 + buffer.readUInt32BE(position + 4)
 }

@@ -3,8 +3,8 @@ const INITIAL_BYTES = 256
 const MAX_U64 = 0xffff_ffff_ffff_ffffn
 
 /**
- * Writes one frame: first its size, which is put in at the end, then what is asked for. For the types see `FrameReader`.
- * Throws `RangeError` for what the protocol cannot express, before anything reaches the socket.
+ * Writes one frame: first its size, which is put in at the end, then what is asked for. For the types see
+ * `FrameReader`. Throws `RangeError` for what the protocol cannot express, before anything reaches the socket.
  */
 export class FrameWriter {
   #buffer = Buffer.allocUnsafe(INITIAL_BYTES)
@@ -43,7 +43,10 @@ export class FrameWriter {
 
   string (value: string): this {
     const length = Buffer.byteLength(value)
-    if (length > MAX_STRING_BYTES) throw new RangeError(`a string of ${length} bytes; the protocol has room for ${MAX_STRING_BYTES}`)
+    if (length > MAX_STRING_BYTES) {
+      throw new RangeError(`a string of ${length} bytes; the protocol has room for ` +
+      `${MAX_STRING_BYTES}`)
+    }
     this.u16(length)
     const at = this.#reserve(length)
     this.#buffer.write(value, at, 'utf8')

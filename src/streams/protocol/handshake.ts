@@ -40,8 +40,12 @@ export async function openChannel (options: ConnectionOptions, signal: AbortSign
     connecting.socket.once(connecting.connectedEvent, () => { resolve() })
     tuned.catch(reject)
   })
-  const timer = setTimeout(() => { channel.fail(`the connection to the broker was not open within ${options.connectTimeoutMs} ms`) }, options.connectTimeoutMs)
-  const abort = (): void => { channel.destroy(new ConnectionClosedError('us', 'opening the connection was aborted', { cause: signal?.reason })) }
+  const timer = setTimeout(() => {
+    channel.fail(`the connection to the broker was not open within ${options.connectTimeoutMs} ms`)
+  }, options.connectTimeoutMs)
+  const abort = (): void => {
+    channel.destroy(new ConnectionClosedError('us', 'opening the connection was aborted', { cause: signal?.reason }))
+  }
   signal?.addEventListener('abort', abort, { once: true })
   try {
     await connected
@@ -58,7 +62,8 @@ export async function openChannel (options: ConnectionOptions, signal: AbortSign
   }
 }
 
-// Rejects when the channel closes. Listened for from the start, because Tune may lie in the same read as the answer before it.
+// Rejects when the channel closes. Listened for from the start, because Tune may lie in the same read as the answer
+// before it.
 function listenForTune (channel: Channel): Promise<Tuning> {
   return new Promise((resolve, reject) => {
     channel.listen({
@@ -73,7 +78,11 @@ function listenForTune (channel: Channel): Promise<Tuning> {
   })
 }
 
-async function performHandshake (channel: Channel, tuned: Promise<Tuning>, options: ConnectionOptions): Promise<OpenChannel> {
+async function performHandshake (
+  channel: Channel,
+  tuned: Promise<Tuning>,
+  options: ConnectionOptions
+): Promise<OpenChannel> {
   const properties = await channel.request(peerProperties, { properties: ourProperties(options) }, NO_TIMEOUT)
   const brokerVersion = properties.get('version') ?? ''
   refuseOldBroker(brokerVersion)
@@ -105,7 +114,10 @@ function refuseOldBroker (version: string): void {
   const [, major = NaN, minor = NaN] = (/^(\d+)\.(\d+)/.exec(version) ?? []).map(Number)
   const isSupported = major > OLDEST_BROKER.major || (major === OLDEST_BROKER.major && minor >= OLDEST_BROKER.minor)
   if (isSupported) return
-  throw new UnsupportedBrokerError(`RabbitMQ ${OLDEST_BROKER.major}.${OLDEST_BROKER.minor} or newer is needed; the broker says it is ${version === '' ? 'nothing' : version}`)
+  throw new UnsupportedBrokerError(
+    `RabbitMQ ${OLDEST_BROKER.major}.${OLDEST_BROKER.minor} or newer is needed; the broker says it is ` +
+    `${version === '' ? 'nothing' : version}`
+  )
 }
 
 async function authenticate (channel: Channel, authentication: Authentication): Promise<void> {
@@ -113,7 +125,10 @@ async function authenticate (channel: Channel, authentication: Authentication): 
   try {
     const offered = await channel.request(saslHandshake, undefined, NO_TIMEOUT)
     if (!offered.includes(mechanism)) {
-      throw new AuthenticationError(`the broker offers ${offered.join(', ')} and not ${mechanism}`, ResponseCode.saslMechanismNotSupported)
+      throw new AuthenticationError(
+        `the broker offers ${offered.join(', ')} and not ${mechanism}`,
+        ResponseCode.saslMechanismNotSupported
+      )
     }
     // RFC 4616 for PLAIN; with EXTERNAL the broker looks at the certificate alone.
     const data = authentication.mechanism === 'PLAIN' ? `\0${authentication.username}\0${authentication.password}` : ''
@@ -128,7 +143,10 @@ function asRefusal (message: string, error: unknown): unknown {
 }
 
 function agree (theirs: Tuning, { frameMaxBytes, heartbeatSeconds }: ConnectionOptions): Tuning {
-  return { frameMaxBytes: smaller(theirs.frameMaxBytes, frameMaxBytes), heartbeatSeconds: smaller(theirs.heartbeatSeconds, heartbeatSeconds) }
+  return {
+    frameMaxBytes: smaller(theirs.frameMaxBytes, frameMaxBytes),
+    heartbeatSeconds: smaller(theirs.heartbeatSeconds, heartbeatSeconds)
+  }
 }
 
 // The broker's 0 says that it has no wish of its own.
@@ -136,7 +154,9 @@ function smaller (theirs: number, ours: number): number {
   return theirs === 0 ? ours : Math.min(theirs, ours)
 }
 
-// Asked for are the versions of what the broker sends by itself; it takes the highest that both sides name (Deliver only, so far).
+// Asked for are the versions of what the broker sends by itself; it takes the highest that both sides name (Deliver
+// only, so far).
 const UNDERSTOOD: readonly CommandVersions[] = [
-  CommandKey.publishConfirm, CommandKey.publishError, CommandKey.deliver, CommandKey.metadataUpdate, CommandKey.consumerUpdate
+  CommandKey.publishConfirm, CommandKey.publishError, CommandKey.deliver, CommandKey.metadataUpdate,
+  CommandKey.consumerUpdate
 ].map((key) => ({ key, min: 1, max: maxVersion(key) }))

@@ -10,8 +10,8 @@ const MAX_SILENT_TICKS = 4
 /**
  * Sends when nothing else was sent, and notices when nothing comes.
  *
- * It counts ticks instead of comparing times: when this process was held up, the clock would blame the peer for it, while a late
- * tick is one tick, after which what came meanwhile is read.
+ * It counts ticks instead of comparing times: when this process was held up, the clock would blame the peer for it,
+ * while a late tick is one tick, after which what came meanwhile is read.
  */
 export class Heartbeat {
   readonly #traffic: Traffic

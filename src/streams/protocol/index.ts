@@ -10,8 +10,15 @@ export { Chunk, ChunkType, parseChunk } from './chunk.ts'
 export { EntryCursor } from './entry-cursor.ts'
 export { compressionNames, expandSubBatch } from './compression.ts'
 export {
-  AuthenticationError, ChunkError, CompressionError, ConnectionClosedError, MalformedFrameError, ProtocolError, RequestTimeoutError,
-  ResponseError, UnsupportedBrokerError
+  AuthenticationError,
+  ChunkError,
+  CompressionError,
+  ConnectionClosedError,
+  MalformedFrameError,
+  ProtocolError,
+  RequestTimeoutError,
+  ResponseError,
+  UnsupportedBrokerError
 } from './errors.ts'
 export type { SubBatchRecords } from './compression.ts'
 export type { ClosedBy, CompressionErrorReason } from './errors.ts'

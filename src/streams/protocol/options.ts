@@ -3,7 +3,10 @@ import type { PublishingIds } from './commands/publish-confirm.ts'
 import type { ChunkError, ConnectionClosedError } from './errors.ts'
 import type { OffsetSpec } from './offset-spec.ts'
 
-/** PEM. The broker's certificate is always verified, against `ca` when given, else against the authorities that Node knows. */
+/**
+ * PEM. The broker's certificate is always verified, against `ca` when given, else against the authorities that Node
+ * knows.
+ */
 export interface TlsOptions {
   readonly ca?: string
   readonly cert?: string
@@ -31,7 +34,9 @@ export interface ConnectionOptions {
   readonly frameMaxBytes: number
   /** The interval we ask for at most; 0: no heartbeats, and a peer that vanished is not noticed. */
   readonly heartbeatSeconds: number
-  /** For the whole way from the first packet to an open connection. A refused password takes the broker three seconds. */
+  /**
+   * For the whole way from the first packet to an open connection. A refused password takes the broker three seconds.
+   */
   readonly connectTimeoutMs: number
   /** For the answer to each request on the open connection, and for the close handshake. */
   readonly requestTimeoutMs: number
@@ -50,12 +55,17 @@ export interface ConnectionHandlers {
   /** The stream's publishers and subscriptions of this connection are gone. */
   metadataUpdated (responseCode: number, stream: string): void
   creditRefused (subscriptionId: number, responseCode: number): void
-  /** Where the single active consumer goes on; undefined: where the subscription said. Without this handler: undefined. */
+  /**
+   * Where the single active consumer goes on; undefined: where the subscription said. Without this handler: undefined.
+   */
   consumerUpdated? (subscriptionId: number, isActive: boolean): OffsetSpec | undefined
   /** Exactly once after `Connection.open` resolved; nothing is called afterwards. */
   closed (error: ConnectionClosedError): void
   /** Everything written has gone to the operating system, after `needsDrain` was true. */
   drained? (): void
-  /** A request got no answer in time, and not a byte of anything else has come since it was sent: the peer is gone, or has stopped to read. */
+  /**
+   * A request got no answer in time, and not a byte of anything else has come since it was sent: the peer is gone, or
+   * has stopped to read.
+   */
   silent? (): void
 }

@@ -25,7 +25,12 @@ export class PendingRequests {
    * @param timeoutMs 0: no deadline of its own
    * @param timedOut called when the deadline has passed, before the request fails with it
    */
-  add<Arguments, Answer> (request: Request<Arguments, Answer>, timeoutMs: number, send: (correlationId: number) => void, timedOut?: () => void): Promise<Answer> {
+  add<Arguments, Answer>(
+    request: Request<Arguments, Answer>,
+    timeoutMs: number,
+    send: (correlationId: number) => void,
+    timedOut?: () => void
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const id = this.#nextId()
       const expire = (): void => {
@@ -34,8 +39,8 @@ export class PendingRequests {
         settle()
         reject(new RequestTimeoutError(request.name, timeoutMs))
       }
-      // Timers come before sockets in a turn of the event loop. When this process was held up past the deadline, the answer may
-      // have come meanwhile; setImmediate, after the sockets, lets it count.
+      // Timers come before sockets in a turn of the event loop. When this process was held up past the deadline, the
+      // answer may have come meanwhile; setImmediate, after the sockets, lets it count.
       const timer = timeoutMs > 0 ? setTimeout(() => { setImmediate(expire) }, timeoutMs) : undefined
       const settle = (): void => {
         clearTimeout(timer)
@@ -68,11 +73,18 @@ export class PendingRequests {
     })
   }
 
-  /** Takes the answer in the frame to who waits for it. One that nobody waits for came after its deadline and is dropped. */
+  /**
+   * Takes the answer in the frame to who waits for it. One that nobody waits for came after its deadline and is
+   * dropped.
+   */
   answer (key: number, reader: FrameReader): void {
     const pending = this.#pending.get(reader.u32())
     if (pending === undefined) return
-    if (pending.key !== key) throw new MalformedFrameError(`${describeCommand(key)} answers a request that was ${describeCommand(pending.key)}`)
+    if (pending.key !== key) {
+      throw new MalformedFrameError(
+        `${describeCommand(key)} answers a request that was ${describeCommand(pending.key)}`
+      )
+    }
     pending.answer(reader)
   }
 

@@ -1,4 +1,7 @@
-/** What the broker answers. Source: the protocol reference and `rabbit_stream.hrl` of RabbitMQ (20 and 21 are only there). */
+/**
+ * What the broker answers. Source: the protocol reference and `rabbit_stream.hrl` of RabbitMQ (20 and 21 are only
+ * there).
+ */
 export const ResponseCode = {
   ok: 1,
   streamDoesNotExist: 2,

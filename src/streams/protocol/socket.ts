@@ -2,7 +2,10 @@ import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { TlsOptions } from './options.ts'
 
-/** Above this `needsDrain` is true: a full frame of the usual size. Node's own mark, 16 KiB, would stop a publisher after a few messages. */
+/**
+ * Above this `needsDrain` is true: a full frame of the usual size. Node's own mark, 16 KiB, would stop a publisher
+ * after a few messages.
+ */
 const HIGH_WATER_MARK_BYTES = 1024 * 1024
 
 /** Large enough for most chunks: what a busy stream sends is then read with few calls. */
@@ -26,8 +29,8 @@ export function startConnecting (host: string, port: number, tls: TlsOptions | u
 
 interface Options { readonly host: string, readonly port: number, readonly highWaterMark: number }
 
-// Every read goes into the same buffer. One for each read, as Node does by itself, costs a reader of large chunks a tenth of its time in the
-// garbage collector alone.
+// Every read goes into the same buffer. One for each read, as Node does by itself, costs a reader of large chunks a
+// tenth of its time in the garbage collector alone.
 function startTcp (options: Options): ConnectingSocket {
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
   let tell = (_data: Buffer): void => {}
@@ -45,7 +48,8 @@ function startTcp (options: Options): ConnectingSocket {
 }
 
 function startTls (options: Options, tls: TlsOptions): ConnectingSocket {
-  // Node takes the host for the name to verify when there is no servername, and verifies unless told otherwise; said here so that it stays.
+  // Node takes the host for the name to verify when there is no servername, and verifies unless told otherwise; said
+  // here so that it stays.
   const socket = connectTls({ ...options, ...tls, rejectUnauthorized: true })
   return { socket, connectedEvent: 'secureConnect', onData (listener) { socket.on('data', listener) } }
 }

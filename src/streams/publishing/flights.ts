@@ -36,7 +36,10 @@ export class Flights {
     this.#flights.push(flight)
   }
 
-  /** The flight and the index in its batch that the id belongs to; counts it as answered. Undefined for what was not sent, or was answered before. */
+  /**
+   * The flight and the index in its batch that the id belongs to; counts it as answered. Undefined for what was not
+   * sent, or was answered before.
+   */
   answer (id: number): { outcome: BatchOutcome, index: number } | undefined {
     const flight = this.#find(id)
     if (flight === undefined) return undefined
@@ -90,7 +93,8 @@ export class Flights {
   }
 }
 
-// Twice the same answer must not count for two messages: the flight would be dropped before its last one is answered, or never.
+// Twice the same answer must not count for two messages: the flight would be dropped before its last one is answered,
+// or never.
 function takeAnswer (flight: Flight, index: number): boolean {
   flight.answered ??= new Uint8Array(flight.to - flight.from)
   const at = index - flight.from

@@ -20,7 +20,11 @@ export function refuseTooLarge (batch: MessageBatch, firstIndex: number, maxByte
 
 export function messageTooLarge (index: number, maxBytes: number): StreamsError {
   const limitBytes = maxBytes - PUBLISH_ENTRY_OVERHEAD_BYTES
-  return new StreamsError('message_too_large', `message ${index} does not fit into a frame of the broker: with its properties it may have ${limitBytes} bytes`, {
-    details: { index, limitBytes }
-  })
+  return new StreamsError(
+    'message_too_large',
+    `message ${index} does not fit into a frame of the broker: with its properties it may have ${limitBytes} bytes`,
+    {
+      details: { index, limitBytes }
+    }
+  )
 }

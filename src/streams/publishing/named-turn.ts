@@ -12,9 +12,9 @@ const FIRST_PAUSE_MS = 20
 const MAX_PAUSE_MS = 1000
 
 /**
- * A request's turn with a publisher name. The broker keeps one number for each name, the highest publishing id it has seen, and takes
- * whatever is not above it for a duplicate; so requests with the same name take turns, and each begins by asking for that number:
- * another gateway may have used the name meanwhile.
+ * A request's turn with a publisher name. The broker keeps one number for each name, the highest publishing id it has
+ * seen, and takes whatever is not above it for a duplicate; so requests with the same name take turns, and each begins
+ * by asking for that number: another gateway may have used the name meanwhile.
  */
 export class NamedTurn {
   readonly #publisher: Publisher
@@ -38,20 +38,28 @@ export class NamedTurn {
   async send (message: Outgoing): Promise<void> {
     const { batch, outcome } = message
     const ids = batch.publishingIds
-    if (ids === undefined) throw new StreamsError('invalid_argument', 'with a publisher name every message needs a publishing id')
-    if ((ids[0] ?? 0) <= this.#highestId) throw new StreamsError('invalid_argument', 'publishing ids have to ascend within a request')
+    if (ids === undefined) {
+      throw new StreamsError('invalid_argument', 'with a publisher name every message needs a ' +
+      'publishing id')
+    }
+    if ((ids[0] ?? 0) <= this.#highestId) {
+      throw new StreamsError('invalid_argument', 'publishing ids have to ' +
+      'ascend within a request')
+    }
     const known = countKnown(ids, await this.#lastId())
-    // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: it is not stored again,
-    // and is confirmed only when the chunk that holds the first one is committed. Before that it is not "stored already".
+    // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: it is
+    // not stored again, and is confirmed only when the chunk that holds the first one is committed. Before that it is
+    // not "stored already".
     outcome.expectDuplicates(known)
     this.#publisher.send(message, Math.max(0, known - 1))
     this.#highestId = ids.at(-1) ?? this.#highestId
   }
 
   /**
-   * Looks whether the name was used by somebody else while the messages were on their way. Nothing but the broker's last id tells: when it is above
-   * all that were sent here and above what it was when the turn began, the broker may have taken them for duplicates, which it confirms as if they were stored. Who takes turns with the
-   * name is never told so: their turn begins after this one.
+   * Looks whether the name was used by somebody else while the messages were on their way. Nothing but the broker's
+   * last id tells: when it is above all that were sent here and above what it was when the turn began, the broker may
+   * have taken them for duplicates, which it confirms as if they were stored. Who takes turns with the name is never
+   * told so: their turn begins after this one.
    *
    * @param deadline how long a broker that does not answer is asked again
    * @param signal nobody wants to know any more
@@ -90,8 +98,9 @@ export class NamedTurn {
     return undefined
   }
 
-  // The number holds as long as the declaration: another leader may have seen less, and a stream that was created anew has seen nothing.
-  // What it was asked for must leave with that declaration, so nothing is awaited between this and `send`.
+  // The number holds as long as the declaration: another leader may have seen less, and a stream that was created anew
+  // has seen nothing. What it was asked for must leave with that declaration, so nothing is awaited between this and
+  // `send`.
   async #lastId (): Promise<bigint> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       await this.#publisher.open()
@@ -113,13 +122,16 @@ export class NamedTurn {
       throw classify(error)
     }
     if (this.#last === undefined && this.#expected !== undefined && lastId !== this.#expected) {
-      throw new StreamsError('expectation_failed', 'the last publishing id of this publisher is not the expected one', { details: { lastPublishingId: lastId } })
+      throw new StreamsError('expectation_failed', 'the last publishing id of this publisher is not the expected one', {
+        details: { lastPublishingId: lastId }
+      })
     }
     return lastId
   }
 }
 
-// The broker answers 0 both for a name it does not know and for one whose last id is 0: then it has to decide about id 0 itself.
+// The broker answers 0 both for a name it does not know and for one whose last id is 0: then it has to decide about id
+// 0 itself.
 function countKnown (ids: readonly number[], lastId: bigint): number {
   if (lastId === 0n) return 0
   let known = 0
@@ -132,11 +144,22 @@ async function aborted (signal: AbortSignal): Promise<undefined> {
 }
 
 function overtaken (lastPublishingId: bigint): StreamsError {
-  return new StreamsError('publisher_overtaken', 'somebody else has published under this name at the same moment; the broker may have dropped the messages as duplicates', {
-    sideEffects: 'possible', details: { lastPublishingId }
-  })
+  return new StreamsError(
+    'publisher_overtaken',
+    'somebody else has published under this name at the same moment; the broker may have dropped the messages as ' +
+    'duplicates',
+    {
+      sideEffects: 'possible',
+      details: { lastPublishingId }
+    }
+  )
 }
 
 function unverified (): StreamsError {
-  return new StreamsError('confirm_timeout', 'the broker has confirmed the messages, but could not be asked in time whether somebody else used the publisher name meanwhile', { sideEffects: 'possible' })
+  return new StreamsError(
+    'confirm_timeout',
+    'the broker has confirmed the messages, but could not be asked in time whether somebody else used the publisher ' +
+    'name meanwhile',
+    { sideEffects: 'possible' }
+  )
 }

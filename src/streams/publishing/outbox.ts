@@ -9,20 +9,24 @@ import { callerLeft, type BatchOutcome } from './outcome.ts'
 export interface Outgoing {
   readonly batch: MessageBatch
   readonly outcome: BatchOutcome
-  /** Aborted when who waits for it has left: what was not sent by then is not sent. Looked at, not listened to: a listener costs a twentieth of a small publish. */
+  /**
+   * Aborted when who waits for it has left: what was not sent by then is not sent. Looked at, not listened to: a
+   * listener costs a twentieth of a small publish.
+   */
   readonly signal: AbortSignal | undefined
 }
 
-// A batch, or what is left of it, that is not on its way yet. `base`: index i has publishing id base + i; it is there once something of
-// the batch was sent.
+// A batch, or what is left of it, that is not on its way yet. `base`: index i has publishing id base + i; it is there
+// once something of the batch was sent.
 interface Queued extends Outgoing {
   from: number
   base: number | undefined
 }
 
 /**
- * A publisher's messages: those that wait to be sent, and those that were sent and not answered. It gives them publishing ids, fills
- * frames and knows whom a confirm belongs to; when and where frames are sent is the publisher's matter.
+ * A publisher's messages: those that wait to be sent, and those that were sent and not answered. It gives them
+ * publishing ids, fills frames and knows whom a confirm belongs to; when and where frames are sent is the publisher's
+ * matter.
  */
 export class Outbox {
   readonly #isNamed: boolean
@@ -49,7 +53,8 @@ export class Outbox {
   }
 
   /**
-   * Moves queued messages into a frame's entries. Each is registered as on its way before a byte of it is written: a confirm may be quick.
+   * Moves queued messages into a frame's entries. Each is registered as on its way before a byte of it is written: a
+   * confirm may be quick.
    *
    * @returns how many messages the entries are
    */
@@ -114,7 +119,10 @@ export class Outbox {
     }
   }
 
-  /** Whatever the broker still says of these messages changes nothing, and they are not sent again: a caller may send the same ids. */
+  /**
+   * Whatever the broker still says of these messages changes nothing, and they are not sent again: a caller may send
+   * the same ids.
+   */
   forget (outcome: BatchOutcome): void {
     if (!this.#isNamed) return
     this.#flights.forget(outcome)
@@ -122,14 +130,21 @@ export class Outbox {
     if (at >= 0) this.#queue.splice(at, 1)
   }
 
-  /** What is on its way gets no answer any more: with a name it is queued to be sent again, without one its outcome is `unknown`. */
+  /**
+   * What is on its way gets no answer any more: with a name it is queued to be sent again, without one its outcome is
+   * `unknown`.
+   */
   loseFlights (error: StreamsError): void {
     const flights = this.#flights.drain()
     if (this.#isNamed) {
       this.#requeue(flights)
       return
     }
-    const unknown = new StreamsError(error.code, error.message, { sideEffects: 'possible', retryable: true, cause: error })
+    const unknown = new StreamsError(error.code, error.message, {
+      sideEffects: 'possible',
+      retryable: true,
+      cause: error
+    })
     for (const flight of flights) flight.outcome.failRest('unknown', unknown, flight.from, flight.to)
   }
 
@@ -137,7 +152,12 @@ export class Outbox {
   failQueued (failure: StreamsError): void {
     for (const { outcome, from, base } of this.#queue.splice(0)) {
       if (base === undefined || !this.#isNamed) outcome.failUnsent(failure, from)
-      else outcome.failRest('unknown', new StreamsError(failure.code, failure.message, { sideEffects: 'possible', cause: failure }))
+      else {
+        outcome.failRest(
+          'unknown',
+          new StreamsError(failure.code, failure.message, { sideEffects: 'possible', cause: failure })
+        )
+      }
     }
   }
 
@@ -148,8 +168,8 @@ export class Outbox {
     this.failQueued(new StreamsError('draining', message))
   }
 
-  // In front of what was never sent, in the old order: publishing ids have to ascend. What counted as stored is sent as well: the stream
-  // may come back without it.
+  // In front of what was never sent, in the old order: publishing ids have to ascend. What counted as stored is sent as
+  // well: the stream may come back without it.
   #requeue (flights: ReturnType<Flights['drain']>): void {
     const again: Queued[] = []
     for (const { outcome, batch } of flights) {
@@ -188,6 +208,14 @@ export class Outbox {
     const firstId = ids?.[from] ?? queued.base + from
     const lastId = ids?.[to - 1] ?? queued.base + to - 1
     if (ids === undefined) this.#nextId = lastId + 1
-    this.#flights.add({ outcome, batch: this.#isNamed ? batch : undefined, from, to, firstId, lastId, unanswered: to - from })
+    this.#flights.add({
+      outcome,
+      batch: this.#isNamed ? batch : undefined,
+      from,
+      to,
+      firstId,
+      lastId,
+      unanswered: to - from
+    })
   }
 }

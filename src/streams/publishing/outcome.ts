@@ -60,7 +60,8 @@ export class BatchOutcome {
   }
 
   /**
-   * The first `count` messages are stored already. Of these only the last one has to be sent; its confirm stands for all of them.
+   * The first `count` messages are stored already. Of these only the last one has to be sent; its confirm stands for
+   * all of them.
    */
   expectDuplicates (count: number): void {
     this.#duplicates = count
@@ -92,7 +93,14 @@ export class BatchOutcome {
 
   /** What was not sent, from `from` on, is not stored; what the broker said to have already may be. */
   failUnsent (error: StreamsError, from: number): void {
-    if (this.#duplicates > 0) this.failRest('unknown', new StreamsError(error.code, error.message, { sideEffects: 'possible', cause: error }), 0, this.#duplicates)
+    if (this.#duplicates > 0) {
+      this.failRest(
+        'unknown',
+        new StreamsError(error.code, error.message, { sideEffects: 'possible', cause: error }),
+        0,
+        this.#duplicates
+      )
+    }
     this.failRest('failed', error, from)
   }
 

@@ -15,10 +15,14 @@ export interface PublishSession {
    * Takes a batch; settles when there is room for the next. What it throws ends the request; nothing of that batch was
    * sent, and `finish` still answers what became of the batches before.
    *
-   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`, `broker_unavailable`, ...
+   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`,
+   *   `broker_unavailable`, ...
    */
   write (batch: MessageBatch): Promise<void>
-  /** Settles when every message has its outcome, at the latest after the confirm timeout, or, with a publisher name, a second later. Call it once, also after a failed write. */
+  /**
+   * Settles when every message has its outcome, at the latest after the confirm timeout, or, with a publisher name, a
+   * second later. Call it once, also after a failed write.
+   */
   finish (): Promise<PublishResult>
 }
 
@@ -35,7 +39,8 @@ export interface SessionOptions {
   done (result: PublishResult): void
 }
 
-// A request that streams its messages waits for confirms when so much of it is on its way: it must not fill the budget of all.
+// A request that streams its messages waits for confirms when so much of it is on its way: it must not fill the budget
+// of all.
 const MAX_SESSION_BYTES = 4 * 1024 * 1024
 
 // How long a broker that confirmed at the last moment may take to say what its last publishing id is.
@@ -60,11 +65,14 @@ export class PublisherSession implements PublishSession {
     if (signal?.aborted === true) throw callerLeft()
     const bytes = batch.heldBytes
     while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > MAX_SESSION_BYTES) await this.#roomAgain()
-    // Who has begun waits: were everybody refused in the middle, nobody would ever come to an end. A named publisher does not, because others
-    // of its name may wait for it and hold what it waits for.
+    // Who has begun waits: were everybody refused in the middle, nobody would ever come to an end. A named publisher
+    // does not, because others of its name may wait for it and hold what it waits for.
     const mayWait = this.#outcomes.length > 0 && this.#options.publisher.reference === undefined
     const neededBytes = this.#pendingBytes === 0 ? bytes + this.#options.sourceBytes : bytes
-    if (!budget.tryTake(neededBytes) && !(mayWait && await budget.takeLater(neededBytes, this.#options.confirmTimeoutMs, signal))) {
+    if (
+      !budget.tryTake(neededBytes) &&
+      !(mayWait && (await budget.takeLater(neededBytes, this.#options.confirmTimeoutMs, signal)))
+    ) {
       throw tooManyUnconfirmed(budget)
     }
     // While it waited, what was pending may have been confirmed, and with it the source's share given back.
@@ -102,7 +110,10 @@ export class PublisherSession implements PublishSession {
   async #send (batch: MessageBatch, outcome: BatchOutcome): Promise<void> {
     const { publisher, signal } = this.#options
     if (publisher.reference === undefined) {
-      if (batch.publishingIds !== undefined) throw new StreamsError('invalid_argument', 'a publishing id needs a publisher name')
+      if (batch.publishingIds !== undefined) {
+        throw new StreamsError('invalid_argument', 'a publishing id needs a ' +
+        'publisher name')
+      }
       await publisher.open()
       if (signal?.aborted === true) throw callerLeft()
       publisher.send({ batch, outcome, signal })
@@ -114,7 +125,8 @@ export class PublisherSession implements PublishSession {
 
   async #takeTurn (): Promise<NamedTurn> {
     const { publisher, expectedLastPublishingId, confirmTimeoutMs, signal } = this.#options
-    // Not AbortSignal.any: the caller's signal may live as long as a connection, and would keep something of each request.
+    // Not AbortSignal.any: the caller's signal may live as long as a connection, and would keep something of each
+    // request.
     const waiting = new AbortController()
     const giveUp = (): void => { waiting.abort() }
     const timer = setTimeout(giveUp, confirmTimeoutMs)
@@ -123,7 +135,9 @@ export class PublisherSession implements PublishSession {
     try {
       this.#endTurn = await publisher.turns.take(waiting.signal)
     } catch (error) {
-      throw signal?.aborted === true ? callerLeft() : new StreamsError('overloaded', 'earlier requests with this publisher name take too long', { cause: error })
+      throw signal?.aborted === true
+        ? callerLeft()
+        : new StreamsError('overloaded', 'earlier requests with this publisher name take too long', { cause: error })
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', giveUp)
@@ -137,7 +151,10 @@ export class PublisherSession implements PublishSession {
     const timer = setTimeout(() => {
       publisher.giveUp(outcome,
         new StreamsError('broker_timeout', 'the broker did not take the message in time; it was not sent'),
-        new StreamsError('confirm_timeout', 'the broker did not confirm the message in time; it may have been stored', { sideEffects: 'possible' }))
+        new StreamsError('confirm_timeout', 'the broker did not confirm the message in time; it may have been stored', {
+          sideEffects: 'possible'
+        })
+      )
     }, confirmTimeoutMs)
     outcome.settled.then(() => {
       clearTimeout(timer)
@@ -158,5 +175,7 @@ export class PublisherSession implements PublishSession {
 
 /** What a publish is refused with when the budget is spent. */
 export function tooManyUnconfirmed ({ limitBytes }: ByteBudget): StreamsError {
-  return new StreamsError('overloaded', 'too many bytes wait for the confirms of the broker; try again in a moment', { details: { limitBytes } })
+  return new StreamsError('overloaded', 'too many bytes wait for the confirms of the broker; try again in a moment', {
+    details: { limitBytes }
+  })
 }

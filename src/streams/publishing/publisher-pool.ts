@@ -23,7 +23,8 @@ export interface PublishOptions {
   signal?: AbortSignal | undefined
 }
 
-// What was read from a connection whose body is published while it arrives: a chunk that is being cut into messages, and those behind it.
+// What was read from a connection whose body is published while it arrives: a chunk that is being cut into messages,
+// and those behind it.
 const STREAM_SOURCE_BYTES = 192 * 1024
 
 /**
@@ -59,7 +60,8 @@ export class PublisherPool {
    *
    * @param stream the broker's name of the stream
    * @param isStreamed its batches are made while its body arrives
-   * @throws StreamsError `draining`; `overloaded` when all publishers are in use, or there is no room for what a streamed request holds
+   * @throws StreamsError `draining`; `overloaded` when all publishers are in use, or there is no room for what a
+   *   streamed request holds
    */
   session (stream: string, options: PublishOptions, isStreamed: boolean): PublishSession {
     if (this.#isDraining) throw draining()
@@ -82,7 +84,8 @@ export class PublisherPool {
   }
 
   /**
-   * Holds room for a request whose messages are still to be made, so that it is refused before that work and not after it.
+   * Holds room for a request whose messages are still to be made, so that it is refused before that work and not after
+   * it.
    *
    * @returns gives the room back; to be called once, right before the messages are written
    * @throws StreamsError `draining`, `overloaded`
@@ -132,7 +135,9 @@ export class PublisherPool {
       this.#giveUp(key, publisher)
       return
     }
-    throw new StreamsError('overloaded', 'all publishers are in use; try again in a moment', { details: { limit: this.#options.maxPublishers } })
+    throw new StreamsError('overloaded', 'all publishers are in use; try again in a moment', {
+      details: { limit: this.#options.maxPublishers }
+    })
   }
 
   #giveUp (key: string, publisher: Publisher): void {

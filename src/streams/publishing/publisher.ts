@@ -24,11 +24,11 @@ export interface PublisherOptions {
 const MAX_SOCKET_BUFFER_BYTES = 1024 * 1024
 
 /**
- * One publisher of a stream on the broker, shared by all requests for the stream (without a reference) or for the publisher name.
- * What is queued in one turn of the event loop leaves in one frame, as far as frame_max allows.
+ * One publisher of a stream on the broker, shared by all requests for the stream (without a reference) or for the
+ * publisher name. What is queued in one turn of the event loop leaves in one frame, as far as frame_max allows.
  *
- * When the connection or the leader is lost, what was on its way gets the outcome `unknown`. Only with a reference is it sent again,
- * with the same ids: the broker then drops what it has already, and confirms that when it is committed.
+ * When the connection or the leader is lost, what was on its way gets the outcome `unknown`. Only with a reference is
+ * it sent again, with the same ids: the broker then drops what it has already, and confirms that when it is committed.
  */
 export class Publisher {
   readonly stream: string
@@ -82,10 +82,13 @@ export class Publisher {
   /**
    * Queues a batch; its outcome settles later. The publisher must be open.
    *
-   * @throws StreamsError `message_too_large` when a message does not fit into a frame; nothing of the batch is then sent
+   * @throws StreamsError `message_too_large` when a message does not fit into a frame; nothing of the batch is then
+   *   sent
    */
   send (outgoing: Outgoing, from = 0): void {
-    if (this.#slot !== undefined) refuseTooLarge(outgoing.batch, outgoing.outcome.firstIndex, maxEntryBytes(this.#slot.connection))
+    if (this.#slot !== undefined) {
+      refuseTooLarge(outgoing.batch, outgoing.outcome.firstIndex, maxEntryBytes(this.#slot.connection))
+    }
     this.#outbox.add(outgoing, from)
     if (this.#slot === undefined) this.#recover()
     else this.#planFlush()
@@ -100,7 +103,10 @@ export class Publisher {
     this.#outbox.forget(outcome)
   }
 
-  /** Takes back what was never sent and whose caller has left: to be called now and then, for a publisher that stands still. */
+  /**
+   * Takes back what was never sent and whose caller has left: to be called now and then, for a publisher that stands
+   * still.
+   */
   sweep (): void {
     this.#outbox.dropAbandoned()
   }
@@ -134,8 +140,8 @@ export class Publisher {
     if (this.#outbox.hasQueued) this.#recover()
   }
 
-  // The broker has dropped this publisher: what is queued needs a new declaration. Only after this turn, in which the errors of the
-  // same frame still arrive and say that their messages are not stored.
+  // The broker has dropped this publisher: what is queued needs a new declaration. Only after this turn, in which the
+  // errors of the same frame still arrive and say that their messages are not stored.
   #planRedeclare (): void {
     const slot = this.#slot
     if (slot === undefined || this.#isRedeclarePlanned) return
@@ -148,8 +154,8 @@ export class Publisher {
     })
   }
 
-  // Not one confirm since before the message that waited longest: the broker may have lost the leader without a word of it. A new declaration
-  // finds the leader of now. It costs nothing when the reason was another one.
+  // Not one confirm since before the message that waited longest: the broker may have lost the leader without a word of
+  // it. A new declaration finds the leader of now. It costs nothing when the reason was another one.
   #renew (): void {
     const slot = this.#slot
     if (slot === undefined) return
@@ -157,8 +163,8 @@ export class Publisher {
     slot.leave()
   }
 
-  // Declares the publisher again for what is queued. Without a reference one failure is the answer; with one it goes on until the
-  // requests' own deadlines have emptied the queue.
+  // Declares the publisher again for what is queued. Without a reference one failure is the answer; with one it goes on
+  // until the requests' own deadlines have emptied the queue.
   #recover (): void {
     if (this.#isRecovering) return
     this.#isRecovering = true
@@ -183,19 +189,23 @@ export class Publisher {
   async #open (): Promise<Connection> {
     const { openTimeoutMs, locator } = this.#options
     const deadline = new Deadline(openTimeoutMs)
-    // A leader that is elected is named by then. Before, a message passed on might go to the one that has failed, and be unknown.
+    // A leader that is elected is named by then. Before, a message passed on might go to the one that has failed, and
+    // be unknown.
     const patience = new Deadline(openTimeoutMs / 2)
     for (let isFirst = true; ; isFirst = false) {
       try {
-        return await this.#declare(patience.hasPassed ? await locator.relay(this.stream) : await locator.leader(this.stream))
+        return await this.#declare(
+          patience.hasPassed ? await locator.relay(this.stream) : await locator.leader(this.stream)
+        )
       } catch (error) {
         const failure = declareFailure(error)
         locator.forget(this.stream)
-        // The location may have been an old one: ask once more. A stream without a leader usually gets one within a second or two.
-        // After an answer that did not come in time the caller has waited enough.
+        // The location may have been an old one: ask once more. A stream without a leader usually gets one within a
+        // second or two. After an answer that did not come in time the caller has waited enough.
         const isWorthWaiting = failure.code === 'stream_not_available' && !deadline.hasPassed
         const mayTryAnotherNode = patience.hasPassed && !deadline.hasPassed
-        const isWorthAnotherTry = (isFirst || mayTryAnotherNode) && failure.retryable && failure.code !== 'broker_timeout'
+        const isWorthAnotherTry =
+          (isFirst || mayTryAnotherNode) && failure.retryable && failure.code !== 'broker_timeout'
         if (this.#isClosed || !(isWorthWaiting || isWorthAnotherTry)) throw failure
         await pause(isFirst ? 0 : this.#backoff.nextMs())
       }
@@ -220,11 +230,31 @@ export class Publisher {
     const whenPresent = (act: () => void): void => { if (this.#slot !== undefined && this.#slot === slot()) act() }
     return {
       stream: this.stream,
-      confirmed: (publishingIds) => { whenPresent(() => { this.#confirmed(publishingIds) }) },
-      publishFailed: (publishingId, responseCode) => { whenPresent(() => { this.#publishFailed(publishingId, responseCode) }) },
-      silent: () => { whenPresent(() => { if (this.#outbox.isEmpty) this.#renew() }) },
-      drained: () => { whenPresent(() => { if (this.#outbox.hasQueued) this.#planFlush() }) },
-      lost: (error) => { whenPresent(() => { this.#lost(error) }) } // while it is being declared, that request fails by itself
+      confirmed: (publishingIds) => {
+        whenPresent(() => {
+          this.#confirmed(publishingIds)
+        })
+      },
+      publishFailed: (publishingId, responseCode) => {
+        whenPresent(() => {
+          this.#publishFailed(publishingId, responseCode)
+        })
+      },
+      silent: () => {
+        whenPresent(() => {
+          if (this.#outbox.isEmpty) this.#renew()
+        })
+      },
+      drained: () => {
+        whenPresent(() => {
+          if (this.#outbox.hasQueued) this.#planFlush()
+        })
+      },
+      lost: (error) => {
+        whenPresent(() => {
+          this.#lost(error)
+        })
+      } // while it is being declared, that request fails by itself
     }
   }
 
@@ -258,7 +288,11 @@ export class Publisher {
 // 17 has no other cause here: the ids and the references are this process's own.
 function declareFailure (error: unknown): StreamsError {
   if (error instanceof ResponseError && error.responseCode === ResponseCode.preconditionFailed) {
-    return new StreamsError('overloaded', 'the broker takes no new publishers: it is out of disk space, or a limit of its own is reached', { cause: error })
+    return new StreamsError(
+      'overloaded',
+      'the broker takes no new publishers: it is out of disk space, or a limit of its own is reached',
+      { cause: error }
+    )
   }
   return classify(error)
 }

@@ -14,7 +14,8 @@ export class Answers {
   }
 
   /**
-   * Makes sure that there is room for one more. A single answer is always let through, however large: otherwise it never could be.
+   * Makes sure that there is room for one more. A single answer is always let through, however large: otherwise it
+   * never could be.
    *
    * @throws StreamsError `overloaded`
    */
@@ -34,5 +35,7 @@ export class Answers {
 
 /** What a read is refused with when the budget is spent. */
 export function tooMuch ({ limitBytes }: ByteBudget): StreamsError {
-  return new StreamsError('overloaded', 'too many bytes are being read at the same time; try again in a moment', { details: { limitBytes } })
+  return new StreamsError('overloaded', 'too many bytes are being read at the same time; try again in a moment', {
+    details: { limitBytes }
+  })
 }

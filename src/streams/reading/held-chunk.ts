@@ -13,7 +13,8 @@ const EXPANDED_BYTES = 256
 type Expanded = { readonly records: SubBatchRecords } | { readonly reason: string }
 
 /**
- * A delivered chunk in memory, charged to the read budget for as long as a reader's window or an answer that is being written holds it.
+ * A delivered chunk in memory, charged to the read budget for as long as a reader's window or an answer that is being
+ * written holds it.
  */
 export class HeldChunk implements Held {
   readonly chunk: Chunk
@@ -86,25 +87,40 @@ export class HeldChunk implements Held {
   #addEntry (entry: EntryCursor, from: number, into: BatchBuilder): number {
     const { timestamp } = this.chunk
     if (!entry.isSubBatch) {
-      return into.addEntry(this.chunk.data, entry.bodyStart, entry.bodyLength, entry.offset, timestamp) ? entry.offset + 1 : entry.offset
+      return into.addEntry(this.chunk.data, entry.bodyStart, entry.bodyLength, entry.offset, timestamp)
+        ? entry.offset + 1
+        : entry.offset
     }
     const end = entry.offset + entry.recordCount
     const expanded = this.#expanded?.get(entry.offset) ?? this.#expand(entry, into)
     if (expanded === undefined) return from
     if ('reason' in expanded) {
       const compression = compressionNames[entry.compression] ?? `unknown (${entry.compression})`
-      return into.addUnreadable({ kind: 'unreadable', offset: from, timestamp, bytes: entry.bytes(), records: end - from, compression, reason: expanded.reason }) ? end : from
+      return into.addUnreadable({
+        kind: 'unreadable',
+        offset: from,
+        timestamp,
+        bytes: entry.bytes(),
+        records: end - from,
+        compression,
+        reason: expanded.reason
+      })
+        ? end
+        : from
     }
     for (let offset = from; offset < end; offset++) {
       const index = offset - entry.offset
       const { data } = expanded.records
-      if (into.isFull || !into.addEntry(data, expanded.records.startOf(index), expanded.records.lengthOf(index), offset, timestamp)) return offset
+      if (
+        into.isFull ||
+        !into.addEntry(data, expanded.records.startOf(index), expanded.records.lengthOf(index), offset, timestamp)
+      ) return offset
     }
     return end
   }
 
-  // Once a chunk, whoever reads it: what it takes is charged with the chunk. Undefined when this read has expanded enough: it is done on
-  // the event loop, and a chunk may be full of batches that take long and come to nothing.
+  // Once a chunk, whoever reads it: what it takes is charged with the chunk. Undefined when this read has expanded
+  // enough: it is done on the event loop, and a chunk may be full of batches that take long and come to nothing.
   #expand (entry: EntryCursor, into: BatchBuilder): Expanded | undefined {
     // Without compression, and beyond the limit, nothing is expanded, whatever is announced.
     const isExpanded = entry.compression !== 0 && entry.uncompressedLength <= this.#maxExpandedBytes
@@ -120,18 +136,35 @@ export class HeldChunk implements Held {
 
   #tryToExpand (entry: EntryCursor): Expanded {
     try {
-      return { records: expandSubBatch(entry.compression, entry.bytes(), entry.uncompressedLength, entry.recordCount, this.#maxExpandedBytes) }
+      return {
+        records: expandSubBatch(
+          entry.compression,
+          entry.bytes(),
+          entry.uncompressedLength,
+          entry.recordCount,
+          this.#maxExpandedBytes
+        )
+      }
     } catch (error) {
       if (!(error instanceof CompressionError)) throw error
       return { reason: error.message }
     }
   }
 
-  // The checksum was right and yet the entries do not add up: whoever wrote the chunk wrote it so. What is left of it is one unreadable piece.
+  // The checksum was right and yet the entries do not add up: whoever wrote the chunk wrote it so. What is left of it
+  // is one unreadable piece.
   #addBroken (from: number, into: BatchBuilder): number {
     const { endOffset, timestamp } = this.chunk
     const records = endOffset - from
-    const isAdded = into.addUnreadable({ kind: 'unreadable', offset: from, timestamp, bytes: new Uint8Array(), records, compression: 'none', reason: 'the entries of the chunk are malformed' })
+    const isAdded = into.addUnreadable({
+      kind: 'unreadable',
+      offset: from,
+      timestamp,
+      bytes: new Uint8Array(),
+      records,
+      compression: 'none',
+      reason: 'the entries of the chunk are malformed'
+    })
     return isAdded ? endOffset : from
   }
 }

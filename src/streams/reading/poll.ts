@@ -36,7 +36,8 @@ const REPLICA_PAUSE_MS = 20
  * Reads a batch. It misses nothing between its offset and its `nextOffset`.
  *
  * @param signal the caller went away
- * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, `broker_unavailable`, ...; the signal's reason
+ * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, `broker_unavailable`, ...; the signal's
+ *   reason
  */
 export async function poll (request: PollRequest, context: PollContext, signal: AbortSignal): Promise<ReadBatch> {
   const run = new Poll(request, context, signal)
@@ -85,7 +86,11 @@ class Poll {
     const backoff = new Backoff(50, 1000)
     for (;;) {
       try {
-        const reader = await readers.acquire(stream, this.#position, isReachable && this.#position === this.#request.offset && !this.#hasWaited)
+        const reader = await readers.acquire(
+          stream,
+          this.#position,
+          isReachable && this.#position === this.#request.offset && !this.#hasWaited
+        )
         try {
           const answer = await this.#fill(reader)
           if (answer !== 'overtaken') return answer
@@ -96,7 +101,10 @@ class Poll {
         const failure = classify(error)
         if (this.#signal.aborted) throw failure
         if (!this.#batch.isEmpty) return this.#answer(false)
-        const canPass = failure.code === 'broker_unavailable' || failure.code === 'stream_not_available' || failure.code === 'draining'
+        const canPass =
+          failure.code === 'broker_unavailable' ||
+          failure.code === 'stream_not_available' ||
+          failure.code === 'draining'
         if (!canPass || recovery.hasPassed || this.#context.isDraining()) throw failure
         this.#hasWaited = true
         await pause(backoff.nextMs(), this.#signal)
@@ -111,7 +119,8 @@ class Poll {
       if (ended !== undefined) return ended
       const isOver = this.#batch.isFull || (!this.#batch.isEmpty && this.#hasWaited)
       // Data that arrived after this poll began, and was the last there was: no need to ask.
-      const isAtEnd = reader.position === this.#position && reader.endedWithLastChunk && reader.lastArrivalMs >= this.#startedMs
+      const isAtEnd =
+        reader.position === this.#position && reader.endedWithLastChunk && reader.lastArrivalMs >= this.#startedMs
       if (!this.#batch.isEmpty && isAtEnd) return this.#answer(true)
       if (isOver && reader.position > this.#position) return this.#answer(false)
       if (this.#batch.isEmpty && this.#mayWait()) {
@@ -127,7 +136,8 @@ class Poll {
     }
   }
 
-  // Takes what the reader has. A hole in the offsets is either a record of the broker's own, and nothing to speak of, or what retention took.
+  // Takes what the reader has. A hole in the offsets is either a record of the broker's own, and nothing to speak of,
+  // or what retention took.
   async #collect (reader: Reader): Promise<ReadBatch | 'overtaken' | undefined> {
     for (;;) {
       this.#throwIfOver(reader)
@@ -164,8 +174,8 @@ class Poll {
     return !this.#wait.hasPassed && !this.#context.isDraining()
   }
 
-  // What lies behind the window: `more` has arrived; `end`: at the time of the answer there was nothing; `lagging`: the leader has more
-  // than the replica that is read from.
+  // What lies behind the window: `more` has arrived; `end`: at the time of the answer there was nothing; `lagging`: the
+  // leader has more than the replica that is read from.
   async #lookAhead (reader: Reader): Promise<'more' | 'end' | 'lagging'> {
     const lag = new Deadline(REPLICA_LAG_MS)
     for (let isCaughtUp = reader.isOnLeader; ;) {
@@ -174,7 +184,8 @@ class Poll {
       this.#throwIfOver(reader)
       if (reader.arrivals !== arrivals || reader.position > this.#position) return 'more'
       if (isCaughtUp) return 'end'
-      // The replica had no more. Whether the stream has is for the leader to say; what the replica has by then comes before the next fence.
+      // The replica had no more. Whether the stream has is for the leader to say; what the replica has by then comes
+      // before the next fence.
       const committedChunkId = await this.#context.ends.committedChunkId(this.#request.stream)
       isCaughtUp = Number(stats.get('committed_chunk_id') ?? -1n) >= committedChunkId
       if (isCaughtUp) continue

@@ -1,6 +1,7 @@
 /**
- * Messages that lie one after the other in memory, `[Length uint32, Bytes]`, with offsets that follow each other. Most reads walk over
- * them as they are: an object and a view for each message would cost more than all else that is done with it.
+ * Messages that lie one after the other in memory, `[Length uint32, Bytes]`, with offsets that follow each other. Most
+ * reads walk over them as they are: an object and a view for each message would cost more than all else that is done
+ * with it.
  */
 export interface EntryRun {
   readonly kind: 'run'
@@ -26,7 +27,10 @@ export interface Entry {
   readonly bytes: Uint8Array
 }
 
-/** Records that cannot be told apart, because their compression is unknown or their bytes are broken: stands for `records` messages from `offset` on. */
+/**
+ * Records that cannot be told apart, because their compression is unknown or their bytes are broken: stands for
+ * `records` messages from `offset` on.
+ */
 export interface Unreadable {
   readonly kind: 'unreadable'
   readonly offset: number
@@ -62,8 +66,8 @@ export interface ReadBatch {
   /** The messages as they are stored. */
   readonly storedBytes: number
   /**
-   * The answer is made and takes so much: from now on that is counted, and not the messages, which are not to be used any more. Before,
-   * what an answer usually takes is counted beside them.
+   * The answer is made and takes so much: from now on that is counted, and not the messages, which are not to be used
+   * any more. Before, what an answer usually takes is counted beside them.
    */
   exchange (bytes: number): void
   /** Gives the memory back. Call it when the answer has been written or dropped; twice is fine. */
@@ -162,7 +166,10 @@ export class BatchBuilder {
     return true
   }
 
-  /** Whether so many bytes of compressed batches may be expanded for this read; when not, it is full. The first batch always may. */
+  /**
+   * Whether so many bytes of compressed batches may be expanded for this read; when not, it is full. The first batch
+   * always may.
+   */
   mayExpand (bytes: number, maxBytes: number): boolean {
     if (!this.isEmpty && this.#expandedBytes + bytes > maxBytes) {
       this.#isFull = true

@@ -24,14 +24,14 @@ export interface ReaderPoolOptions {
   maxExpandedSubEntryBytes: number
 }
 
-// What the first chunk of a subscription is taken to be, before it has come: larger ones are rare, as the broker makes a chunk of what
-// comes together.
+// What the first chunk of a subscription is taken to be, before it has come: larger ones are rare, as the broker makes
+// a chunk of what comes together.
 const FIRST_CHUNK_BYTES = 512 * 1024
 const SMALL_ANSWER_BYTES = 32 * 1024
 
 /**
- * The warm readers: subscriptions at the positions where polls left off. A poll takes the one whose window has its offset; when
- * there is none, a new one is opened, and the one that was not used for longest gives way.
+ * The warm readers: subscriptions at the positions where polls left off. A poll takes the one whose window has its
+ * offset; when there is none, a new one is opened, and the one that was not used for longest gives way.
  */
 export class ReaderPool {
   readonly #options: ReaderPoolOptions
@@ -156,7 +156,8 @@ export class ReaderPool {
     }
   }
 
-  // A chunk is on its way as soon as there is a subscription: what it will take is taken before. Returns how to give it back.
+  // A chunk is on its way as soon as there is a subscription: what it will take is taken before. Returns how to give it
+  // back.
   #takeFirstChunk (): () => void {
     const bytes = Math.min(FIRST_CHUNK_BYTES, this.#options.readerWindowBytes)
     if (!this.#budget.hasRoomFor(bytes)) this.#relieve(bytes)
@@ -199,14 +200,20 @@ export class ReaderPool {
     if (offset <= this.knownEnd(stream) || offset <= await ends.committedChunkId(stream)) return
     const { firstOffset, nextOffset } = await ends.bounds(stream)
     if (offset <= nextOffset) return
-    const lastOffset = await ends.lastMessage(stream) ?? null
-    throw new StreamsError('offset_out_of_range', `the stream ends before offset ${offset}: the next offset is ${nextOffset}`, { details: { firstOffset, lastOffset } })
+    const lastOffset = (await ends.lastMessage(stream)) ?? null
+    throw new StreamsError(
+      'offset_out_of_range',
+      `the stream ends before offset ${offset}: the next offset is ${nextOffset}`,
+      { details: { firstOffset, lastOffset } }
+    )
   }
 
   #makeRoom (): void {
     const [oldest] = this.#idleReaders().sort((a, b) => a.lastUsedMs - b.lastUsedMs)
     if (oldest === undefined) {
-      throw new StreamsError('overloaded', 'all readers are in use; try again in a moment', { details: { limit: this.#options.maxReaders } })
+      throw new StreamsError('overloaded', 'all readers are in use; try again in a moment', {
+        details: { limit: this.#options.maxReaders }
+      })
     }
     this.#closeIdle(oldest)
   }

@@ -24,8 +24,8 @@ export interface Collected { readonly position: number, readonly holeEnd: number
 const MAX_CREDIT = 64
 
 /**
- * A subscription and the window of chunks it has delivered: `start` to `position`, with what was read already at its front
- * and what is read ahead at its end. Polls at any offset of the window share it; nobody owns it.
+ * A subscription and the window of chunks it has delivered: `start` to `position`, with what was read already at its
+ * front and what is read ahead at its end. Polls at any offset of the window share it; nobody owns it.
  */
 export class Reader {
   readonly stream: string
@@ -102,11 +102,17 @@ export class Reader {
     return { position, holeEnd: undefined }
   }
 
-  /** What an answer from there on would take at most, by what the window has: an estimate from the size of its chunks. */
+  /**
+   * What an answer from there on would take at most, by what the window has: an estimate from the size of its chunks.
+   */
   likelyAnswerBytes (from: number, limit: number, maxBytes: number): number {
     let bytes = 0
     let messages = 0
-    for (let index = this.#indexOf(from); index < this.#chunks.length && bytes < maxBytes && messages < limit; index++) {
+    for (
+      let index = this.#indexOf(from);
+      index < this.#chunks.length && bytes < maxBytes && messages < limit;
+      index++
+    ) {
       const held = this.#chunks[index]
       if (held === undefined) break
       const { firstOffset, endOffset } = held.chunk
@@ -114,7 +120,9 @@ export class Reader {
       messages += wanted
       bytes += held.costBytes * wanted / (endOffset - firstOffset)
     }
-    return bytes <= maxBytes ? likelyAnswerBytes(bytes, messages) : likelyAnswerBytes(maxBytes, messages * maxBytes / bytes)
+    return bytes <= maxBytes
+      ? likelyAnswerBytes(bytes, messages)
+      : likelyAnswerBytes(maxBytes, (messages * maxBytes) / bytes)
   }
 
   /** Asks the broker for more, when there is nothing on its way. */
@@ -176,9 +184,11 @@ export class Reader {
     const { budget, maxExpandedSubEntryBytes, whenFirstChunk, onPressure } = this.#options
     whenFirstChunk()
     const size = chunk.byteLength
-    this.#averageChunkBytes = this.#averageChunkBytes === 0 ? size : Math.max(size, (this.#averageChunkBytes * 7 + size) / 8)
+    this.#averageChunkBytes =
+      this.#averageChunkBytes === 0 ? size : Math.max(size, (this.#averageChunkBytes * 7 + size) / 8)
     this.#creditLimit = Math.min(MAX_CREDIT, this.#creditLimit * 2)
-    // A subscription at an offset beyond a lagging replica's end is attached at its end instead: what lies below is not wanted.
+    // A subscription at an offset beyond a lagging replica's end is attached at its end instead: what lies below is not
+    // wanted.
     if (chunk.endOffset > this.#position) {
       const held = new HeldChunk(chunk, budget, maxExpandedSubEntryBytes)
       this.#chunks.push(held)
@@ -193,7 +203,11 @@ export class Reader {
   #consumed (position: number): void {
     if (position <= this.#reached) return
     this.#reached = position
-    for (let held = this.#chunks[this.#reachedIndex]; held !== undefined && held.chunk.endOffset <= position; held = this.#chunks[this.#reachedIndex]) {
+    for (
+      let held = this.#chunks[this.#reachedIndex];
+      held !== undefined && held.chunk.endOffset <= position;
+      held = this.#chunks[this.#reachedIndex]
+    ) {
       this.#aheadBytes = Math.max(0, this.#aheadBytes - held.chunk.byteLength)
       this.#reachedIndex++
     }

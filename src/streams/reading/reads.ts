@@ -48,7 +48,11 @@ export class Reads {
     this.#readers.refuseWhenFull()
     const offset = await this.resolve(stream, from)
     const isReachable = from.type !== 'offset'
-    return await poll({ stream, offset, isReachable, ...amount }, { readers: this.#readers, ends: this.#ends, isDraining: () => this.#isDraining }, signal)
+    return await poll(
+      { stream, offset, isReachable, ...amount },
+      { readers: this.#readers, ends: this.#ends, isDraining: () => this.#isDraining },
+      signal
+    )
   }
 
   /**
@@ -56,7 +60,11 @@ export class Reads {
    *
    * @throws StreamsError `message_not_found`, and as `read`
    */
-  async message (stream: string, offset: number, signal: AbortSignal): Promise<{ message: ReadMessage, batch: ReadBatch }> {
+  async message (
+    stream: string,
+    offset: number,
+    signal: AbortSignal
+  ): Promise<{ message: ReadMessage, batch: ReadBatch }> {
     let batch: ReadBatch | undefined
     try {
       batch = await this.read(stream, { from: { type: 'offset', offset }, ...ONE_MESSAGE }, signal)
@@ -70,17 +78,25 @@ export class Reads {
   }
 
   /**
-   * The offset that a position stands for now. Reads start from a number, always: a caller that follows `nextOffset` from there misses nothing.
+   * The offset that a position stands for now. Reads start from a number, always: a caller that follows `nextOffset`
+   * from there misses nothing.
    *
    * @throws StreamsError `stream_not_found`, ...
    */
   async resolve (stream: string, position: Position): Promise<number> {
     switch (position.type) {
-      case 'offset': return position.offset
-      case 'first': return await this.#ends.firstOffset(stream)
-      case 'next': return (await this.#ends.bounds(stream)).nextOffset
-      case 'last': return await this.#ends.lastMessage(stream) ?? await this.resolve(stream, { type: 'next' })
-      case 'timestamp': return await this.#ends.firstSince(stream, position.timestamp) ?? await this.resolve(stream, { type: 'next' })
+      case 'offset':
+        return position.offset
+      case 'first':
+        return await this.#ends.firstOffset(stream)
+      case 'next':
+        return (await this.#ends.bounds(stream)).nextOffset
+      case 'last':
+        return (await this.#ends.lastMessage(stream)) ?? (await this.resolve(stream, { type: 'next' }))
+      case 'timestamp':
+        return (
+          (await this.#ends.firstSince(stream, position.timestamp)) ?? (await this.resolve(stream, { type: 'next' }))
+        )
     }
   }
 }

@@ -8,7 +8,8 @@ export interface Location {
   readonly replicas: readonly Endpoint[]
 }
 
-// Locations are a hint, asked for again whenever one turns out wrong; the bound only keeps a client that walks through names from filling memory.
+// Locations are a hint, asked for again whenever one turns out wrong; the bound only keeps a client that walks through
+// names from filling memory.
 const MAX_REMEMBERED = 10_000
 
 /** Knows on which nodes a stream lives. */
@@ -21,7 +22,9 @@ export class Locator {
     this.#connections = connections
   }
 
-  /** @throws StreamsError `stream_not_found`, `stream_not_available`, `access_refused` and what a request can fail with */
+  /**
+   * @throws StreamsError `stream_not_found`, `stream_not_available`, `access_refused` and what a request can fail with
+   */
   async locate (stream: string): Promise<Location> {
     return this.#known.get(stream) ?? await this.locateAfresh(stream)
   }
@@ -45,8 +48,8 @@ export class Locator {
   }
 
   /**
-   * A node that passes messages on to the leader, wherever that is. RabbitMQ leaves leaders on a node that is drained for maintenance, where nobody
-   * can reach them, and names none.
+   * A node that passes messages on to the leader, wherever that is. RabbitMQ leaves leaders on a node that is drained
+   * for maintenance, where nobody can reach them, and names none.
    *
    * @throws as `leader`
    */
@@ -75,7 +78,10 @@ export class Locator {
     try {
       const connection = await this.#connections.connection('streams')
       const [metadata] = await connection.metadata([stream])
-      if (metadata === undefined) throw new StreamsError('broker_protocol_error', 'the broker answered a question for a stream without one')
+      if (metadata === undefined) {
+        throw new StreamsError('broker_protocol_error', 'the broker answered a question ' +
+        'for a stream without one')
+      }
       if (metadata.responseCode !== ResponseCode.ok) throw classifyResponseCode(metadata.responseCode)
       const location = { leader: metadata.leader, replicas: metadata.replicas }
       if (this.#known.size >= MAX_REMEMBERED) this.#known.clear()

@@ -12,7 +12,10 @@ import { decodeArguments, differentArguments, encodeArguments, type StreamArgume
 export interface StreamDescription {
   /** The first offset that is still there. */
   readonly firstOffset: number
-  /** The offset after the last one: the next message gets this one or a later one, for the broker's own records take offsets too. */
+  /**
+   * The offset after the last one: the next message gets this one or a later one, for the broker's own records take
+   * offsets too.
+   */
   readonly nextOffset: number
   /** `host:port` as the broker advertises it; null while there is none. */
   readonly leader: string | null

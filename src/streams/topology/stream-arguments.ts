@@ -15,24 +15,25 @@ export interface StreamArguments {
 
 // And how the stream protocol calls them. As the arguments of a queue they have `x-` before that.
 const NAMES = [
-  ['maxLengthBytes', 'max-length-bytes'],
-  ['maxAge', 'max-age'],
-  ['maxSegmentSizeBytes', 'stream-max-segment-size-bytes'],
-  ['initialClusterSize', 'initial-cluster-size'],
-  ['leaderLocator', 'queue-leader-locator'],
-  ['filterSizeBytes', 'stream-filter-size-bytes']
+  ['maxLengthBytes', 'max-length-bytes'], ['maxAge', 'max-age'],
+  ['maxSegmentSizeBytes', 'stream-max-segment-size-bytes'], ['initialClusterSize', 'initial-cluster-size'],
+  ['leaderLocator', 'queue-leader-locator'], ['filterSizeBytes', 'stream-filter-size-bytes']
 ] as const satisfies ReadonlyArray<readonly [keyof StreamArguments, string]>
 
 const API_NAMES: ReadonlyMap<string, string> = new Map(NAMES.map(([name, wireName]) => [`x-${wireName}`, name]))
 
-// What the broker would do with a bad value: crash the connection, or keep the stream for ever without a word. So nothing unchecked gets there.
+// What the broker would do with a bad value: crash the connection, or keep the stream for ever without a word. So
+// nothing unchecked gets there.
 const MAX_AGE = /^[1-9][0-9]{0,8}[YMDhms]$/
 
 /** @throws StreamsError `invalid_argument` */
 export function encodeArguments (args: StreamArguments): Map<string, string> {
   const { maxLengthBytes, maxAge, maxSegmentSizeBytes, initialClusterSize, filterSizeBytes } = args
   if (maxAge !== undefined && !MAX_AGE.test(maxAge)) {
-    throw new StreamsError('invalid_argument', 'maxAge is a number of years (Y), months (M), days (D), hours (h), minutes (m) or seconds (s), such as 7D')
+    throw new StreamsError(
+      'invalid_argument',
+      'maxAge is a number of years (Y), months (M), days (D), hours (h), minutes (m) or seconds (s), such as 7D'
+    )
   }
   refuseOutside('maxLengthBytes', maxLengthBytes, 1, Number.MAX_SAFE_INTEGER)
   refuseOutside('maxSegmentSizeBytes', maxSegmentSizeBytes, 1, 3_000_000_000)

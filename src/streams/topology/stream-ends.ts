@@ -16,7 +16,8 @@ export interface Bounds {
 // An internal subscription property of the broker since 3.13: deliver its own chunks (tracking) too.
 const ALL_CHUNKS: ReadonlyMap<string, string> = new Map([['chunk_selector', 'all']])
 const USER_CHUNKS: ReadonlyMap<string, string> = new Map()
-// The broker attaches at the first chunk of that time or a later one. Clocks that go back could put older ones behind it; it stays bounded.
+// The broker attaches at the first chunk of that time or a later one. Clocks that go back could put older ones behind
+// it; it stays bounded.
 const MAX_PROBED_CHUNKS = 1000
 // How long a new leader may take to hear from a majority how far they are.
 const SETTLE_MS = 2000
@@ -31,7 +32,8 @@ interface Stats {
 }
 
 /**
- * Where a stream begins and ends, asked of its leader, whose word on it is final. Nothing is remembered: streams grow, shrink and are recreated.
+ * Where a stream begins and ends, asked of its leader, whose word on it is final. Nothing is remembered: streams grow,
+ * shrink and are recreated.
  */
 export class StreamEnds {
   readonly #connections: ConnectionPool
@@ -75,8 +77,8 @@ export class StreamEnds {
   }
 
   /**
-   * Settles when a majority of the members has all that the leader has now. Where the leader is not named although there is one (on a drained node)
-   * nobody can be asked, and it settles at once.
+   * Settles when a majority of the members has all that the leader has now. Where the leader is not named although
+   * there is one (on a drained node) nobody can be asked, and it settles at once.
    *
    * @throws StreamsError `stream_not_available` when that is not so within two seconds
    */
@@ -101,13 +103,19 @@ export class StreamEnds {
     })
   }
 
-  /** The offset of the first message whose chunk was written at or after the time, or a little before; undefined when all are older. */
+  /**
+   * The offset of the first message whose chunk was written at or after the time, or a little before; undefined when
+   * all are older.
+   */
   async firstSince (stream: string, timestamp: number): Promise<number | undefined> {
     return await this.#asking(stream, async () => {
       const probe = await this.#probe(stream, { type: 'timestamp', timestamp }, USER_CHUNKS)
       try {
         let chunk = await probe.next()
-        for (let probed = 1; chunk !== undefined && chunk.timestamp < timestamp && probed < MAX_PROBED_CHUNKS; probed++) chunk = await probe.next()
+        for (let probed = 1; chunk !== undefined && chunk.timestamp < timestamp; probed++) {
+          if (probed === MAX_PROBED_CHUNKS) break
+          chunk = await probe.next()
+        }
         return chunk?.firstOffset // too early where the bound was reached, which misses nothing
       } finally {
         probe.close()
@@ -115,7 +123,8 @@ export class StreamEnds {
     })
   }
 
-  // What the broker refuses for lack of the right node or of a stream may be due to an old location: the next question asks for it anew.
+  // What the broker refuses for lack of the right node or of a stream may be due to an old location: the next question
+  // asks for it anew.
   async #asking<T> (stream: string, ask: () => Promise<T>): Promise<T> {
     try {
       return await ask()
@@ -126,8 +135,9 @@ export class StreamEnds {
     }
   }
 
-  // A new leader counts as committed what its replicas say to have, and they begin to say it when they have connected to it: for seconds the end
-  // may lie before messages that were confirmed long ago. They are in its log; so what was in there has to be committed before the end counts.
+  // A new leader counts as committed what its replicas say to have, and they begin to say it when they have connected
+  // to it: for seconds the end may lie before messages that were confirmed long ago. They are in its log; so what was
+  // in there has to be committed before the end counts.
   async #settledStats (stream: string): Promise<Stats> {
     const deadline = new Deadline(SETTLE_MS)
     for (let goal: number | undefined; ;) {
@@ -148,7 +158,9 @@ export class StreamEnds {
   }
 
   async #probe (stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string>): Promise<Probe> {
-    return new Probe(await Subscription.open(this.#connections, await this.#locator.leader(stream), stream, spec, properties))
+    return new Probe(
+      await Subscription.open(this.#connections, await this.#locator.leader(stream), stream, spec, properties)
+    )
   }
 }
 
@@ -167,8 +179,8 @@ class Probe {
   }
 
   /**
-   * The next chunk, or undefined when there is none. The broker attaches also at a chunk that is not committed yet, and delivers it when it
-   * is: what the leader has at the call is waited for, and the second fence is behind it.
+   * The next chunk, or undefined when there is none. The broker attaches also at a chunk that is not committed yet, and
+   * delivers it when it is: what the leader has at the call is waited for, and the second fence is behind it.
    */
   async next (): Promise<Chunk | undefined> {
     if (this.#chunks.length === 0 && this.#subscription.outstandingCredit === 0) this.#subscription.giveCredit(1)
@@ -202,5 +214,8 @@ function statsOf (stats: ReadonlyMap<string, bigint>): Stats {
 }
 
 function endUnknown (): StreamsError {
-  return new StreamsError('stream_not_available', 'the end of the stream is not known at the moment: no majority of its members has said yet how far it is')
+  return new StreamsError(
+    'stream_not_available',
+    'the end of the stream is not known at the moment: no majority of its members has said yet how far it is'
+  )
 }

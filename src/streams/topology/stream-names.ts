@@ -7,8 +7,8 @@ const PLACEHOLDER = '{name}'
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
 /**
- * Maps the API's stream names to the broker's by a pattern such as `shop_{name}`, and refuses names that the broker would change, crash on
- * or keep for itself.
+ * Maps the API's stream names to the broker's by a pattern such as `shop_{name}`, and refuses names that the broker
+ * would change, crash on or keep for itself.
  */
 export class StreamNames {
   readonly #prefix: string
@@ -17,7 +17,10 @@ export class StreamNames {
   /** @param pattern contains `{name}` once */
   constructor (pattern: string) {
     const [prefix, suffix, ...rest] = pattern.split(PLACEHOLDER)
-    if (prefix === undefined || suffix === undefined || rest.length > 0) throw new RangeError('the pattern has to contain {name} once')
+    if (prefix === undefined || suffix === undefined || rest.length > 0) {
+      throw new RangeError('the pattern has to ' +
+      'contain {name} once')
+    }
     this.#prefix = prefix
     this.#suffix = suffix
   }
@@ -28,7 +31,10 @@ export class StreamNames {
     refuseBadName('stream', name, MAX_STREAM_BYTES)
     if (name.startsWith('amq.') || brokerName.startsWith('amq.')) throw invalid('stream', 'does not start with "amq."')
     // The broker makes a directory of `<virtual host>_<name>_<digits>`, and a path's part has 255 bytes at most.
-    if (Buffer.byteLength(brokerName) > MAX_STREAM_BYTES) throw invalid('stream', `has at most ${MAX_STREAM_BYTES} bytes, with what the gateway's pattern adds`)
+    if (Buffer.byteLength(brokerName) > MAX_STREAM_BYTES) {
+      throw invalid('stream', `has at most ${MAX_STREAM_BYTES} ` +
+      'bytes, with what the gateway\'s pattern adds')
+    }
     return brokerName
   }
 

@@ -24,7 +24,20 @@ t.test('the official JavaScript client reads every section that is written', asy
       groupSequence: 3,
       replyToGroupId: 'g'
     },
-    applicationProperties: [[{ type: 'string', value: 'n' }, { type: 'int', value: 5 }], [{ type: 'string', value: 'm' }, { type: 'int', value: 70_000 }], [{ type: 'string', value: 's' }, { type: 'string', value: 'x'.repeat(300) }]],
+    applicationProperties: [
+      [
+        { type: 'string', value: 'n' },
+        { type: 'int', value: 5 }
+      ],
+      [
+        { type: 'string', value: 'm' },
+        { type: 'int', value: 70_000 }
+      ],
+      [
+        { type: 'string', value: 's' },
+        { type: 'string', value: 'x'.repeat(300) }
+      ]
+    ],
     body: Buffer.alloc(300, 'x')
   }
   const bytes = Buffer.alloc(encodedLength(message))
@@ -53,14 +66,44 @@ t.test('what the official JavaScript client writes is read', async t => {
   const sent = {
     content: Buffer.from('hello'),
     messageAnnotations: { key: 'value', n: 7 },
-    messageProperties: { messageId: 'm-1', userId: Buffer.from('alice'), contentType: 'text/plain', creationTime: new Date(1_700_000_000_000), groupSequence: 3 },
+    messageProperties: {
+      messageId: 'm-1',
+      userId: Buffer.from('alice'),
+      contentType: 'text/plain',
+      creationTime: new Date(1_700_000_000_000),
+      groupSequence: 3
+    },
     applicationProperties: { tenant: 'acme', attempt: 2 }
   }
   const writer = new BufferDataWriter(Buffer.alloc(1000), 0)
   amqpEncode(writer, sent)
   const message = decodeMessage(writer.buffer.subarray(4, writer.offset))
   t.same(message.body, { kind: 'data', sections: [Buffer.from('hello')] })
-  t.same(message.properties, { messageId: { type: 'string', value: 'm-1' }, userId: Buffer.from('alice'), contentType: 'text/plain', creationTime: 1_700_000_000_000n, groupSequence: 3 })
-  t.same(message.messageAnnotations, [[{ type: 'string', value: 'key' }, { type: 'string', value: 'value' }], [{ type: 'string', value: 'n' }, { type: 'int', value: 7 }]])
-  t.same(message.applicationProperties, [[{ type: 'string', value: 'tenant' }, { type: 'string', value: 'acme' }], [{ type: 'string', value: 'attempt' }, { type: 'int', value: 2 }]])
+  t.same(message.properties, {
+    messageId: { type: 'string', value: 'm-1' },
+    userId: Buffer.from('alice'),
+    contentType: 'text/plain',
+    creationTime: 1_700_000_000_000n,
+    groupSequence: 3
+  })
+  t.same(message.messageAnnotations, [
+    [
+      { type: 'string', value: 'key' },
+      { type: 'string', value: 'value' }
+    ],
+    [
+      { type: 'string', value: 'n' },
+      { type: 'int', value: 7 }
+    ]
+  ])
+  t.same(message.applicationProperties, [
+    [
+      { type: 'string', value: 'tenant' },
+      { type: 'string', value: 'acme' }
+    ],
+    [
+      { type: 'string', value: 'attempt' },
+      { type: 'int', value: 2 }
+    ]
+  ])
 })

@@ -31,7 +31,11 @@ t.test('who announces much and sends little keeps it from others for a moment on
   nowMs = 1100
   trickling.hold(2)
   newcomer.announce(400 * KIB)
-  t.same([trickling.promisedBytes, sending.promisedBytes, newcomer.promisedBytes], [0, 100 * KIB, 400 * KIB], 'a MiB a second is quick enough')
+  t.same(
+    [trickling.promisedBytes, sending.promisedBytes, newcomer.promisedBytes],
+    [0, 100 * KIB, 400 * KIB],
+    'a MiB a second is quick enough'
+  )
   newcomer.hold(400 * KIB)
   t.throws(() => { trickling.hold(500 * KIB) }, refusal, 'who was too slow competes for what is left')
   t.equal(trickling.heldBytes, 2, 'a refusal changes nothing')

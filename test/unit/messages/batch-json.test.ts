@@ -11,31 +11,69 @@ const body = fc.oneof(
   fc.json().map((json) => Buffer.from(json)),
   text.map((value) => Buffer.from(value)),
   fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
-  fc.constantFrom(Buffer.alloc(0), Buffer.alloc(255, 'x'), Buffer.alloc(256, 'x'), Buffer.from('two\nlines'), Buffer.from('\ufffd'), Buffer.alloc(10, 'x'))
+  fc.constantFrom(
+    Buffer.alloc(0),
+    Buffer.alloc(255, 'x'),
+    Buffer.alloc(256, 'x'),
+    Buffer.from('two\nlines'),
+    Buffer.from('\ufffd'),
+    Buffer.alloc(10, 'x')
+  )
 )
-const message: fc.Arbitrary<OutgoingMessage> = fc.record({
-  body: fc.oneof({ weight: 8, arbitrary: body }, {
-    weight: 1,
-    arbitrary: fc.constantFrom<OutgoingMessage['body']>(
-      { kind: 'value', value: { type: 'string', value: 'v' } },
-      { kind: 'value', value: { type: 'uuid', value: '00000000-0000-0000-0000-000000000000' } },
-      { kind: 'sequence', sections: [[{ type: 'uint', value: 4_000_000_000 }, { type: 'null' }]] }
-    )
-  })
-}, { requiredKeys: ['body'] }).chain(({ body }) => fc.record({
-  body: fc.constant(body),
-  properties: fc.constantFrom({ contentType: 'application/json' }, { contentType: 'application/json' }, { contentType: 'text/plain' }, { subject: 'n' }, undefined)
-}))
+const message: fc.Arbitrary<OutgoingMessage> = fc
+  .record(
+    {
+      body: fc.oneof(
+        { weight: 8, arbitrary: body },
+        {
+          weight: 1,
+          arbitrary: fc.constantFrom<OutgoingMessage['body']>(
+            { kind: 'value', value: { type: 'string', value: 'v' } },
+            { kind: 'value', value: { type: 'uuid', value: '00000000-0000-0000-0000-000000000000' } },
+            { kind: 'sequence', sections: [[{ type: 'uint', value: 4_000_000_000 }, { type: 'null' }]] }
+          )
+        }
+      )
+    },
+    { requiredKeys: ['body'] }
+  )
+  .chain(({ body }) =>
+    fc.record({
+      body: fc.constant(body),
+      properties: fc.constantFrom(
+        { contentType: 'application/json' },
+        { contentType: 'application/json' },
+        { contentType: 'text/plain' },
+        { subject: 'n' },
+        undefined
+      )
+    })
+  )
 // Often the same several times, as in a real stream; now and then something that is no AMQP message.
-const entries = fc.array(fc.tuple(fc.oneof({ weight: 9, arbitrary: message.map(bytesOf) }, { weight: 1, arbitrary: fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)) }), fc.integer({ min: 1, max: 3 })), { maxLength: 8 })
+const entries = fc
+  .array(
+    fc.tuple(
+      fc.oneof(
+        { weight: 9, arbitrary: message.map(bytesOf) },
+        { weight: 1, arbitrary: fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)) }
+      ),
+      fc.integer({ min: 1, max: 3 })
+    ),
+    { maxLength: 8 }
+  )
   .map((repeated) => repeated.flatMap(([bytes, times]) => Array.from({ length: times }, () => bytes)))
 
 t.test('a batch is printed as its messages are, one by one', async (t) => {
   for (const encoding of ['auto', 'json', 'text', 'base64'] as const) {
-    fc.assert(fc.property(entries, (bytes) => {
-      const { run, messages } = runOf(bytes)
-      return batchToJsonText([run], encoding, '|') === messages.map((each) => messageToJsonText(each, encoding)).join('|')
-    }), { numRuns: 2000 })
+    fc.assert(
+      fc.property(entries, (bytes) => {
+        const { run, messages } = runOf(bytes)
+        return (
+          batchToJsonText([run], encoding, '|') === messages.map((each) => messageToJsonText(each, encoding)).join('|')
+        )
+      }),
+      { numRuns: 2000 }
+    )
   }
   t.equal(batchToJsonText([], 'auto', ','), '')
 })
@@ -80,7 +118,20 @@ function runOf (bodies: readonly Buffer[], offset = 10): { run: EntryRun, messag
   })
   const data = Buffer.concat([around, ...parts, around])
   return {
-    run: { kind: 'run', offset, timestamp: 1_738_324_800_000, data, start: around.length, end: data.length - around.length, count: bodies.length },
-    messages: bodies.map((bytes, index) => ({ kind: 'entry', offset: offset + index, timestamp: 1_738_324_800_000, bytes }))
+    run: {
+      kind: 'run',
+      offset,
+      timestamp: 1_738_324_800_000,
+      data,
+      start: around.length,
+      end: data.length - around.length,
+      count: bodies.length
+    },
+    messages: bodies.map((bytes, index) => ({
+      kind: 'entry',
+      offset: offset + index,
+      timestamp: 1_738_324_800_000,
+      bytes
+    }))
   }
 }

@@ -44,24 +44,39 @@ t.test('header values may be UTF-8, which Node hands over as Latin-1', async t =
 
 t.test('a publishing id must be one', async t => {
   for (const id of ['', '-1', '01', '1.0', '1e3', 'x', '9007199254740992', '99999999999999999999']) {
-    t.throws(() => rawMessage(body, { 'publishing-id': id }), { name: 'MessageFormatError', pointer: '/headers/publishing-id' }, id)
+    t.throws(
+      () => rawMessage(body, { 'publishing-id': id }),
+      { name: 'MessageFormatError', pointer: '/headers/publishing-id' },
+      id
+    )
   }
   t.equal(rawMessage(body, { 'publishing-id': '0' }).publishingId, 0)
-  t.throws(() => rawMessage(body, { 'app-property-': 'x' }), { name: 'MessageFormatError', pointer: '/headers/app-property-' })
+  t.throws(() => rawMessage(body, { 'app-property-': 'x' }), {
+    name: 'MessageFormatError',
+    pointer: '/headers/app-property-'
+  })
 })
 
 t.test('a raw body keeps its bytes, and only a content type that may be sent', async t => {
   const contentTypeOf = (contentType?: string) => rawBody(stored({ body, properties: { contentType } })).contentType
-  t.same(rawBody(stored({ body, properties: { contentType: 'application/pdf' } })), { contentType: 'application/pdf', body })
+  t.same(rawBody(stored({ body, properties: { contentType: 'application/pdf' } })), {
+    contentType: 'application/pdf',
+    body
+  })
   t.equal(contentTypeOf('text/plain; charset="utf-8"'), 'text/plain; charset="utf-8"')
   t.equal(contentTypeOf('application/vnd.x+json'), 'application/vnd.x+json')
-  for (const bad of [undefined, '', 'text', 'text/', 'text/plain\r\nset-cookie: a=b', 'text/plain;\u00e9', 'text/pl\u20acin', 'a b/c']) {
+  for (const bad of [
+    undefined, '', 'text', 'text/', 'text/plain\r\nset-cookie: a=b', 'text/plain;\u00e9', 'text/pl\u20acin', 'a b/c'
+  ]) {
     t.equal(contentTypeOf(bad), 'application/octet-stream', JSON.stringify(bad))
   }
 })
 
-t.test('a raw body of another kind is JSON, and of no message its bytes', async t => {
-  const value = stored({ body: { kind: 'value', value: { type: 'string', value: 'a\nb' } }, properties: { contentType: 'text/plain' } })
+t.test('a raw body of another kind is JSON, and of no message its bytes', async (t) => {
+  const value = stored({
+    body: { kind: 'value', value: { type: 'string', value: 'a\nb' } },
+    properties: { contentType: 'text/plain' }
+  })
   t.same(rawBody(value), { contentType: 'application/json', body: Buffer.from('"a\\nb"') })
   t.same(rawBody(entry(Buffer.from('hello'))), { contentType: 'application/octet-stream', body: Buffer.from('hello') })
   t.same(rawBody(unreadable), { contentType: 'application/octet-stream', body: Buffer.from('packed') })
@@ -77,6 +92,10 @@ t.test('a line is the body', async t => {
   t.equal(line(stored({ body: { kind: 'sequence', sections: [[{ type: 'int', value: 1 }]] } })), '[[1]]')
   t.equal(line(entry(Buffer.from('00537345', 'hex'))), 'null')
   t.equal(line(entry(Buffer.from('hello'))), 'hello')
-  t.equal(line(entry(Buffer.from('00537799', 'hex'))), Buffer.from('00537799', 'hex').toString(), 'a value that is damaged')
+  t.equal(
+    line(entry(Buffer.from('00537799', 'hex'))),
+    Buffer.from('00537799', 'hex').toString(),
+    'a value that is damaged'
+  )
   t.equal(line(unreadable), 'packed')
 })

@@ -4,13 +4,21 @@ import t from 'tap'
 import { messageToJsonText, parseMessage } from '../../../src/messages/index.ts'
 import type { ReadEncoding } from '../../../src/messages/index.ts'
 import type { OutgoingMessage, ReadMessage } from '../../../src/streams/index.ts'
-import { anyValue, applicationProperties, bytes, messageAnnotations, properties, unicodeText } from '../amqp/arbitraries.ts'
+import {
+  anyValue,
+  applicationProperties,
+  bytes,
+  messageAnnotations,
+  properties,
+  unicodeText
+} from '../amqp/arbitraries.ts'
 import { checkedWrite, entry, isMessageRead, readableMessage, stored, unreadable } from './support.ts'
 import { exactly } from '../../support/exactly.ts'
 
 const ENCODINGS: readonly ReadEncoding[] = ['auto', 'json', 'text', 'base64']
 
-const withBody = (body: string | Uint8Array, contentType?: string) => stored({ body: Buffer.from(body), properties: { contentType } })
+const withBody = (body: string | Uint8Array, contentType?: string) =>
+  stored({ body: Buffer.from(body), properties: { contentType } })
 
 /** The body and its encoding, as they stand in the JSON text. */
 function bodyPart (message: ReadMessage, encoding: ReadEncoding): string {
@@ -19,20 +27,38 @@ function bodyPart (message: ReadMessage, encoding: ReadEncoding): string {
 }
 
 const contentTypes = fc.oneof(
-  { weight: 3, arbitrary: fc.constantFrom('application/json', 'application/vnd.x+json; charset=utf-8', 'text/plain', '') },
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom('application/json', 'application/vnd.x+json; charset=utf-8', 'text/plain', '')
+  },
   { weight: 1, arbitrary: unicodeText }
 )
-const dataBody = fc.oneof(bytes, unicodeText.map(text => Buffer.from(text)), fc.json().map(text => Buffer.from(text)), fc.json().map(text => Buffer.from(`\n${text}\r\n`)))
-const anyMessage: fc.Arbitrary<OutgoingMessage> = fc.record({
-  messageAnnotations,
-  properties: fc.tuple(properties, fc.option(contentTypes, { nil: undefined })).map(([others, contentType]) => ({ ...others, contentType })),
-  applicationProperties,
-  body: fc.oneof(
-    { weight: 3, arbitrary: dataBody },
-    { weight: 1, arbitrary: anyValue.map(value => ({ kind: 'value' as const, value })) },
-    { weight: 1, arbitrary: fc.array(fc.array(anyValue, { maxLength: 3 }), { minLength: 1, maxLength: 3 }).map(sections => ({ kind: 'sequence' as const, sections })) }
-  )
-}, { requiredKeys: ['body'] })
+const dataBody = fc.oneof(
+  bytes,
+  unicodeText.map((text) => Buffer.from(text)),
+  fc.json().map((text) => Buffer.from(text)),
+  fc.json().map((text) => Buffer.from(`\n${text}\r\n`))
+)
+const anyMessage: fc.Arbitrary<OutgoingMessage> = fc.record(
+  {
+    messageAnnotations,
+    properties: fc
+      .tuple(properties, fc.option(contentTypes, { nil: undefined }))
+      .map(([others, contentType]) => ({ ...others, contentType })),
+    applicationProperties,
+    body: fc.oneof(
+      { weight: 3, arbitrary: dataBody },
+      { weight: 1, arbitrary: anyValue.map((value) => ({ kind: 'value' as const, value })) },
+      {
+        weight: 1,
+        arbitrary: fc
+          .array(fc.array(anyValue, { maxLength: 3 }), { minLength: 1, maxLength: 3 })
+          .map((sections) => ({ kind: 'sequence' as const, sections }))
+      }
+    )
+  },
+  { requiredKeys: ['body'] }
+)
 
 t.test('what was read can be posted again, and reads the same', async t => {
   for (const encoding of ENCODINGS) {
@@ -83,20 +109,32 @@ t.test('another encoding is kept where it fits, and becomes base64 where not', a
   t.equal(bodyPart(withBody('[1]', 'application/json'), 'base64'), '"WzFd","bodyEncoding":"base64"')
 })
 
-t.test('a JSON body is returned digit by digit', async t => {
-  const body = '{"n":12345678901234567890123, "d":0.10000000000000000001, "e":1E400, "a":1, "a":2, "u":"\\ud800\\u0041"}'
+t.test('a JSON body is returned digit by digit', async (t) => {
+  const body =
+    '{"n":12345678901234567890123, "d":0.10000000000000000001, "e":1E400, "a":1, "a":2, "u":"\\ud800\\u0041"}'
   t.equal(bodyPart(withBody(body, 'application/json'), 'auto'), `${body},"bodyEncoding":"json"`)
-  t.equal(bodyPart(withBody('{\r\n\t"a":\n"x\\ny"}\n', 'application/json'), 'auto'), '{  \t"a": "x\\ny"} ,"bodyEncoding":"json"', 'but on one line')
+  t.equal(
+    bodyPart(withBody('{\r\n\t"a":\n"x\\ny"}\n', 'application/json'), 'auto'),
+    '{  \t"a": "x\\ny"} ,"bodyEncoding":"json"',
+    'but on one line'
+  )
 })
 
 t.test('a missing content type is said, since posting would add one', async t => {
   t.same(readableMessage(stored({ body: Buffer.from('x') }), 'auto').properties, { contentType: null })
-  t.same(readableMessage(stored({ body: Buffer.from('x'), properties: { subject: 's' } }), 'auto').properties, { subject: 's', contentType: null })
+  t.same(readableMessage(stored({ body: Buffer.from('x'), properties: { subject: 's' } }), 'auto').properties, {
+    subject: 's',
+    contentType: null
+  })
   t.equal(readableMessage(stored({ body: { kind: 'value', value: { type: 'null' } } }), 'auto').properties, undefined)
 })
 
-t.test('offset and time are those of the read', async t => {
-  t.ok(messageToJsonText(entry(Buffer.from('005375a00161', 'hex')), 'auto').startsWith('{"offset":7,"timestamp":"2025-01-31T12:00:00.000Z","body":"a"'))
+t.test('offset and time are those of the read', async (t) => {
+  t.ok(
+    messageToJsonText(entry(Buffer.from('005375a00161', 'hex')), 'auto').startsWith(
+      '{"offset":7,"timestamp":"2025-01-31T12:00:00.000Z","body":"a"'
+    )
+  )
 })
 
 t.test('properties read as they were stored, whatever their types', async t => {
@@ -124,16 +162,40 @@ t.test('properties read as they were stored, whatever their types', async t => {
 
 t.test('maps that are no JSON object are pairs, and a key twice cannot be posted', async t => {
   const string = (value: string) => ({ type: 'string' as const, value })
-  const read = (map: NonNullable<OutgoingMessage['applicationProperties']>) => readableMessage(stored({ applicationProperties: map, body: Buffer.alloc(0) }), 'auto')
+  const read = (map: NonNullable<OutgoingMessage['applicationProperties']>) =>
+    readableMessage(stored({ applicationProperties: map, body: Buffer.alloc(0) }), 'auto')
   t.same(read([[string('$type'), string('x')]]).applicationProperties, { $type: 'map', value: [['$type', 'x']] })
   t.same(read([[{ type: 'int', value: 1 }, string('x')]]).applicationProperties, { $type: 'map', value: [[1, 'x']] })
-  const twice = read([[string('a'), string('x')], [string('a'), string('y')]])
-  t.same(twice.applicationProperties, { $type: 'map', value: [['a', 'x'], ['a', 'y']] })
-  t.throws(() => parseMessage(checkedWrite(twice), ''), { name: 'MessageFormatError', pointer: '/applicationProperties/value/1/0' })
+  const twice = read([
+    [string('a'), string('x')],
+    [string('a'), string('y')]
+  ])
+  t.same(twice.applicationProperties, {
+    $type: 'map',
+    value: [
+      ['a', 'x'],
+      ['a', 'y']
+    ]
+  })
+  t.throws(() => parseMessage(checkedWrite(twice), ''), {
+    name: 'MessageFormatError',
+    pointer: '/applicationProperties/value/1/0'
+  })
 })
 
-t.test('annotations with strings for keys, as some clients write them, are plain', async t => {
-  const { messageAnnotations } = readableMessage(stored({ messageAnnotations: [[{ type: 'string', value: 'k' }, { type: 'int', value: 1 }]], body: Buffer.alloc(0) }), 'auto')
+t.test('annotations with strings for keys, as some clients write them, are plain', async (t) => {
+  const { messageAnnotations } = readableMessage(
+    stored({
+      messageAnnotations: [
+        [
+          { type: 'string', value: 'k' },
+          { type: 'int', value: 1 }
+        ]
+      ],
+      body: Buffer.alloc(0)
+    }),
+    'auto'
+  )
   t.same(messageAnnotations, { k: 1 })
 })
 
@@ -147,19 +209,51 @@ t.test('__proto__ as a key harms nothing, there and back', async t => {
   t.notOk('x' in {})
 })
 
-t.test('values, sequences and no body at all are JSON with their types', async t => {
-  const value = stored({ body: { kind: 'value', value: { type: 'map', value: [[{ type: 'string', value: 'a' }, { type: 'ubyte', value: 1 }]] } } })
-  t.match(readableMessage(value, 'auto'), { body: { a: { $type: 'ubyte', value: 1 } }, bodyEncoding: 'json', bodyType: 'value' })
-  t.match(readableMessage(value, 'text'), { body: '{"a":{"$type":"ubyte","value":1}}', bodyEncoding: 'text', bodyType: 'value' })
-  t.match(readableMessage(value, 'base64'), { body: Buffer.from('{"a":{"$type":"ubyte","value":1}}').toString('base64'), bodyEncoding: 'base64', bodyType: 'value' })
+t.test('values, sequences and no body at all are JSON with their types', async (t) => {
+  const value = stored({
+    body: {
+      kind: 'value',
+      value: {
+        type: 'map',
+        value: [
+          [
+            { type: 'string', value: 'a' },
+            { type: 'ubyte', value: 1 }
+          ]
+        ]
+      }
+    }
+  })
+  t.match(readableMessage(value, 'auto'), {
+    body: { a: { $type: 'ubyte', value: 1 } },
+    bodyEncoding: 'json',
+    bodyType: 'value'
+  })
+  t.match(readableMessage(value, 'text'), {
+    body: '{"a":{"$type":"ubyte","value":1}}',
+    bodyEncoding: 'text',
+    bodyType: 'value'
+  })
+  t.match(readableMessage(value, 'base64'), {
+    body: Buffer.from('{"a":{"$type":"ubyte","value":1}}').toString('base64'),
+    bodyEncoding: 'base64',
+    bodyType: 'value'
+  })
   const sequence = stored({ body: { kind: 'sequence', sections: [[{ type: 'int', value: 1 }], []] } })
-  t.match(readableMessage(sequence, 'json'), { body: exactly(exactly(1), exactly()), bodyEncoding: 'json', bodyType: 'sequence' })
+  t.match(readableMessage(sequence, 'json'), {
+    body: exactly(exactly(1), exactly()),
+    bodyEncoding: 'json',
+    bodyType: 'sequence'
+  })
   const none = entry(Buffer.from('00537345', 'hex'))
   t.match(readableMessage(none, 'auto'), { body: null, bodyEncoding: 'json', bodyType: 'value' })
 })
 
-t.test('several data sections are one body', async t => {
-  t.equal(bodyPart(entry(Buffer.from('005375a0015b005375a00231 5d'.replaceAll(' ', ''), 'hex')), 'json'), '[1],"bodyEncoding":"json"')
+t.test('several data sections are one body', async (t) => {
+  t.equal(
+    bodyPart(entry(Buffer.from('005375a0015b005375a00231 5d'.replaceAll(' ', ''), 'hex')), 'json'),
+    '[1],"bodyEncoding":"json"'
+  )
 })
 
 t.test('what is no message, or cannot be unpacked, is returned whole', async t => {

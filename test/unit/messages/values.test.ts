@@ -12,7 +12,10 @@ const parse = (json: unknown) => parseValue(json, '', 1)
 function documentedExamples (): Array<{ type: string, example: string }> {
   const page = readFileSync(new URL('../../../docs/messages.md', import.meta.url), 'utf8')
   const section = page.split('## AMQP types in JSON')[1]?.split('\n## ')[0] ?? ''
-  return [...section.matchAll(/^\| `(\w+)` \|.*\| `(.+)` \|$/gm)].map(([, type = '', example = '']) => ({ type, example }))
+  return [...section.matchAll(/^\| `(\w+)` \|.*\| `(.+)` \|$/gm)].map(([, type = '', example = '']) => ({
+    type,
+    example
+  }))
 }
 
 t.test('the documented table has every type, and every example is what the code reads and writes', async t => {
@@ -25,8 +28,14 @@ t.test('the documented table has every type, and every example is what the code 
   }
 })
 
-t.test('every value survives the way to JSON and back, type included', async t => {
-  fc.assert(fc.property(anyValue, value => spell(inJsonOrder(parse(JSON.parse(valueJson(value))))) === spell(inJsonOrder(value))), { numRuns: 3000 })
+t.test('every value survives the way to JSON and back, type included', async (t) => {
+  fc.assert(
+    fc.property(
+      anyValue,
+      (value) => spell(inJsonOrder(parse(JSON.parse(valueJson(value))))) === spell(inJsonOrder(value))
+    ),
+    { numRuns: 3000 }
+  )
   t.pass('nothing is lost')
 })
 
@@ -91,10 +100,26 @@ t.test('what stands for no value is refused where it is', async t => {
     [tagged('array', new Array(257).fill(null)), '/value', 'more nulls than can be read'],
     [tagged('map', { a: 1 }), '/value', 'no pairs'],
     [tagged('map', [[1]]), '/value/0', 'half a pair'],
-    [tagged('map', [['a', 1], ['a', 2]]), '/value/1/0', 'a key twice'],
-    [tagged('map', [[{ $type: 'ulong', value: 1 }, 1], [{ $type: 'ulong', value: '1' }, 2]]), '/value/1/0', 'a key twice, in two spellings']
+    [
+      tagged('map', [
+        ['a', 1],
+        ['a', 2]
+      ]),
+      '/value/1/0',
+      'a key twice'
+    ],
+    [
+      tagged('map', [
+        [{ $type: 'ulong', value: 1 }, 1],
+        [{ $type: 'ulong', value: '1' }, 2]
+      ]),
+      '/value/1/0',
+      'a key twice, in two spellings'
+    ]
   ]
-  for (const [json, pointer, what] of cases) t.throws(() => parse(json), { name: 'MessageFormatError', pointer }, `${what}: ${JSON.stringify(json)}`)
+  for (const [json, pointer, what] of cases) {
+    t.throws(() => parse(json), { name: 'MessageFormatError', pointer }, `${what}: ${JSON.stringify(json)}`)
+  }
 })
 
 t.test('other spellings of the same value are taken', async t => {
@@ -102,8 +127,14 @@ t.test('other spellings of the same value are taken', async t => {
   t.same(parse({ $type: 'int', value: '5' }), { type: 'int', value: 5 })
   t.same(parse({ $type: 'string', value: 'a' }), { type: 'string', value: 'a' })
   t.same(parse({ $type: 'list', value: [1] }), { type: 'list', value: [{ type: 'int', value: 1 }] })
-  t.same(parse({ $type: 'uuid', value: 'F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6' }), { type: 'uuid', value: 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6' })
-  t.same(parse({ $type: 'timestamp', value: '2025-01-31T13:00:00.123456+01:00' }), { type: 'timestamp', value: 1738324800123n })
+  t.same(parse({ $type: 'uuid', value: 'F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6' }), {
+    type: 'uuid',
+    value: 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'
+  })
+  t.same(parse({ $type: 'timestamp', value: '2025-01-31T13:00:00.123456+01:00' }), {
+    type: 'timestamp',
+    value: 1738324800123n
+  })
   t.same(parse({ $type: 'timestamp', value: '-1' }), { type: 'timestamp', value: -1n })
   t.same(parse({ $type: 'char', value: 0xd800 }), { type: 'char', value: 0xd800 })
 })

@@ -24,9 +24,21 @@ t.test('the encoding says what is stored, and with which content type', async t 
   for (const [json, text, contentType] of cases) {
     t.equal(bodyText(json), Buffer.from(text).toString('latin1'), JSON.stringify(json))
     t.equal(parse(json).message.properties?.contentType, contentType)
-    t.equal(parse({ ...json, properties: { subject: 's' } }).message.properties?.contentType, contentType, 'other properties change nothing')
-    t.equal(parse({ ...json, properties: { contentType: 'a/b' } }).message.properties?.contentType, 'a/b', 'a given one wins')
-    t.equal(parse({ ...json, properties: { contentType: null } }).message.properties?.contentType, undefined, 'null stores none')
+    t.equal(
+      parse({ ...json, properties: { subject: 's' } }).message.properties?.contentType,
+      contentType,
+      'other properties change nothing'
+    )
+    t.equal(
+      parse({ ...json, properties: { contentType: 'a/b' } }).message.properties?.contentType,
+      'a/b',
+      'a given one wins'
+    )
+    t.equal(
+      parse({ ...json, properties: { contentType: null } }).message.properties?.contentType,
+      undefined,
+      'null stores none'
+    )
   }
 })
 
@@ -67,13 +79,30 @@ t.test('every property has its AMQP type', async t => {
     groupSequence: 4294967295,
     replyToGroupId: 'r'
   })
-  t.same(message.applicationProperties, [[{ type: 'string', value: 'n' }, { type: 'int', value: 1 }], [{ type: 'string', value: 's' }, { type: 'string', value: 'x' }]])
-  t.same(message.messageAnnotations, [[{ type: 'symbol', value: 'x-a' }, { type: 'string', value: 'y' }]])
+  t.same(message.applicationProperties, [
+    [
+      { type: 'string', value: 'n' },
+      { type: 'int', value: 1 }
+    ],
+    [
+      { type: 'string', value: 's' },
+      { type: 'string', value: 'x' }
+    ]
+  ])
+  t.same(message.messageAnnotations, [
+    [
+      { type: 'symbol', value: 'x-a' },
+      { type: 'string', value: 'y' }
+    ]
+  ])
   t.equal(publishingId, 9007199254740991)
 })
 
-t.test('a user id may be any bytes', async t => {
-  t.same(parse({ body: 1, properties: { userId: { $type: 'binary', value: '/w==' } } }).message.properties?.userId, Buffer.from([0xff]))
+t.test('a user id may be any bytes', async (t) => {
+  t.same(
+    parse({ body: 1, properties: { userId: { $type: 'binary', value: '/w==' } } }).message.properties?.userId,
+    Buffer.from([0xff])
+  )
 })
 
 t.test('a body may be an AMQP value, or sequences, in any encoding', async t => {
@@ -120,8 +149,19 @@ t.test('a JSON body that nests too deeply to be printed is refused', async t => 
   t.throws(() => parseMessage({ body }, ''), { name: 'MessageFormatError', pointer: '/body' })
 })
 
-t.test('the schema refuses what has not the shape of a message', async t => {
-  t.ok(isMessageWrite({ body: 1, offset: 1, timestamp: 'x', format: 'unknown', records: 1, compression: 'x', reason: 'y' }), 'what a read adds is taken')
+t.test('the schema refuses what has not the shape of a message', async (t) => {
+  t.ok(
+    isMessageWrite({
+      body: 1,
+      offset: 1,
+      timestamp: 'x',
+      format: 'unknown',
+      records: 1,
+      compression: 'x',
+      reason: 'y'
+    }),
+    'what a read adds is taken'
+  )
   const cases: unknown[] = [
     {}, [], 'text', null,
     { body: 1, other: 1 },

@@ -5,25 +5,43 @@ import { open } from './scripted-connection.ts'
 
 t.test('answers go to who asked, in whatever order they come', async (t) => {
   const { broker, connection } = await open(t)
-  const asked = [connection.queryOffset('a', 's'), connection.queryOffset('b', 's'), connection.queryOffset('c', 's')] as const
+  const asked = [
+    connection.queryOffset('a', 's'),
+    connection.queryOffset('b', 's'),
+    connection.queryOffset('c', 's')
+  ] as const
   await broker.next('queryOffset')
   const ids = broker.received.filter(({ key }) => key === 11).map(({ correlationId }) => correlationId)
   t.equal(new Set(ids).size, 3)
-  for (const [index, id] of [...ids.entries()].reverse()) broker.send(answerFrame('queryOffset', id, 1, (writer) => writer.u64(BigInt(index))))
+  for (const [index, id] of [...ids.entries()].reverse()) {
+    broker.send(answerFrame('queryOffset', id, 1, (writer) => writer.u64(BigInt(index))))
+  }
   t.same(await Promise.all(asked), [0n, 1n, 2n])
 })
 
 t.test('an answer with another code rejects that request alone', async (t) => {
-  const { connection } = await open(t, { queryOffset: answerWith('queryOffset', 19), deleteStream: answerWith('deleteStream', 1) })
-  await t.rejects(connection.queryOffset('a', 's'), { name: 'ResponseError', responseCode: 19, command: 'queryOffset', message: /noOffset \(19\)/ })
+  const { connection } = await open(t, {
+    queryOffset: answerWith('queryOffset', 19),
+    deleteStream: answerWith('deleteStream', 1)
+  })
+  await t.rejects(connection.queryOffset('a', 's'), {
+    name: 'ResponseError',
+    responseCode: 19,
+    command: 'queryOffset',
+    message: /noOffset \(19\)/
+  })
   await connection.deleteStream('s')
   t.equal(connection.isOpen, true)
 })
 
 t.test('an error may carry more than its code, and an answer more than is known', async (t) => {
   const { connection } = await open(t, {
-    queryPublisherSequence: ({ correlationId }, broker) => { broker.send(answerFrame('queryPublisherSequence', correlationId, 2, (writer) => writer.u64(0n))) },
-    queryOffset: ({ correlationId }, broker) => { broker.send(answerFrame('queryOffset', correlationId, 1, (writer) => writer.u64(9n).string('from the future'))) }
+    queryPublisherSequence: ({ correlationId }, broker) => {
+      broker.send(answerFrame('queryPublisherSequence', correlationId, 2, (writer) => writer.u64(0n)))
+    },
+    queryOffset: ({ correlationId }, broker) => {
+      broker.send(answerFrame('queryOffset', correlationId, 1, (writer) => writer.u64(9n).string('from the future')))
+    }
   })
   await t.rejects(connection.queryPublisherSequence('a', 's'), { name: 'ResponseError', responseCode: 2 })
   t.equal(await connection.queryOffset('a', 's'), 9n)
@@ -50,8 +68,15 @@ t.test('an answer that came in time counts, also when this process was too busy 
 })
 
 t.test('an answer of another kind than the request ends the connection', async (t) => {
-  const { connection } = await open(t, { queryOffset: ({ correlationId }, broker) => { broker.send(answerFrame('deleteStream', correlationId)) } })
-  await t.rejects(connection.queryOffset('a', 's'), { closedBy: 'fault', message: /deleteStream answers a request that was queryOffset/ })
+  const { connection } = await open(t, {
+    queryOffset: ({ correlationId }, broker) => {
+      broker.send(answerFrame('deleteStream', correlationId))
+    }
+  })
+  await t.rejects(connection.queryOffset('a', 's'), {
+    closedBy: 'fault',
+    message: /deleteStream answers a request that was queryOffset/
+  })
 })
 
 t.test('an answer that is too short ends the connection', async (t) => {
@@ -62,13 +87,25 @@ t.test('an answer that is too short ends the connection', async (t) => {
 t.test('a publish frame is its header and the entries as they are', async (t) => {
   const { broker, connection } = await open(t)
   const sent = broker.next('publish')
-  connection.publish(200, 2, [Buffer.from('0000000000000001' + '00000001' + '61', 'hex'), Buffer.from('0000000000000002' + '0000', 'hex'), Buffer.from('0000', 'hex')])
-  t.equal((await sent).bytes.toString('hex'), '0002' + '0001' + 'c8' + '00000002' + '0000000000000001' + '00000001' + '61' + '0000000000000002' + '00000000')
+  connection.publish(200, 2, [
+    Buffer.from('0000000000000001' + '00000001' + '61', 'hex'),
+    Buffer.from('0000000000000002' + '0000', 'hex'),
+    Buffer.from('0000', 'hex')
+  ])
+  t.equal(
+    (await sent).bytes.toString('hex'),
+    '0002' + '0001' + 'c8' + '00000002' + '0000000000000001' + '00000001' + '61' + '0000000000000002' + '00000000'
+  )
 })
 
 t.test('a frame that the broker would refuse for its size is not sent', async (t) => {
   const { broker, connection } = await open(t, { saslAuthenticate: tuneAnswer(1000, 0) })
-  t.throws(() => { connection.publish(0, 1, [Buffer.alloc(1000 - PUBLISH_FRAME_OVERHEAD_BYTES + 1)]) }, { name: 'RangeError' })
+  t.throws(
+    () => {
+      connection.publish(0, 1, [Buffer.alloc(1000 - PUBLISH_FRAME_OVERHEAD_BYTES + 1)])
+    },
+    { name: 'RangeError' }
+  )
   await t.rejects(connection.metadata(['s'.repeat(1000)]), { name: 'RangeError' })
   const sent = broker.next('publish')
   connection.publish(0, 1, [Buffer.alloc(1000 - PUBLISH_FRAME_OVERHEAD_BYTES)])

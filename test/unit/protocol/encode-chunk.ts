@@ -2,7 +2,12 @@ import { crc32 } from 'node:zlib'
 
 export type EntryFields =
   | { readonly body: Buffer }
-  | { readonly body: Buffer, readonly compression: number, readonly recordCount: number, readonly uncompressedLength: number }
+  | {
+    readonly body: Buffer
+    readonly compression: number
+    readonly recordCount: number
+    readonly uncompressedLength: number
+  }
 
 export interface ChunkFields {
   readonly entries: readonly EntryFields[]

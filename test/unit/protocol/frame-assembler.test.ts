@@ -4,7 +4,9 @@ import { FrameAssembler } from '../../../src/streams/protocol/frame-assembler.ts
 
 function assemble (maxFrameBytes = 1_000_000): { assembler: FrameAssembler, frames: string[] } {
   const frames: string[] = []
-  const assembler = new FrameAssembler(maxFrameBytes, (buffer, start, end) => { frames.push(buffer.toString('hex', start, end)) })
+  const assembler = new FrameAssembler(maxFrameBytes, (buffer, start, end) => {
+    frames.push(buffer.toString('hex', start, end))
+  })
   return { assembler, frames }
 }
 
@@ -40,7 +42,9 @@ t.test('a frame that lies in one read is not copied', async (t) => {
 
 t.test('a frame that spans reads is collected in a buffer of its size', async (t) => {
   const lengths: number[] = []
-  const assembler = new FrameAssembler(10_000_000, (buffer, start, end) => { lengths.push(buffer.buffer.byteLength, start, end) })
+  const assembler = new FrameAssembler(10_000_000, (buffer, start, end) => {
+    lengths.push(buffer.buffer.byteLength, start, end)
+  })
   const frame = withSize(Buffer.alloc(300_000))
   assembler.push(frame.subarray(0, 65_536))
   assembler.push(frame.subarray(65_536))
@@ -52,8 +56,12 @@ t.test('a large frame arrives whole although its memory grows with it', async (t
   for (let position = 0; position < body.length; position += 1000) body.writeUInt32BE(position, position)
   const frame = withSize(body)
   let isSame = false
-  const assembler = new FrameAssembler(10_000_000, (buffer, start, end) => { isSame = buffer.subarray(start, end).equals(body) })
-  for (let position = 0; position < frame.length; position += 65_536) assembler.push(frame.subarray(position, position + 65_536))
+  const assembler = new FrameAssembler(10_000_000, (buffer, start, end) => {
+    isSame = buffer.subarray(start, end).equals(body)
+  })
+  for (let position = 0; position < frame.length; position += 65_536) {
+    assembler.push(frame.subarray(position, position + 65_536))
+  }
   t.equal(isSame, true)
 })
 
@@ -69,7 +77,13 @@ t.test('sizes out of bounds are refused at once', async (t) => {
     t.throws(() => { assemble(100).assembler.push(Buffer.from(size, 'hex')) }, { name: 'MalformedFrameError' }, size)
     const { assembler } = assemble(100)
     assembler.push(Buffer.from(size.slice(0, 6), 'hex'))
-    t.throws(() => { assembler.push(Buffer.from(size.slice(6), 'hex')) }, { name: 'MalformedFrameError' }, `${size} in two reads`)
+    t.throws(
+      () => {
+        assembler.push(Buffer.from(size.slice(6), 'hex'))
+      },
+      { name: 'MalformedFrameError' },
+      `${size} in two reads`
+    )
   }
   const { assembler, frames } = assemble(100)
   assembler.push(withSize(Buffer.alloc(100)))

@@ -1,9 +1,22 @@
 import t from 'tap'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
-import { AuthenticationError, Connection, ConnectionClosedError, UnsupportedBrokerError } from '../../../src/streams/protocol/index.ts'
+import {
+  AuthenticationError,
+  Connection,
+  ConnectionClosedError,
+  UnsupportedBrokerError
+} from '../../../src/streams/protocol/index.ts'
 import { connectionOptions, openConnection } from './open-connection.ts'
-import { answerFrame, answerWith, frame, mechanismsAnswer, peerPropertiesAnswer, ScriptedBroker, tuneAnswer } from './scripted-broker.ts'
+import {
+  answerFrame,
+  answerWith,
+  frame,
+  mechanismsAnswer,
+  peerPropertiesAnswer,
+  ScriptedBroker,
+  tuneAnswer
+} from './scripted-broker.ts'
 import { exactly } from '../../support/exactly.ts'
 
 t.test('an open connection knows what the broker told of itself', async (t) => {
@@ -24,9 +37,17 @@ t.test('the client says who it is and speaks Deliver up to version 2', async (t)
   const broker = await ScriptedBroker.start(t)
   const properties = broker.next('peerProperties')
   const versions = broker.next('exchangeCommandVersions')
-  await openConnection(t, broker.port, { connectionName: 'reads orders', client: { product: 'gateway', version: '1.2.3', platform: 'Node.js 24' } })
+  await openConnection(t, broker.port, {
+    connectionName: 'reads orders',
+    client: { product: 'gateway', version: '1.2.3', platform: 'Node.js 24' }
+  })
   const sent = (await properties).reader.map((reader) => reader.string())
-  t.match(Object.fromEntries(sent), { product: 'gateway', version: '1.2.3', connection_name: 'reads orders', platform: 'Node.js 24' })
+  t.match(Object.fromEntries(sent), {
+    product: 'gateway',
+    version: '1.2.3',
+    connection_name: 'reads orders',
+    platform: 'Node.js 24'
+  })
   const commands = (await versions).reader.array((reader) => [reader.u16(), reader.u16(), reader.u16()])
   t.match(commands.find(([key]) => key === 8), exactly(8, 1, 2))
   t.match(commands.find(([key]) => key === 3), exactly(3, 1, 1))
@@ -95,8 +116,14 @@ t.test('an answer to Open without properties is fine', async (t) => {
 })
 
 t.test('a connection that breaks at any step is an error of the attempt', async (t) => {
-  for (const step of ['peerProperties', 'saslHandshake', 'saslAuthenticate', 'open', 'exchangeCommandVersions'] as const) {
-    const broker = await ScriptedBroker.start(t, { [step]: (_: unknown, broker: ScriptedBroker) => { broker.socket.destroy() } })
+  for (const step of [
+    'peerProperties', 'saslHandshake', 'saslAuthenticate', 'open', 'exchangeCommandVersions'
+  ] as const) {
+    const broker = await ScriptedBroker.start(t, {
+      [step]: (_: unknown, broker: ScriptedBroker) => {
+        broker.socket.destroy()
+      }
+    })
     await t.rejects(Connection.open(connectionOptions(broker.port)), ConnectionClosedError, step)
   }
   // Nothing but the answer, so that Tune is waited for.
@@ -118,12 +145,18 @@ t.test('a Close right behind the last answer fails the attempt, and no handler h
       )
     }
   })
-  await t.rejects(Connection.open(connectionOptions(broker.port)), { closedBy: 'peer', responseCode: 15, message: /sorry/ })
+  await t.rejects(Connection.open(connectionOptions(broker.port)), {
+    closedBy: 'peer',
+    responseCode: 15,
+    message: /sorry/
+  })
 })
 
 t.test('a peer that accepts and says nothing is given up in time', async (t) => {
   const broker = await ScriptedBroker.start(t, { peerProperties () {} })
-  const error = await Connection.open(connectionOptions(broker.port, { connectTimeoutMs: 50 })).catch((error: unknown) => error)
+  const error = await Connection.open(connectionOptions(broker.port, { connectTimeoutMs: 50 })).catch(
+    (error: unknown) => error
+  )
   t.match(error, { name: 'ConnectionClosedError', closedBy: 'fault', message: /not open within 50 ms/ })
 })
 
@@ -148,13 +181,27 @@ t.test('a port where nobody listens is said with its reason', async (t) => {
   if (address === null || typeof address === 'string') throw new Error('no port')
   await t.rejects(Connection.open(connectionOptions(address.port)), { closedBy: 'fault', message: /ECONNREFUSED/ })
   // A name with several addresses gives one error for each.
-  await t.rejects(Connection.open(connectionOptions(address.port, { host: 'localhost' })), { closedBy: 'fault', message: /ECONNREFUSED/ })
+  await t.rejects(Connection.open(connectionOptions(address.port, { host: 'localhost' })), {
+    closedBy: 'fault',
+    message: /ECONNREFUSED/
+  })
 })
 
 t.test('a peer that speaks something else is refused, however much it claims to send', async (t) => {
-  for (const nonsense of [Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'), Buffer.from('7fffffff00000000', 'hex'), Buffer.from('00000003000000', 'hex')]) {
-    const broker = await ScriptedBroker.start(t, { peerProperties: (_, broker) => { broker.send(nonsense) } })
-    await t.rejects(Connection.open(connectionOptions(broker.port)), { closedBy: 'fault', cause: { name: 'MalformedFrameError' } })
+  for (const nonsense of [
+    Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    Buffer.from('7fffffff00000000', 'hex'),
+    Buffer.from('00000003000000', 'hex')
+  ]) {
+    const broker = await ScriptedBroker.start(t, {
+      peerProperties: (_, broker) => {
+        broker.send(nonsense)
+      }
+    })
+    await t.rejects(Connection.open(connectionOptions(broker.port)), {
+      closedBy: 'fault',
+      cause: { name: 'MalformedFrameError' }
+    })
   }
 })
 

@@ -2,7 +2,14 @@ import t from 'tap'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import type { Socket } from 'node:net'
 import fc from 'fast-check'
-import { type Chunk, ChunkError, CompressionError, Connection, type ConnectionClosedError, ProtocolError } from '../../../src/streams/protocol/index.ts'
+import {
+  type Chunk,
+  ChunkError,
+  CompressionError,
+  Connection,
+  type ConnectionClosedError,
+  ProtocolError
+} from '../../../src/streams/protocol/index.ts'
 import { expandSubBatch } from '../../../src/streams/protocol/index.ts'
 import { conversation } from './mutated-frames.ts'
 import { connectionOptions, handlers, openConnection } from './open-connection.ts'
@@ -23,37 +30,60 @@ type Conversation = typeof conversation extends fc.Arbitrary<infer T> ? T : neve
 
 t.comment(`TEST_SEED=${seed}`)
 
-t.test('whatever frames a broker sends, its connection alone may end, and every request is answered in time', async (t) => {
-  const talks = new Map<string, Conversation>()
-  const broker = await ScriptedBroker.start(t, {
-    queryOffset: ({ correlationId, reader, reply, socket }) => {
-      const name = reader.string()
-      const talk = talks.get(name)
-      if (talk !== undefined) say(socket, talk).catch(() => {})
-      else reply(answerFrame('queryOffset', correlationId, 1, (writer) => writer.u64(7n)))
-    }
-  })
-  let isBystanderOpen = true
-  const bystander = await openConnection(t, broker.port, { handlers: handlers({ closed: () => { isBystanderOpen = false } }) })
-  let frames = 0
-  let survivors = 0
-  const before = memoryBytes()
-  await holds(fc.asyncProperty(fc.array(conversation, { minLength: CONVERSATIONS_AT_A_TIME, maxLength: CONVERSATIONS_AT_A_TIME }), async (all) => {
-    const open = await Promise.all(all.map(async (talk, index) => {
-      frames += talk.frames.length
-      talks.set(`victim ${index}`, talk)
-      return await listenTo(broker.port, `victim ${index}`)
-    }))
-    survivors += open.filter(Boolean).length
-    if (await bystander.queryOffset('bystander', 's') !== 7n || faults.length > 0) throw new Error(`the process or a bystander was harmed: ${faults.map(String).join(', ')}`)
-  }), RUNS)
-  t.same(faults, [])
-  t.ok(isBystanderOpen)
-  t.ok(frames > 20_000, `${frames} frames over ${RUNS * CONVERSATIONS_AT_A_TIME} connections, ${survivors} of which stayed open`)
-  t.ok(survivors > 0)
-  const grown = memoryBytes() - before
-  t.ok(grown < 300_000_000, `${grown} bytes more`)
-})
+t.test(
+  'whatever frames a broker sends, its connection alone may end, and every request is answered in time',
+  async (t) => {
+    const talks = new Map<string, Conversation>()
+    const broker = await ScriptedBroker.start(t, {
+      queryOffset: ({ correlationId, reader, reply, socket }) => {
+        const name = reader.string()
+        const talk = talks.get(name)
+        if (talk !== undefined) say(socket, talk).catch(() => {})
+        else reply(answerFrame('queryOffset', correlationId, 1, (writer) => writer.u64(7n)))
+      }
+    })
+    let isBystanderOpen = true
+    const bystander = await openConnection(t, broker.port, {
+      handlers: handlers({
+        closed: () => {
+          isBystanderOpen = false
+        }
+      })
+    })
+    let frames = 0
+    let survivors = 0
+    const before = memoryBytes()
+    await holds(
+      fc.asyncProperty(
+        fc.array(conversation, { minLength: CONVERSATIONS_AT_A_TIME, maxLength: CONVERSATIONS_AT_A_TIME }),
+        async (all) => {
+          const open = await Promise.all(
+            all.map(async (talk, index) => {
+              frames += talk.frames.length
+              talks.set(`victim ${index}`, talk)
+              return await listenTo(broker.port, `victim ${index}`)
+            })
+          )
+          survivors += open.filter(Boolean).length
+          if ((await bystander.queryOffset('bystander', 's')) !== 7n || faults.length > 0) {
+            throw new Error('the ' +
+            `process or a bystander was harmed: ${faults.map(String).join(', ')}`)
+          }
+        }
+      ),
+      RUNS
+    )
+    t.same(faults, [])
+    t.ok(isBystanderOpen)
+    t.ok(
+      frames > 20_000,
+      `${frames} frames over ${RUNS * CONVERSATIONS_AT_A_TIME} connections, ${survivors} of which stayed open`
+    )
+    t.ok(survivors > 0)
+    const grown = memoryBytes() - before
+    t.ok(grown < 300_000_000, `${grown} bytes more`)
+  }
+)
 
 t.test('whatever frames a peer answers a handshake with, the attempt ends in time', async (t) => {
   const steps = ['peerProperties', 'saslHandshake', 'saslAuthenticate', 'open', 'exchangeCommandVersions'] as const
@@ -78,7 +108,11 @@ async function holds<T> (property: fc.IAsyncProperty<T>, numRuns: number): Promi
   if (failed) throw new Error(`with TEST_SEED=${seed}: ${String(errorInstance)}`)
 }
 
-/** Opens a connection with requests of every kind under way, lets the broker talk and waits until all is settled. @returns whether it is still open */
+/**
+ * Opens a connection with requests of every kind under way, lets the broker talk and waits until all is settled.
+ *
+ * @returns whether it is still open
+ */
 async function listenTo (port: number, name: string): Promise<boolean> {
   const closings: ConnectionClosedError[] = []
   const connection = await Connection.open(connectionOptions(port, {
@@ -91,8 +125,14 @@ async function listenTo (port: number, name: string): Promise<boolean> {
     })
   }))
   const requests = [
-    connection.metadata(['s']), connection.createStream('s', new Map()), connection.deleteStream('s'), connection.declarePublisher(0, '', 's'),
-    connection.queryPublisherSequence('p', 's'), connection.subscribe(0, 's', { type: 'first' }, 1, new Map()), connection.streamStats('s'), connection.queryOffset(name, 's')
+    connection.metadata(['s']),
+    connection.createStream('s', new Map()),
+    connection.deleteStream('s'),
+    connection.declarePublisher(0, '', 's'),
+    connection.queryPublisherSequence('p', 's'),
+    connection.subscribe(0, 's', { type: 'first' }, 1, new Map()),
+    connection.streamStats('s'),
+    connection.queryOffset(name, 's')
   ]
   const untilTheEnd = Promise.allSettled([connection.deletePublisher(0), connection.unsubscribe(0)])
   const outcomes = await inTime(Promise.allSettled(requests))
@@ -109,8 +149,9 @@ async function listenTo (port: number, name: string): Promise<boolean> {
 function walk (chunk: Chunk): void {
   try {
     for (const cursor = chunk.entries(); cursor.next();) {
-      if (cursor.isSubBatch) expandSubBatch(cursor.compression, cursor.bytes(), cursor.uncompressedLength, cursor.recordCount, 1_000_000)
-      else cursor.bytes()
+      if (cursor.isSubBatch) {
+        expandSubBatch(cursor.compression, cursor.bytes(), cursor.uncompressedLength, cursor.recordCount, 1_000_000)
+      } else cursor.bytes()
     }
   } catch (error) {
     if (!(error instanceof ChunkError || error instanceof CompressionError)) faults.push(error)
@@ -128,7 +169,12 @@ async function say (socket: Socket, { frames, bytesPerRead }: Conversation): Pro
 async function inTime<T> (promise: Promise<T>): Promise<T> {
   const over = new AbortController()
   try {
-    return await Promise.race([promise, delay(GRACE_MS, undefined, { signal: over.signal }).then(() => { throw new Error('something waits for ever') })])
+    return await Promise.race([
+      promise,
+      delay(GRACE_MS, undefined, { signal: over.signal }).then(() => {
+        throw new Error('something waits for ever')
+      })
+    ])
   } finally {
     over.abort()
   }

@@ -32,7 +32,11 @@ export function handlers (some: Partial<ConnectionHandlers> = {}): ConnectionHan
 }
 
 /** Opens a connection that ends with the test. */
-export async function openConnection (t: Test, port: number, options: Partial<ConnectionOptions> = {}): Promise<Connection> {
+export async function openConnection (
+  t: Test,
+  port: number,
+  options: Partial<ConnectionOptions> = {}
+): Promise<Connection> {
   const connection = await Connection.open(connectionOptions(port, options))
   t.teardown(() => { connection.destroy() })
   return connection
@@ -43,7 +47,11 @@ export function optionsFromUrl (url: string, options: Partial<ConnectionOptions>
   const { hostname, port, username, password, pathname } = new URL(url)
   return connectionOptions(Number(port), {
     host: hostname,
-    authentication: { mechanism: 'PLAIN', username: decodeURIComponent(username), password: decodeURIComponent(password) },
+    authentication: {
+      mechanism: 'PLAIN',
+      username: decodeURIComponent(username),
+      password: decodeURIComponent(password)
+    },
     virtualHost: decodeURIComponent(pathname.slice(1)),
     ...options
   })

@@ -23,13 +23,21 @@ t.test('a broker of an unknown authority, or of another name, gets no byte of ou
     [{ ca, servername: 'other.test' }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
     [{ ca }, 'ERR_TLS_CERT_ALTNAME_INVALID'] // the host, 127.0.0.1, is the name then
   ] as const) {
-    await t.rejects(Connection.open(connectionOptions(broker.port, { tls })), { name: 'ConnectionClosedError', closedBy: 'fault', cause: { code } })
+    await t.rejects(Connection.open(connectionOptions(broker.port, { tls })), {
+      name: 'ConnectionClosedError',
+      closedBy: 'fault',
+      cause: { code }
+    })
   }
   t.same(broker.received, [])
 })
 
 t.test('a client certificate is shown, which is all that EXTERNAL needs', async (t) => {
-  const broker = await ScriptedBroker.start(t, { saslHandshake: mechanismsAnswer('EXTERNAL') }, { ...server, ca, requestCert: true, rejectUnauthorized: true })
+  const broker = await ScriptedBroker.start(
+    t,
+    { saslHandshake: mechanismsAnswer('EXTERNAL') },
+    { ...server, ca, requestCert: true, rejectUnauthorized: true }
+  )
   await openConnection(t, broker.port, {
     tls: { ca, servername: 'rabbit.test', cert: pem('client'), key: pem('client-key') },
     authentication: { mechanism: 'EXTERNAL' }
@@ -39,5 +47,8 @@ t.test('a client certificate is shown, which is all that EXTERNAL needs', async 
 
 t.test('a broker that speaks no TLS is given up', async (t) => {
   const broker = await ScriptedBroker.start(t, {})
-  await t.rejects(Connection.open(connectionOptions(broker.port, { tls: { ca }, connectTimeoutMs: 200 })), { name: 'ConnectionClosedError', closedBy: 'fault' })
+  await t.rejects(Connection.open(connectionOptions(broker.port, { tls: { ca }, connectTimeoutMs: 200 })), {
+    name: 'ConnectionClosedError',
+    closedBy: 'fault'
+  })
 })

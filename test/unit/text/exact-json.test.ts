@@ -5,14 +5,22 @@ import { exactText, parseExactly } from '../../../src/text/exact-json.ts'
 const through = (text: string): string => exactText(parseExactly(text).exact)
 
 t.test('numbers that JavaScript would change stay as they were written', async (t) => {
-  for (const number of ['9007199254740993', '-9223372036854775808', '18446744073709551615', '0.12345678901234567890', '1e400', '-1E-400', '1e5', '123456789012345678901234567890']) {
+  for (const number of [
+    '9007199254740993', '-9223372036854775808', '18446744073709551615', '0.12345678901234567890', '1e400', '-1E-400',
+    '1e5', '123456789012345678901234567890'
+  ]) {
     t.equal(through(number), number)
-    t.equal(through(`{"a":[${number},{"b":${number}}],"c":"${number}"}`), `{"a":[${number},{"b":${number}}],"c":"${number}"}`)
+    t.equal(
+      through(`{"a":[${number},{"b":${number}}],"c":"${number}"}`),
+      `{"a":[${number},{"b":${number}}],"c":"${number}"}`
+    )
   }
 })
 
 t.test('what looks like a number in a text is none', async (t) => {
-  for (const text of ['"9007199254740993"', '"\\"9007199254740993"', '"\\\\"', '["\\\\\\"",12345678901234567890,"1e9\\\\"]', '{"1e400":1}']) t.equal(through(text), text)
+  for (const text of [
+    '"9007199254740993"', '"\\"9007199254740993"', '"\\\\"', '["\\\\\\"",12345678901234567890,"1e9\\\\"]', '{"1e400":1}'
+  ]) t.equal(through(text), text)
 })
 
 t.test('a caller sees the numbers of JavaScript', async (t) => {

@@ -6,11 +6,38 @@ const check = (text: string): boolean => isSurelyJson(Buffer.from(text), 0, Buff
 
 t.test('what is surely JSON is JSON', async () => {
   // Pieces of JSON in any order: most of it is wrong, and much of it nearly right.
-  const piece = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '"a"', '"\\n"', '\\', 'true', 'false', 'null', 'tru', '0', '-', '1.5', '01', '1e5', ' ', '\n', 'é', '\u0000')
-  fc.assert(fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
-    const text = pieces.join('')
-    if (check(text)) JSON.parse(text)
-  }), { numRuns: 200_000 })
+  const piece = fc.constantFrom(
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    '"',
+    '"a"',
+    '"\\n"',
+    '\\',
+    'true',
+    'false',
+    'null',
+    'tru',
+    '0',
+    '-',
+    '1.5',
+    '01',
+    '1e5',
+    ' ',
+    '\n',
+    'é',
+    '\u0000'
+  )
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+      const text = pieces.join('')
+      if (check(text)) JSON.parse(text)
+    }),
+    { numRuns: 200_000 }
+  )
 })
 
 t.test('damaged JSON is not surely JSON', async () => {
@@ -33,7 +60,14 @@ t.test('compact JSON without rarities is', async (t) => {
 t.test('it looks at nothing beyond its end', async (t) => {
   for (const text of ['[1,2]', '{"a":"b"}', 'true', '12', '"a\\n"', '[[],{}]']) {
     for (let end = 0; end < text.length; end++) {
-      if (isSurelyJson(Buffer.from(text), 0, end)) t.doesNotThrow(() => { JSON.parse(text.slice(0, end)) }, text.slice(0, end))
+      if (isSurelyJson(Buffer.from(text), 0, end)) {
+        t.doesNotThrow(
+          () => {
+            JSON.parse(text.slice(0, end))
+          },
+          text.slice(0, end)
+        )
+      }
     }
   }
 })

@@ -12,14 +12,18 @@ function split (chunks: readonly Buffer[], maxLineBytes = 1000): string[] {
 }
 
 t.test('lines are the same however the bytes are cut into chunks', async (t) => {
-  const bytes = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes.map((byte) => byte % 4 === 0 ? 0x0a : byte)))
-  fc.assert(fc.property(bytes, fc.array(fc.nat(60), { maxLength: 10 }), (body, cuts) => {
-    const at = [0, ...cuts.map((cut) => Math.min(cut, body.length)).sort((a, b) => a - b), body.length]
-    const chunks = at.slice(1).map((end, index) => body.subarray(at[index], end))
-    const expected = body.toString('latin1').split('\n')
-    if (expected.at(-1) === '') expected.pop()
-    t.same(split(chunks), expected)
-  }))
+  const bytes = fc
+    .uint8Array({ maxLength: 60 })
+    .map((bytes) => Buffer.from(bytes.map((byte) => (byte % 4 === 0 ? 0x0a : byte))))
+  fc.assert(
+    fc.property(bytes, fc.array(fc.nat(60), { maxLength: 10 }), (body, cuts) => {
+      const at = [0, ...cuts.map((cut) => Math.min(cut, body.length)).sort((a, b) => a - b), body.length]
+      const chunks = at.slice(1).map((end, index) => body.subarray(at[index], end))
+      const expected = body.toString('latin1').split('\n')
+      if (expected.at(-1) === '') expected.pop()
+      t.same(split(chunks), expected)
+    })
+  )
 })
 
 t.test('the last line needs no line feed, and a carriage return belongs to its line', async (t) => {

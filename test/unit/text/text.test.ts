@@ -7,8 +7,9 @@ import { parseTimestamp } from '../../../src/api/timestamp.ts'
 
 t.test('the best type that a client accepts is chosen', async (t) => {
   const cases: Array<[string | undefined, string | undefined]> = [
-    [undefined, 'a/j'], ['', 'a/j'], ['*/*', 'a/j'], ['a/*', 'a/j'], ['a/n', 'a/n'], ['A/N', 'a/n'], ['a/n, a/j', 'a/j'], ['a/j;q=0.5, a/n', 'a/n'],
-    ['a/j;q=0, */*', 'a/n'], ['a/j; q=0.1, */*; q=0.2', 'a/n'], ['text/html, */*;q=0.1', 'a/j'], ['text/html', undefined], ['a/j;q=0', undefined], ['a/j;q=nonsense', undefined]
+    [undefined, 'a/j'], ['', 'a/j'], ['*/*', 'a/j'], ['a/*', 'a/j'], ['a/n', 'a/n'], ['A/N', 'a/n'],
+    ['a/n, a/j', 'a/j'], ['a/j;q=0.5, a/n', 'a/n'], ['a/j;q=0, */*', 'a/n'], ['a/j; q=0.1, */*; q=0.2', 'a/n'],
+    ['text/html, */*;q=0.1', 'a/j'], ['text/html', undefined], ['a/j;q=0', undefined], ['a/j;q=nonsense', undefined]
   ]
   for (const [accept, expected] of cases) t.equal(negotiate(accept, ['a/j', 'a/n']), expected, String(accept))
 })
@@ -17,28 +18,51 @@ t.test('a time is ISO 8601 in UTC, of a day that exists', async (t) => {
   t.equal(parseTimestamp('2026-01-31T12:00:00.123Z'), Date.UTC(2026, 0, 31, 12, 0, 0, 123))
   t.equal(parseTimestamp('2026-01-31T12:00:00Z'), Date.UTC(2026, 0, 31, 12))
   t.equal(parseTimestamp('2024-02-29T00:00:00.5Z'), Date.UTC(2024, 1, 29, 0, 0, 0, 500))
-  for (const text of ['', '2026', '2026-01-31', '2026-01-31T12:00:00', '2026-01-31T12:00:00+01:00', '2026-02-30T00:00:00Z', '2025-02-29T00:00:00Z', '2026-13-01T00:00:00Z', '2026-01-31T24:00:00Z', '2026-01-31T12:00:60Z', '2026-01-31 12:00:00Z', '1969-12-31T23:59:59Z', ' 2026-01-31T12:00:00Z', '1767225600000']) {
+  for (const text of [
+    '', '2026', '2026-01-31', '2026-01-31T12:00:00', '2026-01-31T12:00:00+01:00', '2026-02-30T00:00:00Z',
+    '2025-02-29T00:00:00Z', '2026-13-01T00:00:00Z', '2026-01-31T24:00:00Z', '2026-01-31T12:00:60Z',
+    '2026-01-31 12:00:00Z', '1969-12-31T23:59:59Z', ' 2026-01-31T12:00:00Z', '1767225600000'
+  ]) {
     t.equal(parseTimestamp(text), undefined, text)
   }
 })
 
 t.test('an integer is plain, decimal and exact', async (t) => {
-  for (const [text, expected] of [['0', 0], ['10', 10], ['9007199254740991', 2 ** 53 - 1]] as const) t.equal(parseDecimal(text), expected)
-  for (const text of ['', ' 5', '5 ', '+5', '-1', '05', '1e3', '1.0', '0x10', '9007199254740992', '99999999999999999999', '５', 'NaN', 'Infinity']) t.equal(parseDecimal(text), undefined, text)
+  for (const [text, expected] of [
+    ['0', 0],
+    ['10', 10],
+    ['9007199254740991', 2 ** 53 - 1]
+  ] as const) t.equal(parseDecimal(text), expected)
+  for (const text of [
+    '', ' 5', '5 ', '+5', '-1', '05', '1e3', '1.0', '0x10', '9007199254740992', '99999999999999999999', '５', 'NaN',
+    'Infinity'
+  ]) t.equal(parseDecimal(text), undefined, text)
 })
 
 t.test('a position is a word or an offset', async (t) => {
-  t.same(['first', 'last', 'next', '7'].map(parsePosition), [{ type: 'first' }, { type: 'last' }, { type: 'next' }, { type: 'offset', offset: 7 }])
+  t.same(['first', 'last', 'next', '7'].map(parsePosition), [
+    { type: 'first' },
+    { type: 'last' },
+    { type: 'next' },
+    { type: 'offset', offset: 7 }
+  ])
   t.same(['', 'First', 'middle', '-1'].map(parsePosition), [undefined, undefined, undefined, undefined])
 })
 
 t.test('JSON with a __proto__ key is refused however it is spelt; text that only mentions it is not', async (t) => {
-  for (const text of ['{"__proto__":1}', '[{"a":{"__proto__":{}}}]', '{"\\u005f_proto__":1}', '{"__pr\\u006Fto__":1}']) t.throws(() => parseJson(text), { name: 'TextFault' }, text)
-  for (const text of ['"__proto__"', '{"a":"__proto__"}', '{"x__proto__":1}', '{"a":"\\u005f"}']) t.same(parseJson(text), JSON.parse(text), text)
+  const refused = ['{"__proto__":1}', '[{"a":{"__proto__":{}}}]', '{"\\u005f_proto__":1}', '{"__pr\\u006Fto__":1}']
+  for (const text of refused) {
+    t.throws(() => parseJson(text), { name: 'TextFault' }, text)
+  }
+  for (const text of ['"__proto__"', '{"a":"__proto__"}', '{"x__proto__":1}', '{"a":"\\u005f"}']) {
+    t.same(parseJson(text), JSON.parse(text), text)
+  }
 })
 
 t.test('what is no JSON or no UTF-8 is refused', async (t) => {
-  for (const text of ['', '{', "{'a':1}", 'undefined', '{"a":1}x']) t.throws(() => parseJson(text), { name: 'TextFault' }, text)
+  for (const text of ['', '{', "{'a':1}", 'undefined', '{"a":1}x']) {
+    t.throws(() => parseJson(text), { name: 'TextFault' }, text)
+  }
   t.throws(() => decodeUtf8(Buffer.from([0x22, 0xff, 0x22])), { name: 'TextFault' })
   t.throws(() => decodeUtf8(Buffer.from([0xed, 0xa0, 0x80])), { name: 'TextFault' }, 'a lone surrogate')
   t.equal(decodeUtf8(Buffer.from('\ufeff"é€😀"')), '"é€😀"', 'a byte order mark is dropped')

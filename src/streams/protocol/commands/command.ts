@@ -3,15 +3,19 @@ import type { FrameReader } from '../frame-reader.ts'
 import { FrameWriter } from '../frame-writer.ts'
 import { CommandKey, describeCommand, type CommandName } from './keys.ts'
 
-// Each command is one small file that says what lies on the wire. Key and Version, which start every frame, and the CorrelationId
-// and the ResponseCode, which follow in requests and their answers, are written and read by what sends and receives them.
+// Each command is one small file that says what lies on the wire. Key and Version, which start every frame, and the
+// CorrelationId and the ResponseCode, which follow in requests and their answers, are written and read by what sends
+// and receives them.
 
 /** A command that the broker answers. */
 export interface Request<Arguments, Answer> {
   readonly name: CommandName
   /** Writes what follows the correlation id. */
   write (writer: FrameWriter, args: Arguments): void
-  /** Reads what follows the response code, when that is ok. More bytes than it reads are no mistake: newer brokers append fields. */
+  /**
+   * Reads what follows the response code, when that is ok. More bytes than it reads are no mistake: newer brokers
+   * append fields.
+   */
   read (reader: FrameReader): Answer
   /** The answer has no response code of its own (Metadata). */
   readonly isWithoutResponseCode?: true
@@ -35,7 +39,11 @@ export function readNothing (): void {}
 const VERSION_1 = 1
 
 /** Key uint16, Version uint16, CorrelationId uint32, arguments. */
-export function encodeRequest<Arguments> (request: Request<Arguments, unknown>, correlationId: number, args: Arguments): Buffer {
+export function encodeRequest<Arguments> (
+  request: Request<Arguments, unknown>,
+  correlationId: number,
+  args: Arguments
+): Buffer {
   const writer = new FrameWriter().u16(CommandKey[request.name]).u16(VERSION_1).u32(correlationId)
   request.write(writer, args)
   return writer.finish()
@@ -50,5 +58,7 @@ export function encodeCommand<Arguments> (command: Command<Arguments>, args: Arg
 
 /** For who receives a command it cannot take. */
 export function unknownCommand (key: number, version: number): MalformedFrameError {
-  return new MalformedFrameError(`the broker sent ${describeCommand(key)} in version ${version}, which is not understood here`)
+  return new MalformedFrameError(
+    `the broker sent ${describeCommand(key)} in version ${version}, which is not understood here`
+  )
 }

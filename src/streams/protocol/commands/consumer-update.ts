@@ -14,9 +14,16 @@ export const consumerUpdate: Push<{ correlationId: number, subscriptionId: numbe
   read (reader) { return { correlationId: reader.u32(), subscriptionId: reader.u8(), isActive: reader.u8() !== 0 } }
 }
 
-/** CorrelationId uint32, ResponseCode uint16, OffsetSpecification. Without a specification the one of the subscription holds. */
+/**
+ * CorrelationId uint32, ResponseCode uint16, OffsetSpecification. Without a specification the one of the subscription
+ * holds.
+ */
 export function encodeConsumerUpdateAnswer (correlationId: number, spec: OffsetSpec | undefined): Buffer {
-  const writer = new FrameWriter().u16(CommandKey.consumerUpdate | RESPONSE_BIT).u16(1).u32(correlationId).u16(ResponseCode.ok)
+  const writer = new FrameWriter()
+    .u16(CommandKey.consumerUpdate | RESPONSE_BIT)
+    .u16(1)
+    .u32(correlationId)
+    .u16(ResponseCode.ok)
   writeOffsetSpec(writer, spec)
   return writer.finish()
 }

@@ -1,6 +1,9 @@
 import type { Command, Push } from './command.ts'
 
-/** SubscriptionId uint8, Credit uint16, which the broker reads as a signed number (rabbit_stream_core): at most 32767; 0 makes it look into the log */
+/**
+ * SubscriptionId uint8, Credit uint16, which the broker reads as a signed number (rabbit_stream_core): at most 32767; 0
+ * makes it look into the log
+ */
 export const credit: Command<{ subscriptionId: number, credit: number }> = {
   name: 'credit',
   write (writer, { subscriptionId, credit }) { writer.u8(subscriptionId).u16(credit) }

@@ -12,7 +12,8 @@ export interface Delivery {
  * v1: SubscriptionId uint8, Chunk
  * v2: SubscriptionId uint8, CommittedChunkId uint64, Chunk
  *
- * The broker takes the higher version that both sides named in ExchangeCommandVersions. -1 for "none committed" is written unsigned.
+ * The broker takes the higher version that both sides named in ExchangeCommandVersions. -1 for "none committed" is
+ * written unsigned.
  */
 export const deliver: Push<Delivery> = {
   name: 'deliver',

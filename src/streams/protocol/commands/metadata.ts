@@ -18,8 +18,8 @@ export interface StreamMetadata {
  *   Broker         => Reference uint16, Host string, Port uint32
  *   StreamMetadata => Stream string, ResponseCode uint16, Leader uint16, Replicas [uint16] // references to brokers
  *
- * The answer has no code of its own, each stream has one. A reference to no broker means that there is none: the broker writes
- * 65535 for a missing leader.
+ * The answer has no code of its own, each stream has one. A reference to no broker means that there is none: the broker
+ * writes 65535 for a missing leader.
  */
 export const metadata: Request<{ streams: readonly string[] }, StreamMetadata[]> = {
   name: 'metadata',

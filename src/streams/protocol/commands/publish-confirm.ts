@@ -2,7 +2,10 @@ import { MalformedFrameError } from '../errors.ts'
 import { readU64AsNumber } from '../frame-reader.ts'
 import type { Push } from './command.ts'
 
-/** Publishing ids as they lie in the frame, read when asked for: confirms come by the thousand. Only valid until the handler returns. */
+/**
+ * Publishing ids as they lie in the frame, read when asked for: confirms come by the thousand. Only valid until the
+ * handler returns.
+ */
 export interface PublishingIds {
   readonly length: number
   /** @throws RangeError beyond the length */
@@ -32,7 +35,10 @@ class PublishingIdsView implements PublishingIds {
     this.length = length
     // Checked here once, so that a handler is called with all ids of the frame or with none.
     for (let index = 0; index < length; index++) {
-      if (!Number.isSafeInteger(this.at(index))) throw new MalformedFrameError('a confirm of a publishing id above 2^53 - 1, which nobody has sent')
+      if (!Number.isSafeInteger(this.at(index))) {
+        throw new MalformedFrameError('a confirm of a publishing id above ' +
+        '2^53 - 1, which nobody has sent')
+      }
     }
   }
 

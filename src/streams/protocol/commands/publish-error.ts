@@ -10,7 +10,10 @@ export const publishError: Push<{ publisherId: number, failures: PublishFailure[
     const publisherId = reader.u8()
     const failures = reader.array((from) => {
       const publishingId = from.u64AsNumber()
-      if (publishingId === undefined) throw new MalformedFrameError('an error for a publishing id above 2^53 - 1, which nobody has sent')
+      if (publishingId === undefined) {
+        throw new MalformedFrameError('an error for a publishing id above 2^53 - 1, ' +
+        'which nobody has sent')
+      }
       return { publishingId, responseCode: from.u16() }
     })
     return { publisherId, failures }

@@ -4,7 +4,8 @@ import { CommandKey } from './keys.ts'
  * Publish v1 => PublisherId uint8, Messages [Message]
  *   Message  => PublishingId uint64, Body bytes // int32 length; a sub-entry batch has its highest bit set
  *
- * What these take of a frame whose size is bounded by frame_max; the size field itself does not count (rabbit_stream_core, frame_size_ok).
+ * What these take of a frame whose size is bounded by frame_max; the size field itself does not count
+ * (rabbit_stream_core, frame_size_ok).
  */
 export const PUBLISH_FRAME_OVERHEAD_BYTES = 9
 /** Publishing id and length in front of each message. */

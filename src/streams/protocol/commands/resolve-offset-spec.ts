@@ -6,7 +6,10 @@ import type { Request } from './command.ts'
  *
  * From RabbitMQ 4.3 on. The answer's type is always 4 (offset).
  */
-export const resolveOffsetSpec: Request<{ stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string> }, number> = {
+export const resolveOffsetSpec: Request<
+  { stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string> },
+  number
+> = {
   name: 'resolveOffsetSpec',
   write (writer, { stream, spec, properties }) {
     writer.string(stream)

@@ -4,9 +4,13 @@ import { readNothing, type Request } from './command.ts'
 /**
  * SubscriptionId uint8, Stream string, OffsetSpecification, Credit uint16, Properties [Key string, Value string]
  *
- * One credit is one chunk. The broker reads no count after the credit when there are no properties, but takes a count of 0 as well.
+ * One credit is one chunk. The broker reads no count after the credit when there are no properties, but takes a count
+ * of 0 as well.
  */
-export const subscribe: Request<{ subscriptionId: number, stream: string, spec: OffsetSpec, credit: number, properties: ReadonlyMap<string, string> }, void> = {
+export const subscribe: Request<
+  { subscriptionId: number, stream: string, spec: OffsetSpec, credit: number, properties: ReadonlyMap<string, string> },
+  void
+> = {
   name: 'subscribe',
   write (writer, { subscriptionId, stream, spec, credit, properties }) {
     writer.u8(subscriptionId).string(stream)

@@ -10,7 +10,8 @@ export interface Tuning {
 /**
  * FrameMax uint32, Heartbeat uint32
  *
- * The broker proposes, the client answers with what both can live with. Neither has a correlation id, and both are marked as requests.
+ * The broker proposes, the client answers with what both can live with. Neither has a correlation id, and both are
+ * marked as requests.
  */
 export const tune: Push<Tuning> & Command<Tuning> = {
   name: 'tune',

@@ -9,11 +9,10 @@ const MIN_MATCH_BYTES = 4
 /**
  * Expands LZ4 frames, which is what the Java, Go and .NET clients write (not bare LZ4 blocks).
  *
- * Frame => Magic uint32, Flags uint8, BlockDescriptor uint8, [ContentSize uint64], HeaderChecksum uint8, [Block], EndMark uint32 (0), [ContentChecksum uint32]
- *   Block => Size uint32 // highest bit: stored as it is
- *            Data, [BlockChecksum uint32]
- * all little endian. The checksums are left alone: the checksum of the chunk, checked before, covers the same bytes.
- * Source: lz4_Frame_format.md and lz4_Block_format.md of the LZ4 project.
+ * Frame => Magic uint32, Flags uint8, BlockDescriptor uint8, [ContentSize uint64], HeaderChecksum uint8, [Block],
+ * EndMark uint32 (0), [ContentChecksum uint32] Block => Size uint32 // highest bit: stored as it is Data,
+ * [BlockChecksum uint32] all little endian. The checksums are left alone: the checksum of the chunk, checked before,
+ * covers the same bytes. Source: lz4_Frame_format.md and lz4_Block_format.md of the LZ4 project.
  */
 export function expandLz4 (bytes: Uint8Array, length: number): Buffer {
   const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

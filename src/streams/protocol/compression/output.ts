@@ -4,8 +4,8 @@ import { CompressionError } from '../errors.ts'
 const SHORT_COPY_BYTES = 24
 
 /**
- * What the decoders of the LZ77 family write to: a buffer of exactly the announced length, allocated once. Whatever the input says,
- * nothing is written beyond it and nothing is read that was not written.
+ * What the decoders of the LZ77 family write to: a buffer of exactly the announced length, allocated once. Whatever the
+ * input says, nothing is written beyond it and nothing is read that was not written.
  */
 export class Output {
   readonly #buffer: Buffer

@@ -25,8 +25,9 @@ export function expandSnappy (bytes: Uint8Array, length: number): Buffer {
     if (position > input.length) throw corrupt('ends inside a Snappy chunk')
     if (type >= ChunkType.firstSkippable) continue
     if (start + CHECKSUM_BYTES > position) throw corrupt('has a Snappy chunk without a checksum')
-    if (type === ChunkType.uncompressed) output.literal(input, start + CHECKSUM_BYTES, position - start - CHECKSUM_BYTES)
-    else if (type === ChunkType.compressed) expandBlock(input.subarray(start + CHECKSUM_BYTES, position), output)
+    if (type === ChunkType.uncompressed) {
+      output.literal(input, start + CHECKSUM_BYTES, position - start - CHECKSUM_BYTES)
+    } else if (type === ChunkType.compressed) expandBlock(input.subarray(start + CHECKSUM_BYTES, position), output)
     else throw corrupt(`has a Snappy chunk of the unknown type ${type}`)
   }
   return output.finish()
