@@ -14,10 +14,11 @@ export type EdgeErrorCode =
   | 'headers_too_large'
   | 'internal_error'
 
-/** Domain codes that a caller knows under an edge code, because to a caller they are the same. */
+/** Domain codes that a caller knows under another code, because to a caller they are the same. */
 const SHOWN_AS = {
   invalid_argument: 'validation_failed',
-  message_too_large: 'payload_too_large'
+  message_too_large: 'payload_too_large',
+  caller_left: 'internal_error' // nobody is there to see it
 } as const
 
 /** Every code that an answer can carry. */
@@ -308,7 +309,11 @@ const RETRY_AFTER_SECONDS = 1
 
 /** The code that a caller sees for an error of the domain. */
 export function problemCodeOf (code: StreamsErrorCode): ProblemCode {
-  return code === 'invalid_argument' || code === 'message_too_large' ? SHOWN_AS[code] : code
+  return isShownOtherwise(code) ? SHOWN_AS[code] : code
+}
+
+function isShownOtherwise (code: StreamsErrorCode): code is keyof typeof SHOWN_AS {
+  return Object.hasOwn(SHOWN_AS, code)
 }
 
 /**

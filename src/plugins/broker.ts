@@ -1,7 +1,7 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Config } from '../config.ts'
-import { Broker, type BrokerOptions } from '../streams/index.ts'
+import { Broker, ByteBudget, type BrokerConnectionOptions, type BrokerOptions } from '../streams/index.ts'
 import { VERSION } from '../version.ts'
 
 declare module 'fastify' {
@@ -11,24 +11,50 @@ declare module 'fastify' {
   }
 }
 
-function broker (app: FastifyInstance, { rabbitmq, publish }: Config): void {
-  const broker = new Broker({ ...brokerOptions(rabbitmq), confirmTimeoutMs: publish.confirmTimeoutMs, logger: app.log })
+function broker (app: FastifyInstance, config: Config): void {
+  const broker = new Broker(brokerOptions(config, app.log))
   app.decorate('broker', broker)
   app.addHook('onClose', () => broker.close())
 }
 
-function brokerOptions (settings: Config['rabbitmq']): Omit<BrokerOptions, 'logger' | 'confirmTimeoutMs'> {
-  const { stream, authMechanism, management, managementCa, tlsCa, tlsCert, tlsKey, tlsServerName, ...rest } = settings
+function brokerOptions ({ rabbitmq, publish }: Config, logger: FastifyBaseLogger): BrokerOptions {
+  const { management, managementCa, managementTimeoutMs, streamNamePattern } = rabbitmq
+  const { maxPublishers, publisherIdleMs } = rabbitmq
+  const { readerWindowBytes, maxReaders, readerIdleMs, maxExpandedSubEntryBytes } = rabbitmq
   return {
-    ...rest,
-    client: { product: 'rabbitmq-stream-gateway', version: VERSION },
+    connection: connectionOptions(rabbitmq),
+    ...(management && { management: { ...management, ca: managementCa, timeoutMs: managementTimeoutMs } }),
+    streamNamePattern,
+    publishing: { confirmTimeoutMs: publish.confirmTimeoutMs, maxPublishers, publisherIdleMs },
+    reading: { readerWindowBytes, maxReaders, readerIdleMs, maxExpandedSubEntryBytes },
+    budgets: {
+      publish: new ByteBudget(rabbitmq.publishBudgetBytes),
+      read: new ByteBudget(rabbitmq.readBudgetBytes)
+    },
+    logger
+  }
+}
+
+function connectionOptions (settings: Config['rabbitmq']): BrokerConnectionOptions {
+  const { stream, authMechanism, tlsCa, tlsCert, tlsKey, tlsServerName, ...rest } = settings
+  const { addressMode, connectTimeoutMs, requestTimeoutMs, heartbeatSeconds, frameMaxBytes } = rest
+  const { reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs } = rest
+  return {
     hosts: stream.hosts,
-    virtualHost: stream.virtualHost,
     ...(stream.isTls && { tls: { ca: tlsCa, cert: tlsCert, key: tlsKey, servername: tlsServerName } }),
     authentication: authMechanism === 'EXTERNAL'
       ? { mechanism: 'EXTERNAL' }
       : { mechanism: 'PLAIN', username: stream.username, password: stream.password },
-    ...(management && { management: { ...management, ca: managementCa } })
+    virtualHost: stream.virtualHost,
+    client: { product: 'rabbitmq-stream-gateway', version: VERSION },
+    addressMode,
+    connectTimeoutMs,
+    requestTimeoutMs,
+    heartbeatSeconds,
+    frameMaxBytes,
+    reconnectDelayMs,
+    maxReconnectDelayMs,
+    connectionIdleMs
   }
 }
 

@@ -120,7 +120,7 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
         }
       }
     },
-    async (request) => await app.broker.listConsumers(request.params.stream)
+    async (request) => await app.broker.consumers.list(request.params.stream)
   )
 
   app.get(
@@ -143,7 +143,7 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
         }
       }
     },
-    async (request) => await app.broker.storedOffset(request.params.stream, request.params.consumer)
+    async (request) => await app.broker.consumers.storedOffset(request.params.stream, request.params.consumer)
   )
 
   app.put(
@@ -167,7 +167,7 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { stream, consumer } = request.params
-      return await app.broker.storeOffset(stream, consumer, request.body.offset, request.body.expected)
+      return await app.broker.consumers.storeOffset(stream, consumer, request.body.offset, request.body.expected)
     }
   )
 
@@ -192,7 +192,7 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { stream, consumer } = request.params
-      return await app.broker.resetOffset(stream, consumer, toPosition(request.body.to))
+      return await app.broker.consumers.resetOffset(stream, consumer, toPosition(request.body.to))
     }
   )
 }

@@ -59,7 +59,7 @@ export const publisherRoutes: FastifyPluginAsyncTypebox = async (app) => {
         }
       }
     },
-    async (request) => await app.broker.listPublishers(request.params.stream)
+    async (request) => await app.broker.publishing.listPublishers(request.params.stream)
   )
 
   app.get(
@@ -75,6 +75,6 @@ export const publisherRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: json('The publisher.', Publisher, { name: 'my-publisher', lastPublishingId: 17 }) }
       }
     },
-    async (request) => await app.broker.publisher(request.params.stream, request.params.publisher)
+    async (request) => await app.broker.publishing.describePublisher(request.params.stream, request.params.publisher)
   )
 }

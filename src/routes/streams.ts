@@ -123,7 +123,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
         response: { 200: json('A page of names.', StreamList, { streams: ['hello'], nextCursor: null }) }
       }
     },
-    async (request) => await app.broker.listStreams(request.query)
+    async (request) => await app.broker.streams.list(request.query)
   )
 
   app.put(
@@ -158,7 +158,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const { stream } = request.params
-      const outcome = await app.broker.createStream(stream, request.body)
+      const outcome = await app.broker.streams.create(stream, request.body)
       return reply.code(outcome === 'created' ? 201 : 200).send({ name: stream })
     }
   )
@@ -186,7 +186,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
         }
       }
     },
-    async (request) => await app.broker.describeStream(request.params.stream)
+    async (request) => await app.broker.streams.describe(request.params.stream)
   )
 
   app.delete(
@@ -203,7 +203,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
       }
     },
     async (request, reply) => {
-      await app.broker.deleteStream(request.params.stream)
+      await app.broker.streams.delete(request.params.stream)
       return reply.code(204).send()
     }
   )

@@ -1,6 +1,6 @@
 import { classify } from './classify.ts'
+import { within } from './common/wait.ts'
 import type { ConnectionPool } from './connections/connection-pool.ts'
-import { pause } from './common/deadline.ts'
 import type { StreamsError } from './errors.ts'
 
 export interface BrokerStatus {
@@ -13,22 +13,16 @@ export interface BrokerStatus {
 
 const STATUS_TIMEOUT_MS = 2000
 
-/** Whether the broker answers, asked now, and connected to if need be. Never throws; takes at most two seconds. */
+/** Whether the broker answers now; connects if need be. Never throws, and takes at most two seconds. */
 export async function askStatus (connections: ConnectionPool): Promise<BrokerStatus> {
-  const waiting = new AbortController()
   try {
-    return await Promise.race([
-      ask(connections),
-      pause(STATUS_TIMEOUT_MS, waiting.signal).then(() => down(connections.lastFailure('streams')))
-    ])
+    return await within(ask(connections), { timeoutMs: STATUS_TIMEOUT_MS }) ?? down(connections.lastFailure('streams'))
   } catch (error) {
     return down(classify(error))
-  } finally {
-    waiting.abort()
   }
 }
 
-// A broker that refuses the credentials takes its time before it says so: what it said last time is known.
+// A broker that refuses the credentials takes its time before it says so: the reason it gave last time is known.
 function down (failure: StreamsError | undefined): BrokerStatus {
   return { state: 'down', reason: failure?.message ?? 'the broker does not answer', version: null }
 }

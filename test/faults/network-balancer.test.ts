@@ -25,7 +25,7 @@ t.test('behind a load balancer that answers for another node each time everythin
     Array.from({ length: 6 }, async () => await newStream(t, direct, { leaderLocator: 'balanced' }))
   )
   const leaders = new Set(
-    await Promise.all(streams.map(async (stream) => (await direct.describeStream(stream)).leader))
+    await Promise.all(streams.map(async (stream) => (await direct.streams.describe(stream)).leader))
   )
   t.ok(leaders.size > 1, `${leaders.size} nodes lead`)
 
@@ -33,15 +33,19 @@ t.test('behind a load balancer that answers for another node each time everythin
     await Promise.all(
       streams.map(async (stream) => {
         t.match(
-          await untilItWorks(async () => await broker.publish(stream, batchOf(numbered(20), 1), { publisher: 'p' })),
+          await untilItWorks(
+            async () => await broker.publishing.publish(stream, batchOf(numbered(20), 1), { publisher: 'p' })
+          ),
           { confirmed: 20 }
         )
         t.same(await untilItWorks(async () => await readAll(broker, stream)), numbered(20))
-        t.match(await untilItWorks(async () => await broker.storeOffset(stream, 'c', 19)), { storedOffset: 19n })
+        t.match(await untilItWorks(async () => await broker.consumers.storeOffset(stream, 'c', 19)), {
+          storedOffset: 19n
+        })
         const waiting = untilItWorks(
           async () => await readOnce(broker, stream, { type: 'offset', offset: 20 }, { waitMs: 20_000 })
         )
-        await direct.publish(stream, batchOf(['news']))
+        await direct.publishing.publish(stream, batchOf(['news']))
         t.match(await waiting, { bodies: exactly('news') })
       })
     )
@@ -64,7 +68,7 @@ t.test('behind a load balancer that answers for another node each time everythin
       })
       for (const stream of streams.slice(0, 3)) {
         t.match(
-          await narrow.publish(stream, batchOf(['from afar'])),
+          await narrow.publishing.publish(stream, batchOf(['from afar'])),
           { confirmed: 1 },
           'a node passes messages on to the leader'
         )

@@ -165,22 +165,22 @@ for (const [what, start] of peers) {
       await until('the connections are closed', () => broker.stats().connections === 0)
       const startedMs = performance.now()
       await Promise.all([
-        t.rejects(broker.publish(stream, batchOf(['x'])), {
+        t.rejects(broker.publishing.publish(stream, batchOf(['x'])), {
           code: 'broker_unavailable',
           sideEffects: 'none',
           retryable: true
         }),
-        t.rejects(broker.publish(stream, batchOf(['x'], 1), { publisher: 'p' }), {
+        t.rejects(broker.publishing.publish(stream, batchOf(['x'], 1), { publisher: 'p' }), {
           code: 'broker_unavailable',
           sideEffects: 'none',
           retryable: true
         }),
-        t.rejects(broker.storeOffset(stream, 'c', 0), {
+        t.rejects(broker.consumers.storeOffset(stream, 'c', 0), {
           code: 'broker_unavailable',
           sideEffects: 'none',
           retryable: true
         }),
-        t.rejects(broker.createStream(`${stream}-2`, {}), {
+        t.rejects(broker.streams.create(`${stream}-2`, {}), {
           code: 'broker_unavailable',
           sideEffects: 'none',
           retryable: true
@@ -193,11 +193,13 @@ for (const [what, start] of peers) {
       ])
       t.ok(performance.now() - startedMs < 8000, 'within the time a read looks for another way, and an attempt')
       t.match(await broker.status(), { state: 'down', reason: String })
-      t.equal((await direct.publish(stream, batchOf(['meanwhile']))).confirmed, 1)
+      t.equal((await direct.publishing.publish(stream, batchOf(['meanwhile']))).confirmed, 1)
       t.equal(broker.stats().connections, 0)
 
       proxy.forwardTo(testAddresses())
-      t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['after']))), { confirmed: 1 })
+      t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['after']))), {
+        confirmed: 1
+      })
       t.same(await untilItWorks(async () => await readAll(broker, stream)), ['first', 'meanwhile', 'after'])
       t.match(await broker.status(), { state: 'up' })
     }

@@ -7,7 +7,7 @@ import { exactly } from '../support/exactly.ts'
 t.test('what was on its way when the connection broke is unknown, and publishing goes on', async (t) => {
   const { proxy, broker, direct, stream } = await throughProxy(t)
   proxy.pause()
-  const underWay = broker.publish(stream, batchOf(numbered(10)))
+  const underWay = broker.publishing.publish(stream, batchOf(numbered(10)))
   await until('it is on its way', () => broker.stats().publishBudgetUsedBytes > 0)
   await new Promise((resolve) => setTimeout(resolve, 50))
   proxy.killConnections()
@@ -19,7 +19,7 @@ t.test('what was on its way when the connection broke is unknown, and publishing
     numbered(10).map((_, index) => [index, 'unknown'])
   )
   t.match(failures[0]?.error, { code: 'broker_unavailable', sideEffects: 'possible', retryable: true })
-  t.equal((await untilItWorks(async () => await broker.publish(stream, batchOf(['after'])))).confirmed, 1)
+  t.equal((await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['after'])))).confirmed, 1)
   t.same(
     (await readAll(direct, stream)).filter((body) => body === 'after'),
     ['after'],
@@ -34,7 +34,8 @@ t.test('a named publisher sends again what was on its way: nothing is lost and n
   for (let round = 0; round < 20; round++) {
     const bodies = numbered(50, round * 50)
     sent.push(...bodies)
-    const publish = async () => await broker.publish(stream, batchOf(bodies, round * 50 + 1), { publisher: 'p' })
+    const publish = async () =>
+      await broker.publishing.publish(stream, batchOf(bodies, round * 50 + 1), { publisher: 'p' })
     const publishing = untilItWorks(publish) // a refusal before anything was sent is tried again, as a client would
     await new Promise((resolve) => setTimeout(resolve, round)) // anywhere between the declaration and the confirm
     proxy.killConnections()
@@ -50,11 +51,11 @@ t.test(
   async (t) => {
     const { proxy, broker, direct, stream } = await throughProxy(t)
     const bodies = numbered(100)
-    t.match(await direct.publish(stream, batchOf(bodies, 1), { publisher: 'p' }), { confirmed: 100 })
+    t.match(await direct.publishing.publish(stream, batchOf(bodies, 1), { publisher: 'p' }), { confirmed: 100 })
     proxy.setLatency(3)
     for (let round = 0; round < 20; round++) {
       const publishing = untilItWorks(
-        async () => await broker.publish(stream, batchOf(bodies.slice(0, 20), 1), { publisher: 'p' })
+        async () => await broker.publishing.publish(stream, batchOf(bodies.slice(0, 20), 1), { publisher: 'p' })
       )
       await new Promise((resolve) => setTimeout(resolve, round * 2))
       proxy.killConnections()
@@ -68,7 +69,9 @@ t.test(
 t.test('polls that follow nextOffset outlive lost connections', async (t) => {
   const { proxy, broker, direct, stream } = await throughProxy(t)
   const bodies = numbered(2000)
-  for (let from = 0; from < 2000; from += 100) await direct.publish(stream, batchOf(bodies.slice(from, from + 100)))
+  for (let from = 0; from < 2000; from += 100) {
+    await direct.publishing.publish(stream, batchOf(bodies.slice(from, from + 100)))
+  }
   const read: string[] = []
   for (let offset = 0, polls = 0; ; polls++) {
     if (polls % 5 === 2) proxy.killConnections()
@@ -87,8 +90,8 @@ t.test('a waiting poll outlives a lost connection and gets its message', async (
   await readOnce(broker, stream, { type: 'offset', offset: 1 })
   const waiting = readOnce(broker, stream, { type: 'offset', offset: 1 }, { waitMs: 20_000 })
   proxy.killConnections()
-  await untilItWorks(async () => await broker.describeStream(stream))
-  await direct.publish(stream, batchOf(['at last']))
+  await untilItWorks(async () => await broker.streams.describe(stream))
+  await direct.publishing.publish(stream, batchOf(['at last']))
   t.match(await waiting, { bodies: exactly('at last'), nextOffset: 2 })
 })
 
@@ -97,12 +100,12 @@ t.test(
   async (t) => {
     const { proxy, broker, direct, stream } = await throughProxy(t)
     const request = { from: { type: 'next' }, limit: 10, maxBytes: 1000, waitMs: 30_000 } as const
-    const waiting = broker.readAsConsumer(stream, 'c', request, new AbortController().signal)
+    const waiting = broker.consumers.read(stream, 'c', request, new AbortController().signal)
     await new Promise((resolve) => setTimeout(resolve, 4000)) // the first look is after five seconds
     proxy.refuse()
     proxy.killConnections()
     await new Promise((resolve) => setTimeout(resolve, 4000))
-    await direct.resetOffset(stream, 'c', { type: 'first' })
+    await direct.consumers.resetOffset(stream, 'c', { type: 'first' })
     proxy.accept()
     const batch = await waiting
     t.same(
@@ -118,8 +121,8 @@ t.test(
   'a publish under a name whose broker goes right after the confirm is unknown in time, and does not keep its turn',
   async (t) => {
     const { proxy, broker, stream } = await throughProxy(t, { confirmTimeoutMs: 1500, requestTimeoutMs: 1500 })
-    await broker.publish(stream, batchOf(['1'], 1), { publisher: 'p' })
-    const session = broker.openPublish(stream, { publisher: 'p' })
+    await broker.publishing.publish(stream, batchOf(['1'], 1), { publisher: 'p' })
+    const session = broker.publishing.open(stream, { publisher: 'p' })
     await session.write(batchOf(['2'], 2))
     await until('it is confirmed', async () => broker.stats().publishBudgetUsedBytes === 0)
     proxy.refuse()
@@ -132,10 +135,15 @@ t.test(
     })
     t.ok(performance.now() - startMs < 4000)
     proxy.accept()
-    t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['2', '3'], 2), { publisher: 'p' })), {
-      confirmed: 1,
-      duplicates: 1
-    })
+    t.match(
+      await untilItWorks(
+        async () => await broker.publishing.publish(stream, batchOf(['2', '3'], 2), { publisher: 'p' })
+      ),
+      {
+        confirmed: 1,
+        duplicates: 1
+      }
+    )
   }
 )
 
@@ -146,16 +154,16 @@ t.test(
     proxy.refuse()
     proxy.killConnections()
     await until('the connections are closed', () => broker.stats().connections === 0)
-    await t.rejects(broker.publish(stream, batchOf(['x'])), {
+    await t.rejects(broker.publishing.publish(stream, batchOf(['x'])), {
       code: 'broker_unavailable',
       sideEffects: 'none',
       retryable: true
     })
-    await t.rejects(broker.storedOffset(stream, 'c'), { code: 'broker_unavailable', retryable: true })
+    await t.rejects(broker.consumers.storedOffset(stream, 'c'), { code: 'broker_unavailable', retryable: true })
     await t.rejects(readOnce(broker, stream, { type: 'first' }), { code: 'broker_unavailable', retryable: true })
     t.match(await broker.status(), { state: 'down', reason: String })
     proxy.accept()
-    t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['y']))), { confirmed: 1 })
+    t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['y']))), { confirmed: 1 })
     t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), {
       bodies: exactly('first', 'y')
     })
@@ -166,7 +174,7 @@ t.test(
 t.test('a message that is not confirmed in time is unknown; a late confirm does no harm', async (t) => {
   const { proxy, broker, direct, stream } = await throughProxy(t, { confirmTimeoutMs: 1500 })
   proxy.pause()
-  const { confirmed, failures } = await broker.publish(stream, batchOf(['late']))
+  const { confirmed, failures } = await broker.publishing.publish(stream, batchOf(['late']))
   t.match(
     { confirmed, failures },
     {
@@ -175,7 +183,7 @@ t.test('a message that is not confirmed in time is unknown; a late confirm does 
     }
   )
   proxy.resume()
-  t.equal((await untilItWorks(async () => await broker.publish(stream, batchOf(['next'])))).confirmed, 1)
+  t.equal((await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['next'])))).confirmed, 1)
   t.same(await readAll(direct, stream), ['first', 'late', 'next'])
   t.equal(broker.stats().publishBudgetUsedBytes, 0)
 })
@@ -189,7 +197,7 @@ t.test('what the broker does not take is not sent, and said to be not stored', a
   const results = await Promise.all(
     Array.from(
       { length: 40 },
-      async (_, index) => await broker.publish(stream, batchOf([`${index}${'x'.repeat(900_000)}`]))
+      async (_, index) => await broker.publishing.publish(stream, batchOf([`${index}${'x'.repeat(900_000)}`]))
     )
   )
   const outcomes = results.map(({ confirmed, failures: [failure] }) =>
@@ -201,7 +209,7 @@ t.test('what the broker does not take is not sent, and said to be not stored', a
     t.match(results[index]?.failures[0]?.error, { code: 'broker_timeout', sideEffects: 'none' })
   }
   proxy.resume()
-  t.match(await untilItWorks(async () => await broker.publish(stream, batchOf(['end']))), { confirmed: 1 })
+  t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['end']))), { confirmed: 1 })
   const [first, ...stored] = await readAll(direct, stream, 0, 5)
   t.equal(first, 'first')
   t.equal(stored.pop(), 'end')
@@ -218,7 +226,7 @@ t.test('a peer that falls silent is noticed by its heartbeats', async (t) => {
   const { proxy, broker, stream } = await throughProxy(t, { heartbeatSeconds: 1 })
   proxy.pause()
   const startedMs = performance.now()
-  const { failures } = await broker.publish(stream, batchOf(['x']))
+  const { failures } = await broker.publishing.publish(stream, batchOf(['x']))
   t.match(failures, exactly({ status: 'unknown', error: { code: 'broker_unavailable' } }))
   t.ok(performance.now() - startedMs < 10_000)
   t.match(await broker.status(), { state: 'down' })
@@ -226,12 +234,12 @@ t.test('a peer that falls silent is noticed by its heartbeats', async (t) => {
 
 t.test('an offset whose store got no answer is not said to be stored', async (t) => {
   const { proxy, broker, direct, stream } = await throughProxy(t)
-  await broker.storeOffset(stream, 'c', 0)
+  await broker.consumers.storeOffset(stream, 'c', 0)
   proxy.pause()
-  const storing = broker.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
+  const storing = broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
   await new Promise((resolve) => setTimeout(resolve, 50))
   proxy.killConnections()
   proxy.resume()
   await t.rejects(storing, { code: 'broker_unavailable' })
-  t.match(await direct.storedOffset(stream, 'c'), { storedOffset: 0n })
+  t.match(await direct.consumers.storedOffset(stream, 'c'), { storedOffset: 0n })
 })

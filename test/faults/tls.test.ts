@@ -1,12 +1,11 @@
 import { once } from 'node:events'
 import { createServer } from 'node:tls'
 import t, { type Test } from 'tap'
-import type { BrokerOptions } from '../../src/streams/index.ts'
 import { Connection, type ConnectionOptions } from '../../src/streams/protocol/index.ts'
 import { startPrivateBroker } from '../support/broker.ts'
 import { TestAuthority, type Certificate } from '../support/certificates.ts'
 import { FaultProxy } from '../support/proxy.ts'
-import { batchOf, newStream, openBroker, readAll, readOnce } from '../support/streams.ts'
+import { batchOf, newStream, openBroker, readAll, readOnce, type TestBrokerOptions } from '../support/streams.ts'
 import { untilItWorks } from '../support/through-proxy.ts'
 import { until } from '../support/until.ts'
 import { connectionOptions } from '../unit/protocol/open-connection.ts'
@@ -33,7 +32,7 @@ t.test('RabbitMQ over TLS', async (t) => {
   t.teardown(async () => {
     await proxy.close()
   })
-  const open = (t: Test, overrides: Partial<BrokerOptions>) =>
+  const open = (t: Test, overrides: Partial<TestBrokerOptions>) =>
     openBroker(t, {
       hosts: [{ host: '127.0.0.1', port: proxy.port }],
       addressMode: 'configured',
@@ -50,11 +49,11 @@ t.test('RabbitMQ over TLS', async (t) => {
       authentication: { mechanism: 'EXTERNAL' }
     })
     const stream = await newStream(t, plain)
-    t.match(await external.publish(stream, batchOf(['by certificate'])), { confirmed: 1 })
-    t.match(await plain.publish(stream, batchOf(['by password', 'x'.repeat(500_000)])), { confirmed: 2 })
+    t.match(await external.publishing.publish(stream, batchOf(['by certificate'])), { confirmed: 1 })
+    t.match(await plain.publishing.publish(stream, batchOf(['by password', 'x'.repeat(500_000)])), { confirmed: 2 })
     t.same(await readAll(external, stream), await readAll(plain, stream))
-    t.match(await external.storeOffset(stream, 'c', 1), { storedOffset: 1n })
-    t.match(await plain.storedOffset(stream, 'c'), { storedOffset: 1n })
+    t.match(await external.consumers.storeOffset(stream, 'c', 1), { storedOffset: 1n })
+    t.match(await plain.consumers.storedOffset(stream, 'c'), { storedOffset: 1n })
     t.match(await external.status(), { state: 'up' })
   })
 
@@ -63,7 +62,7 @@ t.test('RabbitMQ over TLS', async (t) => {
     async (t) => {
       const right = open(t, { tls: { ca: authority.ca } })
       const stream = await newStream(t, right)
-      const wrongs: Array<Partial<BrokerOptions>> = [
+      const wrongs: Array<Partial<TestBrokerOptions>> = [
         { tls: { ca: stranger.ca } },
         { tls: {} },
         { tls: { ca: authority.ca, servername: 'other.test' } },
@@ -71,17 +70,20 @@ t.test('RabbitMQ over TLS', async (t) => {
       ]
       for (const wrong of wrongs) {
         const broker = open(t, wrong)
-        await t.rejects(broker.publish(stream, batchOf(['x'])), { code: 'broker_unavailable', sideEffects: 'none' })
+        await t.rejects(broker.publishing.publish(stream, batchOf(['x'])), {
+          code: 'broker_unavailable',
+          sideEffects: 'none'
+        })
         t.match(await broker.status(), { state: 'down' })
         t.equal(broker.stats().connections, 0)
-        t.match(await right.publish(stream, batchOf(['y'])), { confirmed: 1 })
+        t.match(await right.publishing.publish(stream, batchOf(['y'])), { confirmed: 1 })
       }
       const unknown = open(t, {
         tls: { ca: authority.ca, ...authority.client('nobody') },
         authentication: { mechanism: 'EXTERNAL' },
         connectTimeoutMs: 8000
       })
-      await t.rejects(unknown.publish(stream, batchOf(['x'])), {
+      await t.rejects(unknown.publishing.publish(stream, batchOf(['x'])), {
         code: 'broker_protocol_error',
         sideEffects: 'none',
         retryable: false
@@ -138,13 +140,16 @@ t.test('RabbitMQ over TLS', async (t) => {
   await t.test('a restart of the broker is got over', async (t) => {
     const broker = open(t, { tls: { ca: authority.ca } })
     const stream = await newStream(t, broker)
-    t.match(await broker.publish(stream, batchOf(['before'])), { confirmed: 1 })
+    t.match(await broker.publishing.publish(stream, batchOf(['before'])), { confirmed: 1 })
     await node.kill('SIGKILL')
     await until('the connections are closed', () => broker.stats().connections === 0)
-    await t.rejects(broker.publish(stream, batchOf(['meanwhile'])), { code: 'broker_unavailable', sideEffects: 'none' })
+    await t.rejects(broker.publishing.publish(stream, batchOf(['meanwhile'])), {
+      code: 'broker_unavailable',
+      sideEffects: 'none'
+    })
     await node.start()
     const read = await untilItWorks(async () => {
-      await broker.publish(stream, batchOf(['after']))
+      await broker.publishing.publish(stream, batchOf(['after']))
       return await readAll(broker, stream)
     })
     t.equal(read[0], 'before')

@@ -22,7 +22,7 @@ async function readEntries (
   from: number,
   { limit = 100, maxBytes = 1024 * 1024, waitMs = 0 } = {}
 ): Promise<Omit<ReadBatch, 'release'> & { offsets: number[] }> {
-  const { release, ...batch } = await broker.read(
+  const { release, ...batch } = await broker.reading.read(
     's',
     { from: { type: 'offset', offset: from }, limit, maxBytes, waitMs },
     new AbortController().signal
@@ -84,10 +84,10 @@ t.test('a poll that has committed before it failed says that something was chang
     }
   })
   const poll = async (commit?: number) =>
-    await broker.readAsConsumer(
+    await broker.consumers.read(
       's',
       'c',
-      { from: { type: 'first' }, limit: 1, maxBytes: 1, waitMs: 0, commit },
+      { from: { type: 'first' }, limit: 1, maxBytes: 1, waitMs: 0, store: commit },
       new AbortController().signal
     )
   await t.rejects(poll(1), { code: 'broker_protocol_error', sideEffects: 'possible' })
@@ -107,7 +107,7 @@ t.test('a batch that lies about its size takes no more of the budget than it has
       deliver(encodeChunk({ entries: [liar] }))
     }
   })
-  const slow = await broker.read(
+  const slow = await broker.reading.read(
     's',
     { from: { type: 'first' }, limit: 10, maxBytes: 1000, waitMs: 0 },
     new AbortController().signal
@@ -176,7 +176,7 @@ t.test('confirms and errors of what nobody has sent, or twice, change nothing', 
     }
   }, { confirmTimeoutMs: 2000 })
   for (let round = 0; round < 5; round++) {
-    t.match(await broker.publish('s', batchOf(numbered(3))), { confirmed: 3, failures: exactly() })
+    t.match(await broker.publishing.publish('s', batchOf(numbered(3))), { confirmed: 3, failures: exactly() })
   }
   t.match(broker.stats(), { publishBudgetUsedBytes: 0 })
 })

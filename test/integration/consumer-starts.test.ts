@@ -4,7 +4,7 @@ import { batchOf, newStream, numbered, openBroker, streamOf } from '../support/s
 import { until } from '../support/until.ts'
 
 async function readAs (broker: Broker, stream: string, limit = 1): Promise<ReadBatch & { offsets: number[] }> {
-  const batch = await broker.readAsConsumer(
+  const batch = await broker.consumers.read(
     stream,
     'c',
     { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0 },
@@ -18,38 +18,42 @@ t.test('a consumer that takes one message at a time gets past message 0, and no 
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 2)
   t.same((await readAs(broker, stream)).offsets, [0])
-  t.same(await broker.storeOffset(stream, 'c', 0), { storedOffset: 0n, nextOffset: 1n })
-  t.match(await broker.storedOffset(stream, 'c'), { storedOffset: 0n, nextOffset: 1n, lag: 1n })
+  t.same(await broker.consumers.storeOffset(stream, 'c', 0), { storedOffset: 0n, nextOffset: 1n })
+  t.match(await broker.consumers.storedOffset(stream, 'c'), { storedOffset: 0n, nextOffset: 1n, lag: 1n })
   t.same((await readAs(broker, stream)).offsets, [1])
-  await broker.storeOffset(stream, 'c', 1)
+  await broker.consumers.storeOffset(stream, 'c', 1)
   t.same((await readAs(broker, stream)).offsets, [])
 })
 
 t.test('another gateway gives message 0 once more, and then no more', async (t) => {
   const [broker, other] = [openBroker(t), openBroker(t)]
   const stream = await streamOf(t, broker, 1)
-  await broker.storeOffset(stream, 'c', 0)
+  await broker.consumers.storeOffset(stream, 'c', 0)
   t.same((await readAs(other, stream)).offsets, [0])
-  await other.storeOffset(stream, 'c', 0)
+  await other.consumers.storeOffset(stream, 'c', 0)
   for (const either of [broker, other, broker]) t.same((await readAs(either, stream)).offsets, [])
 })
 
 t.test('to say again what is stored takes no record in the stream', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 5)
-  await broker.storeOffset(stream, 'c', 3)
-  const { nextOffset } = await broker.describeStream(stream)
-  for (let times = 0; times < 3; times++) t.equal((await broker.storeOffset(stream, 'c', 3)).storedOffset, 3n)
-  t.equal((await broker.describeStream(stream)).nextOffset, nextOffset)
+  await broker.consumers.storeOffset(stream, 'c', 3)
+  const { nextOffset } = await broker.streams.describe(stream)
+  for (let times = 0; times < 3; times++) t.equal((await broker.consumers.storeOffset(stream, 'c', 3)).storedOffset, 3n)
+  t.equal((await broker.streams.describe(stream)).nextOffset, nextOffset)
 })
 
 t.test('a reset to the beginning gives message 0 again, also to who has processed it and nothing else', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 1)
-  await broker.storeOffset(stream, 'c', 0)
+  await broker.consumers.storeOffset(stream, 'c', 0)
   t.same((await readAs(broker, stream)).offsets, [])
-  t.same(await broker.resetOffset(stream, 'c', { type: 'first' }), { storedOffset: 0n, nextOffset: 0n })
-  t.match(await broker.storedOffset(stream, 'c'), { nextOffset: 0n, lag: 1n }, 'it is behind by what it will get')
+  t.same(await broker.consumers.resetOffset(stream, 'c', { type: 'first' }), { storedOffset: 0n, nextOffset: 0n })
+  t.match(
+    await broker.consumers.storedOffset(stream, 'c'),
+    { nextOffset: 0n, lag: 1n },
+    'it is behind by what it will get'
+  )
   t.same((await readAs(broker, stream)).offsets, [0])
 })
 
@@ -58,9 +62,9 @@ t.test(
   async (t) => {
     const [broker, other] = [openBroker(t), openBroker(t)]
     const stream = await streamOf(t, broker, 3)
-    await broker.storeOffset(stream, 'c', 0)
-    await broker.storeOffset(stream, 'c', 1)
-    await other.resetOffset(stream, 'c', { type: 'first' })
+    await broker.consumers.storeOffset(stream, 'c', 0)
+    await broker.consumers.storeOffset(stream, 'c', 1)
+    await other.consumers.resetOffset(stream, 'c', { type: 'first' })
     t.same((await readAs(broker, stream)).offsets, [0])
   }
 )
@@ -68,22 +72,22 @@ t.test(
 t.test('a stream that is created anew has none of the consumers of the old one', async (t) => {
   const [broker, other] = [openBroker(t), openBroker(t)]
   const stream = await streamOf(t, broker, 1)
-  await broker.storeOffset(stream, 'c', 0)
-  await broker.deleteStream(stream)
-  await broker.createStream(stream, {})
-  await broker.publish(stream, batchOf(numbered(1)))
-  await other.resetOffset(stream, 'c', { type: 'first' })
+  await broker.consumers.storeOffset(stream, 'c', 0)
+  await broker.streams.delete(stream)
+  await broker.streams.create(stream, {})
+  await broker.publishing.publish(stream, batchOf(numbered(1)))
+  await other.consumers.resetOffset(stream, 'c', { type: 'first' })
   t.same((await readAs(broker, stream)).offsets, [0])
 })
 
 t.test('a consumer that retention has overtaken is told what it has missed', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker, { maxLengthBytes: 100_000, maxSegmentSizeBytes: 50_000 })
-  await broker.publish(stream, batchOf(['first', 'second']))
-  await broker.storeOffset(stream, 'c', 1)
+  await broker.publishing.publish(stream, batchOf(['first', 'second']))
+  await broker.consumers.storeOffset(stream, 'c', 1)
   await until('the broker has forgotten the offset together with the messages', async () => {
-    await broker.publish(stream, batchOf(['x'.repeat(20_000)]))
-    return await broker.storedOffset(stream, 'c').then(() => false, () => true)
+    await broker.publishing.publish(stream, batchOf(['x'.repeat(20_000)]))
+    return await broker.consumers.storedOffset(stream, 'c').then(() => false, () => true)
   })
   const batch = await readAs(broker, stream)
   t.ok((batch.offsets[0] ?? 0) > 1)

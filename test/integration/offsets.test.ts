@@ -11,8 +11,8 @@ async function readAs (
   limit: number,
   commit?: number
 ): Promise<number[]> {
-  const request = { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0, commit } as const
-  const batch = await broker.readAsConsumer(stream, consumer, request, new AbortController().signal)
+  const request = { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0, store: commit } as const
+  const batch = await broker.consumers.read(stream, consumer, request, new AbortController().signal)
   batch.release()
   return batch.messages.map(({ offset }) => offset)
 }
@@ -38,32 +38,36 @@ t.test('a consumer that commits message 0 with its poll gets message 1', async (
 t.test('a commit reads back; going back, beyond the end or unexpected is refused', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 10)
-  await t.rejects(broker.storedOffset(stream, 'c'), { code: 'consumer_offset_not_found' })
-  t.same(await broker.storeOffset(stream, 'c', 5), { storedOffset: 5n, nextOffset: 6n })
-  t.match(await broker.storedOffset(stream, 'c'), {
+  await t.rejects(broker.consumers.storedOffset(stream, 'c'), { code: 'consumer_offset_not_found' })
+  t.same(await broker.consumers.storeOffset(stream, 'c', 5), { storedOffset: 5n, nextOffset: 6n })
+  t.match(await broker.consumers.storedOffset(stream, 'c'), {
     storedOffset: 5n,
     nextOffset: 6n,
     firstOffset: 0,
     lastOffset: 9,
     lag: 4n
   })
-  await t.rejects(broker.storeOffset(stream, 'c', 4), { code: 'offset_goes_back' })
-  await t.rejects(broker.storeOffset(stream, 'c', 1000), { code: 'offset_beyond_end' })
-  await t.rejects(broker.storeOffset(stream, 'c', 6, 4), { code: 'expectation_failed' })
-  await t.rejects(broker.storeOffset(stream, 'new', 6, 4), { code: 'expectation_failed' })
-  await t.rejects(broker.storeOffset(stream, 'c', 6, null), { code: 'expectation_failed' })
-  t.equal((await broker.storeOffset(stream, 'first', 6, null)).storedOffset, 6n, 'the first commit can be one too')
-  t.equal((await broker.storeOffset(stream, 'c', 5)).storedOffset, 5n, 'the same again is fine')
-  t.equal((await broker.storeOffset(stream, 'c', 6, 5)).storedOffset, 6n)
-  t.equal((await broker.storedOffset(stream, 'c')).storedOffset, 6n)
+  await t.rejects(broker.consumers.storeOffset(stream, 'c', 4), { code: 'offset_goes_back' })
+  await t.rejects(broker.consumers.storeOffset(stream, 'c', 1000), { code: 'offset_beyond_end' })
+  await t.rejects(broker.consumers.storeOffset(stream, 'c', 6, 4), { code: 'expectation_failed' })
+  await t.rejects(broker.consumers.storeOffset(stream, 'new', 6, 4), { code: 'expectation_failed' })
+  await t.rejects(broker.consumers.storeOffset(stream, 'c', 6, null), { code: 'expectation_failed' })
+  t.equal(
+    (await broker.consumers.storeOffset(stream, 'first', 6, null)).storedOffset,
+    6n,
+    'the first commit can be one too'
+  )
+  t.equal((await broker.consumers.storeOffset(stream, 'c', 5)).storedOffset, 5n, 'the same again is fine')
+  t.equal((await broker.consumers.storeOffset(stream, 'c', 6, 5)).storedOffset, 6n)
+  t.equal((await broker.consumers.storedOffset(stream, 'c')).storedOffset, 6n)
 })
 
 t.test('the lag of who has committed everything is 0, though every commit takes an offset', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 10)
-  for (let offset = 0; offset < 10; offset++) await broker.storeOffset(stream, 'c', offset)
-  t.equal((await broker.storedOffset(stream, 'c')).lag, 0n)
-  const { consumers, sources } = await broker.listConsumers(stream)
+  for (let offset = 0; offset < 10; offset++) await broker.consumers.storeOffset(stream, 'c', offset)
+  t.equal((await broker.consumers.storedOffset(stream, 'c')).lag, 0n)
+  const { consumers, sources } = await broker.consumers.list(stream)
   t.match(consumers, exactly({ name: 'c', storedOffset: 9n, nextOffset: 10n, lag: 0n, subscriptions: exactly() }))
   t.same(sources, { management: 'ok', instance: 'ok' })
 })
@@ -71,9 +75,9 @@ t.test('the lag of who has committed everything is 0, though every commit takes 
 t.test('a reset makes any position the next one', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 10)
-  await broker.storeOffset(stream, 'c', 7)
-  const next = async (to: Parameters<Broker['resetOffset']>[2]): Promise<number | undefined> => {
-    await broker.resetOffset(stream, 'c', to)
+  await broker.consumers.storeOffset(stream, 'c', 7)
+  const next = async (to: Parameters<Broker['consumers']['resetOffset']>[2]): Promise<number | undefined> => {
+    await broker.consumers.resetOffset(stream, 'c', to)
     return (await readAs(broker, stream, 'c', 1))[0]
   }
   t.equal(await next({ type: 'first' }), 0)
@@ -82,7 +86,9 @@ t.test('a reset makes any position the next one', async (t) => {
   t.equal(await next({ type: 'offset', offset: 5 }), 5)
   t.equal(await next({ type: 'timestamp', timestamp: Date.now() - 3_600_000 }), 0)
   t.equal(await next({ type: 'timestamp', timestamp: Date.now() + 3_600_000 }), undefined)
-  await t.rejects(broker.resetOffset(stream, 'c', { type: 'offset', offset: 1000 }), { code: 'offset_beyond_end' })
+  await t.rejects(broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 1000 }), {
+    code: 'offset_beyond_end'
+  })
 })
 
 t.test(
@@ -91,30 +97,30 @@ t.test(
     const broker = openBroker(t)
     const stream = await streamOf(t, broker, 10)
     const held = async (commit: number, waitMs: number): Promise<number[]> => {
-      const batch = await broker.readAsConsumer(
+      const batch = await broker.consumers.read(
         stream,
         'c',
-        { from: { type: 'first' }, limit: 3, maxBytes: 1_000_000, waitMs, commit },
+        { from: { type: 'first' }, limit: 3, maxBytes: 1_000_000, waitMs, store: commit },
         new AbortController().signal
       )
       batch.release()
       return batch.messages.map(({ offset }) => offset)
     }
-    await broker.resetOffset(stream, 'c', { type: 'first' })
-    const stored = async (): Promise<boolean> => (await broker.storedOffset(stream, 'c')).storedOffset === 9n
+    await broker.consumers.resetOffset(stream, 'c', { type: 'first' })
+    const stored = async (): Promise<boolean> => (await broker.consumers.storedOffset(stream, 'c')).storedOffset === 9n
     const startMs = performance.now()
     const first = held(9, 60_000)
     await until('the read is held', stored)
-    await broker.resetOffset(stream, 'c', { type: 'offset', offset: 4 })
+    await broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 4 })
     t.same(await first, [4, 5, 6])
     t.ok(performance.now() - startMs < 4500, 'before it would have looked by itself')
 
     const second = held(9, 60_000)
     await until('the read is held again', stored)
-    await broker.resetOffset(stream, 'other', { type: 'first' })
-    await broker.publish(stream, batchOf(['new']))
+    await broker.consumers.resetOffset(stream, 'other', { type: 'first' })
+    await broker.publishing.publish(stream, batchOf(['new']))
     t.equal((await second).length, 1, 'another consumer does not matter')
-    const lastOffset = (await broker.storedOffset(stream, 'c')).lastOffset ?? 0
+    const lastOffset = (await broker.consumers.storedOffset(stream, 'c')).lastOffset ?? 0
 
     const emptyMs = performance.now()
     t.same(await held(lastOffset, 6000), [], 'longer than one look at the offset')
@@ -127,9 +133,9 @@ t.test('a read from `next` that is held misses nothing, however often it looks a
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 3)
   const request = { from: { type: 'next' }, limit: 10, maxBytes: 1_000_000, waitMs: 20_000 } as const
-  const held = broker.readAsConsumer(stream, 'nobody', request, new AbortController().signal)
+  const held = broker.consumers.read(stream, 'nobody', request, new AbortController().signal)
   await new Promise((resolve) => setTimeout(resolve, 5500)) // beyond the first look
-  await broker.publish(stream, batchOf(['new']))
+  await broker.publishing.publish(stream, batchOf(['new']))
   const batch = await held
   t.same(
     batch.messages.map(({ offset }) => offset),
@@ -142,45 +148,45 @@ t.test('names of 255 bytes work, longer and odd ones are refused before the brok
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 1)
   const longest = 'ä'.repeat(127) + 'x'
-  await broker.storeOffset(stream, longest, 0)
-  t.equal((await broker.storedOffset(stream, longest)).storedOffset, 0n)
+  await broker.consumers.storeOffset(stream, longest, 0)
+  t.equal((await broker.consumers.storedOffset(stream, longest)).storedOffset, 0n)
   for (const name of ['', 'ä'.repeat(128), 'a\nb', 'a\u0000', '\ud800']) {
-    await t.rejects(broker.storeOffset(stream, name, 0), { code: 'invalid_argument' })
+    await t.rejects(broker.consumers.storeOffset(stream, name, 0), { code: 'invalid_argument' })
   }
 })
 
 t.test('the offset of a stream that does not exist', async (t) => {
   const broker = openBroker(t)
-  await t.rejects(broker.storedOffset('no-such-stream', 'c'), { code: 'stream_not_found' })
-  await t.rejects(broker.storeOffset('no-such-stream', 'c', 0), { code: 'stream_not_found' })
-  await t.rejects(broker.listConsumers('no-such-stream'), { code: 'stream_not_found' })
+  await t.rejects(broker.consumers.storedOffset('no-such-stream', 'c'), { code: 'stream_not_found' })
+  await t.rejects(broker.consumers.storeOffset('no-such-stream', 'c', 0), { code: 'stream_not_found' })
+  await t.rejects(broker.consumers.list('no-such-stream'), { code: 'stream_not_found' })
 })
 
 t.test('without the management API the list names who came by this process, and says so', async (t) => {
   const broker = openBroker(t, { management: undefined })
   const stream = await streamOf(t, broker, 3)
-  await broker.storeOffset(stream, 'seen', 1)
-  t.match(await broker.listConsumers(stream), {
+  await broker.consumers.storeOffset(stream, 'seen', 1)
+  t.match(await broker.consumers.list(stream), {
     consumers: exactly({ name: 'seen', storedOffset: 1n, lag: 1n }),
     sources: { management: 'not_configured' }
   })
-  await t.rejects(broker.listStreams({ limit: 10 }), { code: 'management_not_configured' })
+  await t.rejects(broker.streams.list({ limit: 10 }), { code: 'management_not_configured' })
 })
 
 t.test('a management API that does not answer makes the list a partial one, not an error', async (t) => {
   const broker = openBroker(t, { management: { url: 'http://127.0.0.1:1', username: 'guest', password: 'guest' } })
   const stream = await streamOf(t, broker, 3)
-  await broker.storeOffset(stream, 'seen', 1)
-  t.match(await broker.listConsumers(stream), {
+  await broker.consumers.storeOffset(stream, 'seen', 1)
+  t.match(await broker.consumers.list(stream), {
     consumers: exactly({ name: 'seen' }),
     sources: { management: 'failed' }
   })
-  await t.rejects(broker.listStreams({ limit: 10 }), { code: 'management_unavailable' })
+  await t.rejects(broker.streams.list({ limit: 10 }), { code: 'management_unavailable' })
 })
 
 t.test('streams are listed by their names in the API', async (t) => {
   const broker = openBroker(t, { streamNamePattern: 'shop_{name}_v1' })
   const stream = await newStream(t, broker)
-  t.ok((await broker.listStreams({ limit: 1000, prefix: stream })).streams.includes(stream))
-  t.ok((await openBroker(t).listStreams({ limit: 1000, prefix: 'shop_' })).streams.includes(`shop_${stream}_v1`))
+  t.ok((await broker.streams.list({ limit: 1000, prefix: stream })).streams.includes(stream))
+  t.ok((await openBroker(t).streams.list({ limit: 1000, prefix: 'shop_' })).streams.includes(`shop_${stream}_v1`))
 })

@@ -8,7 +8,7 @@ t.test('what is confirmed can be read, in the order of the request', async (t) =
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const bodies = numbered(5000)
-  t.same(await broker.publish(stream, batchOf(bodies)), { confirmed: 5000, duplicates: 0, failures: [] })
+  t.same(await broker.publishing.publish(stream, batchOf(bodies)), { confirmed: 5000, duplicates: 0, failures: [] })
   t.same(await readAll(broker, stream), bodies)
 })
 
@@ -18,7 +18,7 @@ t.test('concurrent requests each get their own count, and lose nothing', async (
   const results = await Promise.all(
     Array.from(
       { length: 200 },
-      async (_, index) => await broker.publish(stream, batchOf(numbered((index % 7) + 1, index * 10)))
+      async (_, index) => await broker.publishing.publish(stream, batchOf(numbered((index % 7) + 1, index * 10)))
     )
   )
   t.same(
@@ -33,7 +33,7 @@ t.test('a batch larger than a frame is cut into frames by bytes', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const bodies = Array.from({ length: 10 }, (_, index) => String(index).repeat(600_000))
-  t.equal((await broker.publish(stream, batchOf(bodies))).confirmed, 10)
+  t.equal((await broker.publishing.publish(stream, batchOf(bodies))).confirmed, 10)
   t.ok((await readAll(broker, stream)).every((body, index) => body === bodies[index]))
 })
 
@@ -43,8 +43,8 @@ t.test('a message that fits into no frame is refused, and the connection and its
   const tooLarge = new MessageBatch()
   tooLarge.addData(Buffer.from('small'))
   tooLarge.addData(Buffer.alloc(1024 * 1024))
-  const neighbour = broker.publish(stream, batchOf(['neighbour']))
-  await t.rejects(broker.publish(stream, tooLarge), {
+  const neighbour = broker.publishing.publish(stream, batchOf(['neighbour']))
+  await t.rejects(broker.publishing.publish(stream, tooLarge), {
     code: 'message_too_large',
     sideEffects: 'none',
     details: { index: 1 }
@@ -57,51 +57,54 @@ t.test('a message that fits into no frame is refused, and the connection and its
 t.test('the largest message that fits is stored', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(['first']))
+  await broker.publishing.publish(stream, batchOf(['first']))
   let limitBytes = 0
   try {
-    await broker.publish(stream, batchOf(['x'.repeat(1024 * 1024)]))
+    await broker.publishing.publish(stream, batchOf(['x'.repeat(1024 * 1024)]))
   } catch (error) {
     if (error instanceof Error && 'details' in error) limitBytes = Number(Object(error.details).limitBytes)
   }
   t.ok(limitBytes > 1_000_000, 'the refusal names the limit')
   const body = 'y'.repeat(limitBytes - 8) // the data section's header takes 8 bytes
-  t.equal((await broker.publish(stream, batchOf([body]))).confirmed, 1)
+  t.equal((await broker.publishing.publish(stream, batchOf([body]))).confirmed, 1)
   t.same(await readAll(broker, stream), ['first', body])
 })
 
 t.test('a stream that does not exist is said to', async (t) => {
   const broker = openBroker(t)
-  await t.rejects(broker.publish('no-such-stream', batchOf(['x'])), { code: 'stream_not_found', sideEffects: 'none' })
+  await t.rejects(broker.publishing.publish('no-such-stream', batchOf(['x'])), {
+    code: 'stream_not_found',
+    sideEffects: 'none'
+  })
 })
 
 t.test('publishing ids make a repeated request a duplicate', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  t.same(await broker.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), {
+  t.same(await broker.publishing.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), {
     confirmed: 10,
     duplicates: 0,
     failures: []
   })
-  t.same(await broker.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), {
+  t.same(await broker.publishing.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), {
     confirmed: 0,
     duplicates: 10,
     failures: []
   })
-  t.same(await broker.publish(stream, batchOf(numbered(10, 5), 6), { publisher: 'p' }), {
+  t.same(await broker.publishing.publish(stream, batchOf(numbered(10, 5), 6), { publisher: 'p' }), {
     confirmed: 5,
     duplicates: 5,
     failures: []
   })
   t.same(await readAll(broker, stream), numbered(15))
-  t.equal((await broker.publisher(stream, 'p')).lastPublishingId, 15n)
+  t.equal((await broker.publishing.describePublisher(stream, 'p')).lastPublishingId, 15n)
 })
 
 t.test('a first publishing id of 0 is stored, though the broker says 0 of names it does not know', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  t.equal((await broker.publish(stream, batchOf(['zero'], 0), { publisher: 'p' })).confirmed, 1)
-  await broker.publish(stream, batchOf(['zero', 'one'], 0), { publisher: 'p' })
+  t.equal((await broker.publishing.publish(stream, batchOf(['zero'], 0), { publisher: 'p' })).confirmed, 1)
+  await broker.publishing.publish(stream, batchOf(['zero', 'one'], 0), { publisher: 'p' })
   t.same(await readAll(broker, stream), ['zero', 'one'])
 })
 
@@ -110,13 +113,15 @@ t.test('requests with one publisher name take turns; another gateway sees what t
   const other = openBroker(t)
   const stream = await newStream(t, broker)
   const results = await Promise.all(
-    [1, 11, 21, 31].map(async (id) => await broker.publish(stream, batchOf(numbered(10, id), id), { publisher: 'p' }))
+    [1, 11, 21, 31].map(
+      async (id) => await broker.publishing.publish(stream, batchOf(numbered(10, id), id), { publisher: 'p' })
+    )
   )
   t.same(
     results.map(({ confirmed }) => confirmed),
     [10, 10, 10, 10]
   )
-  t.same(await other.publish(stream, batchOf(numbered(20, 31), 31), { publisher: 'p' }), {
+  t.same(await other.publishing.publish(stream, batchOf(numbered(20, 31), 31), { publisher: 'p' }), {
     confirmed: 10,
     duplicates: 10,
     failures: []
@@ -127,13 +132,17 @@ t.test('requests with one publisher name take turns; another gateway sees what t
 t.test('an unexpected last publishing id refuses the request', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(numbered(3), 1), { publisher: 'p' })
-  await t.rejects(broker.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 2n }), {
-    code: 'expectation_failed',
-    sideEffects: 'none'
-  })
+  await broker.publishing.publish(stream, batchOf(numbered(3), 1), { publisher: 'p' })
+  await t.rejects(
+    broker.publishing.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 2n }),
+    {
+      code: 'expectation_failed',
+      sideEffects: 'none'
+    }
+  )
   t.equal(
-    (await broker.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 3n })).confirmed,
+    (await broker.publishing.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 3n }))
+      .confirmed,
     1
   )
 })
@@ -141,21 +150,21 @@ t.test('an unexpected last publishing id refuses the request', async (t) => {
 t.test('what does not fit into the budget is refused at once, and fits again afterwards', async (t) => {
   const broker = openBroker(t, { publishBudgetBytes: 10_000 })
   const stream = await newStream(t, broker)
-  const first = broker.publish(stream, batchOf(['x'.repeat(8000)]))
-  await t.rejects(broker.publish(stream, batchOf(['y'.repeat(8000)])), {
+  const first = broker.publishing.publish(stream, batchOf(['x'.repeat(8000)]))
+  await t.rejects(broker.publishing.publish(stream, batchOf(['y'.repeat(8000)])), {
     code: 'overloaded',
     retryable: true,
     sideEffects: 'none'
   })
   t.equal((await first).confirmed, 1)
-  t.equal((await broker.publish(stream, batchOf(['y'.repeat(8000)]))).confirmed, 1)
+  t.equal((await broker.publishing.publish(stream, batchOf(['y'.repeat(8000)]))).confirmed, 1)
   t.equal(broker.stats().publishBudgetUsedBytes, 0)
 })
 
 t.test('a request in pieces gets one answer with indices over the whole', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  const session = broker.openPublish(stream)
+  const session = broker.publishing.open(stream)
   await session.write(batchOf(numbered(3)))
   const tooLarge = new MessageBatch()
   tooLarge.addData(Buffer.alloc(2 * 1024 * 1024))
@@ -167,7 +176,7 @@ t.test('many publishers share few connections, and the least recently used give 
   const broker = openBroker(t, { maxPublishers: 20 })
   const stream = await newStream(t, broker)
   for (let index = 0; index < 60; index++) {
-    await broker.publish(stream, batchOf(['x'], 1), { publisher: `publisher-${index}` })
+    await broker.publishing.publish(stream, batchOf(['x'], 1), { publisher: `publisher-${index}` })
   }
   t.equal((await readAll(broker, stream)).length, 60)
   t.ok(broker.stats().publishers <= 20)
@@ -177,9 +186,9 @@ t.test('many publishers share few connections, and the least recently used give 
 t.test('no new messages while draining', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  const underWay = broker.publish(stream, batchOf(numbered(100)))
+  const underWay = broker.publishing.publish(stream, batchOf(numbered(100)))
   broker.drain()
-  t.throws(() => broker.openPublish(stream), { code: 'draining', sideEffects: 'none' })
+  t.throws(() => broker.publishing.open(stream), { code: 'draining', sideEffects: 'none' })
   t.equal((await underWay).confirmed, 100)
 })
 
@@ -188,9 +197,9 @@ t.test('requests leave nothing on a signal that outlives them', async (t) => {
   const stream = await newStream(t, broker)
   const { signal } = new AbortController()
   for (let id = 1; id <= 20; id++) {
-    await broker.publish(stream, batchOf(['named'], id), { publisher: 'p', signal })
-    await broker.publish(stream, batchOf(['unnamed']), { signal })
-    const held = await broker.readAsConsumer(
+    await broker.publishing.publish(stream, batchOf(['named'], id), { publisher: 'p', signal })
+    await broker.publishing.publish(stream, batchOf(['unnamed']), { signal })
+    const held = await broker.consumers.read(
       stream,
       'c',
       { from: { type: 'next' }, limit: 1, maxBytes: 1000, waitMs: 1 },
@@ -204,13 +213,13 @@ t.test('requests leave nothing on a signal that outlives them', async (t) => {
 t.test('who has left before it could be sent has published nothing, and gives its memory back', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(['first']))
+  await broker.publishing.publish(stream, batchOf(['first']))
   const caller = new AbortController()
-  const publishing = broker.publish(stream, batchOf(['late']), { signal: caller.signal })
+  const publishing = broker.publishing.publish(stream, batchOf(['late']), { signal: caller.signal })
   await Promise.resolve()
   caller.abort()
   t.match(await publishing.catch((error: unknown) => ({ failures: [{ error }] })), {
-    failures: exactly({ error: { code: 'draining', sideEffects: 'none' } })
+    failures: exactly({ error: { code: 'caller_left', sideEffects: 'none' } })
   })
   t.equal(broker.stats().publishBudgetUsedBytes, 0)
   t.same(await readAll(broker, stream), ['first'])

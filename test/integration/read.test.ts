@@ -26,7 +26,9 @@ t.test('polls that follow nextOffset miss nothing and repeat nothing, whatever t
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const bodies = numbered(3000)
-  for (let from = 0; from < 3000; from += 250) await broker.publish(stream, batchOf(bodies.slice(from, from + 250)))
+  for (let from = 0; from < 3000; from += 250) {
+    await broker.publishing.publish(stream, batchOf(bodies.slice(from, from + 250)))
+  }
   for (const limit of [1, 7, 250, 999, 10_000]) {
     if (limit > 1) t.same(await readAll(broker, stream, 0, limit), bodies, `limit ${limit}`)
     else t.same(await readAll(broker, stream, 2900, limit), bodies.slice(2900), `limit ${limit}`)
@@ -36,7 +38,7 @@ t.test('polls that follow nextOffset miss nothing and repeat nothing, whatever t
 t.test('a batch is filled over chunk after chunk', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  for (let index = 0; index < 50; index++) await broker.publish(stream, batchOf([`message ${index}`]))
+  for (let index = 0; index < 50; index++) await broker.publishing.publish(stream, batchOf([`message ${index}`]))
   t.match(await readOnce(openBroker(t), stream, { type: 'first' }, { limit: 40 }), {
     bodies: exactly(...numbered(40)),
     nextOffset: 40,
@@ -52,10 +54,10 @@ t.test('a batch is filled over chunk after chunk', async (t) => {
 t.test('positions mean what they say', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(numbered(10)))
+  await broker.publishing.publish(stream, batchOf(numbered(10)))
   const between = (await readOnce(broker, stream, { type: 'last' })).messages[0]?.timestamp ?? 0
   while (Date.now() <= between + 2) await broker.status() // the next chunk has to have a later time
-  await broker.publish(stream, batchOf(numbered(10, 10)))
+  await broker.publishing.publish(stream, batchOf(numbered(10, 10)))
   t.same((await readOnce(broker, stream, { type: 'first' }, { limit: 1 })).offsets, [0])
   t.same((await readOnce(broker, stream, { type: 'last' })).offsets, [19])
   t.match(await readOnce(broker, stream, { type: 'next' }), { offsets: exactly(), nextOffset: 20 })
@@ -72,7 +74,7 @@ t.test('positions mean what they say', async (t) => {
 t.test('at least one message, however large, and no more bytes than wanted', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(Array.from({ length: 5 }, () => 'x'.repeat(1000))))
+  await broker.publishing.publish(stream, batchOf(Array.from({ length: 5 }, () => 'x'.repeat(1000))))
   t.equal((await readOnce(broker, stream, { type: 'first' }, { maxBytes: 1 })).bodies.length, 1)
   t.equal((await readOnce(broker, stream, { type: 'first' }, { maxBytes: 3100 })).bodies.length, 3)
 })
@@ -80,7 +82,7 @@ t.test('at least one message, however large, and no more bytes than wanted', asy
 t.test('a read from beyond the end is refused, with the ends', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(numbered(5)))
+  await broker.publishing.publish(stream, batchOf(numbered(5)))
   t.match(
     await readOnce(broker, stream, at(5)),
     { bodies: exactly(), nextOffset: 5, endOfStream: true },
@@ -98,7 +100,7 @@ t.test('a waiting poll answers as soon as there is a message', async (t) => {
   const waiting = readOnce(broker, stream, { type: 'next' }, { waitMs: 20_000 })
   await readOnce(broker, stream, { type: 'next' }) // by now the other one waits
   const startedMs = performance.now()
-  await broker.publish(stream, batchOf(['wake']))
+  await broker.publishing.publish(stream, batchOf(['wake']))
   t.match(await waiting, { bodies: exactly('wake'), endOfStream: true })
   t.ok(performance.now() - startedMs < 5000)
 })
@@ -122,7 +124,7 @@ t.test('waiting polls at the end share one subscription', async (t) => {
   await readOnce(broker, stream, at(0))
   const waiting = Array.from({ length: 300 }, async () => await readOnce(broker, stream, at(0), { waitMs: 20_000 }))
   t.equal(broker.stats().readers, 1)
-  await broker.publish(stream, batchOf(['for all']))
+  await broker.publishing.publish(stream, batchOf(['for all']))
   t.ok((await Promise.all(waiting)).every(({ bodies }) => bodies[0] === 'for all'))
   t.equal(broker.stats().readers, 1)
 })
@@ -130,7 +132,7 @@ t.test('waiting polls at the end share one subscription', async (t) => {
 t.test('a poll at the last nextOffset finds the warm reader', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(numbered(1000)))
+  await broker.publishing.publish(stream, batchOf(numbered(1000)))
   await readAll(broker, stream, 0, 100)
   t.equal(broker.stats().readers, 1)
 })
@@ -139,7 +141,7 @@ t.test('a confirmed message is seen by the next read, also by a warm reader at t
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   for (let index = 0; index < 100; index++) {
-    await broker.publish(stream, batchOf([`message ${index}`]))
+    await broker.publishing.publish(stream, batchOf([`message ${index}`]))
     const batch = await readOnce(broker, stream, at(index))
     if (batch.bodies[0] !== `message ${index}`) t.fail(`message ${index} was not there`)
   }
@@ -149,9 +151,9 @@ t.test('a confirmed message is seen by the next read, also by a warm reader at t
 t.test('records of the broker between messages are no gap', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(['before']))
-  for (let commits = 0; commits < 3; commits++) await broker.storeOffset(stream, `consumer-${commits}`, 0)
-  await broker.publish(stream, batchOf(['after']))
+  await broker.publishing.publish(stream, batchOf(['before']))
+  for (let commits = 0; commits < 3; commits++) await broker.consumers.storeOffset(stream, `consumer-${commits}`, 0)
+  await broker.publishing.publish(stream, batchOf(['after']))
   for (const from of [at(0), at(1), at(2)]) {
     const batch = await readOnce(openBroker(t), stream, from)
     t.equal(batch.bodies.at(-1), 'after')
@@ -163,8 +165,10 @@ t.test('records of the broker between messages are no gap', async (t) => {
 t.test('what retention took is said', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker, { maxLengthBytes: 100_000, maxSegmentSizeBytes: 50_000 })
-  for (let index = 0; index < 40; index++) await broker.publish(stream, batchOf([String(index).padStart(20_000, ' ')]))
-  await until('retention has removed something', async () => (await broker.describeStream(stream)).firstOffset > 0)
+  for (let index = 0; index < 40; index++) {
+    await broker.publishing.publish(stream, batchOf([String(index).padStart(20_000, ' ')]))
+  }
+  await until('retention has removed something', async () => (await broker.streams.describe(stream)).firstOffset > 0)
   const batch = await readOnce(openBroker(t), stream, at(0), { limit: 1 })
   t.same(batch.gap, { from: 0, to: (batch.offsets[0] ?? 0) - 1 })
   t.equal(batch.bodies[0]?.trim(), String(batch.offsets[0]))
@@ -173,14 +177,14 @@ t.test('what retention took is said', async (t) => {
 t.test('a single message, or the word that there is none', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(numbered(3)))
-  await broker.storeOffset(stream, 'c', 1)
-  const { message, batch } = await broker.readMessage(stream, 2, new AbortController().signal)
+  await broker.publishing.publish(stream, batchOf(numbered(3)))
+  await broker.consumers.storeOffset(stream, 'c', 1)
+  const { message, batch } = await broker.reading.readMessage(stream, 2, new AbortController().signal)
   batch.release()
   t.equal(message.offset, 2)
   for (const offset of [3, 4, 1000]) {
     await t.rejects(
-      broker.readMessage(stream, offset, new AbortController().signal),
+      broker.reading.readMessage(stream, offset, new AbortController().signal),
       { code: 'message_not_found' },
       `offset ${offset}`
     )
@@ -193,11 +197,11 @@ t.test('a caller that leaves ends its poll and leaves nothing behind', async (t)
   await readOnce(broker, stream, at(0))
   for (let round = 0; round < 500; round++) {
     const caller = new AbortController()
-    const polling = broker.read(stream, { from: at(0), limit: 1, maxBytes: 1, waitMs: 60_000 }, caller.signal)
+    const polling = broker.reading.read(stream, { from: at(0), limit: 1, maxBytes: 1, waitMs: 60_000 }, caller.signal)
     caller.abort(new Error('gone'))
     await t.rejects(polling, { message: 'gone' })
   }
-  await broker.publish(stream, batchOf(['still works']))
+  await broker.publishing.publish(stream, batchOf(['still works']))
   t.same((await readOnce(broker, stream, at(0))).bodies, ['still works'])
 })
 
@@ -213,13 +217,13 @@ t.test('draining answers waiting polls', async (t) => {
 t.test('memory comes back when answers are released; over the budget reads are refused', async (t) => {
   const broker = openBroker(t, { readBudgetBytes: 2_000_000, readerWindowBytes: 500_000 })
   const stream = await newStream(t, broker)
-  for (let index = 0; index < 10; index++) await broker.publish(stream, batchOf(['x'.repeat(900_000)]))
+  for (let index = 0; index < 10; index++) await broker.publishing.publish(stream, batchOf(['x'.repeat(900_000)]))
   const signal = new AbortController().signal
   const held = []
   let refusal: unknown
   for (let offset = 0; offset < 10 && refusal === undefined; offset++) {
     try {
-      held.push(await broker.read(stream, { from: at(offset), limit: 1, maxBytes: 1, waitMs: 0 }, signal))
+      held.push(await broker.reading.read(stream, { from: at(offset), limit: 1, maxBytes: 1, waitMs: 0 }, signal))
     } catch (error) {
       refusal = error
     }
@@ -233,14 +237,14 @@ t.test('memory comes back when answers are released; over the budget reads are r
 t.test('a deleted stream is not found, and a recreated one starts anew', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(numbered(10)))
+  await broker.publishing.publish(stream, batchOf(numbered(10)))
   await readAll(broker, stream)
   const waiting = readOnce(broker, stream, at(10), { waitMs: 20_000 })
-  await broker.deleteStream(stream)
+  await broker.streams.delete(stream)
   await t.rejects(waiting, { code: 'stream_not_found' })
   await t.rejects(readOnce(broker, stream, at(3)), { code: 'stream_not_found' })
-  await broker.createStream(stream, {})
-  await broker.publish(stream, batchOf(['new']))
+  await broker.streams.create(stream, {})
+  await broker.publishing.publish(stream, batchOf(['new']))
   t.same(await readAll(broker, stream), ['new'])
   await t.rejects(readOnce(broker, stream, at(10)), { code: 'offset_out_of_range' })
 })
@@ -249,7 +253,7 @@ t.test('many streams use few connections', async (t) => {
   const broker = openBroker(t)
   for (let index = 0; index < 300; index++) {
     const stream = await newStream(t, broker)
-    await broker.publish(stream, batchOf(['x']))
+    await broker.publishing.publish(stream, batchOf(['x']))
     t.equal((await readOnce(broker, stream, { type: 'first' })).bodies.length, 1)
   }
   t.ok(broker.stats().connections <= 6, `${broker.stats().connections} connections`)

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import t from 'tap'
+import { ByteBudget } from '../../src/streams/common/budget.ts'
 import { ConnectionPool } from '../../src/streams/connections/connection-pool.ts'
 import { Locator } from '../../src/streams/topology/locator.ts'
 import { poll } from '../../src/streams/reading/poll.ts'
@@ -31,11 +32,11 @@ t.test('a poll that is overtaken by others of the same reader misses nothing', a
   const stream = await newStream(t, broker)
   const windowBytes = 64 * 1024
   // A hole behind the first message: the broker's record of a stored offset.
-  await broker.publish(stream, batchOf(['first']))
-  await broker.storeOffset(stream, 'c', 0)
+  await broker.publishing.publish(stream, batchOf(['first']))
+  await broker.consumers.storeOffset(stream, 'c', 0)
   const bodies = numbered(4000).map((body) => `${body} ${'x'.repeat(100)}`)
   for (let from = 0; from < bodies.length; from += 100) {
-    await broker.publish(stream, batchOf(bodies.slice(from, from + 100)))
+    await broker.publishing.publish(stream, batchOf(bodies.slice(from, from + 100)))
   }
 
   const { connections, locator } = connectionsFor(t)
@@ -45,11 +46,8 @@ t.test('a poll that is overtaken by others of the same reader misses nothing', a
     connections,
     locator,
     ends,
-    readBudgetBytes: 1024 * windowBytes,
-    readerWindowBytes: windowBytes,
-    maxReaders: 10,
-    readerIdleMs: 60_000,
-    maxExpandedSubEntryBytes: 1024
+    budget: new ByteBudget(1024 * windowBytes),
+    limits: { readerWindowBytes: windowBytes, maxReaders: 10, readerIdleMs: 60_000, maxExpandedSubEntryBytes: 1024 }
   })
   t.teardown(async () => await readers.close())
   const read = async (offset: number, limit: number, ends: StreamEnds) => {

@@ -48,7 +48,7 @@ t.test('the JavaScript client is no base for a gateway', async (t) => {
     const foreign = await newStream(t, broker)
     const batch = new MessageBatch()
     batch.add({ body: { kind: 'value', value: { type: 'uuid', value: '00000000-0000-0000-0000-000000000000' } } })
-    await broker.publish(foreign, batch)
+    await broker.publishing.publish(foreign, batch)
     t.match(await show('foreign message', foreign), { said: exactly(), code: 1, errors: /rabbitmq-stream-js-client/ })
   })
   await t.test('a wrong password is an unhandled rejection, and connecting never settles', async (t) => {

@@ -26,7 +26,7 @@ async function connectClient (t: Test): Promise<jsClient.Client> {
 
 /** What the API shows of a stream. */
 async function readJson (broker: Broker, stream: string): Promise<Array<Record<string, unknown>>> {
-  const batch = await broker.read(
+  const batch = await broker.reading.read(
     stream,
     { from: { type: 'first' }, limit: 100, maxBytes: 1_000_000, waitMs: 0 },
     new AbortController().signal
@@ -80,7 +80,7 @@ t.test('the JavaScript client reads what the gateway writes', async (t) => {
     ]
   })
   batch.addData(Buffer.from('line'))
-  await broker.publish(stream, batch)
+  await broker.publishing.publish(stream, batch)
   const client = await connectClient(t)
   const received: Array<Parameters<Parameters<jsClient.Client['declareConsumer']>[1]>[0]> = []
   const arrivals = new EventEmitter()
@@ -132,7 +132,7 @@ t.test('an entry that is not AMQP does not end the read', async (t) => {
   const [isStored] = await confirmedAgain
   const batch = new MessageBatch()
   batch.addData(Buffer.from('after'))
-  await broker.publish(stream, batch)
+  await broker.publishing.publish(stream, batch)
   const unreadable = isStored === true ? [{ offset: 1, format: 'unreadable', records: 2 }] : []
   t.match(await readJson(broker, stream), exactly(
     { offset: 0, body: poison.toString('base64'), bodyEncoding: 'base64', format: 'unknown' },

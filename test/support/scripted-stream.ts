@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { Broker, BrokerOptions } from '../../src/streams/index.ts'
+import type { Broker } from '../../src/streams/index.ts'
 import {
   answerFrame,
   answerWith,
@@ -10,7 +10,7 @@ import {
   type Received
 } from '../unit/protocol/scripted-broker.ts'
 import type { CommandName } from '../../src/streams/protocol/index.ts'
-import { openBroker } from './streams.ts'
+import { openBroker, type TestBrokerOptions } from './streams.ts'
 
 /** A subscription that the gateway has made. */
 export interface Subscribed {
@@ -46,7 +46,7 @@ export interface StreamScript {
 export async function scriptedStream (
   t: Test,
   script: StreamScript,
-  options: Partial<BrokerOptions> = {}
+  options: Partial<TestBrokerOptions> = {}
 ): Promise<{ peer: ScriptedBroker, broker: Broker }> {
   const subscriptions = new Map<string, Subscribed>()
   const peer: ScriptedBroker = await ScriptedBroker.start(t, {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import {
   Broker,
+  ByteBudget,
   MessageBatch,
   dataBodyOf,
   type BrokerOptions,
@@ -15,17 +16,24 @@ const quiet = { debug () {}, info () {}, warn () {}, error () {} }
 export function testAddresses (): { host: string, port: number, managementUrl: string } {
   const { TEST_STREAM_URL, TEST_MANAGEMENT_URL } = process.env
   if (TEST_STREAM_URL === undefined || TEST_MANAGEMENT_URL === undefined) {
-    throw new Error('TEST_STREAM_URL and ' +
-    'TEST_MANAGEMENT_URL are not set: run the tests by `npm test`')
+    throw new Error('TEST_STREAM_URL and TEST_MANAGEMENT_URL are not set: run the tests by `npm test`')
   }
   const { hostname, port } = new URL(TEST_STREAM_URL)
   return { host: hostname, port: Number(port), managementUrl: new URL(TEST_MANAGEMENT_URL).origin }
 }
 
+/** All that a test may want to set, on one level. */
+export type TestBrokerOptions =
+  & BrokerOptions['connection']
+  & BrokerOptions['publishing']
+  & BrokerOptions['reading']
+  & { management: Omit<NonNullable<BrokerOptions['management']>, 'timeoutMs'> | undefined }
+  & { streamNamePattern: string, publishBudgetBytes: number, readBudgetBytes: number }
+
 /** A broker of the domain on the test's RabbitMQ, closed with the test. */
-export function openBroker (t: Test, overrides: Partial<BrokerOptions> = {}): Broker {
+export function openBroker (t: Test, overrides: Partial<TestBrokerOptions> = {}): Broker {
   const { host, port, managementUrl } = testAddresses()
-  const broker = new Broker({
+  const options: TestBrokerOptions = {
     hosts: [{ host, port }],
     authentication: { mechanism: 'PLAIN', username: 'guest', password: 'guest' },
     virtualHost: '/',
@@ -35,7 +43,6 @@ export function openBroker (t: Test, overrides: Partial<BrokerOptions> = {}): Br
     connectTimeoutMs: 10_000,
     requestTimeoutMs: 10_000,
     confirmTimeoutMs: 20_000,
-    managementTimeoutMs: 10_000,
     heartbeatSeconds: 60,
     reconnectDelayMs: 50,
     maxReconnectDelayMs: 500,
@@ -49,8 +56,17 @@ export function openBroker (t: Test, overrides: Partial<BrokerOptions> = {}): Br
     readerIdleMs: 30_000,
     publisherIdleMs: 30_000,
     maxExpandedSubEntryBytes: 16 * 1024 * 1024,
-    logger: quiet,
     ...overrides
+  }
+  const { management, streamNamePattern, publishBudgetBytes, readBudgetBytes } = options
+  const broker = new Broker({
+    connection: options,
+    ...(management && { management: { ...management, timeoutMs: 10_000 } }),
+    streamNamePattern,
+    publishing: options,
+    reading: options,
+    budgets: { publish: new ByteBudget(publishBudgetBytes), read: new ByteBudget(readBudgetBytes) },
+    logger: quiet
   })
   t.teardown(async () => { await broker.close() })
   return broker
@@ -60,18 +76,18 @@ export function openBroker (t: Test, overrides: Partial<BrokerOptions> = {}): Br
 export async function newStream (
   t: Test,
   broker: Broker,
-  args: Parameters<Broker['createStream']>[1] = {}
+  args: Parameters<Broker['streams']['create']>[1] = {}
 ): Promise<string> {
   const stream = `test-${randomUUID()}`
-  await broker.createStream(stream, args)
-  t.teardown(async () => { await broker.deleteStream(stream).catch(() => {}) })
+  await broker.streams.create(stream, args)
+  t.teardown(async () => { await broker.streams.delete(stream).catch(() => {}) })
   return stream
 }
 
 /** A new stream with so many numbered messages, deleted with the test. */
 export async function streamOf (t: Test, broker: Broker, count: number): Promise<string> {
   const stream = await newStream(t, broker)
-  await broker.publish(stream, batchOf(numbered(count)))
+  await broker.publishing.publish(stream, batchOf(numbered(count)))
   return stream
 }
 
@@ -95,7 +111,7 @@ export async function readOnce (
   from: Position,
   { limit = 100, maxBytes = 1024 * 1024, waitMs = 0 } = {}
 ): Promise<Omit<ReadBatch, 'release'> & { bodies: string[], offsets: number[] }> {
-  const { release, ...batch } = await broker.read(
+  const { release, ...batch } = await broker.reading.read(
     stream,
     { from, limit, maxBytes, waitMs },
     new AbortController().signal

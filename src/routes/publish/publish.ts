@@ -159,7 +159,7 @@ const publishMessages: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
           reply,
           limits,
           hold: (bytes) => app.holdBody(request, bytes),
-          open: ({ signal }) => app.broker.openPublish(stream, { ...options, signal }),
+          open: ({ signal }) => app.broker.publishing.open(stream, { ...options, signal }),
           addLine: (line, lineNumber, batch) => addLine(line, lineNumber, ids, batch)
         })
       }
@@ -169,19 +169,19 @@ const publishMessages: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
       app.holdBody(request, 0)
       return await sendPublished(
         reply,
-        await app.broker.publish(stream, batch, { ...options, signal: clientSignal(reply) })
+        await app.broker.publishing.publish(stream, batch, { ...options, signal: clientSignal(reply) })
       )
     }
   )
 
   // With room held for it, so that who is to be refused is refused before that work and not after it.
   async function toBatchInTurn (body: Buffer, ids: PublishingIds): Promise<MessageBatch> {
-    const release = app.broker.reservePublish(body.length)
+    const lease = app.broker.publishing.reserve(body.length)
     try {
       await app.turn(body.length)
       return toBatch(body, maxMessages, ids)
     } finally {
-      release()
+      lease.end()
     }
   }
 }
@@ -219,7 +219,7 @@ const publishRaw: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = async (
       addRaw(batch, body, request.headers, new PublishingIds(request.query.publisher))
       app.holdBody(request, 0)
       const options = { ...publishOptions(request.query), signal: clientSignal(reply) }
-      return await sendPublished(reply, await app.broker.publish(request.params.stream, batch, options))
+      return await sendPublished(reply, await app.broker.publishing.publish(request.params.stream, batch, options))
     }
   )
 }
@@ -272,7 +272,7 @@ const publishRawLines: FastifyPluginAsyncTypebox<{ limits: PublishLimits }> = as
         reply,
         limits,
         hold: (bytes) => app.holdBody(request, bytes),
-        open: ({ signal }) => app.broker.openPublish(request.params.stream, { ...publishOptions(query), signal }),
+        open: ({ signal }) => app.broker.publishing.open(request.params.stream, { ...publishOptions(query), signal }),
         addLine (line, lineNumber, batch) {
           const id = firstPublishingId === undefined ? undefined : firstPublishingId + lineNumber
           if (id !== undefined && id > MAX_OFFSET) {

@@ -83,7 +83,7 @@ export async function sendBatch (
   const body = Buffer.from(isLines
     ? texts === '' ? '' : `${texts}\n`
     : `{"messages":[${texts}],"nextOffset":${nextOffset},"endOfStream":${endOfStream}${gapText}}`)
-  batch.exchange(body.length)
+  batch.encoded(body.length)
   return await reply.type(type).send(body)
 }
 
@@ -97,7 +97,7 @@ export async function sendMessage (
   whenClosed(reply, () => batch.release())
   await reply.server.turn(message.bytes.length)
   const body = Buffer.from(messageToJsonText(message, encoding))
-  batch.exchange(body.length)
+  batch.encoded(body.length)
   return await reply.type(JSON_TYPE).send(body)
 }
 
@@ -121,7 +121,7 @@ export async function sendLines (
   const end = stoppedAt === undefined ? batch : { nextOffset: stoppedAt, endOfStream: false, gap: batch.gap }
   setReadHeaders(reply, end)
   setLink(end.nextOffset)
-  batch.exchange(bytes.buffer.byteLength)
+  batch.encoded(bytes.buffer.byteLength)
   return await reply.type('text/plain').send(bytes)
 }
 

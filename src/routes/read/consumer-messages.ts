@@ -7,10 +7,6 @@ import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api
 
 /** Reads that resume where a consumer left off. */
 export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
-  // Stores that a delivered answer has set off. The next read of the consumer waits for them: a client that asks again
-  // at once would get the same batch.
-  const storing = new Map<string, Promise<void>>()
-
   app.get(
     '/streams/:stream/consumers/:consumer/messages',
     {
@@ -64,36 +60,17 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
       if (expected !== undefined && commit === undefined) {
         throw invalidRequest([{ pointer: '/query/expected', message: 'can only stand beside commit' }])
       }
-      const key = JSON.stringify([stream, consumer])
-      await storing.get(key)
-      const batch = await app.broker.readAsConsumer(
-        stream,
-        consumer,
-        { ...readRequest(toPosition(query.from), query), commit, expected },
-        clientSignal(reply)
-      )
+      const read = { ...readRequest(toPosition(query.from), query), store: commit, expected }
+      const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply))
       const { lastOffset } = batch
       if (query.autoCommit && lastOffset !== undefined) {
         whenClosed(reply, (isDelivered) => {
-          if (!isDelivered || reply.statusCode !== 200) return
-          const stored = store(stream, consumer, lastOffset).finally(() => {
-            if (storing.get(key) === stored) storing.delete(key)
-          })
-          storing.set(key, stored)
+          if (isDelivered && reply.statusCode === 200) {
+            app.broker.consumers.storeDelivered(stream, consumer, lastOffset)
+          }
         })
       }
       return await sendBatch(reply, batch, type, query.body)
     }
   )
-
-  async function store (stream: string, consumer: string, offset: number): Promise<void> {
-    try {
-      await app.broker.storeOffset(stream, consumer, offset)
-    } catch (error) {
-      app.log.warn(
-        { err: error, stream, consumer, offset },
-        'an offset could not be stored after its batch was delivered; the batch will be delivered again'
-      )
-    }
-  }
 }

@@ -52,7 +52,11 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
     async (request, reply) => {
       const { params, query } = request
       const type = batchType(request.headers.accept)
-      const batch = await app.broker.read(params.stream, readRequest(startOf(query), query), clientSignal(reply))
+      const batch = await app.broker.reading.read(
+        params.stream,
+        readRequest(startOf(query), query),
+        clientSignal(reply)
+      )
       setNextLink(reply, batch.nextOffset)
       return await sendBatch(reply, batch, type, query.body)
     }
@@ -80,7 +84,11 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
     },
     async (request, reply) => {
       const { params, query } = request
-      const batch = await app.broker.read(params.stream, readRequest(startOf(query), query), clientSignal(reply))
+      const batch = await app.broker.reading.read(
+        params.stream,
+        readRequest(startOf(query), query),
+        clientSignal(reply)
+      )
       return await sendLines(reply, batch, pool, (nextOffset) => setNextLink(reply, nextOffset))
     }
   )
@@ -108,7 +116,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
     },
     async (request, reply) => {
       const { stream, offset } = request.params
-      const { message, batch } = await app.broker.readMessage(stream, offset, clientSignal(reply))
+      const { message, batch } = await app.broker.reading.readMessage(stream, offset, clientSignal(reply))
       return await sendMessage(reply, message, batch, request.query.body)
     }
   )
@@ -128,7 +136,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
     },
     async (request, reply) => {
       const { stream, offset } = request.params
-      const { message, batch } = await app.broker.readMessage(stream, offset, clientSignal(reply))
+      const { message, batch } = await app.broker.reading.readMessage(stream, offset, clientSignal(reply))
       whenClosed(reply, () => batch.release())
       const { contentType, body } = rawBody(message)
       return await reply.type(contentType).send(body)

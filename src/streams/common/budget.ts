@@ -1,10 +1,13 @@
+import { waitUntil } from './wait.ts'
+
 /**
- * A bound in bytes on memory that waits for somebody else: the broker's confirms, a client that reads slowly.
+ * A bound in bytes on memory that waits for somebody else: for the broker's confirms, or for a client that reads
+ * slowly. Owners of memory hold it by a `Lease`.
  */
 export class ByteBudget {
   readonly limitBytes: number
   #usedBytes = 0
-  // Who waits for room, in the order of coming.
+  // Requests that wait for room, in the order in which they came.
   readonly #waiting: Array<{ readonly bytes: number, readonly enter: () => void }> = []
   #waitingBytes = 0
 
@@ -21,8 +24,8 @@ export class ByteBudget {
   }
 
   /**
-   * Whether so many more bytes fit, beside those of who has waited longest: it gets in next. Into an empty budget one
-   * request always does, however large: otherwise it never could.
+   * Whether the bytes fit beside those of the request that has waited longest, which gets in next. Into an empty budget
+   * one request always fits, however large: otherwise it never could.
    */
   hasRoomFor (bytes: number): boolean {
     return this.#usedBytes === 0 || this.#usedBytes + (this.#waiting[0]?.bytes ?? 0) + bytes <= this.limitBytes
@@ -36,32 +39,19 @@ export class ByteBudget {
   }
 
   /**
-   * Waits until the bytes fit, and takes them; false when that was not so in time, or the signal was aborted before, or
-   * too much waits already: it is in memory while it waits.
+   * Waits until the bytes fit, and takes them. False when they did not fit in time or the signal was aborted before,
+   * and at once when too much waits already: what waits is in memory too.
    */
   async takeLater (bytes: number, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-    if (signal?.aborted === true || this.#waitingBytes + bytes > this.limitBytes / 4) return false
-    return await new Promise((resolve) => {
-      const waiter = { bytes, enter: () => { settle(true) } }
-      const settle = (hasTaken: boolean): void => {
-        clearTimeout(timer)
-        this.#waitingBytes -= bytes
-        signal?.removeEventListener('abort', giveUp)
-        resolve(hasTaken)
-      }
-      const giveUp = (): void => {
-        const at = this.#waiting.indexOf(waiter)
-        if (at < 0) return
-        this.#waiting.splice(at, 1)
-        settle(false)
-        this.#letIn() // a smaller one may have waited behind it
-      }
-      const timer = setTimeout(giveUp, timeoutMs)
-      signal?.addEventListener('abort', giveUp, { once: true })
+    if (this.#waitingBytes + bytes > this.limitBytes / 4) return false
+    const end = await waitUntil((done) => {
+      const waiter = { bytes, enter: done }
       this.#waiting.push(waiter)
       this.#waitingBytes += bytes
       this.#letIn()
-    })
+      return () => { this.#giveUp(waiter) }
+    }, { timeoutMs, signal })
+    return end === 'done'
   }
 
   /** Takes what is in memory already and so cannot be refused; the caller then makes room. */
@@ -81,8 +71,15 @@ export class ByteBudget {
   #letIn (): void {
     for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {
       this.#waiting.shift()
+      this.#waitingBytes -= next.bytes
       this.#usedBytes += next.bytes
       next.enter()
     }
+  }
+
+  #giveUp (waiter: { readonly bytes: number, readonly enter: () => void }): void {
+    this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+    this.#waitingBytes -= waiter.bytes
+    this.#letIn() // a smaller one may have waited behind it
   }
 }

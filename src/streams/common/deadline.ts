@@ -1,6 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
-/** A moment after which nobody waits any more. */
+/** A moment after which nobody waits any longer. */
 export class Deadline {
   readonly atMs: number
 
@@ -14,37 +12,5 @@ export class Deadline {
 
   get hasPassed (): boolean {
     return performance.now() >= this.atMs
-  }
-}
-
-/** Pauses; an abort ends the pause early and is not an error here: the caller looks at its signal. */
-export async function pause (ms: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal })
-  } catch {
-    // aborted
-  }
-}
-
-/**
- * Doubling pauses from `firstMs` to `maxMs`, each shortened by up to a half so that many waiters do not return at once.
- */
-export class Backoff {
-  readonly #firstMs: number
-  readonly #maxMs: number
-  #failures = 0
-
-  constructor (firstMs: number, maxMs: number) {
-    this.#firstMs = firstMs
-    this.#maxMs = maxMs
-  }
-
-  reset (): void {
-    this.#failures = 0
-  }
-
-  nextMs (): number {
-    const fullMs = Math.min(this.#maxMs, this.#firstMs * 2 ** Math.min(this.#failures++, 20))
-    return fullMs * (0.5 + Math.random() / 2)
   }
 }

@@ -1,21 +1,18 @@
+import { waitUntil, type WaitBounds } from './wait.ts'
+
 /** Lets callers take turns, first come first served. */
 export class Mutex {
   readonly #waiting: Array<() => void> = []
   #isTaken = false
 
-  get isFree (): boolean {
-    return !this.#isTaken
-  }
-
   /**
    * Waits for the turn.
    *
-   * @returns gives the turn on; calling it twice is fine
-   * @throws the signal's reason when it aborts first
+   * @returns ends the turn, calling it twice is fine; undefined when the turn did not come within the bounds
    */
-  async take (signal: AbortSignal): Promise<() => void> {
-    signal.throwIfAborted()
-    if (this.#isTaken) await this.#wait(signal)
+  async take (bounds: WaitBounds): Promise<(() => void) | undefined> {
+    if (bounds.signal?.aborted === true) return undefined
+    if (this.#isTaken && await this.#wait(bounds) !== 'done') return undefined
     this.#isTaken = true
     let isMine = true
     return () => {
@@ -27,19 +24,11 @@ export class Mutex {
     }
   }
 
-  // `#isTaken` stays true while the turn is handed on, so that nobody can slip in between.
-  async #wait (signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const onTurn = (): void => {
-        signal.removeEventListener('abort', onAbort)
-        resolve()
-      }
-      const onAbort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(onTurn), 1)
-        reject(signal.reason)
-      }
-      this.#waiting.push(onTurn)
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
+  // `#isTaken` stays true while the turn is passed on, so that nobody can slip in between.
+  async #wait (bounds: WaitBounds) {
+    return await waitUntil((done) => {
+      this.#waiting.push(done)
+      return () => { this.#waiting.splice(this.#waiting.indexOf(done), 1) }
+    }, bounds)
   }
 }

@@ -1,5 +1,6 @@
 import { classify } from '../classify.ts'
-import { Backoff } from '../common/deadline.ts'
+import { Backoff } from '../common/backoff.ts'
+import { shuttingDown } from '../ended.ts'
 import { StreamsError } from '../errors.ts'
 import { ConnectionClosedError, type Connection } from '../protocol/index.ts'
 import type { Logger } from '../common/logger.ts'
@@ -76,11 +77,9 @@ export class ConnectionPool {
   async connection (role: Role, node?: Endpoint): Promise<Connection> {
     const group = this.#group(role, node)
     for (const shared of group.connections) {
-      if (!shared.isOpen) continue
-      shared.lastUsedMs = performance.now()
-      return shared.connection
+      if (shared.isOpen) return shared.use()
     }
-    return (await this.#openIn(group)).connection
+    return (await this.#openIn(group)).use()
   }
 
   /** Why there is no connection for requests that need no place, when the last attempt has failed. */
@@ -110,8 +109,7 @@ export class ConnectionPool {
   }
 
   async close (): Promise<void> {
-    const stopping = new StreamsError('draining', 'the gateway is stopping')
-    this.#closing.abort(stopping)
+    this.#closing.abort(shuttingDown())
     const groups = [...this.#groups.values()]
     await Promise.allSettled(groups.map((group) => group.opening))
     await Promise.allSettled(
@@ -216,7 +214,7 @@ export class ConnectionPool {
     const connectionName = `rabbitmq-stream-gateway ${group.role}`
     return await SharedConnection.open(
       { ...open, host: endpoint.host, port: endpoint.port, connectionName },
-      group.role === 'publish',
+      group.role === 'publish' ? 'publishers' : 'subscriptions',
       (shared, error) => {
         if (!group.connections.delete(shared) || this.#closing.signal.aborted) return
         this.#lost++

@@ -1,35 +1,38 @@
+import { StreamsError } from '../errors.ts'
+import type { Chunk, ChunkError, OffsetSpec } from '../protocol/index.ts'
 import type { ConnectionPool, Endpoint } from './connection-pool.ts'
 import type { Slot, SlotOwner } from './slot.ts'
-import { StreamsError } from '../errors.ts'
-import type { Chunk, ChunkError, Connection, OffsetSpec } from '../protocol/index.ts'
 
 export interface SubscriptionHandlers {
   delivered (chunk: Chunk, committedChunkId: number | undefined): void
-  /** The connection or the stream is gone, and the subscription with it. At most once. */
+  /** The connection or the stream is gone, and the subscription with it. Called at most once. */
   lost (error: StreamsError): void
 }
 
 // The broker begins to send only when more than half of the *initial* credit is there. With one credit that half is
 // zero: from then on every single credit is used as soon as it is given (rabbit_stream_reader, send_limit).
 const INITIAL_CREDIT = 1
-// A chunk for each credit. A peer that keeps no count would fill the memory.
+// The broker sends one chunk for each credit. A peer that keeps no count would fill the memory.
 const MAX_UNASKED_CHUNKS = 16
+
+type State =
+  /** Nobody listens yet: what arrives behind the answer to the subscribe request is kept. */
+  | { readonly name: 'early', readonly chunks: Array<readonly [Chunk, number | undefined]>, damage?: StreamsError }
+  | { readonly name: 'listening', readonly handlers: SubscriptionHandlers }
+  | { readonly name: 'closed' }
 
 /**
  * A subscription on the broker: one place on a shared connection, chunks for credit.
  */
-export class Subscription implements SlotOwner {
+export class Subscription {
   readonly stream: string
-  #slot: Slot | undefined
-  #outstandingCredit = INITIAL_CREDIT
-  #isClosed = false
-  // What arrives while the broker's answer to the subscribe request is still on its way to who asked.
-  #early: Array<readonly [Chunk, number | undefined]> | undefined = []
-  #handlers: SubscriptionHandlers | undefined
-  #damage: StreamsError | undefined
+  readonly #slot: Slot
+  readonly #inbox: Inbox
 
-  private constructor (stream: string) {
+  private constructor (stream: string, slot: Slot, inbox: Inbox) {
     this.stream = stream
+    this.#slot = slot
+    this.#inbox = inbox
   }
 
   /**
@@ -44,97 +47,115 @@ export class Subscription implements SlotOwner {
     spec: OffsetSpec,
     properties: ReadonlyMap<string, string>
   ): Promise<Subscription> {
-    const subscription = new Subscription(stream)
-    const slot = await connections.takeSlot('consume', node, subscription)
-    await slot.enter(async () => { await slot.connection.subscribe(slot.id, stream, spec, INITIAL_CREDIT, properties) })
-    subscription.#slot = slot
-    return subscription
-  }
-
-  get connection (): Connection {
-    return this.#held.connection
+    const inbox = new Inbox(stream)
+    const slot = await connections.takeSlot('consume', node, inbox)
+    inbox.leave = () => { slot.leave() }
+    await slot.enter(async () => {
+      await slot.connection.subscribe(slot.id, stream, spec, INITIAL_CREDIT, properties)
+    })
+    return new Subscription(stream, slot, inbox)
   }
 
   /** Chunks that the broker may still send without being asked. */
   get outstandingCredit (): number {
-    return this.#outstandingCredit
+    return this.#inbox.outstandingCredit
   }
 
-  /** From now on, and for what arrived before. Call it once, right after `open`. */
+  /** Tells the handlers of everything from now on, and of what arrived before. Call it once, right after `open`. */
   listen (handlers: SubscriptionHandlers): void {
-    this.#handlers = handlers
-    const early = this.#early ?? []
-    this.#early = undefined
-    for (const [chunk, committedChunkId] of early) handlers.delivered(chunk, committedChunkId)
-    if (this.#damage !== undefined) this.#endDamaged(this.#damage)
+    this.#inbox.listen(handlers)
   }
 
   giveCredit (credit: number): void {
-    if (this.#isClosed || credit <= 0) return
-    this.#outstandingCredit += credit
-    this.#held.connection.credit(this.#held.id, credit)
+    if (this.#inbox.isClosed || credit <= 0) return
+    this.#inbox.outstandingCredit += credit
+    this.#slot.connection.credit(this.#slot.id, credit)
   }
 
   /**
    * When this resolves, every chunk that was readable at the call has been delivered, as far as the credit went: the
-   * broker works through a connection's requests in order, and with each credit, be it of nothing, it looks into the
-   * log and sends. Of itself it may send a moment after it has confirmed a message.
+   * broker works through a connection's requests in order, and with each credit, also one of 0, it looks into the log
+   * and sends. Without being asked it may send a moment after it has confirmed a message.
    *
    * @returns the stream's statistics as the node knows them; what is committed by them has been delivered by the end of
    *   the next fence
    */
   async fence (): Promise<ReadonlyMap<string, bigint>> {
-    const { connection, id } = this.#held
-    if (!this.#isClosed) connection.credit(id, 0)
+    const { connection, id } = this.#slot
+    if (!this.#inbox.isClosed) connection.credit(id, 0)
     return await connection.streamStats(this.stream)
   }
 
   close (): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#held.leave()
+    this.#inbox.close()
+  }
+}
+
+// What the broker says of the subscription, and who is told.
+class Inbox implements SlotOwner {
+  readonly stream: string
+  outstandingCredit = INITIAL_CREDIT
+  /** Gives the place on the connection back. */
+  leave: () => void = () => {}
+  #state: State = { name: 'early', chunks: [] }
+
+  constructor (stream: string) {
+    this.stream = stream
+  }
+
+  get isClosed (): boolean {
+    return this.#state.name === 'closed'
+  }
+
+  listen (handlers: SubscriptionHandlers): void {
+    const state = this.#state
+    if (state.name !== 'early') return
+    this.#state = { name: 'listening', handlers }
+    for (const [chunk, committedChunkId] of state.chunks) handlers.delivered(chunk, committedChunkId)
+    if (state.damage !== undefined) this.#damaged(state.damage)
+  }
+
+  close (): void {
+    if (this.#state.name === 'closed') return
+    this.#state = { name: 'closed' }
+    this.leave()
   }
 
   delivered (chunk: Chunk, committedChunkId: number | undefined): void {
-    this.#outstandingCredit--
-    if (this.#isClosed || this.#damage !== undefined) return
-    if (this.#outstandingCredit < -MAX_UNASKED_CHUNKS) {
-      this.#damaged(new StreamsError('broker_protocol_error', 'the ' +
-      'broker delivered what was not asked for'))
-    } else if (this.#early !== undefined) this.#early.push([chunk, committedChunkId])
-    else this.#handlers?.delivered(chunk, committedChunkId)
+    this.outstandingCredit--
+    const state = this.#state
+    if (state.name === 'closed' || (state.name === 'early' && state.damage !== undefined)) return
+    if (this.outstandingCredit < -MAX_UNASKED_CHUNKS) {
+      this.#damaged(new StreamsError('broker_protocol_error', 'the broker delivered what was not asked for'))
+    } else if (state.name === 'early') {
+      state.chunks.push([chunk, committedChunkId])
+    } else {
+      state.handlers.delivered(chunk, committedChunkId)
+    }
   }
 
   // What the chunk held cannot be known, and what comes after it would hide that it is missing.
   damaged (error: ChunkError): void {
-    this.#damaged(
-      new StreamsError('broker_protocol_error', 'the broker delivered a chunk that is damaged', {
-        retryable: true,
-        cause: error
-      })
-    )
+    this.#damaged(new StreamsError('broker_protocol_error', 'the broker delivered a chunk that is damaged', {
+      retryable: true,
+      cause: error
+    }))
   }
 
   lost (error: StreamsError): void {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.#handlers?.lost(error)
+    const state = this.#state
+    this.#state = { name: 'closed' }
+    if (state.name === 'listening') state.handlers.lost(error)
   }
 
-  // It may come right behind the answer to the subscribe request, before anybody listens: then it is told to who does.
+  // It may come right behind the answer to the subscribe request: then the handlers are told when they listen.
   #damaged (error: StreamsError): void {
-    if (this.#isClosed || this.#damage !== undefined) return
-    this.#damage = error
-    if (this.#handlers !== undefined) this.#endDamaged(error)
-  }
-
-  #endDamaged (error: StreamsError): void {
-    this.#handlers?.lost(error)
-    this.close()
-  }
-
-  get #held (): Slot {
-    if (this.#slot === undefined) throw new Error('the subscription is not open')
-    return this.#slot
+    const state = this.#state
+    if (state.name === 'early') {
+      state.damage ??= error
+    } else if (state.name === 'listening') {
+      state.handlers.lost(error)
+      this.close()
+    }
   }
 }

@@ -1,11 +1,13 @@
 import { classify } from '../classify.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import { StreamsError } from '../errors.ts'
-import { resumeOffset } from '../offset.ts'
+import { resumeOffset, type Position } from '../offset.ts'
 import type { ReaderPool } from '../reading/reader-pool.ts'
+import type { Reads } from '../reading/reads.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
+import { consumerKey } from './consumer-key.ts'
+import { ProcessedZeros } from './processed-zeros.ts'
 import { Resets } from './resets.ts'
-import { ZeroCommits } from './zero-commits.ts'
 
 /** What a store left on the broker. */
 export interface Stored {
@@ -24,30 +26,33 @@ export interface ConsumerOffset extends Stored {
   readonly lag: bigint
 }
 
-// Also what is stored of who has processed message 0: see `ZeroCommits`.
+export interface ConsumerOffsetsOptions {
+  connections: ConnectionPool
+  ends: StreamEnds
+  reads: Reads
+  readers: ReaderPool
+}
+
+// It is stored for a consumer that has processed message 0, too: see `ProcessedZeros`.
 const NOTHING_PROCESSED = 0n
 
 /**
  * The offsets that the broker keeps for consumer names.
  *
- * Storing has no answer in the protocol, whatever goes wrong. So every store is followed by a query on the same
+ * The protocol has no answer to a store, whatever goes wrong. So every store is followed by a query on the same
  * connection, which the broker works off in order, and counts only when it reads back from a majority's log.
  */
 export class ConsumerOffsets {
-  readonly #connections: ConnectionPool
-  readonly #ends: StreamEnds
-  readonly #readers: ReaderPool
-  readonly #zeroCommits = new ZeroCommits()
-  #storedCount = 0
+  readonly #options: ConsumerOffsetsOptions
+  readonly #processedZeros = new ProcessedZeros()
   readonly #resets = new Resets()
+  #storedCount = 0
 
-  constructor (connections: ConnectionPool, ends: StreamEnds, readers: ReaderPool) {
-    this.#connections = connections
-    this.#ends = ends
-    this.#readers = readers
+  constructor (options: ConsumerOffsetsOptions) {
+    this.#options = options
   }
 
-  /** Offsets stored by this process. */
+  /** How many offsets this process has stored. */
   get storedCount (): number {
     return this.#storedCount
   }
@@ -55,14 +60,14 @@ export class ConsumerOffsets {
   /** @throws StreamsError `consumer_offset_not_found` when nothing is stored; `stream_not_found`, ... */
   async query (stream: string, consumer: string): Promise<bigint> {
     try {
-      const connection = await this.#connections.connection('offsets')
+      const connection = await this.#options.connections.connection('offsets')
       return await connection.queryOffset(consumer, stream)
     } catch (error) {
       throw classify(error)
     }
   }
 
-  /** @throws as `query` */
+  /** As `query`, but undefined when nothing is stored. @throws what `query` throws */
   async find (stream: string, consumer: string): Promise<bigint | undefined> {
     try {
       return await this.query(stream, consumer)
@@ -72,126 +77,110 @@ export class ConsumerOffsets {
     }
   }
 
-  /** @throws as `query` */
+  /** @throws what `query` throws */
   async describe (stream: string, consumer: string): Promise<ConsumerOffset> {
+    const { ends } = this.#options
     const storedOffset = await this.query(stream, consumer)
-    const [firstOffset, lastOffset] = await Promise.all([
-      this.#ends.firstOffset(stream),
-      this.#ends.lastMessage(stream)
-    ])
+    const [firstOffset, lastOffset] = await Promise.all([ends.firstOffset(stream), ends.lastMessage(stream)])
     const nextOffset = this.nextOffsetOf(stream, consumer, storedOffset)
     return { storedOffset, nextOffset, firstOffset, lastOffset: lastOffset ?? null, lag: lagOf(nextOffset, lastOffset) }
   }
 
-  /** Where a consumer goes on of which this is stored now. */
+  /** Where a consumer goes on for which this offset is stored now. */
   nextOffsetOf (stream: string, consumer: string, storedOffset: bigint): bigint {
-    const key = keyOf(stream, consumer)
-    if (storedOffset === 0n) return this.#zeroCommits.has(key) ? 1n : 0n
-    this.#zeroCommits.delete(key) // who is at 0 again later was reset
+    const key = consumerKey(stream, consumer)
+    if (storedOffset === 0n) return this.#processedZeros.has(key) ? 1n : 0n
+    this.#processedZeros.delete(key) // a consumer that is at 0 again later was reset
     return resumeOffset(storedOffset)
   }
 
   /**
    * Stores "processed up to and including `offset`". The checks and the store are not one atomic step: two callers that
-   * commit for the same name at the same moment may both pass them.
+   * store for the same name at the same moment may both pass them.
    *
    * @param expected what has to be stored before; null: nothing
-   * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, and as `query`
+   * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, and what `query` throws
    */
-  async commit (stream: string, consumer: string, offset: number, expected?: number | null): Promise<Stored> {
+  async store (stream: string, consumer: string, offset: number, expected?: number | null): Promise<Stored> {
     const current = await this.find(stream, consumer)
-    if (expected !== undefined && current !== (expected === null ? undefined : BigInt(expected))) {
-      throw new StreamsError('expectation_failed', 'the stored offset is not the expected one', {
-        details: { storedOffset: current ?? null }
-      })
-    }
-    if (current !== undefined && BigInt(offset) < current) {
-      throw new StreamsError('offset_goes_back', `the stored offset is ${current} already; only a reset goes back`, {
-        details: { storedOffset: current }
-      })
-    }
-    await this.#refuseBeyondEnd(stream, offset)
+    refuseUnexpected(current, expected)
+    refuseGoingBack(current, offset)
+    if (offset >= this.#options.readers.knownEnd(stream)) await this.#refuseBeyondEnd(stream, offset, 'offset')
     // Another consumer of the name may go on from there meanwhile. What is there already takes no record in the stream
     // again.
     const isKept = (stored: bigint): boolean => stored >= BigInt(offset)
     // Before it is stored: a reset that comes in between has the last word.
-    if (offset === 0) this.#zeroCommits.add(keyOf(stream, consumer))
-    const storedOffset =
-      current === BigInt(offset)
-        ? await this.#keep(stream, consumer, current, isKept)
-        : await this.#store(stream, consumer, BigInt(offset), isKept)
+    if (offset === 0) this.#processedZeros.add(consumerKey(stream, consumer))
+    const storedOffset = current === BigInt(offset)
+      ? await this.#confirmKept(stream, consumer, current, isKept)
+      : await this.#storeAndConfirm(stream, consumer, BigInt(offset), isKept)
     return { storedOffset, nextOffset: this.nextOffsetOf(stream, consumer, storedOffset) }
   }
 
   /**
-   * Stores what makes `nextOffset` the next one to be delivered.
+   * Stores what makes the position the next one to be delivered.
    *
-   * @throws StreamsError as `query`
+   * @throws StreamsError `offset_beyond_end`, and what `query` throws
    */
-  async reset (stream: string, consumer: string, nextOffset: number): Promise<Stored> {
+  async reset (stream: string, consumer: string, to: Position): Promise<Stored> {
+    if (to.type === 'offset') await this.#refuseBeyondEnd(stream, to.offset, 'nextOffset')
+    const nextOffset = await this.#options.reads.resolve(stream, to)
     const offset = nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n
+    const key = consumerKey(stream, consumer)
     try {
-      const storedOffset = await this.#store(stream, consumer, offset, (kept) => kept === offset)
+      const storedOffset = await this.#storeAndConfirm(stream, consumer, offset, (kept) => kept === offset)
       return { storedOffset, nextOffset: resumeOffset(storedOffset) }
     } finally {
-      // Also when it is unknown whether it is stored: who looks in vain loses nothing.
-      this.#zeroCommits.delete(keyOf(stream, consumer))
-      this.#resets.tell(keyOf(stream, consumer))
+      // Also when it is unknown whether it is stored: a read that looks again in vain loses nothing.
+      this.#processedZeros.delete(key)
+      this.#resets.tell(key)
     }
   }
 
   /** Calls the listener when this process has reset the consumer. Returns how to stop that. */
   onReset (stream: string, consumer: string, listener: () => void): () => void {
-    return this.#resets.listen(keyOf(stream, consumer), listener)
+    return this.#resets.listen(consumerKey(stream, consumer), listener)
   }
 
   /** The stream is gone. */
   forget (stream: string): void {
-    this.#zeroCommits.deleteAll(keyOf(stream, ''))
+    this.#processedZeros.deleteAll(consumerKey(stream, ''))
   }
 
-  async #refuseBeyondEnd (stream: string, offset: number): Promise<void> {
-    if (offset < this.#readers.knownEnd(stream)) return
-    const { nextOffset } = await this.#ends.bounds(stream)
-    if (offset < nextOffset) return
-    throw new StreamsError(
-      'offset_beyond_end',
-      `the stream has no offset ${offset} yet: its next offset is ${nextOffset}`,
-      { details: { nextOffset } }
-    )
+  // `offset`: that of a message. `nextOffset`: where to read on, which may be right behind the last one.
+  async #refuseBeyondEnd (stream: string, offset: number, kind: 'offset' | 'nextOffset'): Promise<void> {
+    const { nextOffset } = await this.#options.ends.bounds(stream)
+    if (offset < nextOffset || (kind === 'nextOffset' && offset === nextOffset)) return
+    const message = `the stream has no offset ${offset} yet: its next offset is ${nextOffset}`
+    throw new StreamsError('offset_beyond_end', message, { details: { nextOffset } })
   }
 
-  async #store (
+  async #storeAndConfirm (
     stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean
   ): Promise<bigint> {
-    const storedOffset = await this.#keep(stream, consumer, await this.#storeAndQuery(stream, consumer, offset), isKept)
+    const readBack = await this.#storeAndReadBack(stream, consumer, offset)
+    const storedOffset = await this.#confirmKept(stream, consumer, readBack, isKept)
     this.#storedCount++
     return storedOffset
   }
 
-  // The leader has it in its log when it reads back, and nowhere else yet: were it lost then, the offset would go back.
-  // So its replicas have to have it too, and it has to be there still.
-  async #keep (
-    stream: string,
-    consumer: string,
-    readBack: bigint,
-    isKept: (stored: bigint) => boolean
+  // The leader has it in its log when it reads back, and so far nobody else has: were the leader lost then, the offset
+  // would go back. So its replicas have to have it too, and it has to be there still.
+  async #confirmKept (
+    stream: string, consumer: string, readBack: bigint, isKept: (stored: bigint) => boolean
   ): Promise<bigint> {
     const storedOffset = isKept(readBack) ? await this.#settledOffset(stream, consumer) : readBack
     if (isKept(storedOffset)) return storedOffset
     throw new StreamsError(
       'stream_not_available',
       'the broker did not keep the offset: another client stored one at the same moment, or the leader changed',
-      {
-        sideEffects: 'possible',
-        details: { storedOffset }
-      }
+      { sideEffects: 'possible', details: { storedOffset } }
     )
   }
 
-  async #storeAndQuery (stream: string, consumer: string, offset: bigint): Promise<bigint> {
+  async #storeAndReadBack (stream: string, consumer: string, offset: bigint): Promise<bigint> {
     try {
-      const connection = await this.#connections.connection('offsets')
+      const connection = await this.#options.connections.connection('offsets')
       return await connection.storeAndQueryOffset(consumer, stream, offset)
     } catch (error) {
       throw notStored(error)
@@ -200,7 +189,7 @@ export class ConsumerOffsets {
 
   async #settledOffset (stream: string, consumer: string): Promise<bigint> {
     try {
-      await this.#ends.settled(stream)
+      await this.#options.ends.settled(stream)
       return await this.query(stream, consumer)
     } catch (error) {
       throw notStored(error).afterSideEffects()
@@ -215,15 +204,23 @@ export function lagOf (nextOffset: bigint, lastOffset: number | undefined): bigi
   return lag > 0n ? lag : 0n
 }
 
-function keyOf (stream: string, consumer: string): string {
-  return `${stream}\0${consumer}` // no name has a NUL in it
+function refuseUnexpected (current: bigint | undefined, expected: number | null | undefined): void {
+  if (expected === undefined || current === (expected === null ? undefined : BigInt(expected))) return
+  throw new StreamsError('expectation_failed', 'the stored offset is not the expected one', {
+    details: { storedOffset: current ?? null }
+  })
 }
 
-// Nothing there after a store: the broker dropped it, and says why only in its log.
+function refuseGoingBack (current: bigint | undefined, offset: number): void {
+  if (current === undefined || BigInt(offset) >= current) return
+  throw new StreamsError('offset_goes_back', `the stored offset is ${current} already; only a reset goes back`, {
+    details: { storedOffset: current }
+  })
+}
+
+// Nothing is there after a store: the broker dropped it, and says why only in its log.
 function notStored (error: unknown): StreamsError {
   const failure = classify(error, 'possible')
-  if (failure.code === 'consumer_offset_not_found') {
-    return new StreamsError('stream_not_available', 'the broker did not keep the offset', { cause: error })
-  }
-  return failure
+  if (failure.code !== 'consumer_offset_not_found') return failure
+  return new StreamsError('stream_not_available', 'the broker did not keep the offset', { cause: error })
 }

@@ -1,4 +1,4 @@
-/** Tells who waits for a consumer that it was reset. */
+/** Tells reads that are held for a consumer that it was reset. */
 export class Resets {
   readonly #listeners = new Map<string, Set<() => void>>()
 

@@ -1,6 +1,7 @@
-import { once } from 'node:events'
 import { classify } from '../classify.ts'
-import { Backoff, pause, type Deadline } from '../common/deadline.ts'
+import { Backoff } from '../common/backoff.ts'
+import type { Deadline } from '../common/deadline.ts'
+import { pause, within } from '../common/wait.ts'
 import { StreamsError } from '../errors.ts'
 import type { Outgoing } from './outbox.ts'
 import type { Publisher } from './publisher.ts'
@@ -19,7 +20,7 @@ const MAX_PAUSE_MS = 1000
 export class NamedTurn {
   readonly #publisher: Publisher
   readonly #expected: bigint | undefined
-  #last: { readonly id: bigint, readonly declaration: number } | undefined
+  #last: { readonly id: bigint, readonly declarations: number } | undefined
   // What the broker had when the turn began.
   #firstLastId: bigint | undefined
   #highestId = -1
@@ -39,12 +40,10 @@ export class NamedTurn {
     const { batch, outcome } = message
     const ids = batch.publishingIds
     if (ids === undefined) {
-      throw new StreamsError('invalid_argument', 'with a publisher name every message needs a ' +
-      'publishing id')
+      throw new StreamsError('invalid_argument', 'with a publisher name every message needs a publishing id')
     }
     if ((ids[0] ?? 0) <= this.#highestId) {
-      throw new StreamsError('invalid_argument', 'publishing ids have to ' +
-      'ascend within a request')
+      throw new StreamsError('invalid_argument', 'publishing ids have to ascend within a request')
     }
     const known = countKnown(ids, await this.#lastId())
     // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: it is
@@ -66,33 +65,22 @@ export class NamedTurn {
    * @returns why it is unknown whether what was confirmed is stored, or undefined when it is
    */
   async doubt (deadline: Deadline, signal: AbortSignal | undefined): Promise<StreamsError | undefined> {
-    const over = new AbortController()
-    const leave = (): void => { over.abort() }
-    const timer = setTimeout(leave, deadline.remainingMs)
-    signal?.addEventListener('abort', leave)
-    if (signal?.aborted === true) leave()
-    try {
-      const lastPublishingId = await Promise.race([this.#askUntil(over.signal), aborted(over.signal)])
-      if (lastPublishingId === undefined) return unverified()
-      const isOurs = lastPublishingId <= BigInt(this.#highestId) || lastPublishingId <= (this.#firstLastId ?? -1n)
-      return isOurs ? undefined : overtaken(lastPublishingId)
-    } finally {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', leave)
-      leave()
-    }
+    const bounds = { timeoutMs: deadline.remainingMs, signal }
+    const lastPublishingId = await within(this.#askUntil(deadline, signal), bounds)
+    if (lastPublishingId === undefined) return unverified()
+    const isOurs = lastPublishingId <= BigInt(this.#highestId) || lastPublishingId <= (this.#firstLastId ?? -1n)
+    return isOurs ? undefined : overtaken(lastPublishingId)
   }
 
   // Undefined when the broker cannot be asked. Never rejects.
-  async #askUntil (over: AbortSignal): Promise<bigint | undefined> {
+  async #askUntil (deadline: Deadline, signal: AbortSignal | undefined): Promise<bigint | undefined> {
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
-    while (!over.aborted) {
+    while (!deadline.hasPassed && signal?.aborted !== true) {
       try {
         return await this.#ask()
       } catch (error) {
-        const { retryable, code } = classify(error)
-        if (!retryable || code === 'draining') return undefined // the publisher is closed, and stays so
-        await pause(backoff.nextMs(), over)
+        if (!classify(error).retryable || this.#publisher.isClosed) return undefined
+        await pause(Math.min(backoff.nextMs(), deadline.remainingMs), signal)
       }
     }
     return undefined
@@ -104,9 +92,9 @@ export class NamedTurn {
   async #lastId (): Promise<bigint> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       await this.#publisher.open()
-      const { declaration } = this.#publisher
-      if (this.#last?.declaration === declaration) return this.#last.id
-      this.#last = { id: await this.#ask(), declaration }
+      const { declarations } = this.#publisher
+      if (this.#last?.declarations === declarations) return this.#last.id
+      this.#last = { id: await this.#ask(), declarations }
       this.#firstLastId ??= this.#last.id
     }
     throw new StreamsError('stream_not_available', 'the publisher was lost again and again')
@@ -137,10 +125,6 @@ function countKnown (ids: readonly number[], lastId: bigint): number {
   let known = 0
   while (known < ids.length && BigInt(ids[known] ?? 0) <= lastId) known++
   return known
-}
-
-async function aborted (signal: AbortSignal): Promise<undefined> {
-  if (!signal.aborted) await once(signal, 'abort')
 }
 
 function overtaken (lastPublishingId: bigint): StreamsError {

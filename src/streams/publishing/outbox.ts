@@ -162,10 +162,10 @@ export class Outbox {
   }
 
   /** Gives everything that has no outcome yet its last one. */
-  close (message: string): void {
-    const stopping = new StreamsError('draining', message, { sideEffects: 'possible' })
-    for (const { outcome, from, to } of this.#flights.drain()) outcome.failRest('unknown', stopping, from, to)
-    this.failQueued(new StreamsError('draining', message))
+  close (failure: StreamsError): void {
+    const unknown = failure.afterSideEffects()
+    for (const { outcome, from, to } of this.#flights.drain()) outcome.failRest('unknown', unknown, from, to)
+    this.failQueued(failure)
   }
 
   // In front of what was never sent, in the old order: publishing ids have to ascend. What counted as stored is sent as

@@ -117,9 +117,9 @@ export class BatchOutcome {
   }
 }
 
-/** Why a message was not sent that nobody waits for any more. */
+/** Why a message was not sent for which nobody waits any longer. */
 export function callerLeft (): StreamsError {
-  return new StreamsError('draining', 'the caller went away before the message was sent')
+  return new StreamsError('caller_left', 'the caller went away before the message was sent')
 }
 
 /** Puts the outcomes of a request's batches together. */

@@ -1,6 +1,7 @@
 import type { ByteBudget } from '../common/budget.ts'
 import { classify } from '../classify.ts'
 import { Deadline } from '../common/deadline.ts'
+import { Lease } from '../common/lease.ts'
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
 import { NamedTurn } from './named-turn.ts'
@@ -8,7 +9,7 @@ import { BatchOutcome, callerLeft, summarise, type PublishResult } from './outco
 import type { Publisher } from './publisher.ts'
 
 /**
- * One publish request whose messages come bit by bit. Not for concurrent use: await each `write`.
+ * One publish request whose messages come piece by piece. Not for concurrent use: await each `write`.
  */
 export interface PublishSession {
   /**
@@ -50,6 +51,8 @@ const MIN_VERIFY_MS = 1000
 export class PublisherSession implements PublishSession {
   readonly #options: SessionOptions
   readonly #outcomes: BatchOutcome[] = []
+  // What is on its way, and as long as something is, what its source holds beside it.
+  readonly #lease: Lease
   #turn: NamedTurn | undefined
   #endTurn: () => void = () => {}
   #count = 0
@@ -58,31 +61,19 @@ export class PublisherSession implements PublishSession {
 
   constructor (options: SessionOptions) {
     this.#options = options
+    this.#lease = Lease.of(options.budget)
   }
 
   async write (batch: MessageBatch): Promise<void> {
-    const { budget, signal } = this.#options
-    if (signal?.aborted === true) throw callerLeft()
+    if (this.#options.signal?.aborted === true) throw callerLeft()
     const bytes = batch.heldBytes
     while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > MAX_SESSION_BYTES) await this.#roomAgain()
-    // Who has begun waits: were everybody refused in the middle, nobody would ever come to an end. A named publisher
-    // does not, because others of its name may wait for it and hold what it waits for.
-    const mayWait = this.#outcomes.length > 0 && this.#options.publisher.reference === undefined
-    const neededBytes = this.#pendingBytes === 0 ? bytes + this.#options.sourceBytes : bytes
-    if (
-      !budget.tryTake(neededBytes) &&
-      !(mayWait && (await budget.takeLater(neededBytes, this.#options.confirmTimeoutMs, signal)))
-    ) {
-      throw tooManyUnconfirmed(budget)
-    }
-    // While it waited, what was pending may have been confirmed, and with it the source's share given back.
-    if (this.#pendingBytes === 0 && neededBytes === bytes) budget.take(this.#options.sourceBytes)
-    this.#pendingBytes += bytes
+    await this.#hold(bytes)
     const outcome = new BatchOutcome(batch.count, this.#count)
     try {
       await this.#send(batch, outcome)
     } catch (error) {
-      this.#give(bytes)
+      this.#settled(bytes)
       throw classify(error)
     }
     this.#count += batch.count
@@ -111,8 +102,7 @@ export class PublisherSession implements PublishSession {
     const { publisher, signal } = this.#options
     if (publisher.reference === undefined) {
       if (batch.publishingIds !== undefined) {
-        throw new StreamsError('invalid_argument', 'a publishing id needs a ' +
-        'publisher name')
+        throw new StreamsError('invalid_argument', 'a publishing id needs a publisher name')
       }
       await publisher.open()
       if (signal?.aborted === true) throw callerLeft()
@@ -125,47 +115,47 @@ export class PublisherSession implements PublishSession {
 
   async #takeTurn (): Promise<NamedTurn> {
     const { publisher, expectedLastPublishingId, confirmTimeoutMs, signal } = this.#options
-    // Not AbortSignal.any: the caller's signal may live as long as a connection, and would keep something of each
-    // request.
-    const waiting = new AbortController()
-    const giveUp = (): void => { waiting.abort() }
-    const timer = setTimeout(giveUp, confirmTimeoutMs)
-    signal?.addEventListener('abort', giveUp)
-    if (signal?.aborted === true) giveUp()
-    try {
-      this.#endTurn = await publisher.turns.take(waiting.signal)
-    } catch (error) {
-      throw signal?.aborted === true
-        ? callerLeft()
-        : new StreamsError('overloaded', 'earlier requests with this publisher name take too long', { cause: error })
-    } finally {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', giveUp)
+    const endTurn = await publisher.turns.take({ timeoutMs: confirmTimeoutMs, signal })
+    if (endTurn === undefined) {
+      if (signal?.aborted === true) throw callerLeft()
+      throw new StreamsError('overloaded', 'earlier requests with this publisher name take too long')
     }
+    this.#endTurn = endTurn
     return new NamedTurn(publisher, expectedLastPublishingId)
   }
 
   // Every message gets its outcome: from the broker, or from the clock, or because the caller left before it was sent.
   #watch (outcome: BatchOutcome, bytes: number): void {
     const { publisher, confirmTimeoutMs } = this.#options
-    const timer = setTimeout(() => {
-      publisher.giveUp(outcome,
-        new StreamsError('broker_timeout', 'the broker did not take the message in time; it was not sent'),
-        new StreamsError('confirm_timeout', 'the broker did not confirm the message in time; it may have been stored', {
-          sideEffects: 'possible'
-        })
-      )
-    }, confirmTimeoutMs)
+    const timer = setTimeout(() => { publisher.giveUp(outcome, notTaken(), notConfirmed()) }, confirmTimeoutMs)
     outcome.settled.then(() => {
       clearTimeout(timer)
-      this.#give(bytes)
+      this.#settled(bytes)
     }).catch(() => {}) // settled never rejects
   }
 
-  #give (bytes: number): void {
+  // A request that has already sent something waits for room: refusing it halfway would waste what is stored. A named
+  // publisher does not wait, because other requests of its name may wait for it and hold what it waits for.
+  async #hold (bytes: number): Promise<void> {
+    const { budget, publisher, confirmTimeoutMs, signal } = this.#options
+    const mayWait = this.#outcomes.length > 0 && publisher.reference === undefined
+    const moreBytes = this.#heldBytes(this.#pendingBytes + bytes) - this.#heldBytes(this.#pendingBytes)
+    const hasRoom = this.#lease.tryGrow(moreBytes) ||
+      (mayWait && await this.#lease.growLater(moreBytes, confirmTimeoutMs, signal))
+    if (!hasRoom) throw tooManyUnconfirmed(budget)
+    this.#pendingBytes += bytes
+    // While it waited, what was pending may have been confirmed, and the source's share given back with it.
+    this.#lease.resize(this.#heldBytes(this.#pendingBytes))
+  }
+
+  #settled (bytes: number): void {
     this.#pendingBytes -= bytes
-    this.#options.budget.give(this.#pendingBytes === 0 ? bytes + this.#options.sourceBytes : bytes)
+    this.#lease.resize(this.#heldBytes(this.#pendingBytes))
     this.#wake()
+  }
+
+  #heldBytes (pendingBytes: number): number {
+    return pendingBytes === 0 ? 0 : pendingBytes + this.#options.sourceBytes
   }
 
   async #roomAgain (): Promise<void> {
@@ -178,4 +168,18 @@ export function tooManyUnconfirmed ({ limitBytes }: ByteBudget): StreamsError {
   return new StreamsError('overloaded', 'too many bytes wait for the confirms of the broker; try again in a moment', {
     details: { limitBytes }
   })
+}
+
+function notTaken (): StreamsError {
+  return new StreamsError('broker_timeout', 'the broker did not take the message in time; it was not sent')
+}
+
+function notConfirmed (): StreamsError {
+  return new StreamsError(
+    'confirm_timeout',
+    'the broker did not confirm the message in time; it may have been stored',
+    {
+      sideEffects: 'possible'
+    }
+  )
 }

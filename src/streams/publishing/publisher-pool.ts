@@ -1,17 +1,26 @@
-import { ByteBudget } from '../common/budget.ts'
+import type { ByteBudget } from '../common/budget.ts'
+import { Lease } from '../common/lease.ts'
+import { shuttingDown, type Ended } from '../ended.ts'
 import { StreamsError } from '../errors.ts'
 import type { PublishResult } from './outcome.ts'
 import { Publisher, type PublisherOptions } from './publisher.ts'
 import { PublisherSession, tooManyUnconfirmed, type PublishSession } from './publish-session.ts'
 
-export interface PublisherPoolOptions extends PublisherOptions {
+/** What is kept, and for how long. */
+export interface PublisherPoolLimits {
+  /** How long a message may wait for its confirm. */
   confirmTimeoutMs: number
-  /** Bytes of messages that wait for confirms, of all requests together. */
-  publishBudgetBytes: number
   /** Publishers that are declared on the broker at a time. */
   maxPublishers: number
-  /** A publisher nobody has used for so long is deleted on the broker. */
+  /** A publisher that was not used for this time is deleted on the broker. */
   publisherIdleMs: number
+}
+
+export interface PublisherPoolOptions {
+  /** Bytes of messages that wait for confirms, of all requests together. */
+  budget: ByteBudget
+  publisher: PublisherOptions
+  limits: PublisherPoolLimits
 }
 
 export interface PublishOptions {
@@ -19,7 +28,7 @@ export interface PublishOptions {
   publisher?: string | undefined
   /** Refuse with `expectation_failed` unless the broker's last id is this. */
   expectedLastPublishingId?: bigint | undefined
-  /** The caller went away: what was not yet sent is not sent. */
+  /** Aborts when the caller has gone away: what was not sent by then is not sent. */
   signal?: AbortSignal | undefined
 }
 
@@ -32,7 +41,6 @@ const STREAM_SOURCE_BYTES = 192 * 1024
  */
 export class PublisherPool {
   readonly #options: PublisherPoolOptions
-  readonly #budget: ByteBudget
   // In the order of use: the first is the least recently used one.
   readonly #publishers = new Map<string, Publisher>()
   readonly #totals = { confirmed: 0, duplicates: 0, failed: 0, unknown: 0 }
@@ -40,15 +48,10 @@ export class PublisherPool {
 
   constructor (options: PublisherPoolOptions) {
     this.#options = options
-    this.#budget = new ByteBudget(options.publishBudgetBytes)
   }
 
   get size (): number {
     return this.#publishers.size
-  }
-
-  get usedBytes (): number {
-    return this.#budget.usedBytes
   }
 
   get totals (): Readonly<{ confirmed: number, duplicates: number, failed: number, unknown: number }> {
@@ -64,14 +67,15 @@ export class PublisherPool {
    *   streamed request holds
    */
   session (stream: string, options: PublishOptions, isStreamed: boolean): PublishSession {
-    if (this.#isDraining) throw draining()
-    // Its first batch would be refused, but who knows when that comes.
-    if (isStreamed && !this.#budget.hasRoomFor(STREAM_SOURCE_BYTES)) throw tooManyUnconfirmed(this.#budget)
+    if (this.#isDraining) throw shuttingDown()
+    // Its first batch would be refused, and that may come much later.
+    const { budget, limits } = this.#options
+    if (isStreamed && !budget.hasRoomFor(STREAM_SOURCE_BYTES)) throw tooManyUnconfirmed(budget)
     const publisher = this.#use(stream, options.publisher)
     return new PublisherSession({
       publisher,
-      budget: this.#budget,
-      confirmTimeoutMs: this.#options.confirmTimeoutMs,
+      budget,
+      confirmTimeoutMs: limits.confirmTimeoutMs,
       expectedLastPublishingId: options.expectedLastPublishingId,
       signal: options.signal,
       sourceBytes: isStreamed ? STREAM_SOURCE_BYTES : 0,
@@ -83,17 +87,13 @@ export class PublisherPool {
     })
   }
 
-  /**
-   * Holds room for a request whose messages are still to be made, so that it is refused before that work and not after
-   * it.
-   *
-   * @returns gives the room back; to be called once, right before the messages are written
-   * @throws StreamsError `draining`, `overloaded`
-   */
-  reserve (bytes: number): () => void {
-    if (this.#isDraining) throw draining()
-    if (!this.#budget.tryTake(bytes)) throw tooManyUnconfirmed(this.#budget)
-    return () => { this.#budget.give(bytes) }
+  /** See `PublishingPort.reserve`. @throws StreamsError `draining`, `overloaded` */
+  reserve (bytes: number): Lease {
+    if (this.#isDraining) throw shuttingDown()
+    const { budget } = this.#options
+    const lease = Lease.tryTake(budget, bytes)
+    if (lease === undefined) throw tooManyUnconfirmed(budget)
+    return lease
   }
 
   drain (): void {
@@ -102,25 +102,24 @@ export class PublisherPool {
 
   /** Deletes publishers that nobody has used for a while, and what waits in the others for a caller who has left. */
   sweep (): void {
-    const before = performance.now() - this.#options.publisherIdleMs
+    const before = performance.now() - this.#options.limits.publisherIdleMs
     for (const [key, publisher] of this.#publishers) {
       publisher.sweep()
-      if (publisher.isIdle && publisher.lastUsedMs < before) this.#giveUp(key, publisher)
+      if (publisher.isIdle && publisher.lastUsedMs < before) this.#end(key, publisher, { how: 'idle' })
     }
   }
 
   close (): void {
     this.#isDraining = true
-    for (const publisher of this.#publishers.values()) publisher.close()
-    this.#publishers.clear()
+    for (const [key, publisher] of this.#publishers) this.#end(key, publisher, { how: 'stopping' })
   }
 
   #use (stream: string, reference: string | undefined): Publisher {
     const key = reference === undefined ? stream : `${stream}\0${reference}` // no name has a NUL in it
     let publisher = this.#publishers.get(key)
     if (publisher === undefined) {
-      if (this.#publishers.size >= this.#options.maxPublishers) this.#makeRoom()
-      publisher = new Publisher(stream, reference, this.#options)
+      if (this.#publishers.size >= this.#options.limits.maxPublishers) this.#makeRoom()
+      publisher = new Publisher(stream, reference, this.#options.publisher)
     } else {
       this.#publishers.delete(key)
     }
@@ -132,17 +131,17 @@ export class PublisherPool {
   #makeRoom (): void {
     for (const [key, publisher] of this.#publishers) {
       if (!publisher.isIdle) continue
-      this.#giveUp(key, publisher)
+      this.#end(key, publisher, { how: 'idle' })
       return
     }
     throw new StreamsError('overloaded', 'all publishers are in use; try again in a moment', {
-      details: { limit: this.#options.maxPublishers }
+      details: { limit: this.#options.limits.maxPublishers }
     })
   }
 
-  #giveUp (key: string, publisher: Publisher): void {
+  #end (key: string, publisher: Publisher, ended: Ended): void {
     this.#publishers.delete(key)
-    publisher.close()
+    publisher.close(ended)
   }
 
   #count (result: PublishResult): void {
@@ -151,8 +150,4 @@ export class PublisherPool {
     for (const { status } of result.failures) this.#totals[status]++
     this.#totals.unknown += result.doubted?.count ?? 0
   }
-}
-
-function draining (): StreamsError {
-  return new StreamsError('draining', 'the gateway is stopping and takes no new messages')
 }

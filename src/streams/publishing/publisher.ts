@@ -1,25 +1,24 @@
 import { classify, classifyResponseCode } from '../classify.ts'
-import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
-import type { Locator } from '../topology/locator.ts'
-import type { Slot, SlotOwner } from '../connections/slot.ts'
-import { Backoff, Deadline, pause } from '../common/deadline.ts'
-import { StreamsError } from '../errors.ts'
+import { Backoff } from '../common/backoff.ts'
 import { Mutex } from '../common/mutex.ts'
-import { ResponseCode, ResponseError, type Connection, type PublishingIds } from '../protocol/index.ts'
+import { OnceATurn } from '../common/once-a-turn.ts'
+import { pause } from '../common/wait.ts'
+import type { Slot, SlotOwner } from '../connections/slot.ts'
+import { errorOf, type Ended } from '../ended.ts'
+import { StreamsError } from '../errors.ts'
+import { ResponseCode, type Connection, type PublishingIds } from '../protocol/index.ts'
+import { declarePublisher, type DeclarationOptions } from './declaration.ts'
 import { maxEntryBytes, refuseTooLarge } from './message-size.ts'
 import type { BatchOutcome } from './outcome.ts'
 import { Outbox, type Outgoing } from './outbox.ts'
+import { IDLE, type PublisherState, type Recovering } from './publisher-state.ts'
 
-export interface PublisherOptions {
-  connections: ConnectionPool
-  locator: Locator
+export interface PublisherOptions extends DeclarationOptions {
   reconnectDelayMs: number
   maxReconnectDelayMs: number
-  /** How long opening may go on while the stream has no leader. */
-  openTimeoutMs: number
 }
 
-// More than this in the socket's own buffer means that the broker does not read: what is not written there can still be
+// More than this in the socket's own buffer means that the broker does not read. What is not written there can still be
 // taken back and reported as not sent.
 const MAX_SOCKET_BUFFER_BYTES = 1024 * 1024
 
@@ -36,17 +35,14 @@ export class Publisher {
   readonly #options: PublisherOptions
   readonly #backoff: Backoff
   readonly #outbox: Outbox
-  #slot: Slot | undefined
-  #opening: Promise<Connection> | undefined
-  #declaration = 0
+  // After the I/O of this turn of the event loop: what arrives in it shares frames.
+  readonly #flushing = new OnceATurn(() => { this.#flush() })
+  #state: PublisherState = IDLE
+  #declarations = 0
   #lastConfirmMs = -Infinity
-  #isFlushPlanned = false
-  #isRedeclarePlanned = false
-  #isRecovering = false
-  #isClosed = false
   /** With a reference, requests take turns. */
   readonly turns = new Mutex()
-  /** Requests that hold on to the publisher. */
+  /** How many requests use the publisher. */
   users = 0
   lastUsedMs = performance.now()
 
@@ -58,13 +54,17 @@ export class Publisher {
     this.#backoff = new Backoff(options.reconnectDelayMs, options.maxReconnectDelayMs)
   }
 
-  /** How often it was declared: another number, another declaration. */
-  get declaration (): number {
-    return this.#declaration
+  /** How often it was declared. Another number means another declaration. */
+  get declarations (): number {
+    return this.#declarations
+  }
+
+  get isClosed (): boolean {
+    return this.#state.name === 'closed'
   }
 
   get isIdle (): boolean {
-    return this.users === 0 && this.#outbox.isEmpty && this.#opening === undefined
+    return this.users === 0 && this.#outbox.isEmpty && (this.#state.name === 'idle' || this.#state.name === 'declared')
   }
 
   /**
@@ -74,9 +74,18 @@ export class Publisher {
    * @throws StreamsError
    */
   async open (): Promise<Connection> {
-    if (this.#slot !== undefined) return this.#slot.connection
-    this.#opening ??= this.#open().finally(() => { this.#opening = undefined })
-    return await this.#opening
+    const state = this.#state
+    switch (state.name) {
+      case 'declared': return state.slot.connection
+      case 'opening': return await state.attempt
+      case 'recovering': return await (state.attempt ??= this.#attempt())
+      case 'closed': throw errorOf(state.ended)
+      case 'idle': {
+        const attempt = this.#attempt()
+        this.#state = { name: 'opening', attempt }
+        return await attempt
+      }
+    }
   }
 
   /**
@@ -86,12 +95,18 @@ export class Publisher {
    *   sent
    */
   send (outgoing: Outgoing, from = 0): void {
-    if (this.#slot !== undefined) {
-      refuseTooLarge(outgoing.batch, outgoing.outcome.firstIndex, maxEntryBytes(this.#slot.connection))
+    const state = this.#state
+    if (state.name === 'declared') {
+      refuseTooLarge(outgoing.batch, outgoing.outcome.firstIndex, maxEntryBytes(state.slot.connection))
     }
     this.#outbox.add(outgoing, from)
-    if (this.#slot === undefined) this.#recover()
-    else this.#planFlush()
+    switch (state.name) {
+      case 'declared': this.#flushing.plan(); break
+      case 'idle': this.#recover(undefined); break
+      case 'opening': this.#recover(state.attempt); break
+      case 'closed': this.#outbox.failQueued(errorOf(state.ended)); break
+      case 'recovering': break
+    }
   }
 
   /** Nobody waits any longer: what is not on its way is taken back, the outcome of the rest is `unknown`. */
@@ -104,20 +119,87 @@ export class Publisher {
   }
 
   /**
-   * Takes back what was never sent and whose caller has left: to be called now and then, for a publisher that stands
-   * still.
+   * Takes back what was never sent and whose caller has left. To be called now and then: a publisher may stand still.
    */
   sweep (): void {
     this.#outbox.dropAbandoned()
   }
 
-  /** Gives up its place on the broker. */
-  close (): void {
-    this.#isClosed = true
-    const slot = this.#slot
-    this.#slot = undefined
-    this.#outbox.close('the gateway is stopping')
-    slot?.leave()
+  /** Gives up its place on the broker. Calling it twice is fine. */
+  close (ended: Ended): void {
+    const state = this.#state
+    if (state.name === 'closed') return
+    this.#state = { name: 'closed', ended }
+    this.#outbox.close(errorOf(ended))
+    if (state.name === 'declared') state.slot.leave()
+  }
+
+  // One attempt at a time: all who ask meanwhile share it.
+  #attempt (): Promise<Connection> {
+    const attempt = this.#declare().finally(() => {
+      const state = this.#state
+      if (state.name === 'opening' && state.attempt === attempt) this.#state = IDLE
+      if (state.name === 'recovering' && state.attempt === attempt) state.attempt = undefined
+    })
+    return attempt
+  }
+
+  async #declare (): Promise<Connection> {
+    const slot = await declarePublisher({
+      stream: this.stream,
+      reference: this.reference,
+      ownerOf: (slot) => this.#ownerOf(slot),
+      isCancelled: () => this.isClosed
+    }, this.#backoff, this.#options)
+    const state = this.#state
+    if (state.name === 'closed') {
+      slot.leave()
+      throw errorOf(state.ended)
+    }
+    this.#state = { name: 'declared', slot, isDropped: false }
+    this.#declarations++
+    this.#backoff.reset()
+    if (this.#outbox.hasQueued) this.#flushing.plan()
+    return slot.connection
+  }
+
+  // Declares the publisher again for what is queued. Without a reference one failure is the answer. With one it goes on
+  // until the requests' own deadlines have emptied the queue.
+  #recover (attempt: Promise<Connection> | undefined): void {
+    const recovering: Recovering = { name: 'recovering', attempt }
+    this.#state = recovering
+    void this.#untilDeclared(recovering)
+  }
+
+  // Never rejects. It ends when another state has come: a declaration, another recovery after that, or the close.
+  async #untilDeclared (recovering: Recovering): Promise<void> {
+    while (this.#state === recovering && this.#outbox.hasQueued) {
+      try {
+        await this.open()
+      } catch (error) {
+        const failure = classify(error)
+        if (this.reference !== undefined && failure.retryable) await pause(this.#backoff.nextMs())
+        else if (this.#state === recovering) this.#outbox.failQueued(failure)
+      }
+    }
+    if (this.#state !== recovering) return
+    this.#state = recovering.attempt === undefined ? IDLE : { name: 'opening', attempt: recovering.attempt }
+  }
+
+  // What the broker says of an earlier declaration, which may still be on its way, must not touch the present one.
+  // While the publisher is being declared, a loss makes that request fail by itself.
+  #ownerOf (slot: () => Slot): SlotOwner {
+    const isPresent = (): boolean => this.#state.name === 'declared' && this.#state.slot === slot()
+    return {
+      stream: this.stream,
+      confirmed: (publishingIds) => { if (isPresent()) this.#confirmed(publishingIds) },
+      publishFailed: (publishingId, responseCode) => {
+        if (isPresent()) this.#publishFailed(publishingId, responseCode)
+      },
+      silent: () => { if (isPresent() && this.#outbox.isEmpty) this.#renew() },
+      drained: () => { if (isPresent() && this.#outbox.hasQueued) this.#flushing.plan() },
+      lost: (error) => { if (isPresent()) this.#lost(error) }
+    }
   }
 
   #confirmed (publishingIds: PublishingIds): void {
@@ -128,150 +210,44 @@ export class Publisher {
 
   #publishFailed (publishingId: number, responseCode: number): void {
     const isUnknownPublisher = responseCode === ResponseCode.publisherDoesNotExist
-    if (isUnknownPublisher) this.#planRedeclare()
-    if (isUnknownPublisher && this.reference !== undefined) return // goes again with the new declaration
+    if (isUnknownPublisher) this.#replaceLater()
+    if (isUnknownPublisher && this.reference !== undefined) return // sent again with the new declaration
     this.#outbox.fail(publishingId, classifyResponseCode(responseCode))
   }
 
-  #lost (error: StreamsError): void {
-    this.#slot = undefined
-    this.#options.locator.forget(this.stream)
-    this.#outbox.loseFlights(error)
-    if (this.#outbox.hasQueued) this.#recover()
-  }
-
-  // The broker has dropped this publisher: what is queued needs a new declaration. Only after this turn, in which the
-  // errors of the same frame still arrive and say that their messages are not stored.
-  #planRedeclare (): void {
-    const slot = this.#slot
-    if (slot === undefined || this.#isRedeclarePlanned) return
-    this.#isRedeclarePlanned = true
+  // The broker has dropped this publisher: what is queued needs a new declaration. That waits for the end of this turn,
+  // in which the errors of the same frame still arrive and say that their messages are not stored.
+  #replaceLater (): void {
+    const declared = this.#state
+    if (declared.name !== 'declared' || declared.isDropped) return
+    declared.isDropped = true
     setImmediate(() => {
-      this.#isRedeclarePlanned = false
-      if (this.#slot !== slot) return
-      slot.leave()
+      if (this.#state !== declared) return
+      declared.slot.leave()
       this.#lost(classifyResponseCode(ResponseCode.streamNotAvailable))
     })
   }
 
-  // Not one confirm since before the message that waited longest: the broker may have lost the leader without a word of
-  // it. A new declaration finds the leader of now. It costs nothing when the reason was another one.
+  // Not one confirm has come since before the message that waited longest: the broker may have lost the leader without
+  // a word of it. A new declaration finds the present leader. It costs nothing when the reason was another one.
   #renew (): void {
-    const slot = this.#slot
-    if (slot === undefined) return
-    this.#lost(new StreamsError('stream_not_available', 'the broker has stopped to confirm messages'))
-    slot.leave()
+    const state = this.#state
+    if (state.name !== 'declared') return
+    this.#lost(new StreamsError('stream_not_available', 'the broker no longer confirms messages'))
+    state.slot.leave()
   }
 
-  // Declares the publisher again for what is queued. Without a reference one failure is the answer; with one it goes on
-  // until the requests' own deadlines have emptied the queue.
-  #recover (): void {
-    if (this.#isRecovering) return
-    this.#isRecovering = true
-    this.#reopen().then(() => { this.#planFlush() }, (error: unknown) => { this.#outbox.failQueued(classify(error)) })
-      .finally(() => { this.#isRecovering = false })
-      .catch(() => {}) // neither branch throws
-  }
-
-  async #reopen (): Promise<void> {
-    while (this.#outbox.hasQueued) {
-      try {
-        await this.open()
-        return
-      } catch (error) {
-        const failure = classify(error)
-        if (this.reference === undefined || !failure.retryable || this.#isClosed) throw failure
-        await pause(this.#backoff.nextMs())
-      }
-    }
-  }
-
-  async #open (): Promise<Connection> {
-    const { openTimeoutMs, locator } = this.#options
-    const deadline = new Deadline(openTimeoutMs)
-    // A leader that is elected is named by then. Before, a message passed on might go to the one that has failed, and
-    // be unknown.
-    const patience = new Deadline(openTimeoutMs / 2)
-    for (let isFirst = true; ; isFirst = false) {
-      try {
-        return await this.#declare(
-          patience.hasPassed ? await locator.relay(this.stream) : await locator.leader(this.stream)
-        )
-      } catch (error) {
-        const failure = declareFailure(error)
-        locator.forget(this.stream)
-        // The location may have been an old one: ask once more. A stream without a leader usually gets one within a
-        // second or two. After an answer that did not come in time the caller has waited enough.
-        const isWorthWaiting = failure.code === 'stream_not_available' && !deadline.hasPassed
-        const mayTryAnotherNode = patience.hasPassed && !deadline.hasPassed
-        const isWorthAnotherTry =
-          (isFirst || mayTryAnotherNode) && failure.retryable && failure.code !== 'broker_timeout'
-        if (this.#isClosed || !(isWorthWaiting || isWorthAnotherTry)) throw failure
-        await pause(isFirst ? 0 : this.#backoff.nextMs())
-      }
-    }
-  }
-
-  async #declare (node: Endpoint): Promise<Connection> {
-    const slot = await this.#options.connections.takeSlot('publish', node, this.#ownerOf(() => slot))
-    await slot.enter(async () => { await slot.connection.declarePublisher(slot.id, this.reference ?? '', this.stream) })
-    if (this.#isClosed) {
-      slot.leave()
-      throw new StreamsError('draining', 'the gateway is stopping')
-    }
-    this.#slot = slot
-    this.#declaration++
-    this.#backoff.reset()
-    return slot.connection
-  }
-
-  // What the broker says of an earlier declaration, which may still be on its way out, must not touch the present one.
-  #ownerOf (slot: () => Slot): SlotOwner {
-    const whenPresent = (act: () => void): void => { if (this.#slot !== undefined && this.#slot === slot()) act() }
-    return {
-      stream: this.stream,
-      confirmed: (publishingIds) => {
-        whenPresent(() => {
-          this.#confirmed(publishingIds)
-        })
-      },
-      publishFailed: (publishingId, responseCode) => {
-        whenPresent(() => {
-          this.#publishFailed(publishingId, responseCode)
-        })
-      },
-      silent: () => {
-        whenPresent(() => {
-          if (this.#outbox.isEmpty) this.#renew()
-        })
-      },
-      drained: () => {
-        whenPresent(() => {
-          if (this.#outbox.hasQueued) this.#planFlush()
-        })
-      },
-      lost: (error) => {
-        whenPresent(() => {
-          this.#lost(error)
-        })
-      } // while it is being declared, that request fails by itself
-    }
-  }
-
-  // After the I/O of this turn of the event loop: whatever arrives in it shares frames.
-  #planFlush (): void {
-    if (this.#isFlushPlanned) return
-    this.#isFlushPlanned = true
-    setImmediate(() => {
-      this.#isFlushPlanned = false
-      this.#flush()
-    })
+  #lost (error: StreamsError): void {
+    this.#state = IDLE
+    this.#options.locator.forget(this.stream)
+    this.#outbox.loseFlights(error)
+    if (this.#outbox.hasQueued) this.#recover(undefined)
   }
 
   #flush (): void {
-    const slot = this.#slot
-    if (slot === undefined) return
-    const { connection, id } = slot
+    const state = this.#state
+    if (state.name !== 'declared') return
+    const { connection, id } = state.slot
     try {
       while (this.#outbox.hasQueued && connection.isOpen && connection.bufferedBytes < MAX_SOCKET_BUFFER_BYTES) {
         const entries: Buffer[] = []
@@ -279,20 +255,8 @@ export class Publisher {
         if (count > 0) connection.publish(id, count, entries)
       }
     } catch (error) {
-      slot.leave()
+      state.slot.leave()
       this.#lost(classify(error, 'possible'))
     }
   }
-}
-
-// 17 has no other cause here: the ids and the references are this process's own.
-function declareFailure (error: unknown): StreamsError {
-  if (error instanceof ResponseError && error.responseCode === ResponseCode.preconditionFailed) {
-    return new StreamsError(
-      'overloaded',
-      'the broker takes no new publishers: it is out of disk space, or a limit of its own is reached',
-      { cause: error }
-    )
-  }
-  return classify(error)
 }

@@ -1,41 +1,41 @@
 import type { ByteBudget } from '../common/budget.ts'
+import { Lease } from '../common/lease.ts'
 import { StreamsError } from '../errors.ts'
 
 /** The answers that are being made or written: their part of the read budget. */
 export class Answers {
   readonly #budget: ByteBudget
-  readonly #relieve: (neededBytes: number) => void
+  readonly #evictIdle: (neededBytes: number) => void
   #usedBytes = 0
 
-  /** @param relieve gives up what only may be of use later, until there is so much room or nothing more to give up */
-  constructor (budget: ByteBudget, relieve: (neededBytes: number) => void) {
+  /** @param evictIdle evicts idle readers until the bytes fit or none is left */
+  constructor (budget: ByteBudget, evictIdle: (neededBytes: number) => void) {
     this.#budget = budget
-    this.#relieve = relieve
+    this.#evictIdle = evictIdle
+  }
+
+  /** For the memory of one answer. It holds nothing yet. */
+  lease (): Lease {
+    return Lease.of(this.#budget, (moreBytes) => { this.#usedBytes += moreBytes })
   }
 
   /**
-   * Makes sure that there is room for one more. A single answer is always let through, however large: otherwise it
-   * never could be.
+   * Makes sure that there is room for one answer more. A single answer is always let through, however large: otherwise
+   * it never could be.
    *
    * @throws StreamsError `overloaded`
    */
   makeRoom (bytes: number): void {
     if (bytes <= 0 || this.#usedBytes === 0 || this.#budget.hasRoomFor(bytes)) return
-    this.#relieve(bytes)
+    this.#evictIdle(bytes)
     if (this.#budget.hasRoomFor(bytes)) return
-    throw tooMuch(this.#budget)
-  }
-
-  resize (fromBytes: number, toBytes: number): void {
-    this.#usedBytes += toBytes - fromBytes
-    if (toBytes > fromBytes) this.#budget.take(toBytes - fromBytes)
-    else this.#budget.give(fromBytes - toBytes)
+    throw tooMuchRead(this.#budget)
   }
 }
 
 /** What a read is refused with when the budget is spent. */
-export function tooMuch ({ limitBytes }: ByteBudget): StreamsError {
-  return new StreamsError('overloaded', 'too many bytes are being read at the same time; try again in a moment', {
-    details: { limitBytes }
-  })
+export function tooMuchRead ({ limitBytes }: ByteBudget): StreamsError {
+  return new StreamsError(
+    'overloaded', 'too many bytes are being read at the same time; try again in a moment', { details: { limitBytes } }
+  )
 }

@@ -1,4 +1,5 @@
 import type { ByteBudget } from '../common/budget.ts'
+import { Lease } from '../common/lease.ts'
 import { ChunkError, CompressionError, compressionNames, expandSubBatch } from '../protocol/index.ts'
 import type { Chunk, EntryCursor, SubBatchRecords } from '../protocol/index.ts'
 import type { BatchBuilder, Held } from './read-batch.ts'
@@ -18,23 +19,20 @@ type Expanded = { readonly records: SubBatchRecords } | { readonly reason: strin
  */
 export class HeldChunk implements Held {
   readonly chunk: Chunk
-  readonly #budget: ByteBudget
+  readonly #lease: Lease
   readonly #maxExpandedBytes: number
   #expanded: Map<number, Expanded> | undefined
   #resume: { readonly offset: number, readonly cursor: EntryCursor, readonly isOnEntry: boolean } | undefined
-  #costBytes: number
   #holders = 1
 
   constructor (chunk: Chunk, budget: ByteBudget, maxExpandedBytes: number) {
     this.chunk = chunk
-    this.#budget = budget
     this.#maxExpandedBytes = maxExpandedBytes
-    this.#costBytes = chunk.byteLength + OBJECT_BYTES
-    budget.take(this.#costBytes)
+    this.#lease = Lease.take(budget, chunk.byteLength + OBJECT_BYTES)
   }
 
   get costBytes (): number {
-    return this.#costBytes
+    return this.#lease.bytes
   }
 
   retain (): void {
@@ -43,7 +41,7 @@ export class HeldChunk implements Held {
 
   release (): void {
     this.#holders--
-    if (this.#holders === 0) this.#budget.give(this.#costBytes)
+    if (this.#holders === 0) this.#lease.end()
   }
 
   /**
@@ -129,8 +127,7 @@ export class HeldChunk implements Held {
     this.#expanded ??= new Map()
     this.#expanded.set(entry.offset, expanded)
     const bytes = EXPANDED_BYTES + ('records' in expanded ? expanded.records.byteLength : 0)
-    this.#costBytes += bytes
-    this.#budget.take(bytes)
+    this.#lease.resize(this.#lease.bytes + bytes)
     return expanded
   }
 

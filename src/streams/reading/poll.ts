@@ -1,5 +1,9 @@
 import { classify } from '../classify.ts'
-import { Backoff, Deadline, pause } from '../common/deadline.ts'
+import { Backoff } from '../common/backoff.ts'
+import { Deadline } from '../common/deadline.ts'
+import type { Lease } from '../common/lease.ts'
+import { pause } from '../common/wait.ts'
+import { errorOf } from '../ended.ts'
 import { BatchBuilder, messagesOf, type Gap, type ReadBatch } from './read-batch.ts'
 import type { Collected, Reader } from './reader.ts'
 import type { ReaderPool } from './reader-pool.ts'
@@ -57,11 +61,10 @@ class Poll {
   readonly #batch: BatchBuilder
   readonly #startedMs = performance.now()
   readonly #wait: Deadline
+  readonly #lease: Lease
   #position: number
   #gap: Gap | undefined
   #hasWaited = false
-  #answerBytes = 0
-  #isDropped = false
 
   constructor (request: PollRequest, context: PollContext, signal: AbortSignal) {
     this.#request = request
@@ -69,13 +72,13 @@ class Poll {
     this.#signal = signal
     this.#batch = new BatchBuilder(request.limit, request.maxBytes)
     this.#wait = new Deadline(request.waitMs)
+    this.#lease = context.readers.answers.lease()
     this.#position = request.offset
   }
 
   drop (): void {
     this.#batch.release()
-    this.#resizeAnswer(0)
-    this.#isDropped = true
+    this.#lease.end()
   }
 
   // A lost reader is replaced at the position that was reached; the poll outlives it.
@@ -101,10 +104,7 @@ class Poll {
         const failure = classify(error)
         if (this.#signal.aborted) throw failure
         if (!this.#batch.isEmpty) return this.#answer(false)
-        const canPass =
-          failure.code === 'broker_unavailable' ||
-          failure.code === 'stream_not_available' ||
-          failure.code === 'draining'
+        const canPass = failure.code === 'broker_unavailable' || failure.code === 'stream_not_available'
         if (!canPass || recovery.hasPassed || this.#context.isDraining()) throw failure
         this.#hasWaited = true
         await pause(backoff.nextMs(), this.#signal)
@@ -159,15 +159,10 @@ class Poll {
   #take (reader: Reader): Collected {
     const { limit, maxBytes } = this.#request
     const { answers } = this.#context.readers
-    answers.makeRoom(reader.likelyAnswerBytes(this.#position, limit, maxBytes) - this.#answerBytes)
+    answers.makeRoom(reader.likelyAnswerBytes(this.#position, limit, maxBytes) - this.#lease.bytes)
     const collected = reader.collect(this.#position, this.#batch)
-    this.#resizeAnswer(this.#batch.answerBytes)
+    this.#lease.resize(this.#batch.answerBytes)
     return collected
-  }
-
-  #resizeAnswer (bytes: number): void {
-    this.#context.readers.answers.resize(this.#answerBytes, bytes)
-    this.#answerBytes = bytes
   }
 
   #mayWait (): boolean {
@@ -195,7 +190,7 @@ class Poll {
   }
 
   #throwIfOver (reader: Reader): void {
-    if (reader.failure !== undefined) throw reader.failure
+    if (reader.ended !== undefined) throw errorOf(reader.ended)
     this.#signal.throwIfAborted()
   }
 
@@ -211,10 +206,10 @@ class Poll {
       endOfStream,
       gap: this.#gap,
       wasHeld: this.#hasWaited,
-      exchange: (bytes) => {
-        if (this.#isDropped) return // the caller left while the answer was made
+      encoded: (bytes) => {
+        if (this.#lease.hasEnded) return // the caller left while the answer was made
         batch.letGo()
-        this.#resizeAnswer(bytes)
+        this.#lease.resize(bytes)
       },
       release: () => { this.drop() }
     }

@@ -66,10 +66,10 @@ export interface ReadBatch {
   /** The messages as they are stored. */
   readonly storedBytes: number
   /**
-   * The answer is made and takes so much: from now on that is counted, and not the messages, which are not to be used
-   * any more. Before, what an answer usually takes is counted beside them.
+   * The answer is encoded and takes this many bytes: from now on these are counted and no longer the messages, which
+   * must not be used any more. Before, what an answer usually takes is counted beside the messages.
    */
-  exchange (bytes: number): void
+  encoded (answerBytes: number): void
   /** Gives the memory back. Call it when the answer has been written or dropped; twice is fine. */
   release (): void
 }

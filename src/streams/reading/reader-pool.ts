@@ -1,27 +1,34 @@
-import { ByteBudget } from '../common/budget.ts'
+import type { ByteBudget } from '../common/budget.ts'
+import { Lease } from '../common/lease.ts'
 import { classify } from '../classify.ts'
-import { Answers, tooMuch } from './answers.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
-import type { Locator } from '../topology/locator.ts'
-import { StreamsError } from '../errors.ts'
-import { Reader } from './reader.ts'
 import { Subscription } from '../connections/subscription.ts'
+import { errorOf } from '../ended.ts'
+import { StreamsError } from '../errors.ts'
+import type { Locator } from '../topology/locator.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
+import { Answers, tooMuchRead } from './answers.ts'
+import { Reader } from './reader.ts'
 
-export interface ReaderPoolOptions {
-  connections: ConnectionPool
-  locator: Locator
-  ends: StreamEnds
-  /** Bytes of chunks in memory, of all readers and of the answers that are being written. */
-  readBudgetBytes: number
+/** What is kept, and for how long. */
+export interface ReaderPoolLimits {
   /** Bytes of chunks that one reader has at hand. */
   readerWindowBytes: number
   /** Subscriptions on the broker at a time. */
   maxReaders: number
-  /** A reader nobody has polled for so long is closed. */
+  /** A reader that was not polled for this time is closed. */
   readerIdleMs: number
   /** A sub-entry batch that would be larger is not expanded. */
   maxExpandedSubEntryBytes: number
+}
+
+export interface ReaderPoolOptions {
+  /** Bytes of chunks in memory, of all readers and of the answers that are being written. */
+  budget: ByteBudget
+  connections: ConnectionPool
+  locator: Locator
+  ends: StreamEnds
+  limits: ReaderPoolLimits
 }
 
 // What the first chunk of a subscription is taken to be, before it has come: larger ones are rare, as the broker makes
@@ -35,7 +42,6 @@ const SMALL_ANSWER_BYTES = 32 * 1024
  */
 export class ReaderPool {
   readonly #options: ReaderPoolOptions
-  readonly #budget: ByteBudget
   readonly answers: Answers
   readonly #readers = new Map<string, Set<Reader>>()
   readonly #opening = new Map<string, Promise<Reader>>()
@@ -43,16 +49,11 @@ export class ReaderPool {
 
   constructor (options: ReaderPoolOptions) {
     this.#options = options
-    this.#budget = new ByteBudget(options.readBudgetBytes)
-    this.answers = new Answers(this.#budget, (neededBytes) => { this.#relieve(neededBytes) })
+    this.answers = new Answers(options.budget, (neededBytes) => { this.#evictIdle(neededBytes) })
   }
 
   get size (): number {
     return this.#count
-  }
-
-  get usedBytes (): number {
-    return this.#budget.usedBytes
   }
 
   /**
@@ -70,9 +71,10 @@ export class ReaderPool {
 
   /** @throws StreamsError `overloaded` when there is no room for even a small answer */
   refuseWhenFull (): void {
-    if (this.#budget.hasRoomFor(SMALL_ANSWER_BYTES)) return
-    this.#relieve(SMALL_ANSWER_BYTES)
-    if (!this.#budget.hasRoomFor(SMALL_ANSWER_BYTES)) throw tooMuch(this.#budget)
+    const { budget } = this.#options
+    if (budget.hasRoomFor(SMALL_ANSWER_BYTES)) return
+    this.#evictIdle(SMALL_ANSWER_BYTES)
+    if (!budget.hasRoomFor(SMALL_ANSWER_BYTES)) throw tooMuchRead(budget)
   }
 
   release (reader: Reader): void {
@@ -84,7 +86,7 @@ export class ReaderPool {
   knownEnd (stream: string): number {
     let end = 0
     for (const reader of this.#readers.get(stream) ?? []) {
-      if (reader.failure === undefined && reader.arrivals > 0) end = Math.max(end, reader.position)
+      if (reader.ended === undefined && reader.arrivals > 0) end = Math.max(end, reader.position)
     }
     return end
   }
@@ -96,24 +98,23 @@ export class ReaderPool {
     }
   }
 
-  /** The stream is gone: so are its readers, and who waits on them looks for it anew. */
+  /** The stream is gone, and its readers with it. Polls that wait on them look for the stream anew. */
   drop (stream: string): void {
     for (const reader of [...this.#readers.get(stream) ?? []]) {
-      reader.close(new StreamsError('stream_not_available', 'the stream was deleted'))
+      reader.close({ how: 'deleted' })
     }
   }
 
   /** Closes readers that nobody has polled for a while. */
   sweep (): void {
-    const before = performance.now() - this.#options.readerIdleMs
+    const before = performance.now() - this.#options.limits.readerIdleMs
     for (const reader of this.#idleReaders()) {
       if (reader.lastUsedMs < before) this.#closeIdle(reader)
     }
   }
 
   close (): void {
-    const stopping = new StreamsError('draining', 'the gateway is stopping')
-    for (const reader of [...this.#readers.values()].flatMap((set) => [...set])) reader.close(stopping)
+    for (const reader of [...this.#readers.values()].flatMap((set) => [...set])) reader.close({ how: 'stopping' })
   }
 
   #find (stream: string, offset: number): Reader | undefined {
@@ -137,49 +138,46 @@ export class ReaderPool {
 
   async #subscribe (stream: string, offset: number, isReachable: boolean): Promise<Reader> {
     if (!isReachable) await this.#refuseBeyondEnd(stream, offset)
-    if (this.#count >= this.#options.maxReaders) this.#makeRoom()
-    const giveBack = this.#takeFirstChunk()
+    if (this.#count >= this.#options.limits.maxReaders) this.#makeRoom()
+    const firstChunk = this.#leaseFirstChunk()
     this.#count++
     let isOpen = false
     try {
       const { locator, connections } = this.#options
       const { node, isLeader } = await locator.member(stream)
       const subscription = await Subscription.open(connections, node, stream, { type: 'offset', offset }, new Map())
-      const reader = this.#add(subscription, offset, isLeader, giveBack)
+      const reader = this.#add(subscription, offset, isLeader, firstChunk)
       isOpen = true
       return reader
     } catch (error) {
       if (!isOpen) this.#count--
-      giveBack()
+      firstChunk.end()
       this.#options.locator.forget(stream)
       throw classify(error)
     }
   }
 
-  // A chunk is on its way as soon as there is a subscription: what it will take is taken before. Returns how to give it
-  // back.
-  #takeFirstChunk (): () => void {
-    const bytes = Math.min(FIRST_CHUNK_BYTES, this.#options.readerWindowBytes)
-    if (!this.#budget.hasRoomFor(bytes)) this.#relieve(bytes)
-    if (!this.#budget.tryTake(bytes)) throw tooMuch(this.#budget)
-    let isHeld = true
-    return () => {
-      if (isHeld) this.#budget.give(bytes)
-      isHeld = false
-    }
+  // A chunk is on its way as soon as there is a subscription: room for it is held before.
+  #leaseFirstChunk (): Lease {
+    const { budget, limits } = this.#options
+    const bytes = Math.min(FIRST_CHUNK_BYTES, limits.readerWindowBytes)
+    if (!budget.hasRoomFor(bytes)) this.#evictIdle(bytes)
+    const lease = Lease.tryTake(budget, bytes)
+    if (lease === undefined) throw tooMuchRead(budget)
+    return lease
   }
 
-  #add (subscription: Subscription, offset: number, isLeader: boolean, whenFirstChunk: () => void): Reader {
-    const { readerWindowBytes, maxExpandedSubEntryBytes } = this.#options
+  #add (subscription: Subscription, offset: number, isLeader: boolean, firstChunk: Lease): Reader {
+    const { budget, limits: { readerWindowBytes, maxExpandedSubEntryBytes } } = this.#options
     const reader = new Reader(subscription, offset, isLeader, {
-      budget: this.#budget,
+      budget,
       windowBytes: readerWindowBytes,
       maxExpandedSubEntryBytes,
-      whenFirstChunk,
-      onPressure: () => { this.#relieve() },
+      firstChunk,
+      onPressure: () => { this.#evictIdle() },
       onEnd: (ended) => { this.#remove(ended) }
     })
-    if (reader.failure !== undefined) throw reader.failure // what came with the answer was damaged
+    if (reader.ended !== undefined) throw errorOf(reader.ended) // what came with the answer was damaged
     const readers = this.#readers.get(reader.stream)
     if (readers === undefined) this.#readers.set(reader.stream, new Set([reader]))
     else readers.add(reader)
@@ -191,7 +189,8 @@ export class ReaderPool {
     if (readers?.delete(reader) !== true) return
     if (readers.size === 0) this.#readers.delete(reader.stream)
     this.#count--
-    if (reader.failure?.code !== 'draining') this.#options.locator.forget(reader.stream)
+    // After the other ends the location of the stream is as good as before.
+    if (reader.ended?.how === 'lost' || reader.ended?.how === 'deleted') this.#options.locator.forget(reader.stream)
   }
 
   // The broker attaches a subscription beyond the end at the end, without a word.
@@ -212,16 +211,16 @@ export class ReaderPool {
     const [oldest] = this.#idleReaders().sort((a, b) => a.lastUsedMs - b.lastUsedMs)
     if (oldest === undefined) {
       throw new StreamsError('overloaded', 'all readers are in use; try again in a moment', {
-        details: { limit: this.#options.maxReaders }
+        details: { limit: this.#options.limits.maxReaders }
       })
     }
     this.#closeIdle(oldest)
   }
 
-  // No room for what is needed: what nobody is waiting for goes, the oldest first.
-  #relieve (neededBytes = 0): void {
+  // Evicts idle readers, the least recently used first, until the bytes fit or none is left.
+  #evictIdle (neededBytes = 0): void {
     for (const reader of this.#idleReaders().sort((a, b) => a.lastUsedMs - b.lastUsedMs)) {
-      if (this.#budget.hasRoomFor(neededBytes)) return
+      if (this.#options.budget.hasRoomFor(neededBytes)) return
       this.#closeIdle(reader)
     }
   }
@@ -235,6 +234,6 @@ export class ReaderPool {
   }
 
   #closeIdle (reader: Reader): void {
-    reader.close(new StreamsError('draining', 'the reader was not used'))
+    reader.close({ how: 'idle' })
   }
 }

@@ -1,5 +1,7 @@
 import type { ByteBudget } from '../common/budget.ts'
-import type { StreamsError } from '../errors.ts'
+import type { Lease } from '../common/lease.ts'
+import { waitUntil } from '../common/wait.ts'
+import type { Ended } from '../ended.ts'
 import type { Chunk } from '../protocol/index.ts'
 import { HeldChunk } from './held-chunk.ts'
 import { likelyAnswerBytes, type BatchBuilder } from './read-batch.ts'
@@ -10,11 +12,11 @@ export interface ReaderOptions {
   /** How many bytes of chunks to have at hand. */
   windowBytes: number
   maxExpandedSubEntryBytes: number
-  /** The first chunk has come, or is not to be expected soon. May be called more than once. */
-  whenFirstChunk (): void
+  /** Room for the first chunk: ended when that has come, or is not to be expected soon. */
+  firstChunk: Lease
   /** Chunks have come in and the budget is exceeded. */
   onPressure (): void
-  /** The reader is of no more use; it has let go of everything. */
+  /** Called once, when the reader is of no more use and has let go of everything. */
   onEnd (reader: Reader): void
 }
 
@@ -29,7 +31,7 @@ const MAX_CREDIT = 64
  */
 export class Reader {
   readonly stream: string
-  /** Whether it reads from the leader, whose end of the stream is the end of the stream. */
+  /** True when it reads from the leader, whose end of the stream is authoritative. */
   readonly isOnLeader: boolean
   readonly #subscription: Subscription
   readonly #options: ReaderOptions
@@ -43,7 +45,7 @@ export class Reader {
   #aheadBytes = 0
   #averageChunkBytes = 0
   #creditLimit = 1
-  #failure: StreamsError | undefined
+  #ended: Ended | undefined
   #fence: Promise<ReadonlyMap<string, bigint>> | undefined
   #lastCommittedChunkId: number | undefined
   #lastFirstOffset = -1
@@ -65,12 +67,13 @@ export class Reader {
     this.#reached = start
     subscription.listen({
       delivered: (chunk, committedChunkId) => { this.#delivered(chunk, committedChunkId) },
-      lost: (error) => { this.#end(error) }
+      lost: (error) => { this.#end({ how: 'lost', error }) }
     })
   }
 
-  get failure (): StreamsError | undefined {
-    return this.#failure
+  /** Why it is of no more use; undefined while it is. */
+  get ended (): Ended | undefined {
+    return this.#ended
   }
 
   /** The offset after everything that was delivered. */
@@ -79,7 +82,7 @@ export class Reader {
   }
 
   covers (offset: number): boolean {
-    return this.#failure === undefined && offset >= this.#start && offset <= this.#position
+    return this.#ended === undefined && offset >= this.#start && offset <= this.#position
   }
 
   /** True when the last chunk was the last one of the stream as it was sent. False says nothing. */
@@ -141,7 +144,7 @@ export class Reader {
     this.#fence ??= Promise.resolve().then(async () => {
       this.#fence = undefined
       const stats = await this.#subscription.fence()
-      this.#options.whenFirstChunk()
+      this.#options.firstChunk.end()
       return stats
     })
     return await this.#fence
@@ -149,40 +152,35 @@ export class Reader {
 
   /** Resolves at the next arrival, at the reader's end, after `timeoutMs` or at the abort, whichever is first. */
   async news (timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#failure !== undefined || signal.aborted || timeoutMs <= 0) return
-    this.#options.whenFirstChunk()
-    await new Promise<void>((resolve) => {
-      const settle = (): void => {
-        clearTimeout(timer)
-        this.#listeners.delete(settle)
-        signal.removeEventListener('abort', settle)
-        resolve()
-      }
-      const timer = setTimeout(settle, timeoutMs)
-      this.#listeners.add(settle)
-      signal.addEventListener('abort', settle, { once: true })
-    })
+    if (this.#ended !== undefined || timeoutMs <= 0) return
+    this.#options.firstChunk.end()
+    await waitUntil((done) => {
+      this.#listeners.add(done)
+      return () => { this.#listeners.delete(done) }
+    }, { timeoutMs, signal })
   }
 
-  /** Wakes everybody who waits for news. */
+  /** Wakes all who wait for news. */
   wake (): void {
-    for (const listener of [...this.#listeners]) listener()
+    const listeners = [...this.#listeners]
+    this.#listeners.clear()
+    for (const listener of listeners) listener()
   }
 
-  /** Unsubscribes. Who is still at work on it gets the failure. */
-  close (reason: StreamsError): void {
-    this.#end(reason)
+  /** Unsubscribes. Polls that are still at work on it look for another reader. */
+  close (ended: Ended): void {
+    this.#end(ended)
     this.#subscription.close()
   }
 
   #delivered (chunk: Chunk, committedChunkId: number | undefined): void {
-    if (this.#failure !== undefined) return
+    if (this.#ended !== undefined) return
     this.arrivals++
     this.lastArrivalMs = performance.now()
     this.#lastFirstOffset = chunk.firstOffset
     this.#lastCommittedChunkId = committedChunkId
-    const { budget, maxExpandedSubEntryBytes, whenFirstChunk, onPressure } = this.#options
-    whenFirstChunk()
+    const { budget, maxExpandedSubEntryBytes, firstChunk, onPressure } = this.#options
+    firstChunk.end()
     const size = chunk.byteLength
     this.#averageChunkBytes =
       this.#averageChunkBytes === 0 ? size : Math.max(size, (this.#averageChunkBytes * 7 + size) / 8)
@@ -233,7 +231,7 @@ export class Reader {
 
   // Credit for as many chunks as fill the window ahead, by the size of those seen so far; carefully at first.
   #topUp (): void {
-    if (this.#failure !== undefined) return
+    if (this.#ended !== undefined) return
     const { windowBytes, budget } = this.#options
     const outstanding = this.#subscription.outstandingCredit
     const room = windowBytes - this.#aheadBytes
@@ -256,11 +254,11 @@ export class Reader {
     return low
   }
 
-  #end (reason: StreamsError): void {
-    if (this.#failure !== undefined) return
-    this.#failure = reason
+  #end (ended: Ended): void {
+    if (this.#ended !== undefined) return
+    this.#ended = ended
     for (const held of this.#chunks.splice(0)) held.release()
-    this.#options.whenFirstChunk()
+    this.#options.firstChunk.end()
     this.wake()
     this.#options.onEnd(this)
   }

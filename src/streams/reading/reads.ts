@@ -1,9 +1,9 @@
 import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
+import type { StreamEnds } from '../topology/stream-ends.ts'
 import { poll } from './poll.ts'
 import type { ReadBatch, ReadMessage } from './read-batch.ts'
 import type { ReaderPool } from './reader-pool.ts'
-import type { StreamEnds } from '../topology/stream-ends.ts'
 
 export interface ReadRequest {
   from: Position
@@ -22,6 +22,7 @@ export class Reads {
   readonly #readers: ReaderPool
   readonly #ends: StreamEnds
   #isDraining = false
+  #messagesAnswered = 0
 
   constructor (readers: ReaderPool, ends: StreamEnds) {
     this.#readers = readers
@@ -32,7 +33,18 @@ export class Reads {
     return this.#isDraining
   }
 
-  /** From now on nobody waits for data any more. */
+  /** Messages in the answers so far. */
+  get messagesAnswered (): number {
+    return this.#messagesAnswered
+  }
+
+  /** Counts a batch that answers a request, and returns it: a held read may drop some before that. */
+  answered (batch: ReadBatch): ReadBatch {
+    this.#messagesAnswered += batch.count
+    return batch
+  }
+
+  /** From now on reads no longer wait for data. */
   drain (): void {
     this.#isDraining = true
     this.#readers.wakeAll()

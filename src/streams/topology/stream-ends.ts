@@ -1,5 +1,6 @@
 import { classify } from '../classify.ts'
-import { Deadline, pause } from '../common/deadline.ts'
+import { Deadline } from '../common/deadline.ts'
+import { pause } from '../common/wait.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import type { Locator } from './locator.ts'
 import { StreamsError } from '../errors.ts'

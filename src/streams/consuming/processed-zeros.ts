@@ -2,14 +2,14 @@ const MEMORY_MS = 60_000
 const MAX_REMEMBERED = 10_000
 
 /**
- * Consumers of which this process knows that they have processed message 0 and no other. The broker keeps a 0 for them
+ * Consumers of which this process knows that they have processed message 0 and no other. The broker keeps a 0 for them,
  * as it does for those that were reset to the beginning: a consumer that takes one message at a time would get message
  * 0 for ever.
  *
- * Remembered for a minute and no longer: another process may have reset the consumer meanwhile, which leaves the same
- * 0. Within that minute such a reset is overlooked here.
+ * A consumer is remembered for a minute and no longer: meanwhile another process may have reset it, which leaves the
+ * same 0. Within that minute such a reset is overlooked here.
  */
-export class ZeroCommits {
+export class ProcessedZeros {
   readonly #untilMs = new Map<string, number>()
 
   add (consumer: string): void {
@@ -29,7 +29,7 @@ export class ZeroCommits {
     this.#untilMs.delete(consumer)
   }
 
-  /** Deletes all whose key begins so. */
+  /** Deletes all whose key begins with the prefix. */
   deleteAll (prefix: string): void {
     for (const consumer of this.#untilMs.keys()) if (consumer.startsWith(prefix)) this.#untilMs.delete(consumer)
   }

@@ -1,0 +1,142 @@
+import { Backoff } from '../common/backoff.ts'
+import { Deadline } from '../common/deadline.ts'
+import { pause } from '../common/wait.ts'
+import { StreamsError } from '../errors.ts'
+import type { Position } from '../offset.ts'
+import type { ReadBatch } from '../reading/read-batch.ts'
+import type { ReadRequest, Reads } from '../reading/reads.ts'
+
+/** Where a read begins, and what is stored as long as that is right. */
+export interface Start { readonly from: Position, readonly stored: bigint | undefined }
+
+// How long a held read may overlook that its consumer was reset through another gateway. Each look is a question to the
+// broker.
+const RECHECK_MS = 5000
+// Between attempts to look while the broker cannot be reached.
+const FIRST_PAUSE_MS = 50
+const MAX_PAUSE_MS = 1000
+// In place of an error: the read begins anew.
+const MOVED = Symbol('the consumer was reset')
+
+/**
+ * Whether the consumer is still where the read began. `unsure`: nobody has been able to look for a while. `moved`: this
+ * process has reset it.
+ */
+type Place = 'sure' | 'unsure' | 'moved'
+
+/**
+ * A read that is held for data, in slices after each of which the stored offset is looked at again. It answers from
+ * where its consumer is when it answers, not from where it was when it was asked: else the store of what was read would
+ * undo a reset in between.
+ */
+export class HeldRead {
+  readonly #look: () => Promise<Start>
+  readonly #request: ReadRequest
+  readonly #reads: Reads
+  readonly #signal: AbortSignal
+  readonly #wait: Deadline
+  readonly #backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
+  #start: Start
+  #slice = new AbortController()
+  #hasBegun = false
+  #place: Place = 'sure'
+
+  /**
+   * @param look asks where the consumer is
+   * @param signal aborts when the caller has gone away
+   */
+  constructor (start: Start, look: () => Promise<Start>, request: ReadRequest, reads: Reads, signal: AbortSignal) {
+    this.#start = start
+    this.#look = look
+    this.#request = request
+    this.#reads = reads
+    this.#signal = signal
+    this.#wait = new Deadline(request.waitMs)
+  }
+
+  /** The consumer was reset through this process. */
+  moved (): void {
+    this.#place = 'moved'
+    this.#slice.abort(MOVED)
+  }
+
+  /** @throws what `Reads.read` throws */
+  async toEnd (stream: string): Promise<ReadBatch> {
+    const leave = (): void => { this.#slice.abort(this.#signal.reason) }
+    this.#signal.addEventListener('abort', leave)
+    try {
+      for (;;) {
+        const batch = await this.#turn(stream)
+        if (batch !== undefined) return batch
+      }
+    } finally {
+      this.#signal.removeEventListener('abort', leave)
+    }
+  }
+
+  // Undefined when there is to be another slice.
+  async #turn (stream: string): Promise<ReadBatch | undefined> {
+    let batch: ReadBatch | undefined
+    try {
+      if (this.#place !== 'sure') await this.#lookAgain()
+      batch = await this.#readSlice(stream)
+      if (batch !== undefined && await this.#isAnswer(batch)) return batch
+      batch?.release()
+    } catch (error) {
+      batch?.release()
+      await this.#outlive(error)
+    }
+    return undefined
+  }
+
+  // Undefined when the consumer was moved meanwhile.
+  async #readSlice (stream: string): Promise<ReadBatch | undefined> {
+    this.#slice = new AbortController()
+    this.#signal.throwIfAborted()
+    const waitMs = Math.min(this.#wait.remainingMs, RECHECK_MS)
+    try {
+      const request = { ...this.#request, from: this.#start.from, waitMs }
+      const batch = await this.#reads.read(stream, request, this.#slice.signal)
+      this.#hasBegun = true
+      return batch
+    } catch (error) {
+      if (error === MOVED) return undefined
+      throw error
+    }
+  }
+
+  async #isAnswer (batch: ReadBatch): Promise<boolean> {
+    const isOld = batch.wasHeld && await this.#lookAgain()
+    if (isOld || this.#isMoved()) return false
+    if (batch.count > 0 || this.#wait.hasPassed || this.#reads.isDraining || !batch.wasHeld) return true
+    // A position is looked up once, so that nothing is missed between two slices. A read that begins with a gap has to
+    // say so again.
+    if (batch.gap === undefined) this.#start = { ...this.#start, from: { type: 'offset', offset: batch.nextOffset } }
+    return false
+  }
+
+  // Whether the consumer is somewhere else than where was read from.
+  async #lookAgain (): Promise<boolean> {
+    const wasMoved = this.#isMoved()
+    this.#place = 'unsure'
+    const now = await this.#look()
+    if (!this.#isMoved()) this.#place = 'sure'
+    if (!wasMoved && now.stored === this.#start.stored) return false
+    this.#start = now
+    return true
+  }
+
+  // A method, because the place may change while anything is awaited.
+  #isMoved (): boolean {
+    return this.#place === 'moved'
+  }
+
+  // A broker that is away for a while, or a moment without room, does not end a read that has begun to wait.
+  async #outlive (error: unknown): Promise<void> {
+    const isPassing =
+      error instanceof StreamsError && error.retryable && (this.#hasBegun || error.code !== 'overloaded')
+    if (!isPassing || this.#wait.hasPassed || this.#reads.isDraining) throw error
+    if (!this.#isMoved()) this.#place = 'unsure'
+    await pause(Math.min(this.#backoff.nextMs(), this.#wait.remainingMs), this.#signal)
+  }
+}

@@ -1,0 +1,79 @@
+import type { ConsumerOffset, ConsumerOffsets, Stored } from '../consuming/consumer-offsets.ts'
+import type { ConsumerReadRequest, ConsumerReads } from '../consuming/consumer-reads.ts'
+import type { ConsumerInfo, Directory, Sources } from '../directory/directory.ts'
+import type { Position } from '../offset.ts'
+import type { ReadBatch } from '../reading/read-batch.ts'
+import { refuseBadReference, type StreamNames } from '../topology/stream-names.ts'
+
+export interface ConsumersPortOptions {
+  names: StreamNames
+  offsets: ConsumerOffsets
+  reads: ConsumerReads
+  directory: Directory
+}
+
+/** Reads as a consumer, and the offsets that the broker keeps for consumers. Names are the API's. */
+export class ConsumersPort {
+  readonly #options: ConsumersPortOptions
+
+  constructor (options: ConsumersPortOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Reads on from the consumer's stored offset, or from `request.from` when none is stored. A read that is held for
+   * data goes on where the consumer is then, also when it was reset meanwhile.
+   *
+   * @throws StreamsError what `ReadingPort.read` throws and, with `request.store`, what `storeOffset` throws
+   */
+  async read (
+    stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal
+  ): Promise<ReadBatch> {
+    return await this.#options.reads.read(this.#known(stream, consumer), consumer, request, signal)
+  }
+
+  /**
+   * Stores the last offset of a batch that was just delivered. The next `read` of the consumer waits until it is
+   * stored. Never throws: an offset that cannot be stored is logged, and its batch will be delivered again.
+   */
+  storeDelivered (stream: string, consumer: string, offset: number): void {
+    this.#options.reads.storeDelivered(this.#known(stream, consumer), consumer, offset)
+  }
+
+  /** @throws StreamsError `consumer_offset_not_found`, `stream_not_found`, ... */
+  async storedOffset (stream: string, consumer: string): Promise<ConsumerOffset> {
+    return await this.#options.offsets.describe(this.#known(stream, consumer), consumer)
+  }
+
+  /**
+   * Stores "processed up to and including `offset`". Settles when a majority of the stream's members has it.
+   *
+   * @param expected refuse unless this is stored before; null: refuse when anything is
+   * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, `stream_not_found`, ...
+   */
+  async storeOffset (stream: string, consumer: string, offset: number, expected?: number | null): Promise<Stored> {
+    return await this.#options.offsets.store(this.#known(stream, consumer), consumer, offset, expected)
+  }
+
+  /**
+   * Makes the position the next one to be delivered, on this and every other gateway, from the next read on. Reads that
+   * are held for data go on there. One case takes up to a minute: see `ProcessedZeros`.
+   *
+   * @throws StreamsError `offset_beyond_end`, `stream_not_found`, ...
+   */
+  async resetOffset (stream: string, consumer: string, to: Position): Promise<Stored> {
+    return await this.#options.offsets.reset(this.#known(stream, consumer), consumer, to)
+  }
+
+  /** Every consumer known of the stream. @throws StreamsError `stream_not_found`, ... */
+  async list (stream: string): Promise<{ consumers: ConsumerInfo[], sources: Sources }> {
+    return await this.#options.directory.consumers(this.#options.names.toBroker(stream))
+  }
+
+  #known (stream: string, consumer: string): string {
+    const name = this.#options.names.toBroker(stream)
+    refuseBadReference('consumer', consumer)
+    this.#options.directory.sawConsumer(name, consumer)
+    return name
+  }
+}

@@ -1,0 +1,42 @@
+import type { ReadBatch, ReadMessage } from '../reading/read-batch.ts'
+import type { Reads, ReadRequest } from '../reading/reads.ts'
+import type { StreamNames } from '../topology/stream-names.ts'
+
+export interface ReadingPortOptions {
+  names: StreamNames
+  reads: Reads
+}
+
+/** Reads from any position of a stream, without a consumer. Names are the API's. */
+export class ReadingPort {
+  readonly #options: ReadingPortOptions
+
+  constructor (options: ReadingPortOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Reads a batch. Give its memory back with `release`.
+   *
+   * @param signal aborts when the caller has gone away
+   * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, ...; the signal's reason
+   */
+  async read (stream: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
+    const { names, reads } = this.#options
+    return reads.answered(await reads.read(names.toBroker(stream), request, signal))
+  }
+
+  /**
+   * The message at exactly this offset, and the batch that holds it alone. Give the memory back with `release`.
+   *
+   * @throws StreamsError `message_not_found`, and what `read` throws
+   */
+  async readMessage (
+    stream: string, offset: number, signal: AbortSignal
+  ): Promise<{ message: ReadMessage, batch: ReadBatch }> {
+    const { names, reads } = this.#options
+    const found = await reads.message(names.toBroker(stream), offset, signal)
+    reads.answered(found.batch)
+    return found
+  }
+}

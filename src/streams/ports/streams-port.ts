@@ -1,0 +1,58 @@
+import { StreamsError } from '../errors.ts'
+import { listStreamNames } from '../management/stream-listing.ts'
+import type { ManagementClient } from '../management/management-client.ts'
+import type { StreamAdmin, StreamDescription } from '../topology/stream-admin.ts'
+import type { StreamArguments } from '../topology/stream-arguments.ts'
+import { pageOf, type NamePage, type PageQuery } from '../topology/stream-list.ts'
+import type { StreamNames } from '../topology/stream-names.ts'
+
+export interface StreamsPortOptions {
+  names: StreamNames
+  admin: StreamAdmin
+  management: ManagementClient | undefined
+  /** Called with the broker's name of a stream that this process has just deleted. */
+  whenDeleted: (stream: string) => void
+}
+
+/** Creates, lists, describes and deletes streams. Names are the API's. */
+export class StreamsPort {
+  readonly #options: StreamsPortOptions
+
+  constructor (options: StreamsPortOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The names of the streams in ascending order, one page at a time.
+   *
+   * @throws StreamsError `management_not_configured`, `management_unavailable`
+   */
+  async list (query: PageQuery): Promise<NamePage> {
+    const { management, names } = this.#options
+    if (management === undefined) {
+      throw new StreamsError(
+        'management_not_configured',
+        'streams can only be listed through the management API; set RABBITMQ_MANAGEMENT_URL'
+      )
+    }
+    return pageOf((await listStreamNames(management)).flatMap((name) => names.fromBroker(name) ?? []), query)
+  }
+
+  /** @throws StreamsError `stream_arguments_differ`, `invalid_argument`, `access_refused`, ... */
+  async create (stream: string, args: StreamArguments): Promise<'created' | 'exists'> {
+    return await this.#options.admin.create(this.#options.names.toBroker(stream), args)
+  }
+
+  /** @throws StreamsError `stream_not_found`, ... */
+  async describe (stream: string): Promise<StreamDescription & { name: string }> {
+    return { name: stream, ...await this.#options.admin.describe(this.#options.names.toBroker(stream)) }
+  }
+
+  /** @throws StreamsError `stream_not_found`, ... */
+  async delete (stream: string): Promise<void> {
+    const { admin, names, whenDeleted } = this.#options
+    const name = names.toBroker(stream)
+    await admin.delete(name)
+    whenDeleted(name)
+  }
+}

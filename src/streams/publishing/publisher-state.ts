@@ -1,0 +1,19 @@
+import type { Slot } from '../connections/slot.ts'
+import type { Ended } from '../ended.ts'
+import type { Connection } from '../protocol/index.ts'
+
+/** What a publisher is at a time. */
+export type PublisherState =
+  /** The broker does not know the publisher, and nobody needs that yet. */
+  | { readonly name: 'idle' }
+  /** Callers wait for the declaration. */
+  | { readonly name: 'opening', readonly attempt: Promise<Connection> }
+  /** `isDropped`: the broker has said that it does not know the publisher any longer. */
+  | { readonly name: 'declared', readonly slot: Slot, isDropped: boolean }
+  | Recovering
+  | { readonly name: 'closed', readonly ended: Ended }
+
+/** Queued messages wait for another declaration. Between two attempts there is none. */
+export interface Recovering { readonly name: 'recovering', attempt: Promise<Connection> | undefined }
+
+export const IDLE: PublisherState = { name: 'idle' }
