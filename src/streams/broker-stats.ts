@@ -1,4 +1,4 @@
-/** Gauges of now, and counters since the start. */
+/** Gauges, and counters since the start. */
 export interface BrokerStats {
   connections: number
   publishers: number

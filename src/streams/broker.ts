@@ -3,7 +3,7 @@ import type { BrokerStats } from './broker-stats.ts'
 import { askStatus, type BrokerStatus } from './broker-status.ts'
 import { ConnectionPool } from './connections/connection-pool.ts'
 import { ConsumerOffsets } from './consuming/consumer-offsets.ts'
-import { ConsumerReads } from './consuming/consumer-reads.ts'
+import { ConsumerPolls } from './consuming/consumer-polls.ts'
 import { Directory } from './directory/directory.ts'
 import { ManagementClient } from './management/management-client.ts'
 import { ConsumersPort } from './ports/consumers-port.ts'
@@ -12,7 +12,7 @@ import { ReadingPort } from './ports/reading-port.ts'
 import { StreamsPort } from './ports/streams-port.ts'
 import { PublisherPool } from './publishing/publisher-pool.ts'
 import { ReaderPool } from './reading/reader-pool.ts'
-import { Reads } from './reading/reads.ts'
+import { Polls } from './reading/polls.ts'
 import { Locator } from './topology/locator.ts'
 import { StreamAdmin } from './topology/stream-admin.ts'
 import { StreamEnds } from './topology/stream-ends.ts'
@@ -33,7 +33,7 @@ export class Broker {
   readonly #connections: ConnectionPool
   readonly #publishers: PublisherPool
   readonly #readers: ReaderPool
-  readonly #reads: Reads
+  readonly #polls: Polls
   readonly #offsets: ConsumerOffsets
   readonly #management: ManagementClient | undefined
   readonly #sweeper: NodeJS.Timeout
@@ -50,8 +50,8 @@ export class Broker {
     const publisher = { connections, locator, reconnectDelayMs, maxReconnectDelayMs, openTimeoutMs }
     const publishers = new PublisherPool({ budget: budgets.publish, publisher, limits: options.publishing })
     const readers = new ReaderPool({ budget: budgets.read, connections, locator, ends, limits: options.reading })
-    const reads = new Reads(readers, ends)
-    const offsets = new ConsumerOffsets({ connections, ends, reads, readers })
+    const polls = new Polls(readers, ends)
+    const offsets = new ConsumerOffsets({ connections, ends, polls, readers })
     const directory = new Directory({ connections, ends, offsets, management, logger })
     this.streams = new StreamsPort({
       names,
@@ -64,13 +64,13 @@ export class Broker {
       }
     })
     this.publishing = new PublishingPort({ names, publishers, directory })
-    this.reading = new ReadingPort({ names, reads })
-    this.consumers = new ConsumersPort({ names, offsets, reads: new ConsumerReads(reads, offsets, logger), directory })
+    this.reading = new ReadingPort({ names, polls })
+    this.consumers = new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets, logger), directory })
     this.#budgets = budgets
     this.#connections = connections
     this.#publishers = publishers
     this.#readers = readers
-    this.#reads = reads
+    this.#polls = polls
     this.#offsets = offsets
     this.#management = management
     this.#sweeper = setInterval(() => { this.#sweep() }, SWEEP_INTERVAL_MS)
@@ -94,7 +94,7 @@ export class Broker {
       messagesDuplicate: duplicates,
       messagesFailed: failed,
       messagesUnknown: unknown,
-      messagesRead: this.#reads.messagesAnswered,
+      messagesRead: this.#polls.messagesAnswered,
       offsetsStored: this.#offsets.storedCount,
       connectionsOpened: opened,
       connectionsLost: lost
@@ -104,7 +104,7 @@ export class Broker {
   /** From now on nothing new is published, and polls no longer wait. */
   drain (): void {
     this.#publishers.drain()
-    this.#reads.drain()
+    this.#polls.drain()
   }
 
   /** Ends everything, in the reverse order of how it was built. Calling it twice is fine. */

@@ -15,13 +15,13 @@ export type { StreamDescription } from './topology/stream-admin.ts'
 export type { StreamArguments } from './topology/stream-arguments.ts'
 
 export type { ConsumerOffset, Stored } from './consuming/consumer-offsets.ts'
-export type { ConsumerReadRequest } from './consuming/consumer-reads.ts'
+export type { ConsumerReadRequest } from './consuming/consumer-polls.ts'
 export type { ConsumerInfo, PublisherInfo, Sources } from './directory/directory.ts'
 export type { PublishFailure, PublishResult } from './publishing/outcome.ts'
 export type { PublishOptions } from './publishing/publisher-pool.ts'
 export type { PublishSession } from './publishing/publish-session.ts'
 export { ENTRY_LENGTH_BYTES } from './reading/read-batch.ts'
-export type { ReadRequest } from './reading/reads.ts'
+export type { ReadRequest } from './reading/polls.ts'
 export type { EntryRun, Gap, ReadBatch, ReadMessage, ReadPiece } from './reading/read-batch.ts'
 
 export {

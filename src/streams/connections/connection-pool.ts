@@ -10,8 +10,8 @@ import type { Slot, SlotOwner } from './slot.ts'
 export interface Endpoint { readonly host: string, readonly port: number }
 
 /**
- * What a connection is for. Publishing has its own: while a disk alarm lasts, or when too much is unconfirmed, the
- * broker stops reading a connection that has publishers, and whatever else is asked on it waits too.
+ * What a connection is for. Publishing has connections of its own: while a disk alarm lasts, or when too much is
+ * unconfirmed, the broker does not read a connection that has publishers, and everything else on it waits too.
  */
 export type Role = 'publish' | 'consume' | 'offsets' | 'streams'
 
@@ -25,13 +25,13 @@ export interface ConnectionPoolOptions {
   open: Omit<OpenOptions, 'host' | 'port' | 'connectionName'>
   reconnectDelayMs: number
   maxReconnectDelayMs: number
-  /** A connection that nobody has used for so long is closed. */
+  /** A connection that was not used for this time is closed. */
   connectionIdleMs: number
   logger: Logger
 }
 
-// Several connections to one node for one purpose, of which only the last may have free places; and what is known of
-// reaching it.
+// The connections to one node for one purpose, of which only the last may have free places, and what is known of
+// reaching the node.
 interface Group {
   readonly role: Role
   readonly node: Endpoint | undefined
@@ -58,7 +58,7 @@ export class ConnectionPool {
   }
 
   /**
-   * A place on a connection to the node, for the owner to `enter`.
+   * A place on a connection to the node, which the owner has to `enter`.
    *
    * @throws StreamsError `broker_unavailable`, at once while the last attempt has just failed
    */
@@ -135,7 +135,7 @@ export class ConnectionPool {
     return group
   }
 
-  // One attempt at a time; who asks meanwhile shares it. After a failure nobody waits for the next attempt: a quick
+  // One attempt at a time: all who ask meanwhile share it. After a failure nobody waits for the next attempt: a quick
   // refusal that can be retried is worth more to an HTTP client than a slow one.
   async #openIn (group: Group): Promise<SharedConnection> {
     this.#closing.signal.throwIfAborted()
@@ -153,7 +153,7 @@ export class ConnectionPool {
       group.lastFailure = undefined
       return shared
     } catch (error) {
-      // One that never came to be was not lost.
+      // A connection that never opened was not lost.
       const failure =
         error instanceof ConnectionClosedError
           ? new StreamsError('broker_unavailable', 'the broker cannot be reached', { cause: error })
@@ -193,8 +193,8 @@ export class ConnectionPool {
     throw failure
   }
 
-  // A balancer decides which node answers. Connect until it is the wanted one; a publisher may make do with another
-  // node, which passes its messages on, a subscription may not: the broker reads only from a member on the node itself.
+  // A balancer decides which node answers. Connect until it is the wanted one. A publisher may use another node, which
+  // passes its messages on. A subscription may not: the broker reads only from a member on the node itself.
   async #openBehindBalancer (group: Group, wanted: Endpoint): Promise<SharedConnection> {
     const attempts = Math.max(3, this.#options.hosts.length * 3)
     for (let attempt = 1; ; attempt++) {

@@ -2,7 +2,9 @@ import { StreamsError } from '../errors.ts'
 import { ResponseError } from '../protocol/index.ts'
 import type { Chunk, ChunkError, Connection, PublishingIds } from '../protocol/index.ts'
 
-/** Who holds a slot: a publisher or a subscription. Its callbacks run on the socket's turn and must not throw. */
+/**
+ * The publisher or the subscription that holds a slot. Its callbacks run on the turn of the socket and must not throw.
+ */
 export interface SlotOwner {
   /** The broker's name of the stream. */
   readonly stream: string
@@ -12,7 +14,8 @@ export interface SlotOwner {
   /** A chunk came whose checksum or layout is wrong. */
   damaged? (error: ChunkError): void
   /**
-   * The peer may be gone: a request got no answer, nor did anything else come. Who has nothing on its way should leave.
+   * The peer may be gone: a request got no answer, and nothing else came either. An owner with nothing on its way
+   * should leave.
    */
   silent? (): void
   /** The socket took what was waiting to be written. */
@@ -33,9 +36,9 @@ export interface SlotOptions {
 }
 
 /**
- * A publisher's or a subscription's place on a connection. Its id is free again only when the broker has said that it
- * knows nothing of it: an answer that does not come in time says neither yes nor no, and what the broker has under an
- * id must not reach the next owner.
+ * A publisher's or a subscription's place on a connection. Its id is free again only when the broker has answered that
+ * it no longer knows it. An answer that does not come in time says nothing, and what the broker has under an id must
+ * not reach the next owner.
  */
 export class Slot {
   readonly connection: Connection
@@ -50,13 +53,13 @@ export class Slot {
     this.#options = options
   }
 
-  /** Who is told what the broker says of the id. */
+  /** The owner, which is told what the broker says of the id. */
   get owner (): SlotOwner | undefined {
     return this.#state === 'entering' || this.#state === 'in' ? this.#options.owner : undefined
   }
 
   /**
-   * Has the broker fill the place. When it fails the place is given back.
+   * Asks the broker to fill the place. When that fails the place is given back.
    *
    * @param request declares the publisher, or subscribes
    */
@@ -70,24 +73,24 @@ export class Slot {
     }
     if (this.#state === 'free') throw new StreamsError('broker_unavailable', 'the connection to the broker was lost')
     if (this.#lostWhileEntering !== undefined) {
-      // The stream was lost before or after the request was worked off; if before, the broker has it, on the new
-      // leader.
+      // The stream was lost before or after the broker worked off the request. If before, the broker has filled the place,
+      // at the new leader.
       this.leave()
       throw this.#lostWhileEntering
     }
     this.#state = 'in'
   }
 
-  /** The broker is to forget it; its owner hears no more. Twice is fine. */
+  /** Asks the broker to forget the id. The owner hears nothing more. Calling it twice is fine. */
   leave (): void {
     if (this.#state === 'leaving' || this.#state === 'free') return
     this.#state = 'leaving'
     const { forget } = this.#options
-    // Whatever it answers, it knows nothing of the id after that; and without a connection there is no id.
+    // Whatever the broker answers, it knows nothing of the id after that; and without a connection there is no id.
     forget(this.id).catch(() => {}).then(() => { this.#free() }, () => {})
   }
 
-  /** The broker has dropped the stream from the connection. What is only asked for may be answered yet. */
+  /** The broker has dropped the stream from the connection. A request under way may still be answered. */
   loseStream (error: StreamsError): void {
     if (this.#state === 'entering') this.#lostWhileEntering = error
     else if (this.#state === 'in') this.#lose(error)

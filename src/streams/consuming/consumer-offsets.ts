@@ -3,7 +3,7 @@ import type { ConnectionPool } from '../connections/connection-pool.ts'
 import { StreamsError } from '../errors.ts'
 import { resumeOffset, type Position } from '../offset.ts'
 import type { ReaderPool } from '../reading/reader-pool.ts'
-import type { Reads } from '../reading/reads.ts'
+import type { Polls } from '../reading/polls.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import { consumerKey } from './consumer-key.ts'
 import { ProcessedZeros } from './processed-zeros.ts'
@@ -29,7 +29,7 @@ export interface ConsumerOffset extends Stored {
 export interface ConsumerOffsetsOptions {
   connections: ConnectionPool
   ends: StreamEnds
-  reads: Reads
+  polls: Polls
   readers: ReaderPool
 }
 
@@ -124,7 +124,7 @@ export class ConsumerOffsets {
    */
   async reset (stream: string, consumer: string, to: Position): Promise<Stored> {
     if (to.type === 'offset') await this.#refuseBeyondEnd(stream, to.offset, 'nextOffset')
-    const nextOffset = await this.#options.reads.resolve(stream, to)
+    const nextOffset = await this.#options.polls.resolve(stream, to)
     const offset = nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n
     const key = consumerKey(stream, consumer)
     try {

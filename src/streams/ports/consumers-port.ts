@@ -1,5 +1,5 @@
 import type { ConsumerOffset, ConsumerOffsets, Stored } from '../consuming/consumer-offsets.ts'
-import type { ConsumerReadRequest, ConsumerReads } from '../consuming/consumer-reads.ts'
+import type { ConsumerReadRequest, ConsumerPolls } from '../consuming/consumer-polls.ts'
 import type { ConsumerInfo, Directory, Sources } from '../directory/directory.ts'
 import type { Position } from '../offset.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
@@ -8,7 +8,7 @@ import { refuseBadReference, type StreamNames } from '../topology/stream-names.t
 export interface ConsumersPortOptions {
   names: StreamNames
   offsets: ConsumerOffsets
-  reads: ConsumerReads
+  polls: ConsumerPolls
   directory: Directory
 }
 
@@ -29,7 +29,7 @@ export class ConsumersPort {
   async read (
     stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal
   ): Promise<ReadBatch> {
-    return await this.#options.reads.read(this.#known(stream, consumer), consumer, request, signal)
+    return await this.#options.polls.read(this.#known(stream, consumer), consumer, request, signal)
   }
 
   /**
@@ -37,7 +37,7 @@ export class ConsumersPort {
    * stored. Never throws: an offset that cannot be stored is logged, and its batch will be delivered again.
    */
   storeDelivered (stream: string, consumer: string, offset: number): void {
-    this.#options.reads.storeDelivered(this.#known(stream, consumer), consumer, offset)
+    this.#options.polls.storeDelivered(this.#known(stream, consumer), consumer, offset)
   }
 
   /** @throws StreamsError `consumer_offset_not_found`, `stream_not_found`, ... */

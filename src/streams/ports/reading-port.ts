@@ -1,10 +1,10 @@
 import type { ReadBatch, ReadMessage } from '../reading/read-batch.ts'
-import type { Reads, ReadRequest } from '../reading/reads.ts'
+import type { Polls, ReadRequest } from '../reading/polls.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
 
 export interface ReadingPortOptions {
   names: StreamNames
-  reads: Reads
+  polls: Polls
 }
 
 /** Reads from any position of a stream, without a consumer. Names are the API's. */
@@ -22,8 +22,8 @@ export class ReadingPort {
    * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, ...; the signal's reason
    */
   async read (stream: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
-    const { names, reads } = this.#options
-    return reads.answered(await reads.read(names.toBroker(stream), request, signal))
+    const { names, polls } = this.#options
+    return polls.answered(await polls.read(names.toBroker(stream), request, signal))
   }
 
   /**
@@ -34,9 +34,9 @@ export class ReadingPort {
   async readMessage (
     stream: string, offset: number, signal: AbortSignal
   ): Promise<{ message: ReadMessage, batch: ReadBatch }> {
-    const { names, reads } = this.#options
-    const found = await reads.message(names.toBroker(stream), offset, signal)
-    reads.answered(found.batch)
+    const { names, polls } = this.#options
+    const found = await polls.message(names.toBroker(stream), offset, signal)
+    polls.answered(found.batch)
     return found
   }
 }

@@ -10,18 +10,18 @@ export interface Flight {
   readonly to: number
   readonly firstId: number
   readonly lastId: number
-  /** Messages of the flight that the broker has not answered for. */
+  /** How many messages of the flight the broker has not answered yet. */
   unanswered: number
-  /** Which ones it has answered for, from the first answer on. */
+  /** Which messages it has answered, from the first answer on. */
   answered?: Uint8Array
 }
 
-// Answered flights are cut off the front when so many have gathered.
+// How many answered flights gather at the front before they are cut off.
 const COMPACT_AT = 1024
 
 /**
- * What was sent and not answered, in the order of publishing ids. Confirms come nearly in order, so the flight of
- * the last one is looked at first; only then is it searched for.
+ * What was sent and not answered, in the order of publishing ids. Confirms come nearly in order, so the flight of the
+ * last confirm is looked at first, and only then is the right one searched for.
  */
 export class Flights {
   #flights: Flight[] = []
@@ -37,8 +37,8 @@ export class Flights {
   }
 
   /**
-   * The flight and the index in its batch that the id belongs to; counts it as answered. Undefined for what was not
-   * sent, or was answered before.
+   * The outcome and the index in its batch that the id belongs to; counts it as answered. Undefined for an id that was
+   * not sent, or was answered before.
    */
   answer (id: number): { outcome: BatchOutcome, index: number } | undefined {
     const flight = this.#find(id)
@@ -49,7 +49,7 @@ export class Flights {
     return { outcome: flight.outcome, index }
   }
 
-  /** What the broker still says of these messages interests nobody any more; their ids may come again. */
+  /** Ignores what the broker still says of these messages: their ids may be used again. */
   forget (outcome: BatchOutcome): void {
     this.#flights = this.#flights.slice(this.#head).filter((flight) => flight.outcome !== outcome)
     this.#head = 0
@@ -93,7 +93,7 @@ export class Flights {
   }
 }
 
-// Twice the same answer must not count for two messages: the flight would be dropped before its last one is answered,
+// The same answer twice must not count for two messages: the flight would be dropped before its last one is answered,
 // or never.
 function takeAnswer (flight: Flight, index: number): boolean {
   flight.answered ??= new Uint8Array(flight.to - flight.from)
@@ -104,7 +104,7 @@ function takeAnswer (flight: Flight, index: number): boolean {
   return true
 }
 
-// Ids that the publisher gave are consecutive; ids of the caller may have gaps.
+// Ids that the publisher has given follow each other; ids of the caller may have gaps.
 function indexOf (id: number, flight: Flight): number | undefined {
   const ids = flight.batch?.publishingIds
   if (ids === undefined) return flight.from + (id - flight.firstId)

@@ -2,7 +2,7 @@ import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
 import { PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES, type Connection } from '../protocol/index.ts'
 
-/** What a frame has room for. */
+/** How many bytes of entries fit into a frame. */
 export function maxEntryBytes (connection: Connection): number {
   return connection.frameMaxBytes - PUBLISH_FRAME_OVERHEAD_BYTES
 }

@@ -6,22 +6,22 @@ import { StreamsError } from '../errors.ts'
 import type { Outgoing } from './outbox.ts'
 import type { Publisher } from './publisher.ts'
 
-// How often the publisher may be lost while the broker is asked for its last id.
+// How many times the publisher may be lost while the broker is asked for its last id.
 const MAX_ATTEMPTS = 5
-// Between attempts to ask for it once more, when all is confirmed.
+// Pauses between attempts to ask for it again, after everything is confirmed.
 const FIRST_PAUSE_MS = 20
 const MAX_PAUSE_MS = 1000
 
 /**
  * A request's turn with a publisher name. The broker keeps one number for each name, the highest publishing id it has
- * seen, and takes whatever is not above it for a duplicate; so requests with the same name take turns, and each begins
- * by asking for that number: another gateway may have used the name meanwhile.
+ * seen, and takes every message that is not above it for a duplicate. So requests with the same name take turns, and
+ * each begins by asking for that number: another gateway may have used the name meanwhile.
  */
 export class NamedTurn {
   readonly #publisher: Publisher
   readonly #expected: bigint | undefined
   #last: { readonly id: bigint, readonly declarations: number } | undefined
-  // What the broker had when the turn began.
+  // The last id that the broker had when the turn began.
   #firstLastId: bigint | undefined
   #highestId = -1
 
@@ -46,22 +46,22 @@ export class NamedTurn {
       throw new StreamsError('invalid_argument', 'publishing ids have to ascend within a request')
     }
     const known = countKnown(ids, await this.#lastId())
-    // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: it is
-    // not stored again, and is confirmed only when the chunk that holds the first one is committed. Before that it is
-    // not "stored already".
+    // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: the
+    // broker does not store it again, and confirms it only when the chunk that holds the first one is committed. Before
+    // that, the messages do not count as stored.
     outcome.expectDuplicates(known)
     this.#publisher.send(message, Math.max(0, known - 1))
     this.#highestId = ids.at(-1) ?? this.#highestId
   }
 
   /**
-   * Looks whether the name was used by somebody else while the messages were on their way. Nothing but the broker's
-   * last id tells: when it is above all that were sent here and above what it was when the turn began, the broker may
-   * have taken them for duplicates, which it confirms as if they were stored. Who takes turns with the name is never
-   * told so: their turn begins after this one.
+   * Asks whether somebody else has used the name while the messages were on their way. Only the broker's last id tells:
+   * when it is above all ids that were sent here and above what it was when the turn began, the broker may have taken
+   * the messages for duplicates, which it confirms as if they were stored. Requests that take turns with the name in
+   * this process never see that: their turn begins after this one.
    *
    * @param deadline how long a broker that does not answer is asked again
-   * @param signal nobody wants to know any more
+   * @param signal aborts when the caller has left
    * @returns why it is unknown whether what was confirmed is stored, or undefined when it is
    */
   async doubt (deadline: Deadline, signal: AbortSignal | undefined): Promise<StreamsError | undefined> {
@@ -86,9 +86,9 @@ export class NamedTurn {
     return undefined
   }
 
-  // The number holds as long as the declaration: another leader may have seen less, and a stream that was created anew
-  // has seen nothing. What it was asked for must leave with that declaration, so nothing is awaited between this and
-  // `send`.
+  // The number is valid for one declaration: another leader may have seen less, and a stream that was created anew has
+  // seen nothing. The messages have to be sent under the declaration for which the number was asked, so nothing is
+  // awaited between this and `send`.
   async #lastId (): Promise<bigint> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       await this.#publisher.open()
@@ -118,8 +118,8 @@ export class NamedTurn {
   }
 }
 
-// The broker answers 0 both for a name it does not know and for one whose last id is 0: then it has to decide about id
-// 0 itself.
+// The broker answers 0 for a name it does not know and also for one whose last id is 0. Then it has to decide itself
+// whether it has id 0.
 function countKnown (ids: readonly number[], lastId: bigint): number {
   if (lastId === 0n) return 0
   let known = 0

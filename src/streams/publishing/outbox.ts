@@ -1,23 +1,27 @@
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
-import type { PublishingIds } from '../protocol/index.ts'
+import type { Connection, PublishingIds } from '../protocol/index.ts'
 import { Flights } from './flights.ts'
-import { messageTooLarge } from './message-size.ts'
+import { maxEntryBytes, messageTooLarge } from './message-size.ts'
 import { callerLeft, type BatchOutcome } from './outcome.ts'
+
+// More than this in the socket's own buffer means that the broker does not read. What is not written there can still be
+// taken back and reported as not sent.
+const MAX_SOCKET_BUFFER_BYTES = 1024 * 1024
 
 /** A batch that is to be sent. */
 export interface Outgoing {
   readonly batch: MessageBatch
   readonly outcome: BatchOutcome
   /**
-   * Aborted when who waits for it has left: what was not sent by then is not sent. Looked at, not listened to: a
-   * listener costs a twentieth of a small publish.
+   * Aborts when the caller has left: what was not sent by then is not sent. It is looked at and not listened to,
+   * because a listener costs a twentieth of a small publish.
    */
   readonly signal: AbortSignal | undefined
 }
 
-// A batch, or what is left of it, that is not on its way yet. `base`: index i has publishing id base + i; it is there
-// once something of the batch was sent.
+// A batch, or the rest of one, that is not on its way yet. `base`: index i has publishing id base + i. It is set once a
+// message of the batch was sent.
 interface Queued extends Outgoing {
   from: number
   base: number | undefined
@@ -25,8 +29,8 @@ interface Queued extends Outgoing {
 
 /**
  * A publisher's messages: those that wait to be sent, and those that were sent and not answered. It gives them
- * publishing ids, fills frames and knows whom a confirm belongs to; when and where frames are sent is the publisher's
- * matter.
+ * publishing ids, fills frames, and knows which message a confirm belongs to. The publisher decides when and where
+ * frames are sent.
  */
 export class Outbox {
   readonly #isNamed: boolean
@@ -39,7 +43,7 @@ export class Outbox {
     this.#isNamed = isNamed
   }
 
-  /** Nothing waits and nothing is on its way. */
+  /** True when nothing waits and nothing is on its way. */
   get isEmpty (): boolean {
     return this.#queue.length === 0 && this.#flights.isEmpty
   }
@@ -52,13 +56,18 @@ export class Outbox {
     this.#queue.push({ outcome, batch, signal, from, base: undefined })
   }
 
-  /**
-   * Moves queued messages into a frame's entries. Each is registered as on its way before a byte of it is written: a
-   * confirm may be quick.
-   *
-   * @returns how many messages the entries are
-   */
-  fillFrame (entries: Buffer[], roomBytes: number): number {
+  /** Sends what is queued, as far as the socket takes it. @throws ConnectionClosedError */
+  sendTo (connection: Connection, publisherId: number): void {
+    while (this.hasQueued && connection.isOpen && connection.bufferedBytes < MAX_SOCKET_BUFFER_BYTES) {
+      const entries: Buffer[] = []
+      const count = this.#fillFrame(entries, maxEntryBytes(connection))
+      if (count > 0) connection.publish(publisherId, count, entries)
+    }
+  }
+
+  // Moves queued messages into the entries of a frame, and answers how many. Each is registered as on its way before a
+  // byte of it is written: a confirm may come at once.
+  #fillFrame (entries: Buffer[], roomBytes: number): number {
     let count = 0
     let room = roomBytes
     for (let queued = this.#queue[0]; queued !== undefined; queued = this.#queue[0]) {
@@ -72,7 +81,7 @@ export class Outbox {
       while (to < batch.count && length + batch.entryLength(to) <= room) length += batch.entryLength(to++)
       if (to === from) {
         if (count > 0) break // the next frame
-        // It was checked against another connection's frame_max than this one's.
+        // The batch was checked against another connection's frame_max.
         outcome.failRest('failed', messageTooLarge(outcome.firstIndex + from, roomBytes), from)
         this.#queue.shift()
         continue
@@ -111,7 +120,7 @@ export class Outbox {
     }
   }
 
-  /** Takes back what nobody waits for any more. */
+  /** Takes back messages whose callers have left. */
   dropAbandoned (): void {
     for (let at = this.#queue.length - 1; at >= 0; at--) {
       const queued = this.#queue[at]
@@ -120,8 +129,7 @@ export class Outbox {
   }
 
   /**
-   * Whatever the broker still says of these messages changes nothing, and they are not sent again: a caller may send
-   * the same ids.
+   * Ignores what the broker still says of these messages, and does not send them again: a caller may send the same ids.
    */
   forget (outcome: BatchOutcome): void {
     if (!this.#isNamed) return
@@ -131,8 +139,8 @@ export class Outbox {
   }
 
   /**
-   * What is on its way gets no answer any more: with a name it is queued to be sent again, without one its outcome is
-   * `unknown`.
+   * Messages on their way get no answer any more. With a name they are queued to be sent again; without one their
+   * outcome is `unknown`.
    */
   loseFlights (error: StreamsError): void {
     const flights = this.#flights.drain()
@@ -148,7 +156,7 @@ export class Outbox {
     for (const flight of flights) flight.outcome.failRest('unknown', unknown, flight.from, flight.to)
   }
 
-  /** Nothing of it can be sent. */
+  /** Gives everything that is queued its last outcome: it cannot be sent. */
   failQueued (failure: StreamsError): void {
     for (const { outcome, from, base } of this.#queue.splice(0)) {
       if (base === undefined || !this.#isNamed) outcome.failUnsent(failure, from)
@@ -168,8 +176,8 @@ export class Outbox {
     this.failQueued(failure)
   }
 
-  // In front of what was never sent, in the old order: publishing ids have to ascend. What counted as stored is sent as
-  // well: the stream may come back without it.
+  // Messages that are sent again go in front of those that were never sent, in the old order: publishing ids have to
+  // ascend. What counted as stored is sent as well, because the stream may come back without it.
   #requeue (flights: ReturnType<Flights['drain']>): void {
     const again: Queued[] = []
     for (const { outcome, batch } of flights) {
@@ -193,7 +201,7 @@ export class Outbox {
     return true
   }
 
-  // Whether something of what is queued was sent before, over a connection that was lost: it stays.
+  // True when a message of it was sent before, over a connection that was lost: then it stays.
   #mayBeSent ({ base }: Queued): boolean {
     return base !== undefined && this.#isNamed
   }

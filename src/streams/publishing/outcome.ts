@@ -15,7 +15,7 @@ export interface PublishResult {
   duplicates: number
   /** In request order. */
   failures: PublishFailure[]
-  /** So many messages are confirmed, and yet it is unknown whether they are stored: then none counts as `confirmed`. */
+  /** Messages that are confirmed although it is unknown whether they are stored. Then none counts as `confirmed`. */
   doubted?: { readonly count: number, readonly error: StreamsError } | undefined
 }
 
@@ -23,8 +23,7 @@ const PENDING = 0
 const SETTLED = 1
 
 /**
- * The outcome of one batch, message by message: every message gets exactly one, whatever the broker does.
- * Settles when all have theirs.
+ * The outcome of one batch. Every message gets exactly one, whatever the broker does. Settles when all have theirs.
  */
 export class BatchOutcome {
   /** Number of messages. */
@@ -83,7 +82,7 @@ export class BatchOutcome {
     this.#settleIfDone()
   }
 
-  /** Gives those of the messages `from` to `to` (not included) that have no outcome yet the same one. */
+  /** Gives the messages `from` to `to` (not included) that have no outcome yet this one. */
   failRest (status: PublishFailure['status'], error: StreamsError, from = 0, to = this.count): void {
     for (let index = from; index < to; index++) {
       if (this.#take(index)) this.result.failures.push({ index: this.firstIndex + index, status, error })
@@ -91,7 +90,9 @@ export class BatchOutcome {
     this.#settleIfDone()
   }
 
-  /** What was not sent, from `from` on, is not stored; what the broker said to have already may be. */
+  /**
+   * Messages from `from` on were not sent, so they are not stored. Those that the broker said to have may be stored.
+   */
   failUnsent (error: StreamsError, from: number): void {
     if (this.#duplicates > 0) {
       this.failRest(
@@ -104,7 +105,7 @@ export class BatchOutcome {
     this.failRest('failed', error, from)
   }
 
-  // The first outcome stands: a confirm that comes after the deadline has been answered changes nothing any more.
+  // The first outcome stands: a confirm that comes after the deadline was answered changes nothing.
   #take (index: number): boolean {
     if (this.#states[index] !== PENDING) return false
     this.#states[index] = SETTLED

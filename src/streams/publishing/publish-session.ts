@@ -8,25 +8,6 @@ import { NamedTurn } from './named-turn.ts'
 import { BatchOutcome, callerLeft, summarise, type PublishResult } from './outcome.ts'
 import type { Publisher } from './publisher.ts'
 
-/**
- * One publish request whose messages come piece by piece. Not for concurrent use: await each `write`.
- */
-export interface PublishSession {
-  /**
-   * Takes a batch; settles when there is room for the next. What it throws ends the request; nothing of that batch was
-   * sent, and `finish` still answers what became of the batches before.
-   *
-   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`,
-   *   `broker_unavailable`, ...
-   */
-  write (batch: MessageBatch): Promise<void>
-  /**
-   * Settles when every message has its outcome, at the latest after the confirm timeout, or, with a publisher name, a
-   * second later. Call it once, also after a failed write.
-   */
-  finish (): Promise<PublishResult>
-}
-
 export interface SessionOptions {
   publisher: Publisher
   budget: ByteBudget
@@ -40,18 +21,20 @@ export interface SessionOptions {
   done (result: PublishResult): void
 }
 
-// A request that streams its messages waits for confirms when so much of it is on its way: it must not fill the budget
-// of all.
+// A request that streams its messages waits for confirms when this much of it is on its way: it must not fill the
+// budget that all share.
 const MAX_SESSION_BYTES = 4 * 1024 * 1024
 
-// How long a broker that confirmed at the last moment may take to say what its last publishing id is.
+// How long a broker that confirmed at the last moment may take to answer with its last publishing id.
 const MIN_VERIFY_MS = 1000
 
-/** See `PublishSession`. */
-export class PublisherSession implements PublishSession {
+/**
+ * One publish request whose messages come piece by piece. Not for concurrent use: await each `write`.
+ */
+export class PublishSession {
   readonly #options: SessionOptions
   readonly #outcomes: BatchOutcome[] = []
-  // What is on its way, and as long as something is, what its source holds beside it.
+  // What is on its way and, while something is, what its source holds beside it.
   readonly #lease: Lease
   #turn: NamedTurn | undefined
   #endTurn: () => void = () => {}
@@ -64,6 +47,13 @@ export class PublisherSession implements PublishSession {
     this.#lease = Lease.of(options.budget)
   }
 
+  /**
+   * Takes a batch. Settles when there is room for the next one. What it throws ends the request: nothing of that batch
+   * was sent, and `finish` still answers what became of the batches before.
+   *
+   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`,
+   *   `broker_unavailable`, ...
+   */
   async write (batch: MessageBatch): Promise<void> {
     if (this.#options.signal?.aborted === true) throw callerLeft()
     const bytes = batch.heldBytes
@@ -81,6 +71,10 @@ export class PublisherSession implements PublishSession {
     this.#watch(outcome, bytes)
   }
 
+  /**
+   * Settles when every message has its outcome, at the latest after the confirm timeout; with a publisher name up to a
+   * second later. Call it once, also after a failed write.
+   */
   async finish (): Promise<PublishResult> {
     for (const outcome of this.#outcomes) await outcome.settled
     const result = await this.#verified(summarise(this.#outcomes))
@@ -163,7 +157,7 @@ export class PublisherSession implements PublishSession {
   }
 }
 
-/** What a publish is refused with when the budget is spent. */
+/** Refuses a publish because the budget is spent. */
 export function tooManyUnconfirmed ({ limitBytes }: ByteBudget): StreamsError {
   return new StreamsError('overloaded', 'too many bytes wait for the confirms of the broker; try again in a moment', {
     details: { limitBytes }

@@ -4,7 +4,7 @@ import { shuttingDown, type Ended } from '../ended.ts'
 import { StreamsError } from '../errors.ts'
 import type { PublishResult } from './outcome.ts'
 import { Publisher, type PublisherOptions } from './publisher.ts'
-import { PublisherSession, tooManyUnconfirmed, type PublishSession } from './publish-session.ts'
+import { PublishSession, tooManyUnconfirmed } from './publish-session.ts'
 
 /** What is kept, and for how long. */
 export interface PublisherPoolLimits {
@@ -32,12 +32,11 @@ export interface PublishOptions {
   signal?: AbortSignal | undefined
 }
 
-// What was read from a connection whose body is published while it arrives: a chunk that is being cut into messages,
-// and those behind it.
+// What a streamed publish holds of its body: a chunk that is being cut into messages, and those behind it.
 const STREAM_SOURCE_BYTES = 192 * 1024
 
 /**
- * One publisher for each (stream, reference) in use, the least recently used ones given up when there are too many.
+ * One publisher for each (stream, reference) in use. When there are too many, the least recently used ones are closed.
  */
 export class PublisherPool {
   readonly #options: PublisherPoolOptions
@@ -72,7 +71,7 @@ export class PublisherPool {
     const { budget, limits } = this.#options
     if (isStreamed && !budget.hasRoomFor(STREAM_SOURCE_BYTES)) throw tooManyUnconfirmed(budget)
     const publisher = this.#use(stream, options.publisher)
-    return new PublisherSession({
+    return new PublishSession({
       publisher,
       budget,
       confirmTimeoutMs: limits.confirmTimeoutMs,
@@ -100,7 +99,10 @@ export class PublisherPool {
     this.#isDraining = true
   }
 
-  /** Deletes publishers that nobody has used for a while, and what waits in the others for a caller who has left. */
+  /**
+   * Closes publishers that were not used for a while, and takes back what waits in the others for callers who have
+   * left.
+   */
   sweep (): void {
     const before = performance.now() - this.#options.limits.publisherIdleMs
     for (const [key, publisher] of this.#publishers) {

@@ -18,10 +18,6 @@ export interface PublisherOptions extends DeclarationOptions {
   maxReconnectDelayMs: number
 }
 
-// More than this in the socket's own buffer means that the broker does not read. What is not written there can still be
-// taken back and reported as not sent.
-const MAX_SOCKET_BUFFER_BYTES = 1024 * 1024
-
 /**
  * One publisher of a stream on the broker, shared by all requests for the stream (without a reference) or for the
  * publisher name. What is queued in one turn of the event loop leaves in one frame, as far as frame_max allows.
@@ -247,13 +243,8 @@ export class Publisher {
   #flush (): void {
     const state = this.#state
     if (state.name !== 'declared') return
-    const { connection, id } = state.slot
     try {
-      while (this.#outbox.hasQueued && connection.isOpen && connection.bufferedBytes < MAX_SOCKET_BUFFER_BYTES) {
-        const entries: Buffer[] = []
-        const count = this.#outbox.fillFrame(entries, maxEntryBytes(connection))
-        if (count > 0) connection.publish(id, count, entries)
-      }
+      this.#outbox.sendTo(state.slot.connection, state.slot.id)
     } catch (error) {
       state.slot.leave()
       this.#lost(classify(error, 'possible'))

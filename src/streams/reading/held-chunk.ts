@@ -4,11 +4,11 @@ import { ChunkError, CompressionError, compressionNames, expandSubBatch } from '
 import type { Chunk, EntryCursor, SubBatchRecords } from '../protocol/index.ts'
 import type { BatchBuilder, Held } from './read-batch.ts'
 
-// The objects around the bytes: what a chunk with one small message costs beside it.
+// The objects around the bytes: what a chunk with one small message costs beside its bytes.
 const OBJECT_BYTES = 512
 const USER_CHUNK = 0
 
-// The same for a batch that was looked into.
+// The same for a sub-entry batch that was expanded.
 const EXPANDED_BYTES = 256
 
 type Expanded = { readonly records: SubBatchRecords } | { readonly reason: string }
@@ -45,7 +45,7 @@ export class HeldChunk implements Held {
   }
 
   /**
-   * Adds the messages from `from` on, as many as fit. Messages below it cost no more than the step over their length.
+   * Adds the messages from `from` on, as many as fit. A message below it costs only the step over its length.
    *
    * @returns the offset after the last one added: the chunk's end when all were
    */
@@ -75,7 +75,7 @@ export class HeldChunk implements Held {
     return reached
   }
 
-  // A poll that goes on where another one stopped does not walk through the chunk from its start again.
+  // A poll that continues where another one stopped does not walk through the chunk from its start.
   #cursorFor (from: number): { cursor: EntryCursor, isOnEntry: boolean } {
     const resume = this.#resume
     if (resume?.offset === from) return { cursor: resume.cursor.clone(), isOnEntry: resume.isOnEntry }
@@ -117,10 +117,11 @@ export class HeldChunk implements Held {
     return end
   }
 
-  // Once a chunk, whoever reads it: what it takes is charged with the chunk. Undefined when this read has expanded
-  // enough: it is done on the event loop, and a chunk may be full of batches that take long and come to nothing.
+  // A batch is expanded once for all readers, and its memory is charged with the chunk. Undefined when this read has
+  // expanded enough: expanding runs on the event loop, and a chunk may be full of batches that take long and hold
+  // nothing.
   #expand (entry: EntryCursor, into: BatchBuilder): Expanded | undefined {
-    // Without compression, and beyond the limit, nothing is expanded, whatever is announced.
+    // Without compression and beyond the limit nothing is expanded, whatever the batch announces.
     const isExpanded = entry.compression !== 0 && entry.uncompressedLength <= this.#maxExpandedBytes
     if (isExpanded && !into.mayExpand(entry.uncompressedLength, this.#maxExpandedBytes)) return undefined
     const expanded = this.#tryToExpand(entry)
@@ -148,8 +149,8 @@ export class HeldChunk implements Held {
     }
   }
 
-  // The checksum was right and yet the entries do not add up: whoever wrote the chunk wrote it so. What is left of it
-  // is one unreadable piece.
+  // The checksum is right and yet the entries do not add up: the chunk was written like this. The rest of it is one
+  // unreadable piece.
   #addBroken (from: number, into: BatchBuilder): number {
     const { endOffset, timestamp } = this.chunk
     const records = endOffset - from

@@ -5,7 +5,8 @@ import type { Lease } from '../common/lease.ts'
 import { pause } from '../common/wait.ts'
 import { errorOf } from '../ended.ts'
 import { BatchBuilder, messagesOf, type Gap, type ReadBatch } from './read-batch.ts'
-import type { Collected, Reader } from './reader.ts'
+import type { Reader } from './reader.ts'
+import type { Collected } from './window.ts'
 import type { ReaderPool } from './reader-pool.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 
@@ -81,7 +82,7 @@ class Poll {
     this.#lease.end()
   }
 
-  // A lost reader is replaced at the position that was reached; the poll outlives it.
+  // A lost reader is replaced by one at the position that was reached: the poll outlives it.
   async toEnd (): Promise<ReadBatch> {
     const { readers } = this.#context
     const { stream, isReachable, waitMs } = this.#request
@@ -118,7 +119,7 @@ class Poll {
       const ended = await this.#collect(reader)
       if (ended !== undefined) return ended
       const isOver = this.#batch.isFull || (!this.#batch.isEmpty && this.#hasWaited)
-      // Data that arrived after this poll began, and was the last there was: no need to ask.
+      // Data has arrived after this poll began, and it was the last there was: the broker need not be asked.
       const isAtEnd =
         reader.position === this.#position && reader.endedWithLastChunk && reader.lastArrivalMs >= this.#startedMs
       if (!this.#batch.isEmpty && isAtEnd) return this.#answer(true)
@@ -136,12 +137,12 @@ class Poll {
     }
   }
 
-  // Takes what the reader has. A hole in the offsets is either a record of the broker's own, and nothing to speak of,
-  // or what retention took.
+  // Takes what the reader has. A hole in the offsets is either a record of the broker, which no reader sees, or what
+  // retention has removed.
   async #collect (reader: Reader): Promise<ReadBatch | 'overtaken' | undefined> {
     for (;;) {
       this.#throwIfOver(reader)
-      // What is missing at the front of the window would be taken for a hole.
+      // Chunks that the window has dropped at its front would be taken for a hole.
       if (!reader.covers(this.#position)) return 'overtaken'
       const { position, holeEnd } = this.#take(reader)
       this.#position = position
@@ -155,7 +156,8 @@ class Poll {
     }
   }
 
-  // Looked at before anything is taken: a refusal has to be cheap, and taking ten thousand messages apart is not.
+  // The room is checked before anything is taken: a refusal has to be cheap, and taking ten thousand messages apart is
+  // not.
   #take (reader: Reader): Collected {
     const { limit, maxBytes } = this.#request
     const { answers } = this.#context.readers
@@ -169,8 +171,8 @@ class Poll {
     return !this.#wait.hasPassed && !this.#context.isDraining()
   }
 
-  // What lies behind the window: `more` has arrived; `end`: at the time of the answer there was nothing; `lagging`: the
-  // leader has more than the replica that is read from.
+  // What follows the window. `more`: something has arrived. `end`: when the answer was made there was nothing.
+  // `lagging`: the leader has more than the replica that is read from.
   async #lookAhead (reader: Reader): Promise<'more' | 'end' | 'lagging'> {
     const lag = new Deadline(REPLICA_LAG_MS)
     for (let isCaughtUp = reader.isOnLeader; ;) {
@@ -179,8 +181,8 @@ class Poll {
       this.#throwIfOver(reader)
       if (reader.arrivals !== arrivals || reader.position > this.#position) return 'more'
       if (isCaughtUp) return 'end'
-      // The replica had no more. Whether the stream has is for the leader to say; what the replica has by then comes
-      // before the next fence.
+      // The replica had no more. Only the leader can say whether the stream has. What the replica has by then arrives
+      // before the next fence ends.
       const committedChunkId = await this.#context.ends.committedChunkId(this.#request.stream)
       isCaughtUp = Number(stats.get('committed_chunk_id') ?? -1n) >= committedChunkId
       if (isCaughtUp) continue

@@ -1,7 +1,6 @@
 /**
  * Messages that lie one after the other in memory, `[Length uint32, Bytes]`, with offsets that follow each other. Most
- * reads walk over them as they are: an object and a view for each message would cost more than all else that is done
- * with it.
+ * reads walk over them in place: an object and a view for each message would cost more than everything else.
  */
 export interface EntryRun {
   readonly kind: 'run'
@@ -17,7 +16,7 @@ export interface EntryRun {
   readonly count: number
 }
 
-/** A message as it lies in the stream; its bytes are decoded by who wants them. */
+/** A message as it is stored. It is decoded only where it is needed. */
 export interface Entry {
   readonly kind: 'entry'
   readonly offset: number
@@ -28,7 +27,7 @@ export interface Entry {
 }
 
 /**
- * Records that cannot be told apart, because their compression is unknown or their bytes are broken: stands for
+ * Records that cannot be told apart, because their compression is unknown or their bytes are broken. It stands for
  * `records` messages from `offset` on.
  */
 export interface Unreadable {
@@ -44,26 +43,26 @@ export interface Unreadable {
 export type ReadMessage = Entry | Unreadable
 export type ReadPiece = EntryRun | Unreadable
 
-/** What retention took: both ends are missing, and everything between them. */
+/** What retention has removed, `to` included. */
 export interface Gap { readonly from: number, readonly to: number }
 
 export interface ReadBatch {
   /** The messages, in order. */
   readonly pieces: readonly ReadPiece[]
-  /** The same one by one, made when asked for. */
+  /** The same messages one by one, made when they are asked for. */
   readonly messages: readonly ReadMessage[]
   /** How many messages there are; an unreadable piece counts as one. */
   readonly count: number
   /** The last offset that the messages stand for; undefined when there are none. */
   readonly lastOffset: number | undefined
-  /** Where the next read goes on, missing nothing. */
+  /** Where the next read continues. Nothing between is missed. */
   readonly nextOffset: number
-  /** Nothing readable was left when the answer was made. */
+  /** True when nothing readable was left when the answer was made. */
   readonly endOfStream: boolean
   readonly gap: Gap | undefined
-  /** It took a while: there was nothing at first, or a connection was lost. */
+  /** True when the answer had to wait: there was nothing at first, or a connection was lost. */
   readonly wasHeld: boolean
-  /** The messages as they are stored. */
+  /** Size of the messages as they are stored. */
   readonly storedBytes: number
   /**
    * The answer is encoded and takes this many bytes: from now on these are counted and no longer the messages, which
@@ -74,13 +73,13 @@ export interface ReadBatch {
   release (): void
 }
 
-/** Memory that several may hold; the last one to let go gives it back. */
+/** Memory with several holders. The last one to let go gives it back. */
 export interface Held {
   retain (): void
   release (): void
 }
 
-/** What stands before each message of a run. */
+/** Size of the length that precedes each message of a run. */
 export const ENTRY_LENGTH_BYTES = 4
 
 // Bytes as base64 grow by a third, and offset, timestamp and properties stand around each message.
@@ -97,7 +96,7 @@ export class BatchBuilder {
   readonly #limit: number
   readonly #maxBytes: number
   readonly #held = new Set<Held>()
-  // The last piece, as long as it is a run that may grow.
+  // The last piece, while it is a run that may grow.
   #run: { -readonly [Field in keyof EntryRun]: EntryRun[Field] } | undefined
   #count = 0
   #bytes = 0
@@ -125,7 +124,7 @@ export class BatchBuilder {
     return this.#isFull
   }
 
-  /** What an answer made of the messages is likely to take. */
+  /** How many bytes an answer made of the messages is likely to take. */
   get answerBytes (): number {
     return likelyAnswerBytes(this.#bytes, this.#count)
   }
@@ -140,7 +139,7 @@ export class BatchBuilder {
   }
 
   /**
-   * Adds the message of `length` bytes at `at` of `data`, whose length stands before it.
+   * Adds the message of `length` bytes at `at` of `data`, with its length before it.
    *
    * @returns false when it does not fit any more
    */
@@ -167,8 +166,8 @@ export class BatchBuilder {
   }
 
   /**
-   * Whether so many bytes of compressed batches may be expanded for this read; when not, it is full. The first batch
-   * always may.
+   * Whether this many bytes of compressed batches may be expanded for this read. When not, the read is full. The first
+   * batch always may.
    */
   mayExpand (bytes: number, maxBytes: number): boolean {
     if (!this.isEmpty && this.#expandedBytes + bytes > maxBytes) {

@@ -31,14 +31,14 @@ export interface ReaderPoolOptions {
   limits: ReaderPoolLimits
 }
 
-// What the first chunk of a subscription is taken to be, before it has come: larger ones are rare, as the broker makes
-// a chunk of what comes together.
+// What the first chunk of a subscription is assumed to take before it has come. Larger ones are rare: the broker makes
+// a chunk of messages that arrive together.
 const FIRST_CHUNK_BYTES = 512 * 1024
 const SMALL_ANSWER_BYTES = 32 * 1024
 
 /**
- * The warm readers: subscriptions at the positions where polls left off. A poll takes the one whose window has its
- * offset; when there is none, a new one is opened, and the one that was not used for longest gives way.
+ * The warm readers: subscriptions at the positions where polls stopped. A poll takes the one whose window has its
+ * offset. When there is none, a new one is opened, and when there are too many the least recently used one is closed.
  */
 export class ReaderPool {
   readonly #options: ReaderPoolOptions
@@ -82,7 +82,7 @@ export class ReaderPool {
     reader.lastUsedMs = performance.now()
   }
 
-  /** How far the stream goes at least, by what its readers have seen; 0 when nothing is known. */
+  /** The offset that the stream reaches at least, by what its readers have seen; 0 when nothing is known. */
   knownEnd (stream: string): number {
     let end = 0
     for (const reader of this.#readers.get(stream) ?? []) {
@@ -157,7 +157,7 @@ export class ReaderPool {
     }
   }
 
-  // A chunk is on its way as soon as there is a subscription: room for it is held before.
+  // A chunk is on its way once the broker has the subscription: room for it is held before.
   #leaseFirstChunk (): Lease {
     const { budget, limits } = this.#options
     const bytes = Math.min(FIRST_CHUNK_BYTES, limits.readerWindowBytes)
@@ -189,11 +189,11 @@ export class ReaderPool {
     if (readers?.delete(reader) !== true) return
     if (readers.size === 0) this.#readers.delete(reader.stream)
     this.#count--
-    // After the other ends the location of the stream is as good as before.
+    // A reader that was stopped or idle says nothing about the location of its stream.
     if (reader.ended?.how === 'lost' || reader.ended?.how === 'deleted') this.#options.locator.forget(reader.stream)
   }
 
-  // The broker attaches a subscription beyond the end at the end, without a word.
+  // The broker attaches a subscription beyond the end at the end, and does not say so.
   async #refuseBeyondEnd (stream: string, offset: number): Promise<void> {
     const { ends } = this.#options
     if (offset <= this.knownEnd(stream) || offset <= await ends.committedChunkId(stream)) return

@@ -4,7 +4,7 @@ import { pause } from '../common/wait.ts'
 import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
-import type { ReadRequest, Reads } from '../reading/reads.ts'
+import type { ReadRequest, Polls } from '../reading/polls.ts'
 
 /** Where a read begins, and what is stored as long as that is right. */
 export interface Start { readonly from: Position, readonly stored: bigint | undefined }
@@ -29,10 +29,10 @@ type Place = 'sure' | 'unsure' | 'moved'
  * where its consumer is when it answers, not from where it was when it was asked: else the store of what was read would
  * undo a reset in between.
  */
-export class HeldRead {
+export class HeldPoll {
   readonly #look: () => Promise<Start>
   readonly #request: ReadRequest
-  readonly #reads: Reads
+  readonly #polls: Polls
   readonly #signal: AbortSignal
   readonly #wait: Deadline
   readonly #backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
@@ -45,11 +45,11 @@ export class HeldRead {
    * @param look asks where the consumer is
    * @param signal aborts when the caller has gone away
    */
-  constructor (start: Start, look: () => Promise<Start>, request: ReadRequest, reads: Reads, signal: AbortSignal) {
+  constructor (start: Start, look: () => Promise<Start>, request: ReadRequest, polls: Polls, signal: AbortSignal) {
     this.#start = start
     this.#look = look
     this.#request = request
-    this.#reads = reads
+    this.#polls = polls
     this.#signal = signal
     this.#wait = new Deadline(request.waitMs)
   }
@@ -60,7 +60,7 @@ export class HeldRead {
     this.#slice.abort(MOVED)
   }
 
-  /** @throws what `Reads.read` throws */
+  /** @throws what `Polls.read` throws */
   async toEnd (stream: string): Promise<ReadBatch> {
     const leave = (): void => { this.#slice.abort(this.#signal.reason) }
     this.#signal.addEventListener('abort', leave)
@@ -96,7 +96,7 @@ export class HeldRead {
     const waitMs = Math.min(this.#wait.remainingMs, RECHECK_MS)
     try {
       const request = { ...this.#request, from: this.#start.from, waitMs }
-      const batch = await this.#reads.read(stream, request, this.#slice.signal)
+      const batch = await this.#polls.read(stream, request, this.#slice.signal)
       this.#hasBegun = true
       return batch
     } catch (error) {
@@ -108,7 +108,7 @@ export class HeldRead {
   async #isAnswer (batch: ReadBatch): Promise<boolean> {
     const isOld = batch.wasHeld && await this.#lookAgain()
     if (isOld || this.#isMoved()) return false
-    if (batch.count > 0 || this.#wait.hasPassed || this.#reads.isDraining || !batch.wasHeld) return true
+    if (batch.count > 0 || this.#wait.hasPassed || this.#polls.isDraining || !batch.wasHeld) return true
     // A position is looked up once, so that nothing is missed between two slices. A read that begins with a gap has to
     // say so again.
     if (batch.gap === undefined) this.#start = { ...this.#start, from: { type: 'offset', offset: batch.nextOffset } }
@@ -135,7 +135,7 @@ export class HeldRead {
   async #outlive (error: unknown): Promise<void> {
     const isPassing =
       error instanceof StreamsError && error.retryable && (this.#hasBegun || error.code !== 'overloaded')
-    if (!isPassing || this.#wait.hasPassed || this.#reads.isDraining) throw error
+    if (!isPassing || this.#wait.hasPassed || this.#polls.isDraining) throw error
     if (!this.#isMoved()) this.#place = 'unsure'
     await pause(Math.min(this.#backoff.nextMs(), this.#wait.remainingMs), this.#signal)
   }

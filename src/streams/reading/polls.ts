@@ -7,7 +7,7 @@ import type { ReaderPool } from './reader-pool.ts'
 
 export interface ReadRequest {
   from: Position
-  /** At most so many messages, at least 1. */
+  /** At most this many messages, at least 1. */
   limit: number
   /** Bytes as stored; at least one message is returned, however large. */
   maxBytes: number
@@ -18,7 +18,7 @@ export interface ReadRequest {
 const ONE_MESSAGE = { limit: 1, maxBytes: 1, waitMs: 0 } as const
 
 /** Reads from any position of a stream. Names are the broker's. */
-export class Reads {
+export class Polls {
   readonly #readers: ReaderPool
   readonly #ends: StreamEnds
   #isDraining = false
@@ -53,7 +53,7 @@ export class Reads {
   /**
    * Reads a batch. Give its memory back with `release`.
    *
-   * @param signal the caller went away
+   * @param signal aborts when the caller has gone away
    * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, ...; the signal's reason
    */
   async read (stream: string, { from, ...amount }: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
@@ -68,9 +68,9 @@ export class Reads {
   }
 
   /**
-   * The message at exactly this offset, and the batch of which it is the only one. Give its memory back with `release`.
+   * The message at exactly this offset, and the batch that holds it alone. Give its memory back with `release`.
    *
-   * @throws StreamsError `message_not_found`, and as `read`
+   * @throws StreamsError `message_not_found`, and what `read` throws
    */
   async message (
     stream: string,
@@ -90,7 +90,7 @@ export class Reads {
   }
 
   /**
-   * The offset that a position stands for now. Reads start from a number, always: a caller that follows `nextOffset`
+   * The offset that a position stands for now. A read always starts from a number: a caller that follows `nextOffset`
    * from there misses nothing.
    *
    * @throws StreamsError `stream_not_found`, ...

@@ -2,10 +2,10 @@ import type { Logger } from '../common/logger.ts'
 import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
-import type { ReadRequest, Reads } from '../reading/reads.ts'
+import type { ReadRequest, Polls } from '../reading/polls.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
 import { DeliveredStores } from './delivered-stores.ts'
-import { HeldRead, type Start } from './held-read.ts'
+import { HeldPoll, type Start } from './held-poll.ts'
 
 export interface ConsumerReadRequest extends ReadRequest {
   /** Stored before reading, with the checks of `ConsumerOffsets.store`. */
@@ -15,13 +15,13 @@ export interface ConsumerReadRequest extends ReadRequest {
 }
 
 /** Reads that resume where a consumer left off. */
-export class ConsumerReads {
-  readonly #reads: Reads
+export class ConsumerPolls {
+  readonly #polls: Polls
   readonly #offsets: ConsumerOffsets
   readonly #deliveredStores: DeliveredStores
 
-  constructor (reads: Reads, offsets: ConsumerOffsets, logger: Logger) {
-    this.#reads = reads
+  constructor (polls: Polls, offsets: ConsumerOffsets, logger: Logger) {
+    this.#polls = polls
     this.#offsets = offsets
     this.#deliveredStores = new DeliveredStores(offsets, logger)
   }
@@ -29,7 +29,7 @@ export class ConsumerReads {
   /**
    * Reads on from the consumer's stored offset, or from `request.from` when none is stored.
    *
-   * @throws StreamsError what `Reads.read` throws and, with `store`, what `ConsumerOffsets.store` throws
+   * @throws StreamsError what `Polls.read` throws and, with `store`, what `ConsumerOffsets.store` throws
    */
   async read (
     stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal
@@ -74,12 +74,12 @@ export class ConsumerReads {
     signal: AbortSignal
   ): Promise<ReadBatch> {
     if (request.waitMs === 0) {
-      return this.#reads.answered(await this.#reads.read(stream, { ...request, from: start.from }, signal))
+      return this.#polls.answered(await this.#polls.read(stream, { ...request, from: start.from }, signal))
     }
-    const held = new HeldRead(start, look, request, this.#reads, signal)
+    const held = new HeldPoll(start, look, request, this.#polls, signal)
     const forget = this.#offsets.onReset(stream, consumer, () => { held.moved() })
     try {
-      return this.#reads.answered(await held.toEnd(stream))
+      return this.#polls.answered(await held.toEnd(stream))
     } finally {
       forget()
     }
