@@ -162,9 +162,7 @@ export class Publisher {
   // Declares the publisher again for what is queued. Without a reference one failure is the answer. With one it goes on
   // until the requests' own deadlines have emptied the queue.
   #recover (attempt: Promise<Connection> | undefined): void {
-    const recovering: Recovering = { name: 'recovering', attempt }
-    this.#state = recovering
-    void this.#untilDeclared(recovering)
+    void this.#untilDeclared(this.#state = { name: 'recovering', attempt })
   }
 
   // Never rejects. It ends when another state has come: a declaration, another recovery after that, or the close.
@@ -182,8 +180,8 @@ export class Publisher {
     this.#state = recovering.attempt === undefined ? IDLE : { name: 'opening', attempt: recovering.attempt }
   }
 
-  // What the broker says of an earlier declaration, which may still be on its way, must not touch the present one.
-  // While the publisher is being declared, a loss makes that request fail by itself.
+  // The broker's words about an earlier declaration may still be on their way and must not touch the present one. While
+  // the publisher is being declared, a loss makes that request fail by itself.
   #ownerOf (slot: () => Slot): SlotOwner {
     const isPresent = (): boolean => this.#state.name === 'declared' && this.#state.slot === slot()
     return {
