@@ -76,11 +76,7 @@ export class Publisher {
       case 'opening': return await state.attempt
       case 'recovering': return await (state.attempt ??= this.#attempt())
       case 'closed': throw errorOf(state.ended)
-      case 'idle': {
-        const attempt = this.#attempt()
-        this.#state = { name: 'opening', attempt }
-        return await attempt
-      }
+      case 'idle': return await (this.#state = { name: 'opening', attempt: this.#attempt() }).attempt
     }
   }
 
