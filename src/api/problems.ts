@@ -1,3 +1,4 @@
+import type { FieldError } from './field-error.ts'
 import { StreamsError, type SideEffects, type StreamsErrorCode } from '../streams/index.ts'
 
 /** What can be wrong before the domain is reached. */
@@ -252,12 +253,6 @@ export const PROBLEM_CODES: readonly ProblemCode[] = Object.keys(PROBLEMS).filte
 export function isProblemCode (text: string): text is ProblemCode {
   return Object.hasOwn(PROBLEMS, text)
 }
-
-/** A field that is wrong: where (a JSON pointer into the body, or `/query/limit`) and why. */
-export interface FieldError { pointer: string, message: string }
-
-/** So many of them are named at most: a request can be wrong in a million places. */
-export const MAX_FIELD_ERRORS = 20
 
 interface RequestErrorOptions {
   errors?: readonly FieldError[]

@@ -1,5 +1,5 @@
-import type { FieldError } from './problems.ts'
 import { pointerTo } from '../text/json-pointer.ts'
+import type { FieldError } from './field-error.ts'
 
 /** An error that Ajv found, as far as it is looked at here. */
 export interface SchemaError {

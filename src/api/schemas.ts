@@ -1,4 +1,5 @@
 import { Type, type IntegerOptions, type ObjectOptions, type TProperties, type TSchema } from '@sinclair/typebox'
+import { byName } from './by-name.ts'
 import type { ProblemCode } from './problems.ts'
 import { MAX_OFFSET } from '../streams/index.ts'
 
@@ -71,11 +72,6 @@ export function json (description: string, schema: TSchema, example: unknown, he
     ...(headers && { headers }),
     content: { 'application/json': { schema: byName(schema), example } }
   }
-}
-
-/** Refers to a schema that has an `$id`. */
-export function byName (schema: TSchema): TSchema {
-  return schema.$id === undefined ? schema : Type.Ref(schema.$id)
 }
 
 const SOURCE_STATES = [Type.Literal('ok'), Type.Literal('not_configured'), Type.Literal('failed')]

@@ -2,7 +2,7 @@
  * Which of the offered media types a client likes best, by the `q` of its `Accept` header; of equal ones the first
  * offered. Undefined when it accepts none of them.
  */
-export function negotiate<T extends string> (accept: string | undefined, offered: readonly [T, ...T[]]): T | undefined {
+export function negotiate<T extends string> (accept: string | undefined, offered: readonly T[]): T | undefined {
   if (accept === undefined || accept.trim() === '') return offered[0]
   const ranges = accept.split(',').map(parseRange)
   let best: T | undefined

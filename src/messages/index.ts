@@ -1,6 +1,12 @@
-// Messages between the wire (JSON, raw bodies, lines) and the domain. The mapping is described in docs/messages.md.
+// Messages between the wire (JSON, NDJSON, raw bodies, lines) and the domain. docs/messages.md describes the mapping.
 
 export { MessageFormatError } from './format-error.ts'
+export { ANSWER_FORMATS, ANY_TYPE, bodyFormats, EXAMPLE_MESSAGE, LINES_BODY_FORMATS } from './formats.ts'
+export { LINES_TYPE, RAW_BODY_FORMATS, requestCodec } from './formats.ts'
+export type { AnswerFormat, BodyFormat, RequestCodec } from './formats.ts'
+export type { WholeBody } from './incoming.ts'
+export { PublishingIds } from './publishing-ids.ts'
+export { BatchSchema, MessageRead, MessageWrite } from './schemas.ts'
 export { parseMessage } from './write-json.ts'
 export type { ParsedMessage } from './write-json.ts'
 export { messageToJsonText } from './read-json.ts'

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { Static, TSchema } from '@sinclair/typebox'
+import { byName } from '../api/by-name.ts'
 
 // Values of AMQP types are any JSON here: what they mean, and which are refused, is the mapping's business
 // (docs/messages.md). No schema has an `anyOf` of types, in which a validator that coerces would take the first.
@@ -128,6 +129,7 @@ export const MessageWrite = Type.Object(
     reason: ignored(Type.String())
   },
   {
+    $id: 'MessageWrite',
     additionalProperties: false,
     description: 'A message to publish.',
     examples: [
@@ -184,6 +186,7 @@ export const MessageRead = Type.Object(
     reason: Type.Optional(Type.String({ description: 'With `unreadable`: why it could not be expanded.' }))
   },
   {
+    $id: 'MessageRead',
     additionalProperties: false,
     description: 'A message as read. It can be posted again unchanged.',
     examples: [
@@ -196,6 +199,27 @@ export const MessageRead = Type.Object(
       }
     ]
   }
+)
+
+const Offset = (description: string) => Type.Integer({ minimum: 0, maximum: MAX_SAFE, description })
+
+/** The answer to a read. */
+export const BatchSchema = Type.Object(
+  {
+    messages: Type.Array(byName(MessageRead)),
+    nextOffset: Offset(
+      'Where the next read goes on; it misses nothing. Not always the last offset + 1: records of the broker take ' +
+      'offsets too.'
+    ),
+    endOfStream: Type.Boolean({ description: 'Nothing readable was left when the answer was made.' }),
+    gap: Type.Optional(
+      Type.Object(
+        { from: Offset('First missing offset.'), to: Offset('Last missing offset.') },
+        { description: 'What retention took between the wanted and the delivered offset.' }
+      )
+    )
+  },
+  { $id: 'Batch' }
 )
 
 /* eslint-disable @typescript-eslint/no-redeclare --

@@ -6,6 +6,7 @@ import { Readable, type Duplex } from 'node:stream'
 import { discard } from '../http/body.ts'
 import { answeredWhole, arrivingRequest, owesAnswer } from '../http/exchange.ts'
 import { invalidRequest, PROBLEMS, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
+import { ANY_TYPE } from '../messages/index.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
 import { fieldErrors } from './validation.ts'
@@ -151,8 +152,8 @@ function fromFramework (error: unknown, request: FastifyRequest): unknown {
 // Of all mistakes the one that is made first: many clients name a type of their own choice when they are not told one.
 function mediaTypeFault ({ headers, routeOptions }: FastifyRequest): string {
   const given = headers['content-type']
-  const types = Object.keys(routeOptions.config.describedBody?.content ?? { 'application/json': true })
-  if (types.includes('*/*')) return 'Content-Type is not a media type'
+  const types = routeOptions.config.bodyFormats?.map(({ mediaType }) => mediaType) ?? ['application/json']
+  if (types.includes(ANY_TYPE)) return 'Content-Type is not a media type'
   return `Content-Type has to be ${types.join(' or ')}, ` +
     `${given === undefined ? 'and is missing' : `not ${given.slice(0, 100)}`}`
 }

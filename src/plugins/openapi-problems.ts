@@ -1,12 +1,6 @@
 import { Type } from '@sinclair/typebox'
-import {
-  MAX_FIELD_ERRORS,
-  PROBLEM_CODES,
-  PROBLEMS,
-  toProblemAnswer,
-  RequestError,
-  type ProblemCode
-} from '../api/problems.ts'
+import { MAX_FIELD_ERRORS } from '../api/field-error.ts'
+import { PROBLEM_CODES, PROBLEMS, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
 
 const HEADER_BY_STATUS: Readonly<Record<number, readonly [string, unknown]>> = {
   503: ['retry-after', { description: 'Seconds to wait before another try.', type: 'integer' }]

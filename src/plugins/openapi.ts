@@ -2,8 +2,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { TSchema } from '@sinclair/typebox'
 import type { ProblemCode } from '../api/problems.ts'
+import type { BodyFormat } from '../messages/index.ts'
 import { VERSION } from '../version.ts'
 import { COMMON_RESPONSE_HEADERS, completeDocument } from './openapi-document.ts'
 import { problemExamples, problemResponses, ProblemSchema } from './openapi-problems.ts'
@@ -12,9 +12,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What this operation can answer beside its own responses; becomes part of the OpenAPI document. */
     problems?: readonly ProblemCode[]
-    /** Request bodies that the handler reads and checks itself, for the document only. */
-    describedBody?: { content: Record<string, { schema: TSchema }> }
-    /** The same for headers. */
+    /** What the body may be sent as, where the handler reads and checks it itself: for the document and the 415. */
+    bodyFormats?: readonly BodyFormat[]
+    /** Whether the operation may be called without its body. */
+    hasOptionalBody?: boolean
+    /** Headers that the handler reads and checks itself, for the document only. */
     describedHeaders?: object
   }
 }
@@ -71,9 +73,9 @@ async function openapi (app: FastifyInstance): Promise<void> {
       return document
     },
     transform: ({ schema, url, route }) => {
-      const { problems = [], describedBody, describedHeaders } = route.config ?? {}
+      const { problems = [], bodyFormats, describedHeaders } = route.config ?? {}
       const described = {
-        ...(describedBody && { body: describedBody }),
+        ...(bodyFormats && { body: { content: contentOf(bodyFormats) } }),
         ...(describedHeaders && { headers: describedHeaders })
       }
       return {
@@ -98,6 +100,10 @@ async function openapi (app: FastifyInstance): Promise<void> {
   app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
     reply.type('application/json').send(JSON.stringify(app.swagger()))
   )
+}
+
+function contentOf (formats: readonly BodyFormat[]): Record<string, object> {
+  return Object.fromEntries(formats.map(({ mediaType, schema }) => [mediaType, { schema }]))
 }
 
 function responsesOf (schema: unknown): object {

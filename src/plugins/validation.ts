@@ -2,10 +2,11 @@ import { TypeGuard } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { pointerTo } from '../text/json-pointer.ts'
+import { MAX_FIELD_ERRORS, type FieldError } from '../api/field-error.ts'
 import { parseDecimal, parsePosition } from '../api/position.ts'
 import { describeSchemaError, type SchemaError } from '../api/schema-error.ts'
 import { parseTimestamp } from '../api/timestamp.ts'
-import { invalidRequest, MAX_FIELD_ERRORS, RequestError, type FieldError } from '../api/problems.ts'
+import { invalidRequest, RequestError } from '../api/problems.ts'
 
 /**
  * What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are

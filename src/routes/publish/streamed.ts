@@ -5,6 +5,7 @@ import { LineSplitter } from '../../text/line-splitter.ts'
 import { RequestError } from '../../api/problems.ts'
 import { MessageBatch, type PublishOptions, type PublishSession } from '../../streams/index.ts'
 import { sendPublished, withOutcome } from './answer.ts'
+import { toRequestError } from './body.ts'
 
 // A publish frame's entry around a line, and the AMQP section around its bytes.
 const LINE_OVERHEAD_BYTES = 20
@@ -31,14 +32,8 @@ interface StreamedPublish {
  * Publishes a body line by line while it arrives, each chunk of the connection as one batch; the next chunk is not read
  * before the broker has room. Everything before a bad line is published, and the problem says what became of it.
  */
-export async function publishLines ({
-  request,
-  reply,
-  limits,
-  hold,
-  open,
-  addLine
-}: StreamedPublish): Promise<FastifyReply> {
+export async function publishStreamed (publish: StreamedPublish): Promise<FastifyReply> {
+  const { request, reply, limits, hold, open, addLine } = publish
   const signal = clientSignal(reply)
   const session = open({ signal })
   let failure: { error: unknown } | undefined
@@ -73,8 +68,7 @@ async function * batches (
     yield * batchOf(splitter.push(chunk))
     hold(splitter.heldBytes)
     if (splitter.isTooLong) {
-      throw tooLarge(`line ${lineNumber} is longer than PUBLISH_MAX_LINE_BYTES ` +
-      `(${limits.maxLineBytes} bytes)`)
+      throw tooLarge(`line ${lineNumber} is longer than PUBLISH_MAX_LINE_BYTES (${limits.maxLineBytes} bytes)`)
     }
   }
   const last = splitter.end()
@@ -87,12 +81,11 @@ async function * batches (
     for (const line of lines) {
       try {
         if (lineNumber >= limits.maxStreamedMessages) {
-          throw tooLarge('the body has more lines than ' +
-          `PUBLISH_MAX_STREAMED_MESSAGES (${limits.maxStreamedMessages})`)
+          throw tooLarge(`the body has more lines than PUBLISH_MAX_STREAMED_MESSAGES (${limits.maxStreamedMessages})`)
         }
         addLine(line, lineNumber, batch)
       } catch (error) {
-        failure = { error }
+        failure = { error: toRequestError(error) }
         break
       }
       lineNumber++

@@ -1,34 +1,12 @@
-import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { negotiate } from '../../http/accept.ts'
 import type { BufferPool } from '../../text/buffer-pool.ts'
 import { whenClosed } from '../../http/exchange.ts'
 import { RequestError } from '../../api/problems.ts'
 import { StreamsError, type ReadBatch, type ReadMessage } from '../../streams/index.ts'
-import { batchToJsonText, linesOf, messageToJsonText, type ReadEncoding } from '../../messages/index.ts'
-import { byName, offset } from '../../api/schemas.ts'
-
-const JSON_TYPE = 'application/json'
-const NDJSON_TYPE = 'application/x-ndjson'
-
-/** What a read answers. */
-export const BatchSchema = Type.Object(
-  {
-    messages: Type.Array(Type.Ref('MessageRead')),
-    nextOffset: offset(
-      'Where the next read goes on; it misses nothing. Not always the last offset + 1: records of the broker take ' +
-      'offsets too.'
-    ),
-    endOfStream: Type.Boolean({ description: 'Nothing readable was left when the answer was made.' }),
-    gap: Type.Optional(
-      Type.Object(
-        { from: offset('First missing offset.'), to: offset('Last missing offset.') },
-        { description: 'What retention took between the wanted and the delivered offset.' }
-      )
-    )
-  },
-  { $id: 'Batch' }
-)
+import {
+  ANSWER_FORMATS, LINES_TYPE, linesOf, messageToJsonText, type AnswerFormat, type ReadEncoding
+} from '../../messages/index.ts'
 
 export const READ_HEADERS = {
   'stream-next-offset': { type: 'integer', description: '`nextOffset`.' },
@@ -38,53 +16,31 @@ export const READ_HEADERS = {
 
 export const LINK_HEADER = { link: { type: 'string', description: 'The next read, with `rel="next"`.' } } as const
 
-const EXAMPLE_MESSAGE = {
-  offset: 0,
-  timestamp: '2026-01-31T12:00:00.000Z',
-  body: { hello: 'world' },
-  bodyEncoding: 'json',
-  properties: { contentType: 'application/json' }
-}
-
 /** The answer to a read, as the document shows it. */
 export function batchResponse (headers: Record<string, unknown>) {
   return {
     description: 'Messages; none at the end of the stream.',
     headers,
-    content: {
-      [JSON_TYPE]: {
-        schema: byName(BatchSchema),
-        example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true }
-      },
-      [NDJSON_TYPE]: {
-        schema: Type.String({ description: 'One message a line.' }),
-        example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n`
-      }
-    }
+    content: Object.fromEntries(
+      ANSWER_FORMATS.map(({ mediaType, schema, example }) => [mediaType, { schema, example }])
+    )
   }
 }
 
-/** Answers with a batch as JSON or NDJSON, whichever the client accepts, and gives its memory back afterwards. */
+/** Answers with a batch in a format that the client accepts, and gives its memory back afterwards. */
 export async function sendBatch (
   reply: FastifyReply,
   batch: ReadBatch,
-  type: typeof JSON_TYPE | typeof NDJSON_TYPE,
+  format: AnswerFormat,
   encoding: ReadEncoding
 ): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
   await reply.server.turn(batch.storedBytes)
   setReadHeaders(reply, batch)
-  // Joined by hand, not serialised by a schema: a batch has thousands of messages, each of which is text already. A
-  // buffer, because a text would be held a second time, as bytes, until a slow client has taken them.
-  const isLines = type === NDJSON_TYPE
-  const texts = batchToJsonText(batch.pieces, encoding, isLines ? '\n' : ',')
-  const { nextOffset, endOfStream, gap } = batch
-  const gapText = gap === undefined ? '' : `,"gap":${JSON.stringify(gap)}`
-  const body = Buffer.from(isLines
-    ? texts === '' ? '' : `${texts}\n`
-    : `{"messages":[${texts}],"nextOffset":${nextOffset},"endOfStream":${endOfStream}${gapText}}`)
+  // A buffer, because a text would be held a second time, as bytes, until a slow client has taken them.
+  const body = Buffer.from(format.encode(batch, encoding))
   batch.encoded(body.length)
-  return await reply.type(type).send(body)
+  return await reply.type(format.mediaType).send(body)
 }
 
 /** Answers with one message as JSON. */
@@ -98,7 +54,7 @@ export async function sendMessage (
   await reply.server.turn(message.bytes.length)
   const body = Buffer.from(messageToJsonText(message, encoding))
   batch.encoded(body.length)
-  return await reply.type(JSON_TYPE).send(body)
+  return await reply.type('application/json').send(body)
 }
 
 /**
@@ -122,7 +78,7 @@ export async function sendLines (
   setReadHeaders(reply, end)
   setLink(end.nextOffset)
   batch.encoded(bytes.buffer.byteLength)
-  return await reply.type('text/plain').send(bytes)
+  return await reply.type(LINES_TYPE).send(bytes)
 }
 
 function notALine (offset: number): StreamsError {
@@ -148,12 +104,12 @@ export function setNextLink (reply: FastifyReply, nextOffset: number): void {
   reply.header('link', `<${path.replaceAll('>', '%3E')}?${parameters}>; rel="next"`)
 }
 
-/** The type that a read is answered with. @throws RequestError `not_acceptable` */
-export function batchType (accept: string | undefined): typeof JSON_TYPE | typeof NDJSON_TYPE {
-  const type = negotiate(accept, [JSON_TYPE, NDJSON_TYPE])
-  if (type === undefined) {
-    throw new RequestError('not_acceptable', `a read is answered as ${JSON_TYPE} or ` +
-    `${NDJSON_TYPE}`)
-  }
-  return type
+const ANSWER_TYPES = ANSWER_FORMATS.map(({ mediaType }) => mediaType)
+
+/** The format that a read is answered in. @throws RequestError `not_acceptable` */
+export function answerFormat (accept: string | undefined): AnswerFormat {
+  const type = negotiate(accept, ANSWER_TYPES)
+  const format = ANSWER_FORMATS.find(({ mediaType }) => mediaType === type)
+  if (format !== undefined) return format
+  throw new RequestError('not_acceptable', `a read is answered as ${ANSWER_TYPES.join(' or ')}`)
 }

@@ -1,7 +1,7 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { clientSignal, whenClosed } from '../../http/exchange.ts'
 import { invalidRequest } from '../../api/problems.ts'
-import { batchResponse, batchType, READ_HEADERS, sendBatch } from './answer.ts'
+import { answerFormat, batchResponse, READ_HEADERS, sendBatch } from './answer.ts'
 import { amountQuery, bodyQuery, position, readRequest, toPosition, type ReadLimits } from './query.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
 
@@ -55,7 +55,7 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
         params: { stream, consumer },
         query
       } = request
-      const type = batchType(request.headers.accept)
+      const format = answerFormat(request.headers.accept)
       const { commit, expected } = query
       if (expected !== undefined && commit === undefined) {
         throw invalidRequest([{ pointer: '/query/expected', message: 'can only stand beside commit' }])
@@ -70,7 +70,7 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
           }
         })
       }
-      return await sendBatch(reply, batch, type, query.body)
+      return await sendBatch(reply, batch, format, query.body)
     }
   )
 }

@@ -1,38 +1,34 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { BufferPool } from '../../text/buffer-pool.ts'
+import type { ApiApp } from '../../http/api-app.ts'
 import { clientSignal, whenClosed } from '../../http/exchange.ts'
-import { rawBody } from '../../messages/index.ts'
-import { MessageRead } from '../../messages/schemas.ts'
+import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from '../../api/schemas.ts'
+import { ANY_TYPE, BatchSchema, EXAMPLE_MESSAGE, LINES_TYPE, MessageRead, rawBody } from '../../messages/index.ts'
+import { BufferPool } from '../../text/buffer-pool.ts'
 import {
-  batchResponse,
-  BatchSchema,
-  batchType,
-  LINK_HEADER,
-  READ_HEADERS,
-  sendBatch,
-  sendLines,
-  sendMessage,
-  setNextLink
+  answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, setNextLink
 } from './answer.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
-import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from '../../api/schemas.ts'
 
 const MessageParams = strictObject({
   ...StreamParams.properties,
   offset: offset('Offset of the message.', { examples: [0] })
 })
 const tags = ['Read']
+const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
 // For answers in lines of the usual size that are under way at the same time.
 const POOLED_ANSWERS = 8
 const MAX_POOLED_BYTES = 2 * 1024 * 1024
-const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
 
 /** Reads: batches, lines, single messages. */
 export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
-  for (const schema of [{ ...MessageRead, $id: 'MessageRead' }, BatchSchema]) app.addSchema(schema)
-  const start = { ...startQuery, ...amountQuery(limits) }
-  const pool = new BufferPool(POOLED_ANSWERS, MAX_POOLED_BYTES)
+  for (const schema of [MessageRead, BatchSchema]) app.addSchema(schema)
+  readMessages(app, limits)
+  readLines(app, limits)
+  readMessage(app)
+  readRaw(app)
+}
 
+function readMessages (app: ApiApp, limits: ReadLimits): void {
   app.get(
     '/streams/:stream/messages',
     {
@@ -45,23 +41,22 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
           'From any offset. Follow `nextOffset`; with `wait` an answer at the end of the stream is held until there ' +
           'is a message.',
         params: StreamParams,
-        querystring: strictObject({ ...start, ...bodyQuery }),
+        querystring: strictObject({ ...startQuery, ...amountQuery(limits), ...bodyQuery }),
         response: { 200: batchResponse({ ...READ_HEADERS, ...LINK_HEADER }) }
       }
     },
     async (request, reply) => {
-      const { params, query } = request
-      const type = batchType(request.headers.accept)
-      const batch = await app.broker.reading.read(
-        params.stream,
-        readRequest(startOf(query), query),
-        clientSignal(reply)
-      )
+      const { params: { stream }, query } = request
+      const format = answerFormat(request.headers.accept)
+      const batch = await app.broker.reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
       setNextLink(reply, batch.nextOffset)
-      return await sendBatch(reply, batch, type, query.body)
+      return await sendBatch(reply, batch, format, query.body)
     }
   )
+}
 
+function readLines (app: ApiApp, limits: ReadLimits): void {
+  const pool = new BufferPool(POOLED_ANSWERS, MAX_POOLED_BYTES)
   app.get(
     '/streams/:stream/messages/lines',
     {
@@ -72,27 +67,25 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
         summary: 'Read bodies as lines',
         description: 'Bodies byte for byte, each followed by LF. A body with LF in it ends the batch before it.',
         params: StreamParams,
-        querystring: strictObject(start),
+        querystring: strictObject({ ...startQuery, ...amountQuery(limits) }),
         response: {
           200: {
             description: 'Bodies, one a line; `stream-next-offset` is where the next read goes on.',
             headers: { ...READ_HEADERS, ...LINK_HEADER },
-            content: { 'text/plain': { schema: Type.String(), example: 'first\nsecond\n' } }
+            content: { [LINES_TYPE]: { schema: Type.String(), example: 'first\nsecond\n' } }
           }
         }
       }
     },
     async (request, reply) => {
-      const { params, query } = request
-      const batch = await app.broker.reading.read(
-        params.stream,
-        readRequest(startOf(query), query),
-        clientSignal(reply)
-      )
+      const { params: { stream }, query } = request
+      const batch = await app.broker.reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
       return await sendLines(reply, batch, pool, (nextOffset) => setNextLink(reply, nextOffset))
     }
   )
+}
 
+function readMessage (app: ApiApp): void {
   app.get(
     '/streams/:stream/messages/:offset',
     {
@@ -103,15 +96,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
         summary: 'Read one message',
         params: MessageParams,
         querystring: strictObject(bodyQuery),
-        response: {
-          200: json('The message.', Type.Ref('MessageRead'), {
-            offset: 0,
-            timestamp: '2026-01-31T12:00:00.000Z',
-            body: { hello: 'world' },
-            bodyEncoding: 'json',
-            properties: { contentType: 'application/json' }
-          })
-        }
+        response: { 200: json('The message.', MessageRead, EXAMPLE_MESSAGE) }
       }
     },
     async (request, reply) => {
@@ -120,7 +105,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
       return await sendMessage(reply, message, batch, request.query.body)
     }
   )
+}
 
+function readRaw (app: ApiApp): void {
   app.get(
     '/streams/:stream/messages/:offset/raw',
     {
@@ -131,7 +118,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = 
         summary: 'Read the body of one message',
         description: 'Byte for byte, with its content type.',
         params: MessageParams,
-        response: { 200: { description: 'The body.', content: { '*/*': { schema: Type.Unknown() } } } }
+        response: { 200: { description: 'The body.', content: { [ANY_TYPE]: { schema: Type.Unknown() } } } }
       }
     },
     async (request, reply) => {

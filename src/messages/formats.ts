@@ -1,0 +1,142 @@
+import { Type, type TSchema } from '@sinclair/typebox'
+import { byName } from '../api/by-name.ts'
+import type { MessageBatch } from '../streams/index.ts'
+import { batchAsJson, batchAsNdjson, type BatchContent } from './batch-text.ts'
+import { addNdjsonLine, decodeJsonBody, type WholeBody } from './incoming.ts'
+import type { PublishingIds } from './publishing-ids.ts'
+import type { ReadEncoding } from './read-json.ts'
+import { BatchSchema, MessageWrite } from './schemas.ts'
+
+/** A media type of a request body, as the OpenAPI document shows it. */
+export interface BodyFormat {
+  readonly mediaType: string
+  readonly schema: TSchema
+}
+
+/** How the messages of a request body are read: from the whole body, or line by line while it arrives. */
+export type RequestCodec =
+  | { readonly framing: 'whole', readonly decode: (body: Buffer) => WholeBody }
+  | { readonly framing: 'lines', readonly addLine: AddLine }
+
+/** Adds the message of a line to a batch. Lines count from 0. @throws MessageFormatError */
+type AddLine = (line: Buffer, lineNumber: number, ids: PublishingIds, batch: MessageBatch) => void
+
+/** A media type of an answer, as the OpenAPI document shows it, and how a batch is written in it. */
+export interface AnswerFormat {
+  readonly mediaType: string
+  readonly schema: TSchema
+  readonly example: unknown
+  readonly encode: (batch: BatchContent, encoding: ReadEncoding) => string
+}
+
+interface MessagesFormat {
+  readonly mediaType: string
+  /** Undefined: no publish is sent in it. */
+  readonly request?: RequestCodec & { readonly schema: (maxMessages: number) => TSchema }
+  /** Undefined: no read is answered in it. */
+  readonly answer?: Omit<AnswerFormat, 'mediaType'>
+}
+
+/** The media type of lines. */
+export const LINES_TYPE = 'text/plain'
+
+/** In place of a media type: any. */
+export const ANY_TYPE = '*/*'
+
+/** A message as a read returns it, for the OpenAPI document. */
+export const EXAMPLE_MESSAGE = {
+  offset: 0,
+  timestamp: '2026-01-31T12:00:00.000Z',
+  body: { hello: 'world' },
+  bodyEncoding: 'json',
+  properties: { contentType: 'application/json' }
+}
+
+const JSON_FORMAT = {
+  mediaType: 'application/json',
+  request: { framing: 'whole', decode: decodeJsonBody, schema: jsonBodySchema },
+  answer: {
+    encode: batchAsJson,
+    schema: byName(BatchSchema),
+    example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true }
+  }
+} as const satisfies MessagesFormat
+
+/**
+ * The media types in which messages are published and read. A new one is one row more: publishing, reading, the
+ * answers 406 and 415 and the OpenAPI document are made from this table.
+ */
+const FORMATS: readonly MessagesFormat[] = [
+  JSON_FORMAT,
+  {
+    mediaType: 'application/x-ndjson',
+    request: {
+      framing: 'lines',
+      addLine: addNdjsonLine,
+      schema: () => Type.String({
+        description: 'One message a line.',
+        examples: ['{"body":{"n":1}}\n{"body":{"n":2}}\n']
+      })
+    },
+    answer: {
+      encode: batchAsNdjson,
+      schema: Type.String({ description: 'One message a line.' }),
+      example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n`
+    }
+  }
+]
+
+/** One message, whatever its media type, which is stored with it. */
+export const RAW_BODY_FORMATS: readonly BodyFormat[] = [
+  { mediaType: 'application/octet-stream', schema: Type.String({ examples: ['hello'] }) },
+  { mediaType: ANY_TYPE, schema: Type.String() }
+]
+
+/** Each line is a message, whatever the media type of the body. */
+export const LINES_BODY_FORMATS: readonly BodyFormat[] = [
+  { mediaType: LINES_TYPE, schema: Type.String({ examples: ['first\nsecond\n'] }) },
+  { mediaType: ANY_TYPE, schema: Type.String() }
+]
+
+/**
+ * The formats that a publish of several messages may be sent in.
+ *
+ * @param maxMessages of one body, where it is read whole
+ */
+export function bodyFormats (maxMessages: number): readonly BodyFormat[] {
+  return FORMATS.flatMap(({ mediaType, request }) =>
+    request === undefined ? [] : [{ mediaType, schema: request.schema(maxMessages) }]
+  )
+}
+
+const REQUEST_CODECS: ReadonlyMap<string, RequestCodec> = new Map(
+  FORMATS.flatMap(({ mediaType, request }) => request === undefined ? [] : [[mediaType, request]])
+)
+
+/** How a body is read, by its `Content-Type`: one of `bodyFormats`, with any parameters. Without one it is JSON. */
+export function requestCodec (contentType = ''): RequestCodec {
+  const mediaType = contentType.split(';', 1)[0] ?? ''
+  return REQUEST_CODECS.get(mediaType.trim().toLowerCase()) ?? JSON_FORMAT.request
+}
+
+/** The formats that a read may be answered in, the preferred one first. */
+export const ANSWER_FORMATS: readonly AnswerFormat[] = FORMATS.flatMap(({ mediaType, answer }) =>
+  answer === undefined ? [] : [{ mediaType, ...answer }]
+)
+
+function jsonBodySchema (maxMessages: number): TSchema {
+  return Type.Object(
+    { messages: Type.Array(byName(MessageWrite), { minItems: 1, maxItems: maxMessages }) },
+    {
+      additionalProperties: false,
+      examples: [
+        {
+          messages: [
+            { body: { hello: 'world' } },
+            { body: 'hello', bodyEncoding: 'text', properties: { messageId: 'm-1' } }
+          ]
+        }
+      ]
+    }
+  )
+}

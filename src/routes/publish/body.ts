@@ -1,0 +1,28 @@
+import type { FastifyRequest } from 'fastify'
+import type { ApiApp } from '../../http/api-app.ts'
+import { malformedBody } from '../../http/json-body.ts'
+import { invalidRequest } from '../../api/problems.ts'
+import { MessageFormatError } from '../../messages/index.ts'
+import { TextFault } from '../../text/text-fault.ts'
+
+// What a body becomes that is not read before its handler asks for it.
+const UNREAD = Symbol('unread body')
+
+/** Leaves bodies of these media types to the handlers of the scope; others are refused with 415. */
+export function leaveBodiesUnread (scope: ApiApp, mediaTypes: string | string[]): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser(mediaTypes, (_request, _payload, done) => done(null, UNREAD))
+}
+
+/** The bytes of a body that was left unread; none when the request has no body. */
+export async function wholeBody (app: ApiApp, request: FastifyRequest): Promise<Buffer> {
+  return request.body === UNREAD ? await app.readWholeBody(request) : Buffer.alloc(0)
+}
+
+/** What is answered when the messages of a body cannot be read. Any other error is returned as it is. */
+export function toRequestError (error: unknown): unknown {
+  if (error instanceof MessageFormatError) {
+    return invalidRequest([{ pointer: error.pointer, message: error.message }], error)
+  }
+  return error instanceof TextFault ? malformedBody(error) : error
+}

@@ -1,0 +1,74 @@
+import { Type } from '@fastify/type-provider-typebox'
+import { invalidRequest } from '../../api/problems.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, json, PUBLISHER_NAME, strictObject } from '../../api/schemas.ts'
+import { MAX_OFFSET, type PublishOptions } from '../../streams/index.ts'
+import { PartlyPublishedSchema, PublishedSchema } from './answer.ts'
+import type { StreamedLimits } from './streamed.ts'
+
+/** Bounds of a publish. */
+export interface PublishLimits extends StreamedLimits {
+  maxBodyBytes: number
+  maxMessages: number
+}
+
+/** A publishing id that a caller names. */
+export function publishingId (description: string) {
+  return Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description })
+}
+
+/** The query parameters of every publish. */
+export const PublishQuery = strictObject({
+  publisher: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: `${PUBLISHER_NAME} With it every message needs a publishing id, and the broker stores none twice. ` +
+        'One request at a time for each publisher name.'
+    })
+  ),
+  expectedLastPublishingId: Type.Optional(
+    publishingId('Refuse with 412 unless this is the last publishing id that the broker has of the publisher.')
+  )
+})
+
+/** @throws RequestError when an expectation has no publisher */
+export function publishOptions ({
+  publisher,
+  expectedLastPublishingId
+}: {
+  publisher?: string
+  expectedLastPublishingId?: number
+}): PublishOptions {
+  if (expectedLastPublishingId !== undefined && publisher === undefined) {
+    throw invalidRequest([{ pointer: '/query/expectedLastPublishingId', message: 'needs publisher' }])
+  }
+  return {
+    publisher,
+    expectedLastPublishingId: expectedLastPublishingId === undefined ? undefined : BigInt(expectedLastPublishingId)
+  }
+}
+
+export const PUBLISH_TAGS = ['Publish']
+
+export const PUBLISH_PROBLEMS = [
+  ...BROKER_PROBLEMS,
+  ...BODY_PROBLEMS,
+  'expectation_failed',
+  'publisher_overtaken',
+  'draining',
+  'confirm_timeout'
+] as const
+
+/** The answers to a publish of one message. */
+export const ONE_PUBLISHED = {
+  200: json('Every message is stored, or was before.', PublishedSchema, { confirmed: 2, duplicates: 0 })
+}
+
+/** The answers to a publish of several messages. */
+export const SEVERAL_PUBLISHED = {
+  ...ONE_PUBLISHED,
+  207: json('Some messages were stored, and some not.', PartlyPublishedSchema, {
+    confirmed: 1,
+    duplicates: 0,
+    results: [{ index: 1, status: 'unknown', code: 'confirm_timeout' }]
+  })
+}
