@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import type { IncomingMessage } from 'node:http'
 import { BodyBudget, type BodyClaim } from '../http/body-budget.ts'
 import { announcedBytes, discard, readBody } from '../http/body.ts'
-import { whenClosed } from '../http/exchange.ts'
+import { whenClosed } from '../http/request-scope.ts'
 import { parseJsonBody } from '../http/json-body.ts'
 import { toJsonText } from '../text/json.ts'
 import { Turns } from '../http/turns.ts'
@@ -14,7 +14,7 @@ declare module 'fastify' {
     /** Reads a body whole, within the limit of its route and the budget of all. */
     readWholeBody: (request: BodyRequest) => Promise<Buffer>
     /**
-     * Says how much of a request's body is in memory, from now on; what a request holds is given back when it is over.
+     * Says how much of a request's body is in memory from now on. At the end of the request everything is given back.
      *
      * @throws RequestError `overloaded`
      */
@@ -55,6 +55,9 @@ const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT'])
 function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void {
   const budget = new BodyBudget(bodyBudgetBytes)
   const turns = new Turns()
+  // The claim of requests that are over and had no body: what is still read for them is not held.
+  const over = budget.claim()
+  over.end()
   app.server.on('connection', () => { turns.newcomer() })
 
   app.decorateRequest('bodyClaim', undefined)
@@ -85,7 +88,10 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
       )
       return
     }
-    whenClosed(reply, () => { request.bodyClaim?.hold(0) })
+    whenClosed(reply, () => {
+      request.bodyClaim ??= over
+      request.bodyClaim.end()
+    })
     done()
   })
 

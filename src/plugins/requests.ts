@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { whenClosed } from '../http/exchange.ts'
+import { whenClosed } from '../http/request-scope.ts'
 import { RequestError } from '../api/problems.ts'
 
 // What may stand in a log and in a header without surprises.

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { bodyChunks, discard } from '../../http/body.ts'
-import { clientSignal, noteEffects } from '../../http/exchange.ts'
+import { clientSignal, noteEffects } from '../../http/request-scope.ts'
 import { LineSplitter } from '../../text/line-splitter.ts'
 import { RequestError } from '../../api/problems.ts'
 import { MessageBatch, type PublishOptions, type PublishSession } from '../../streams/index.ts'
@@ -46,11 +46,7 @@ export async function publishStreamed (publish: StreamedPublish): Promise<Fastif
     failure = { error }
   }
   const result = await session.finish()
-  // A client that left while a batch was on its way has had its bytes given back already, and then some were held
-  // again.
-  hold(0)
-  // Nobody is there to be answered.
-  if (signal.aborted) return reply
+  if (signal.aborted) return reply // nobody is there to be answered
   if (failure === undefined) return await sendPublished(reply, result)
   discard(request.raw)
   throw withOutcome(failure.error, result)

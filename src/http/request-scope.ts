@@ -1,0 +1,142 @@
+import type { FastifyReply } from 'fastify'
+import { setMaxListeners } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /**
+     * The scope of the request, made by the first caller of `whenClosed`. It is a property and not an entry of a weak
+     * map, which the garbage collector would have to visit.
+     */
+    scope: RequestScope | undefined
+  }
+}
+
+type CloseListener = (isDelivered: boolean) => void
+
+/** A request and its answer, until the answer is flushed or the client is gone. */
+interface RequestScope {
+  readonly reply: FastifyReply
+  readonly response: ServerResponse
+  readonly socket: Socket
+  readonly listeners: CloseListener[]
+  /** True when all of the answer is handed over, even if its end is held back. */
+  isWhole: boolean
+  /** True when something was done for the request before all of it had arrived. */
+  hasEffects: boolean
+  isOver: boolean
+  isDelivered: boolean
+}
+
+/** The client of a connection: the scopes that are not over, and a signal once somebody has asked for one. */
+interface Client {
+  readonly open: Set<RequestScope>
+  gone: AbortController | undefined
+}
+
+const clients = new WeakMap<Socket, Client>()
+
+/**
+ * Calls the listener once when the request is over: the answer is flushed, or the client is gone.
+ *
+ * A response emits `close` in both cases, except one that waits behind another on the same connection (pipelining): it
+ * never gets a socket, so it hears nothing when that closes. Therefore the socket is watched too, with one listener for
+ * all its requests. The listeners of one request share one listener of its response.
+ *
+ * @param listener is told whether the whole answer was handed to the operating system
+ */
+export function whenClosed (reply: FastifyReply, listener: CloseListener): void {
+  const scope = reply.scope ??= openScope(reply)
+  if (scope.isOver) queueMicrotask(() => { listener(scope.isDelivered) })
+  else scope.listeners.push(listener)
+}
+
+/** Notes that the client has the whole answer, whatever becomes of the connection before it ends. */
+export function answeredWhole (reply: FastifyReply): void {
+  if (reply.scope !== undefined) reply.scope.isWhole = true
+}
+
+/** Notes that from now on something may have been done for a request that is still arriving. */
+export function noteEffects (reply: FastifyReply): void {
+  if (reply.scope !== undefined) reply.scope.hasEffects = true
+}
+
+/** The request that a socket's last bytes belong to: its reply, and whether something may have been done for it. */
+export function arrivingRequest (socket: Socket): Pick<RequestScope, 'reply' | 'hasEffects'> | undefined {
+  return [...clients.get(socket)?.open ?? []].at(-1)
+}
+
+/**
+ * Whether bytes written to the socket now would be taken for the answer to an earlier request: one that is complete and
+ * not answered yet, or whose answer is under way.
+ */
+export function owesAnswer (socket: Socket): boolean {
+  for (const { response } of clients.get(socket)?.open ?? []) {
+    if (response.headersSent || response.req.complete) return true
+  }
+  return false
+}
+
+/**
+ * Aborts when the client goes away. All requests of a connection share it, because a signal costs as much as a tenth of
+ * a small publish. Whoever listens to it has to stop listening when the request ends.
+ */
+export function clientSignal (reply: FastifyReply): AbortSignal {
+  const client = clientOf(reply.request.raw.socket)
+  client.gone ??= newSignal(reply.request.raw.socket)
+  return client.gone.signal
+}
+
+function newSignal (socket: Socket): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal) // as many as there are requests on the connection
+  if (socket.destroyed) controller.abort()
+  return controller
+}
+
+function openScope (reply: FastifyReply): RequestScope {
+  const { raw: response, request: { raw: { socket } } } = reply
+  const { open } = clientOf(socket)
+  const scope: RequestScope = {
+    reply,
+    response,
+    socket,
+    listeners: [],
+    isWhole: false,
+    hasEffects: false,
+    isOver: false,
+    isDelivered: false
+  }
+  open.add(scope)
+  const end = (): void => {
+    open.delete(scope)
+    close(scope)
+  }
+  if (response.closed || socket.destroyed) queueMicrotask(end)
+  else response.once('close', end)
+  return scope
+}
+
+function clientOf (socket: Socket): Client {
+  return clients.get(socket) ?? watchSocket(socket)
+}
+
+function watchSocket (socket: Socket): Client {
+  const client: Client = { open: new Set(), gone: undefined }
+  clients.set(socket, client)
+  socket.once('close', () => {
+    client.gone?.abort()
+    for (const scope of [...client.open]) close(scope)
+    client.open.clear()
+  })
+  return client
+}
+
+function close (scope: RequestScope): void {
+  if (scope.isOver) return
+  scope.isOver = true
+  // Node also calls a response finished whose socket is destroyed under a write.
+  scope.isDelivered = scope.isWhole || (scope.response.writableFinished && !scope.socket.destroyed)
+  for (const listener of scope.listeners) listener(scope.isDelivered)
+}
