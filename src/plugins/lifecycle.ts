@@ -1,27 +1,39 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Phases, type PhaseName, type PhaseWork } from './phases.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Whether the process is about to end; then it is not ready, and connections are closed with their answer. */
+    /** True while the process shuts down: it is not ready, and each answer closes its connection. */
     isDraining: () => boolean
-    /**
-     * Ends in order: not ready, no new publishes, waiting reads answer, requests in flight end, everything is closed.
-     */
+    /** Adds work to a phase of shutting down. */
+    onShutDown: (phase: PhaseName, work: PhaseWork) => void
+    /** Shuts down, phase by phase. Calling it twice is fine. */
     shutDown: () => Promise<void>
   }
 }
 
 interface LifecycleOptions { drainDelayMs: number, drainTimeoutMs: number }
 
+/** How long after the drain timeout the process may take to close what does not wait for clients. */
+export const CLOSE_GRACE_MS = 10_000
+
+/** How the process ends: see `PHASES`. */
 function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: LifecycleOptions): void {
+  const deadlineMs = (phase: PhaseName): number => drainTimeoutMs + (phase === 'broker' ? CLOSE_GRACE_MS : 0)
+  const phases = new Phases(deadlineMs, (phase) => {
+    app.log.warn({ phase }, 'a phase of shutting down did not end in time; the next one begins')
+  })
   let isDraining = false
   let ended: Promise<void> | undefined
+  let closed: Promise<void> | undefined
 
   app.decorate('isDraining', () => isDraining)
+  app.decorate('onShutDown', (phase: PhaseName, work: PhaseWork) => { phases.add(phase, work) })
   app.decorate('shutDown', () => {
-    ended ??= shutDown()
+    ended ??= phases.run()
     return ended
   })
   app.addHook('onSend', (_request, reply, _payload, done) => {
@@ -29,26 +41,28 @@ function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: Life
     if (isDraining) reply.header('connection', 'close')
     done()
   })
-  // However the app is closed, waiting reads must not hold it up.
+  // Also when the app is closed without the phases, waiting reads must not hold it up.
   app.addHook('preClose', (done) => {
     isDraining = true
     app.broker.drain()
     done()
   })
 
-  async function shutDown (): Promise<void> {
+  app.onShutDown('not ready', async (signal) => {
     isDraining = true
-    const timer = setTimeout(() => {
+    await delay(drainDelayMs, undefined, { signal }).catch(() => {})
+  })
+  app.onShutDown('no new work', () => { app.broker.drain() })
+  app.onShutDown('requests', async (signal) => {
+    signal.addEventListener('abort', () => {
       app.log.warn({}, 'requests still in flight after DRAIN_TIMEOUT_MS are cut off')
       app.server.closeAllConnections()
-    }, drainTimeoutMs)
-    try {
-      await delay(drainDelayMs)
-      await app.close()
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+    })
+    const serverClosed = once(app.server, 'close')
+    closed = app.close()
+    await Promise.race([serverClosed, closed])
+  })
+  app.onShutDown('broker', async () => { await closed })
 }
 
 export default fp<LifecycleOptions>(async (app, options) => lifecycle(app, options), {
