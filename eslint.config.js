@@ -1,46 +1,73 @@
 import neostandard, { plugins, resolveIgnoresFromGitignore } from 'neostandard'
+import { architecture } from './lint/index.js'
 
-const edge = { regex: '^(fastify|@fastify/.*|@sinclair/typebox|fastify-plugin|prom-client|pino|close-with-grace)(/|$)', message: 'The domain speaks streams; HTTP stays at the edge.' }
-const domainFace = { regex: '/streams/(?!index\\.ts$)', message: 'Outside of the domain only its face is known: streams/index.ts.' }
-const nodeProcess = { regex: '^(node:)?process$', message: 'Only server.ts knows the process; pass what is needed.' }
-
-/*
- * The arrows of the architecture, inward and never back: server -> app -> plugins, routes -> streams/index;
- * inside the domain: broker -> pools -> protocol, amqp. Each file matches exactly one of these blocks, since a later
- * `no-restricted-imports` replaces an earlier one.
- */
-const arrows = [
-  // The protocol and the codec could be published alone.
-  ...['src/streams/protocol', 'src/streams/amqp'].flatMap(folder => within(folder, [])),
-  ...within('src/streams', ['src/streams/protocol/**', 'src/streams/amqp/**']),
-  imports(['src/http/**', 'src/problems.ts', 'src/settings/**', 'src/config.ts'], [domainFace, to('plugins|routes|app|server', 'they sit on top of this')]),
-  imports(['src/plugins/**'], [domainFace, to('routes|app|server', 'a plugin serves all routes and knows none')]),
-  imports(['src/routes/**'], [
-    domainFace,
-    to('plugins|config|app|server', 'a route gets all it needs by its arguments and decorators'),
-    // What several routes share is named here; all else in the folder is a route.
-    { regex: '^\\./(?!(codec|incoming|message-schemas|schemas|problems|publish-answer|publish-stream|read-answer|read-query)\\b)', message: 'Routes do not import each other.' }
-  ]),
-  imports(['src/app.ts'], [domainFace])
-]
+const typescript = plugins['typescript-eslint']
+const notServer = 'Only server.ts knows the process; pass what is needed.'
 
 export default [
   ...neostandard({ ts: true, noJsx: true, ignores: [...resolveIgnoresFromGitignore(), 'openapi/**'] }),
+  { plugins: { architecture, '@stylistic': plugins['@stylistic'], '@typescript-eslint': typescript.plugin } },
+
+  // Which room may import which: the table of lint/rooms.js.
   {
-    files: ['**/*.ts', 'scripts/**/*.mjs'],
-    languageOptions: { parser: plugins['typescript-eslint'].parser, parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { '@typescript-eslint': plugins['typescript-eslint'].plugin },
+    files: ['{src,console}/**'],
+    rules: { 'architecture/rooms': 'error' }
+  },
+  // Files form no circle either, within a room and outside of src/.
+  { rules: { 'architecture/no-cycles': 'error' } },
+
+  // The domain speaks streams, the edge speaks HTTP: an error gets its status in api/problems.
+  {
+    files: ['src/{messages,push,access,text,streams}/**'],
+    rules: { 'architecture/statuses': 'error' }
+  },
+  // A public code is no private signal between classes: this one means shutting down.
+  {
+    files: ['src/**'],
+    ignores: ['src/streams/ended.ts'],
+    rules: { 'architecture/draining': 'error' }
+  },
+  // Only server.ts touches the process, so that tests can run all else in theirs.
+  {
+    files: ['src/**'],
+    ignores: ['src/server.ts'],
+    rules: { 'no-restricted-globals': ['error', { name: 'process', message: notServer }] }
+  },
+
+  // Small enough to be read whole. Comments and empty lines count.
+  {
+    rules: {
+      'max-lines': ['error', 250],
+      '@stylistic/max-len': ['error', { code: 120 }]
+    }
+  },
+  {
+    ignores: ['test/**'], // the outer function of a test is as long as its promise
+    rules: { 'max-lines-per-function': ['error', 50] }
+  },
+
+  // Rules that need the types.
+  {
+    files: ['**/*.ts', 'scripts/**/*.mjs', 'lint/**/*.js'],
+    languageOptions: {
+      parser: typescript.parser,
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname }
+    },
     rules: {
       // How a promise is left alone on purpose (no-floating-promises).
       'no-void': ['error', { allowAsStatement: true }],
       // A test of tap is a promise that tap itself waits for.
-      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafePromises: [{ from: 'package', package: '@tapjs/core', name: 'PromiseWithSubtest' }] }],
+      '@typescript-eslint/no-floating-promises': ['error', {
+        allowForKnownSafePromises: [{ from: 'package', package: '@tapjs/core', name: 'PromiseWithSubtest' }]
+      }],
       '@typescript-eslint/no-misused-promises': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }]
     }
   },
+
+  // An assertion turns the check of a type off.
   {
-    files: ['src/**/*.ts', 'bench/**/*.ts'],
+    files: ['{src,bench}/**/*.ts'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
@@ -49,36 +76,17 @@ export default [
       '@typescript-eslint/consistent-type-imports': ['error', { disallowTypeAnnotations: false }]
     }
   },
-  {
-    files: ['src/**/*.ts'],
-    ignores: ['src/server.ts'],
-    rules: { 'no-restricted-globals': ['error', { name: 'process', message: 'Only server.ts knows the process; pass what is needed.' }] }
-  },
+
+  // A test that cannot fail is a defect, and a pattern of [] matches every array.
   {
     files: ['test/**/*.ts'],
     rules: {
       'no-restricted-syntax': ['error', {
-        selector: 'CallExpression[callee.property.name=/^(match|rejects|throws)$/] > .arguments:nth-child(2):matches(ArrayExpression, :has(ArrayExpression:not(SpreadElement *)))',
-        message: 'As a pattern an array is only the beginning of one, and [] is any: say exactly(...) of test/support/exactly.ts.'
+        selector: 'CallExpression[callee.property.name=/^(match|rejects|throws)$/] > .arguments:nth-child(2)' +
+          ':matches(ArrayExpression, :has(ArrayExpression:not(SpreadElement *)))',
+        message: 'As a pattern an array is only the beginning of one, and [] is any: ' +
+          'use exactly(...) of test/support/exactly.ts.'
       }]
     }
-  },
-  ...arrows
+  }
 ]
-
-/** The files of a folder import nothing outside of it: at each depth, one `../` too many. */
-function within (folder, ignores) {
-  return [0, 1, 2].map(depth => ({
-    ...imports([`${folder}/${'*/'.repeat(depth)}*.ts`], [edge, { regex: `^(\\.\\./){${depth + 1}}`, message: `${folder}/ imports nothing outside of itself.` }]),
-    ignores
-  }))
-}
-
-function imports (files, patterns) {
-  return { files, ignores: ['src/server.ts'], rules: { 'no-restricted-imports': ['error', { patterns: [nodeProcess, ...patterns] }] } }
-}
-
-/** Nothing of these files and folders of src/. */
-function to (names, message) {
-  return { regex: `^(\\.\\./)+(${names})(/|\\.ts$)`, message }
-}

@@ -1,0 +1,116 @@
+/*
+ * The architecture as data: rooms, arrows, and which room may use which package. The rule `architecture/rooms` holds
+ * every import of src/ and console/ to it, type imports included.
+ *
+ * A room is a file or a folder, without `src/` and without the extension: `config` is src/config.ts, and src/config/ if
+ * it becomes a folder. `routes/*` makes a room of each file and folder in routes/. The longest name that covers a file
+ * is its room. Within a room all imports are allowed.
+ *
+ * An arrow names a room, a folder with all rooms in it, or one file: outside of the domain only its face may be
+ * imported, `streams/index`. A test proves that the arrows form no circle.
+ */
+
+/** What every room of the domain may import, apart from the rooms that deal with bytes. */
+const shared = ['common', 'errors', 'classify', 'ended', 'offset']
+
+/** @type {Readonly<Record<string, readonly string[]>>} */
+export const rooms = {
+  server: ['app', 'config', 'logger', 'settings'],
+  app: ['plugins', 'routes', 'config'],
+
+  // A plugin serves all routes and knows none. A route gets what it needs by its arguments and decorators.
+  plugins: ['config', 'version', 'http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
+  'routes/*': ['http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
+
+  config: ['settings'],
+  settings: [],
+  logger: [],
+  version: [],
+
+  http: ['api', 'streams/index', 'text'],
+  api: ['streams/index', 'text'],
+
+  // No Fastify and no statuses: deliveries and live reads use them without a route.
+  push: ['messages', 'access', 'streams/index', 'text'],
+  messages: ['streams/index', 'text'],
+  access: ['text'],
+  text: [],
+
+  // The web console is a client of the HTTP API.
+  console: [],
+
+  ...inside('streams', {
+    broker: [
+      'broker-options', 'broker-stats', 'broker-status', 'ports', 'directory', 'consuming', 'reading', 'publishing',
+      'topology', 'connections', 'management', ...shared
+    ],
+    'broker-options': ['publishing', 'reading', 'connections', 'protocol/index', 'common'],
+    'broker-stats': [],
+    'broker-status': ['connections', ...shared],
+    ports: [
+      'directory', 'consuming', 'reading', 'publishing', 'topology', 'management', 'message-batch', ...shared
+    ],
+    directory: ['consuming', 'topology', 'connections', 'management', ...shared],
+    consuming: ['reading', 'topology', 'connections', ...shared],
+    // Publishing and reading do not know each other.
+    reading: ['topology', 'connections', 'protocol/index', ...shared],
+    publishing: ['topology', 'connections', 'message-batch', 'protocol/index', ...shared],
+    topology: ['connections', 'management', 'protocol/index', ...shared],
+    connections: ['protocol/index', ...shared],
+    'message-batch': ['protocol/index', 'amqp/index'],
+    management: ['errors'],
+    classify: ['errors', 'protocol/index'],
+    ended: ['errors'],
+    errors: [],
+    offset: [],
+    common: [],
+    // Bytes only: both could be published alone.
+    protocol: [],
+    amqp: []
+  }),
+  'streams/index': ['streams']
+}
+
+/**
+ * Which rooms may import a package. A package that is not named here is open to none of them, a module of Node.js that
+ * is not named here to all.
+ * @type {Readonly<Record<string, readonly string[]>>}
+ */
+export const packages = {
+  // HTTP stays at the edge.
+  fastify: ['app', 'plugins', 'routes', 'http'],
+  'fastify-plugin': ['plugins'],
+  '@fastify/swagger': ['plugins'],
+  '@fastify/swagger-ui': ['plugins'],
+  '@fastify/type-provider-typebox': ['routes'],
+  'node:http': ['server', 'plugins', 'routes', 'http'],
+  'node:https': ['server', 'plugins'],
+  'node:http2': [],
+
+  // Formats have schemas; the domain has none.
+  '@sinclair/typebox': ['plugins', 'routes', 'api', 'messages'],
+  ajv: ['routes'],
+
+  // The network.
+  undici: ['push', 'streams/management'],
+  'node:net': ['server', 'plugins', 'http', 'streams/protocol'],
+  'node:tls': ['streams/protocol'],
+
+  // The process itself, its output and its figures.
+  'node:process': ['server'],
+  'node:child_process': [],
+  'node:fs': ['server'],
+  'close-with-grace': ['server'],
+  pino: ['logger'],
+  'prom-client': ['plugins']
+}
+
+/**
+ * Rooms and arrows that all lie in one folder.
+ * @param {string} folder
+ * @param {Record<string, readonly string[]>} inner
+ */
+function inside (folder, inner) {
+  return Object.fromEntries(Object.entries(inner).map(([room, arrows]) =>
+    [`${folder}/${room}`, arrows.map((arrow) => `${folder}/${arrow}`)]))
+}
