@@ -32,7 +32,8 @@ export const rooms = {
 
   // No Fastify and no statuses: deliveries and live reads use them without a route.
   push: ['messages', 'access', 'streams/index', 'text'],
-  messages: ['streams/index', 'text'],
+  // Of the vocabulary they use what knows no problem and no status.
+  messages: ['api/by-name', 'api/field-error', 'api/schema-error', 'streams/index', 'text'],
   access: ['text'],
   text: [],
 
@@ -82,14 +83,14 @@ export const packages = {
   'fastify-plugin': ['plugins'],
   '@fastify/swagger': ['plugins'],
   '@fastify/swagger-ui': ['plugins'],
-  '@fastify/type-provider-typebox': ['routes'],
+  '@fastify/type-provider-typebox': ['http', 'routes'],
   'node:http': ['server', 'plugins', 'routes', 'http'],
   'node:https': ['server', 'plugins'],
   'node:http2': [],
 
   // Formats have schemas; the domain has none.
   '@sinclair/typebox': ['plugins', 'routes', 'api', 'messages'],
-  ajv: ['routes'],
+  ajv: ['messages'],
 
   // The network.
   undici: ['push', 'streams/management'],

@@ -18,6 +18,8 @@ import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { streamRoutes } from './routes/streams.ts'
 
+export { CLOSE_GRACE_MS } from './plugins/lifecycle.ts'
+
 /**
  * The whole application, not yet listening: plugins, then routes. It connects to the broker when it is first needed.
  */

@@ -1,10 +1,9 @@
 import closeWithGrace from 'close-with-grace'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { buildApp } from './app.ts'
+import { buildApp, CLOSE_GRACE_MS } from './app.ts'
 import { loadConfig, type Config } from './config.ts'
 import { openLog, type Log } from './logger.ts'
-import { CLOSE_GRACE_MS } from './plugins/lifecycle.ts'
 import { ConfigError } from './settings/setting-reader.ts'
 
 // The process: environment, configuration, application, signals. Nothing else touches `process`.
