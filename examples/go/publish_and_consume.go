@@ -1,4 +1,4 @@
-// Creates a stream, publishes ten orders, and reads on from where the last run stopped. Run it twice:
+// Creates a stream, publishes ten orders, and reads from where the last run stopped. Run it twice:
 //
 //	go run publish_and_consume.go
 package main
@@ -56,8 +56,8 @@ func run() error {
 	})
 }
 
-// publishOrders numbers orders on from the last one that is stored. The number is the publishing id, so the request may
-// be repeated: what the broker has already is counted as a duplicate and not stored again.
+// publishOrders numbers orders from the last stored one on. The number is the publishing id, so the request may be
+// repeated: a message that the broker has already is counted as a duplicate and not stored again.
 func publishOrders(count int64) error {
 	var publisher struct {
 		LastPublishingID int64 `json:"lastPublishingId"`
@@ -74,14 +74,15 @@ func publishOrders(count int64) error {
 			Confirmed, Duplicates int
 			Results               []json.RawMessage
 		}
-		if err := call(http.MethodPost, streamPath+"/messages?publisher=shop", map[string]any{"messages": orders}, &answer); err != nil {
+		body := map[string]any{"messages": orders}
+		if err := call(http.MethodPost, streamPath+"/messages?publisher=shop", body, &answer); err != nil {
 			return err
 		}
 		if len(answer.Results) == 0 {
 			fmt.Printf("stored %d, duplicates %d\n", answer.Confirmed, answer.Duplicates)
 			return nil
 		}
-		// 207: some are stored, some are not, or not for sure. The same ids again complete them.
+		// 207: some messages failed, or their outcome is unknown. Sending the same ids again completes the request.
 		time.Sleep(time.Second)
 	}
 	return errors.New("not everything could be published")
@@ -89,15 +90,15 @@ func publishOrders(count int64) error {
 
 // consume handles every message from where the consumer stopped last time up to the end of the stream.
 //
-// The offset of the last message that was handled goes along with the next poll (commit), the last one with the poll that
-// comes back empty. If this program dies, what was handled but not committed comes again. A service would add a wait to
-// the query and never leave the loop.
+// Each poll stores the offset of the last message that was handled before it (commit). The poll that returns no
+// messages stores the last one. If this program dies, the messages after the stored offset come again. A service would
+// add a wait to the query and never leave the loop.
 func consume(consumer string, handle func(message) error) error {
 	path := streamPath + "/consumers/" + url.PathEscape(consumer)
 	handled, committed := int64(-1), int64(-1)
 	for {
 		query := url.Values{"limit": {"4"}}
-		// A commit is written into the stream, so it is sent only when there is something new to say.
+		// Each stored offset is written into the stream, so the poll sends only an offset that is new.
 		if handled != committed {
 			query.Set("commit", strconv.FormatInt(handled, 10))
 		}
@@ -119,10 +120,10 @@ func consume(consumer string, handle func(message) error) error {
 	}
 }
 
-// call makes one request, and makes it again, a few times, when the gateway says that this can help. Every request of
-// this program may happen twice; one that may not would have to stop here when the problem's sideEffects is "possible".
+// call sends a request, and sends it again a few times when the gateway says that this can help. Every request of this
+// program may happen twice. A request that may not must not be sent again when the problem's sideEffects is "possible".
 //
-// 503: wait as long as Retry-After says. 504: the outcome is unknown, and the repetition finds it out.
+// 503: waits for the time in Retry-After. 504: the outcome is unknown, and sending the request again settles it.
 func call(method, path string, body, answer any) error {
 	for attempt := 1; ; attempt++ {
 		pause, err := callOnce(method, path, body, answer)
@@ -134,7 +135,7 @@ func call(method, path string, body, answer any) error {
 	}
 }
 
-// callOnce returns, with an error that may pass, how long to wait before the next attempt.
+// callOnce returns how long to wait before the next attempt, with an error after which another attempt may succeed.
 func callOnce(method, path string, body, answer any) (time.Duration, error) {
 	content, err := json.Marshal(body)
 	if err != nil {
@@ -150,7 +151,7 @@ func callOnce(method, path string, body, answer any) (time.Duration, error) {
 	request.Header.Set("content-type", "application/json")
 	response, err := client.Do(request)
 	if err != nil {
-		return time.Second, err // no answer at all: refused, or broken off
+		return time.Second, err // no answer: the connection was refused or broken
 	}
 	defer response.Body.Close()
 	if response.StatusCode >= 300 {
@@ -172,7 +173,7 @@ func problem(response *http.Response) (time.Duration, error) {
 		Retryable    bool
 	}
 	if json.NewDecoder(response.Body).Decode(&details) != nil {
-		details.Retryable = response.StatusCode >= 502 // not the gateway's word: a proxy on the way answered
+		details.Retryable = response.StatusCode >= 502 // a proxy answered, not the gateway
 	}
 	err := fmt.Errorf("%s %s: %s", response.Status, details.Code, details.Detail)
 	if !details.Retryable {

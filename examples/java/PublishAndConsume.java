@@ -14,11 +14,11 @@ import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /**
- * Creates a stream, publishes ten orders, and reads on from where the last run stopped. Run it twice:
+ * Creates a stream, publishes ten orders, and reads from where the last run stopped. Run it twice:
  * {@code java PublishAndConsume.java}
  *
- * The JDK has no JSON library, so messages go in and out as lines: one message a line, what else there is to know in the
- * headers. Two numbers are picked out of JSON answers by a pattern.
+ * The JDK has no JSON library, so the program sends and gets lines, one message a line. Headers carry the position and
+ * the end of the stream. A pattern takes two numbers out of JSON answers.
  */
 public class PublishAndConsume {
     static final int ATTEMPTS = 5;
@@ -34,32 +34,34 @@ public class PublishAndConsume {
     }
 
     /**
-     * Numbers orders on from the last one that is stored. The number is the publishing id, so the request may be repeated:
-     * what the broker has already is counted as a duplicate and not stored again.
+     * Numbers orders from the last stored one on. The number is the publishing id, so the request may be repeated: a
+     * message that the broker has already is counted as a duplicate and not stored again.
      */
     static void publishOrders(int count) throws Exception {
         long first = number("lastPublishingId", call("GET", STREAM_PATH + "/publishers/shop").body()) + 1;
-        String lines = LongStream.range(first, first + count).mapToObj(order -> "order " + order + "\n").collect(Collectors.joining());
+        String lines = LongStream.range(first, first + count)
+            .mapToObj(order -> "order " + order + "\n")
+            .collect(Collectors.joining());
         String path = STREAM_PATH + "/messages/lines?publisher=shop&firstPublishingId=" + first;
         for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
             HttpResponse<String> answer = call("POST", path, "text/plain", lines);
             System.out.println(answer.body());
             if (answer.statusCode() == 200) return;
-            // 207: some are stored, some are not, or not for sure. The same ids again complete them.
+            // 207: some messages failed, or their outcome is unknown. Sending the same ids again completes the request.
             Thread.sleep(1000);
         }
         throw new IOException("not everything could be published");
     }
 
     /**
-     * Handles every message from where the consumer stopped last time up to the end of the stream. A batch is committed when
-     * all of it is handled: if this program dies before, the batch comes again. A service would add a wait to the query and
-     * never leave the loop.
+     * Handles every message from where the consumer stopped last time up to the end of the stream. The offset of a
+     * batch is stored when all of the batch is handled. If this program dies before, the batch comes again. A service
+     * would add a wait to the query and never leave the loop.
      */
     static void consume(String consumer) throws Exception {
         String offsetPath = STREAM_PATH + "/consumers/" + encode(consumer) + "/offset";
         HttpResponse<String> stored = call("GET", offsetPath);
-        // 404: nothing was ever committed under this name.
+        // 404: no offset is stored under this name.
         String position = stored.statusCode() == 404 ? "first" : String.valueOf(number("nextOffset", stored.body()));
         for (boolean isAtEnd = false; !isAtEnd; ) {
             HttpResponse<String> batch = call("GET", STREAM_PATH + "/messages/lines?limit=4&offset=" + position);
@@ -67,8 +69,10 @@ public class PublishAndConsume {
             batch.body().lines().forEach(line -> System.out.println("got " + line));
             long nextOffset = batch.headers().firstValueAsLong("stream-next-offset").orElseThrow();
             isAtEnd = batch.headers().firstValue("stream-end-of-stream").orElseThrow().equals("true");
-            // A commit names the last offset that is done. It is written into the stream, so not when nothing is new.
-            if (!batch.body().isEmpty()) call("PUT", offsetPath, "application/json", "{\"offset\":" + (nextOffset - 1) + "}");
+            // Stores the last offset that is handled. It is written into the stream, so only when there is a new one.
+            if (!batch.body().isEmpty()) {
+                call("PUT", offsetPath, "application/json", "{\"offset\":" + (nextOffset - 1) + "}");
+            }
             position = String.valueOf(nextOffset);
         }
         System.out.println("end of stream");
@@ -79,10 +83,10 @@ public class PublishAndConsume {
     }
 
     /**
-     * One request, made again a few times when that can help. Every request of this program may happen twice; one that may
-     * not would have to stop at a 504, and at a 503 whose sideEffects are not "none".
+     * Sends a request, and sends it again a few times when that can help. Every request of this program may happen
+     * twice. A request that may not must not be sent again after a 504, or after a 503 whose sideEffects is not "none".
      *
-     * 503: wait as long as Retry-After says. 504: the outcome is unknown, and the repetition finds it out.
+     * 503: waits for the time in Retry-After. 504: the outcome is unknown, and sending the request again settles it.
      */
     static HttpResponse<String> call(String method, String path, String contentType, String body) throws Exception {
         HttpRequest request = HttpRequest.newBuilder(URI.create(GATEWAY_URL + path))
@@ -102,7 +106,7 @@ public class PublishAndConsume {
                 if (!mayPass || attempt == ATTEMPTS) throw new IllegalStateException(why);
                 pauseSeconds = response.headers().firstValueAsLong("retry-after").orElse(1);
             } catch (IOException error) {
-                // No answer at all: refused, or broken off.
+                // There is no answer: the connection was refused or broken.
                 if (attempt == ATTEMPTS) throw error;
                 why = error.toString();
             }

@@ -1,4 +1,4 @@
-// A message that cannot be processed goes to <stream>_errors, and the consumer goes on with the next one.
+// Sends a message that cannot be processed to <stream>_errors, and continues with the next message.
 
 import { consume, createStream, lastPublishingId, publish, sendToErrorStream } from './gateway.mjs'
 
@@ -15,13 +15,13 @@ await consume(stream, consumer, async (message) => {
   try {
     invoice(message.body)
   } catch (error) {
-    console.log(`offset ${message.offset} goes to ${stream}_errors: ${error.message}`)
+    console.log(`sending the message at offset ${message.offset} to ${stream}_errors: ${error.message}`)
     await sendToErrorStream(stream, consumer, message, error)
   }
 })
 console.log('end of stream')
 
 function invoice ({ number, quantity }) {
-  if (typeof quantity !== 'number') throw new Error(`the quantity of order ${number} is no number`)
+  if (typeof quantity !== 'number') throw new Error(`the quantity of order ${number} is not a number`)
   console.log(`order ${number}: ${quantity} pieces`)
 }

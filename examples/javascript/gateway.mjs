@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 const gatewayUrl = process.env.GATEWAY_URL ?? 'http://127.0.0.1:8080'
 const attempts = 5
 
-/** An answer of the gateway that is an error: application/problem+json. */
+/** An error answer of the gateway: application/problem+json. */
 export class Problem extends Error {
   constructor (response, problem) {
     super(`${response.status} ${problem.code}: ${problem.detail}`)
@@ -18,10 +18,10 @@ export class Problem extends Error {
 }
 
 /**
- * One request. It is sent again, a few times, when the gateway says that this can help (`retryable`) and that nothing has
- * happened yet (`sideEffects` is "none"), or when the request may safely happen twice.
+ * Sends a request, and sends it again a few times when the gateway says that this can help (`retryable`) and either
+ * nothing has happened yet (`sideEffects` is "none") or the request may safely happen twice.
  *
- * 503: wait as long as Retry-After says. 504: the outcome is unknown, so only a repeatable request is sent again.
+ * 503: waits for the time in Retry-After. 504: the outcome is unknown, so only a repeatable request is sent again.
  */
 export async function call (method, path, body, { isRepeatable = true } = {}) {
   for (let attempt = 1; ; attempt++) {
@@ -29,7 +29,7 @@ export async function call (method, path, body, { isRepeatable = true } = {}) {
     try {
       return await callOnce(method, path, body)
     } catch (error) {
-      // Without an answer (refused, or broken off) what happened is as unknown as after a 504.
+      // Without an answer (the connection was refused or broken) the outcome is unknown, as after a 504.
       const mayRepeat = error instanceof Problem
         ? error.retryable && (error.sideEffects === 'none' || isRepeatable)
         : isRepeatable
@@ -50,32 +50,34 @@ async function callOnce (method, path, body) {
   })
   if (response.ok) return await response.json()
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
-  // Not the gateway's word: a proxy on the way answered. Whatever it was, it may have happened.
-  const unknown = { code: 'unknown', detail: response.statusText, retryable: response.status >= 502, sideEffects: 'possible' }
+  // A proxy answered, not the gateway. The request may have reached the gateway and had an effect.
+  const unknown = {
+    code: 'unknown', detail: response.statusText, retryable: response.status >= 502, sideEffects: 'possible'
+  }
   throw new Problem(response, isProblem ? await response.json() : unknown)
 }
 
-/** Creating a stream that exists is not an error. */
+/** Creates a stream. Creating one that exists is not an error. */
 export async function createStream (stream) {
   await call('PUT', streamPath(stream), {})
 }
 
-/** Where a publisher name stands; 0 for a new one. */
+/** The last publishing id of a publisher name; 0 for a new name. */
 export async function lastPublishingId (stream, publisher) {
   const answer = await call('GET', `${streamPath(stream)}/publishers/${encodeURIComponent(publisher)}`)
   return answer.lastPublishingId
 }
 
 /**
- * Publishes messages, each with a publishingId, under a publisher name. That makes the request repeatable: what the broker
- * has already is counted as a duplicate and not stored again.
+ * Publishes messages, each with a publishingId, under a publisher name. That makes the request repeatable: a message
+ * that the broker has already is counted as a duplicate and not stored again.
  */
 export async function publish (stream, publisher, messages) {
   let answer
   for (let attempt = 1; attempt <= attempts; attempt++) {
     answer = await call('POST', `${streamPath(stream)}/messages?${new URLSearchParams({ publisher })}`, { messages })
     if (answer.results === undefined) return answer
-    // 207: some are stored, some are not, or not for sure. The same ids again complete them.
+    // 207: some messages failed, or their outcome is unknown. Sending the same ids again completes the request.
     await pause(1000)
   }
   throw new Error(`not everything could be published: ${JSON.stringify(answer.results.slice(0, 3))}`)
@@ -84,9 +86,9 @@ export async function publish (stream, publisher, messages) {
 /**
  * Calls handle(message) for every message, from where this consumer stopped last time, up to the end of the stream.
  *
- * The offset of the last message that was handled goes along with the next poll (`commit`), the last one with the poll that
- * comes back empty. If this program dies, what was handled but not committed comes again. A service would add a `wait` to
- * the query and never leave the loop.
+ * Each poll stores the offset of the last message that was handled before it (`commit`). The poll that returns no
+ * messages stores the last one. If this program dies, the messages after the stored offset come again. A service would
+ * add a `wait` to the query and never leave the loop.
  */
 export async function consume (stream, consumer, handle) {
   const path = `${streamPath(stream)}/consumers/${encodeURIComponent(consumer)}`
@@ -94,7 +96,7 @@ export async function consume (stream, consumer, handle) {
   let committed
   for (;;) {
     const query = new URLSearchParams({ limit: '4' })
-    // A commit is written into the stream, so it is sent only when there is something new to say.
+    // Each stored offset is written into the stream, so the poll sends only an offset that is new.
     if (handled !== committed) query.set('commit', String(handled))
     const batch = await call('GET', `${path}/messages?${query}`)
     committed = handled
@@ -108,10 +110,10 @@ export async function consume (stream, consumer, handle) {
 }
 
 /**
- * Copies a message that cannot be processed to `<stream>_errors`: the body byte for byte, and beside it what went wrong.
+ * Copies a message that cannot be processed to `<stream>_errors`: the body byte for byte, and beside it the error.
  *
- * The source offset is the publishing id. If the program dies between this and the commit, the message comes again, fails
- * again, and is a duplicate here.
+ * The source offset is the publishing id. If the program dies before it stores the offset, the message comes again and
+ * fails again, and its copy is a duplicate here.
  */
 export async function sendToErrorStream (stream, consumer, { offset }, error) {
   const original = await call('GET', `${streamPath(stream)}/messages/${offset}?body=base64`)

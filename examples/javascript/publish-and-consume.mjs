@@ -1,4 +1,4 @@
-// Creates a stream, publishes ten orders, and reads on from where the last run stopped. Run it twice.
+// Creates a stream, publishes ten orders, and reads from where the last run stopped. Run it twice.
 
 import { consume, createStream, lastPublishingId, publish } from './gateway.mjs'
 
@@ -6,9 +6,11 @@ const stream = process.env.STREAM ?? 'example-javascript'
 
 await createStream(stream)
 
-// The number of an order is its publishing id: after a restart the gateway knows which one comes next.
+// The number of an order is its publishing id. After a restart the gateway says which id was the last one.
 const first = await lastPublishingId(stream, 'shop') + 1
-const orders = Array.from({ length: 10 }, (_, index) => ({ body: { order: first + index }, publishingId: first + index }))
+const orders = Array.from({ length: 10 }, (_, index) => ({
+  body: { order: first + index }, publishingId: first + index
+}))
 const answer = await publish(stream, 'shop', orders)
 console.log(`stored ${answer.confirmed}, duplicates ${answer.duplicates}`)
 

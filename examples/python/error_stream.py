@@ -1,4 +1,4 @@
-"""A message that cannot be processed goes to <stream>_errors, and the consumer goes on with the next one."""
+"""Sends a message that cannot be processed to <stream>_errors, and continues with the next message."""
 
 import os
 
@@ -10,7 +10,7 @@ CONSUMER = "billing"
 
 def process(order):
     if not isinstance(order["quantity"], int):
-        raise ValueError(f"the quantity of order {order['number']} is no number")
+        raise ValueError(f"the quantity of order {order['number']} is not a number")
     print(f"order {order['number']}: {order['quantity']} pieces")
 
 
@@ -18,7 +18,7 @@ def handle(message):
     try:
         process(message["body"])
     except Exception as error:
-        print(f"offset {message['offset']} goes to {STREAM}_errors: {error}")
+        print(f"sending the message at offset {message['offset']} to {STREAM}_errors: {error}")
         send_to_error_stream(STREAM, CONSUMER, message, error)
 
 

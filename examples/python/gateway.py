@@ -14,7 +14,7 @@ ATTEMPTS = 5
 
 
 class Problem(Exception):
-    """An answer of the gateway that is an error: application/problem+json."""
+    """An error answer of the gateway: application/problem+json."""
 
     def __init__(self, error):
         self.status = error.code
@@ -22,7 +22,7 @@ class Problem(Exception):
         try:
             problem = json.load(error)
         except ValueError:
-            # Not the gateway's word: a proxy on the way answered. Whatever it was, it may have happened.
+            # A proxy answered, not the gateway. The request may have reached the gateway and had an effect.
             problem = {"detail": error.reason, "retryable": error.code in (502, 503, 504), "sideEffects": "possible"}
         self.code = problem.get("code", "unknown")
         self.retryable = problem["retryable"]
@@ -32,10 +32,10 @@ class Problem(Exception):
 
 def call(method, path, body=None, *, is_repeatable=True):
     """
-    One request. It is sent again, a few times, when the gateway says that this can help (`retryable`) and that nothing
-    has happened yet (`sideEffects` is "none"), or when the request may safely happen twice.
+    Sends a request, and sends it again a few times when the gateway says that this can help (`retryable`) and either
+    nothing has happened yet (`sideEffects` is "none") or the request may safely happen twice.
 
-    503: wait as long as Retry-After says. 504: the outcome is unknown, so only a repeatable request is sent again.
+    503: waits for the time in Retry-After. 504: the outcome is unknown, so only a repeatable request is sent again.
     """
     data = None if body is None else json.dumps(body).encode()
     for attempt in range(1, ATTEMPTS + 1):
@@ -51,7 +51,7 @@ def call(method, path, body=None, *, is_repeatable=True):
                 raise problem from None
             pause = problem.retry_after
         except (OSError, http.client.HTTPException):
-            # No answer at all: refused, or broken off. What happened is as unknown as after a 504.
+            # There is no answer: the connection was refused or broken. The outcome is unknown, as after a 504.
             if not is_repeatable or attempt == ATTEMPTS:
                 raise
             pause = 1
@@ -60,26 +60,26 @@ def call(method, path, body=None, *, is_repeatable=True):
 
 
 def create_stream(stream):
-    """Creating a stream that exists is not an error."""
+    """Creates a stream. Creating one that exists is not an error."""
     call("PUT", stream_path(stream), {})
 
 
 def last_publishing_id(stream, publisher):
-    """Where a publisher name stands; 0 for a new one."""
+    """The last publishing id of a publisher name; 0 for a new name."""
     return call("GET", f"{stream_path(stream)}/publishers/{quote(publisher, safe='')}")["lastPublishingId"]
 
 
 def publish(stream, publisher, messages):
     """
-    Publishes messages, each with a publishingId, under a publisher name. That makes the request repeatable: what the
-    broker has already is counted as a duplicate and not stored again.
+    Publishes messages, each with a publishingId, under a publisher name. That makes the request repeatable: a message
+    that the broker has already is counted as a duplicate and not stored again.
     """
     query = urlencode({"publisher": publisher})
     for _ in range(ATTEMPTS):
         answer = call("POST", f"{stream_path(stream)}/messages?{query}", {"messages": messages})
         if "results" not in answer:
             return answer
-        # 207: some are stored, some are not, or not for sure. The same ids again complete them.
+        # 207: some messages failed, or their outcome is unknown. Sending the same ids again completes the request.
         time.sleep(1)
     raise RuntimeError(f"not everything could be published: {answer['results'][:3]}")
 
@@ -88,15 +88,15 @@ def consume(stream, consumer, handle):
     """
     Calls handle(message) for every message, from where this consumer stopped last time, up to the end of the stream.
 
-    The offset of the last message that was handled goes along with the next poll (`commit`), the last one with the poll
-    that comes back empty. If this program dies, what was handled but not committed comes again. A service would add a
-    `wait` to the query and never leave the loop.
+    Each poll stores the offset of the last message that was handled before it (`commit`). The poll that returns no
+    messages stores the last one. If this program dies, the messages after the stored offset come again. A service would
+    add a `wait` to the query and never leave the loop.
     """
     path = f"{stream_path(stream)}/consumers/{quote(consumer, safe='')}"
     handled = committed = None
     while True:
         query = {"limit": 4}
-        # A commit is written into the stream, so it is sent only when there is something new to say.
+        # Each stored offset is written into the stream, so the poll sends only an offset that is new.
         if handled != committed:
             query["commit"] = handled
         batch = call("GET", f"{path}/messages?{urlencode(query)}")
@@ -112,10 +112,10 @@ def consume(stream, consumer, handle):
 
 def send_to_error_stream(stream, consumer, message, error):
     """
-    Copies a message that cannot be processed to `<stream>_errors`: the body byte for byte, and beside it what went wrong.
+    Copies a message that cannot be processed to `<stream>_errors`: the body byte for byte, and beside it the error.
 
-    The source offset is the publishing id. If the program dies between this and the commit, the message comes again,
-    fails again, and is a duplicate here.
+    The source offset is the publishing id. If the program dies before it stores the offset, the message comes again and
+    fails again, and its copy is a duplicate here.
     """
     original = call("GET", f"{stream_path(stream)}/messages/{message['offset']}?body=base64")
     original["applicationProperties"] = {

@@ -1,4 +1,4 @@
-"""Creates a stream, publishes ten orders, and reads on from where the last run stopped. Run it twice."""
+"""Creates a stream, publishes ten orders, and reads from where the last run stopped. Run it twice."""
 
 import os
 
@@ -8,7 +8,7 @@ STREAM = os.environ.get("STREAM", "example-python")
 
 create_stream(STREAM)
 
-# The number of an order is its publishing id: after a restart the gateway knows which one comes next.
+# The number of an order is its publishing id. After a restart the gateway says which id was the last one.
 first = last_publishing_id(STREAM, "shop") + 1
 orders = [{"body": {"order": number}, "publishingId": number} for number in range(first, first + 10)]
 answer = publish(STREAM, "shop", orders)

@@ -1,4 +1,4 @@
-"""A message that cannot be processed is tried again after 1, 2, 4 ... seconds, and then goes to <stream>_errors."""
+"""Tries a message that cannot be processed again after 1, 2, 4 ... seconds, then sends it to <stream>_errors."""
 
 import os
 import time
@@ -14,7 +14,7 @@ attempts = {}
 
 
 def process(payment):
-    """Stands for a call of another system: number by number it works, is down for a moment, or never works."""
+    """Stands for a call of another system, which fails as many times as the payment's `failures` says."""
     number = payment["number"]
     attempts[number] = attempts.get(number, 0) + 1
     if attempts[number] <= payment["failures"]:
@@ -23,17 +23,17 @@ def process(payment):
 
 
 def handle(message):
-    # The next message waits meanwhile: that keeps the order. Where order does not matter, send the message to a stream
+    # The next message waits meanwhile, which keeps the order. Where order does not matter, send the message to a stream
     # of its own, whose consumer does the waiting.
     for retry in range(MAX_RETRIES + 1):
         try:
             return process(message["body"])
         except Exception as error:
             if retry == MAX_RETRIES:
-                print(f"{error}, for good: offset {message['offset']} goes to {STREAM}_errors")
+                print(f"{error}, for good: sending the message at offset {message['offset']} to {STREAM}_errors")
                 return send_to_error_stream(STREAM, CONSUMER, message, error)
             pause = BACKOFF_SECONDS * 2 ** retry
-            print(f"{error}, again in {pause:g} s")
+            print(f"{error}, trying again in {pause:g} s")
             time.sleep(pause)
 
 

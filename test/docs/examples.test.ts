@@ -58,7 +58,7 @@ for (const language of languages) {
         body: { number: 3, quantity: 'three' },
         properties: { contentType: 'application/json' },
         applicationProperties: {
-          'error-text': 'the quantity of order 3 is no number',
+          'error-text': 'the quantity of order 3 is not a number',
           'error-stream': 'a/b',
           'error-offset': '2',
           'error-time': /^\d{4}-\d\d-\d\dT/
@@ -74,7 +74,7 @@ for (const language of languages) {
     t.match(output, 'payment 2 worked at attempt 2')
     t.match(
       output,
-      /payment 3 failed, again in 0\.01 s\npayment 3 failed, again in 0\.02 s\npayment 3 failed, for good/
+      /payment 3 failed, trying again in 0\.01 s\npayment 3 failed, trying again in 0\.02 s\npayment 3 failed, for good/
     )
     t.match(output, 'payment 4 worked at attempt 1')
     const { messages } = await getJson(`${gateway}/v1/streams/payments_errors/messages`)
