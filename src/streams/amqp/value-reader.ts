@@ -227,12 +227,10 @@ export class ValueReader {
     if (this.#zeroWidthElementsLeft < 0) throw new AmqpDecodeError('too many array elements without content')
     if (count > 1) this.#repeatedDescriptorBytesLeft -= descriptorBytes * (count - 1)
     if (this.#repeatedDescriptorBytesLeft < 0) {
-      throw new AmqpDecodeError('too many array elements with a long ' +
-      'descriptor')
+      throw new AmqpDecodeError('too many array elements with a long descriptor')
     }
     if (count * fewest > this.#limit - this.#position) {
-      throw new AmqpDecodeError('an array counts more elements ' +
-      'than it has bytes')
+      throw new AmqpDecodeError('an array counts more elements than it has bytes')
     }
   }
 

@@ -146,8 +146,7 @@ export class Channel {
   writeFrame (start: Buffer, rest: readonly Uint8Array[] = []): void {
     const size = start.readUInt32BE(0)
     if (size > this.#frameMaxBytes) {
-      throw new RangeError(`a frame of ${size} bytes; the broker takes ` +
-      `${this.#frameMaxBytes}`)
+      throw new RangeError(`a frame of ${size} bytes; the broker takes ${this.#frameMaxBytes}`)
     }
     this.#write(start)
     for (const piece of rest) this.#write(piece)
@@ -186,8 +185,7 @@ export class Channel {
     const key = keyAndBit & ~RESPONSE_BIT
     const version = reader.u16()
     if (size > MAX_FRAME_BYTES_WITHOUT_CHUNK && key !== CommandKey.deliver) {
-      throw new MalformedFrameError(`${describeCommand(key)} ` +
-      `in ${size} bytes`)
+      throw new MalformedFrameError(`${describeCommand(key)} in ${size} bytes`)
     }
     if (version < 1 || version > maxVersion(key)) throw unknownCommand(key, version)
     // The answer to Credit is one in name only: it has no correlation id and goes with the commands of the broker.
