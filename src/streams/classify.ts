@@ -30,7 +30,10 @@ export function classify (error: unknown, sideEffects: SideEffects = 'none'): St
 
 const BY_RESPONSE_CODE: ReadonlyMap<number, readonly [code: StreamsErrorCode, message: string]> = new Map([
   [ResponseCode.streamDoesNotExist, ['stream_not_found', 'the stream does not exist']],
-  [ResponseCode.streamNotAvailable, ['stream_not_available', 'the stream has no leader or no member that could answer']],
+  [
+    ResponseCode.streamNotAvailable,
+    ['stream_not_available', 'the stream has no leader or no member that could answer']
+  ],
   [ResponseCode.authenticationFailure, ['broker_protocol_error', 'the broker refused the credentials of the gateway']],
   [ResponseCode.virtualHostAccessFailure, ['access_refused', 'the user of the gateway may not use the virtual host']],
   [ResponseCode.accessRefused, ['access_refused', 'the user of the gateway lacks the permission for this']],

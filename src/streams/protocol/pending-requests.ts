@@ -81,7 +81,8 @@ export class PendingRequests {
     const pending = this.#pending.get(reader.u32())
     if (pending === undefined) return
     if (pending.key !== key) {
-      throw new MalformedFrameError(`${describeCommand(key)} answers a request that was ${describeCommand(pending.key)}`)
+      const answered = describeCommand(pending.key)
+      throw new MalformedFrameError(`${describeCommand(key)} answers a request that was ${answered}`)
     }
     pending.answer(reader)
   }
