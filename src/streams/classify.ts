@@ -18,25 +18,17 @@ export function classify (error: unknown, sideEffects: SideEffects = 'none'): St
     return new StreamsError('unsupported_by_broker', 'the broker is older than RabbitMQ 3.13', { cause: error })
   }
   if (error instanceof AuthenticationError) {
-    return new StreamsError(
-      'broker_protocol_error',
-      'the broker refused the credentials or the virtual host of the gateway',
-      { cause: error }
-    )
+    const message = 'the broker refused the credentials or the virtual host of the gateway'
+    return new StreamsError('broker_protocol_error', message, { cause: error })
   }
   if (error instanceof ConnectionClosedError) {
-    return new StreamsError('broker_unavailable', 'the connection to the broker was lost', {
-      sideEffects,
-      cause: error
-    })
+    const message = 'the connection to the broker was lost'
+    return new StreamsError('broker_unavailable', message, { sideEffects, cause: error })
   }
   return new StreamsError('broker_unavailable', 'the broker cannot be reached', { sideEffects, cause: error })
 }
 
-const BY_RESPONSE_CODE: ReadonlyMap<number, readonly [StreamsErrorCode, string]> = new Map<
-  number,
-  readonly [StreamsErrorCode, string]
->([
+const BY_RESPONSE_CODE: ReadonlyMap<number, readonly [code: StreamsErrorCode, message: string]> = new Map([
   [ResponseCode.streamDoesNotExist, ['stream_not_found', 'the stream does not exist']],
   [
     ResponseCode.streamNotAvailable,
@@ -45,16 +37,16 @@ const BY_RESPONSE_CODE: ReadonlyMap<number, readonly [StreamsErrorCode, string]>
   [ResponseCode.authenticationFailure, ['broker_protocol_error', 'the broker refused the credentials of the gateway']],
   [ResponseCode.virtualHostAccessFailure, ['access_refused', 'the user of the gateway may not use the virtual host']],
   [ResponseCode.accessRefused, ['access_refused', 'the user of the gateway lacks the permission for this']],
-  [ResponseCode.publisherDoesNotExist, ['stream_not_available', 'the broker dropped the publisher before it took the ' +
-    'message']],
+  [
+    ResponseCode.publisherDoesNotExist,
+    ['stream_not_available', 'the broker dropped the publisher before it took the message']
+  ],
   [ResponseCode.noOffset, ['consumer_offset_not_found', 'no offset is stored for this consumer']]
 ])
 
 /** Classifies a code other than ok. Codes whose meaning depends on the command (5, 17) are looked at by who sent it. */
 export function classifyResponseCode (code: number, cause?: unknown): StreamsError {
-  const [errorCode, message] = BY_RESPONSE_CODE.get(code) ?? [
-    'broker_protocol_error',
-    `the broker answered with the unexpected code ${code}`
-  ]
-  return new StreamsError(errorCode, message, { cause })
+  const known = BY_RESPONSE_CODE.get(code)
+  if (known !== undefined) return new StreamsError(known[0], known[1], { cause })
+  return new StreamsError('broker_protocol_error', `the broker answered with the unexpected code ${code}`, { cause })
 }

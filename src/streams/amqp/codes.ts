@@ -61,10 +61,14 @@ export const SECTION = {
 
 /** A descriptor may be the number or this symbol. */
 export const SECTION_SYMBOLS: ReadonlyMap<string, number> = new Map([
-  ['amqp:header:list', SECTION.header], ['amqp:delivery-annotations:map', SECTION.deliveryAnnotations],
-  ['amqp:message-annotations:map', SECTION.messageAnnotations], ['amqp:properties:list', SECTION.properties],
-  ['amqp:application-properties:map', SECTION.applicationProperties], ['amqp:data:binary', SECTION.data],
-  ['amqp:amqp-sequence:list', SECTION.amqpSequence], ['amqp:amqp-value:*', SECTION.amqpValue],
+  ['amqp:header:list', SECTION.header],
+  ['amqp:delivery-annotations:map', SECTION.deliveryAnnotations],
+  ['amqp:message-annotations:map', SECTION.messageAnnotations],
+  ['amqp:properties:list', SECTION.properties],
+  ['amqp:application-properties:map', SECTION.applicationProperties],
+  ['amqp:data:binary', SECTION.data],
+  ['amqp:amqp-sequence:list', SECTION.amqpSequence],
+  ['amqp:amqp-value:*', SECTION.amqpValue],
   ['amqp:footer:map', SECTION.footer]
 ])
 

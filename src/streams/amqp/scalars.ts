@@ -46,39 +46,24 @@ export function scalarLength (code: number, scalar: AmqpScalar): number {
 /** Writes what follows the constructor; returns the new position. */
 export function writeScalar (code: number, scalar: AmqpScalar, target: Buffer, at: number): number {
   switch (scalar.type) {
-    case 'null':
-      return at
-    case 'boolean':
-      return code === CODE.boolean ? target.writeUInt8(scalar.value ? 1 : 0, at) : at
-    case 'ubyte':
-      return target.writeUInt8(scalar.value, at)
-    case 'byte':
-      return target.writeInt8(scalar.value, at)
-    case 'ushort':
-      return target.writeUInt16BE(scalar.value, at)
-    case 'short':
-      return target.writeInt16BE(scalar.value, at)
-    case 'uint':
-      return target.writeUInt32BE(scalar.value, at)
+    case 'null': return at
+    case 'boolean': return code === CODE.boolean ? target.writeUInt8(scalar.value ? 1 : 0, at) : at
+    case 'ubyte': return target.writeUInt8(scalar.value, at)
+    case 'byte': return target.writeInt8(scalar.value, at)
+    case 'ushort': return target.writeUInt16BE(scalar.value, at)
+    case 'short': return target.writeInt16BE(scalar.value, at)
+    case 'uint': return target.writeUInt32BE(scalar.value, at)
     case 'int':
       return code === CODE.smallInt ? target.writeInt8(scalar.value, at) : target.writeInt32BE(scalar.value, at)
-    case 'ulong':
-      return writeUlong(code, scalar.value, target, at)
+    case 'ulong': return writeUlong(code, scalar.value, target, at)
     case 'long':
-      return code === CODE.smallLong
-        ? target.writeInt8(Number(scalar.value), at)
-        : target.writeBigInt64BE(scalar.value, at)
-    case 'float':
-      return target.writeFloatBE(scalar.value, at)
-    case 'double':
-      return target.writeDoubleBE(scalar.value, at)
-    case 'char':
-      return target.writeUInt32BE(scalar.value, at)
-    case 'timestamp':
+      if (code === CODE.smallLong) return target.writeInt8(Number(scalar.value), at)
       return target.writeBigInt64BE(scalar.value, at)
-    case 'decimal32':
-    case 'decimal64':
-    case 'decimal128':
+    case 'float': return target.writeFloatBE(scalar.value, at)
+    case 'double': return target.writeDoubleBE(scalar.value, at)
+    case 'char': return target.writeUInt32BE(scalar.value, at)
+    case 'timestamp': return target.writeBigInt64BE(scalar.value, at)
+    case 'decimal32': case 'decimal64': case 'decimal128':
       target.set(scalar.value, at)
       return at + scalar.value.length
     case 'uuid': return at + target.write(scalar.value.replaceAll('-', ''), at, 'hex')

@@ -1,20 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import {
-  CODE,
-  FEWEST_BYTES,
-  MAX_DEPTH,
-  MAX_REPEATED_DESCRIPTOR_BYTES,
-  MAX_ZERO_WIDTH_ELEMENTS,
-  SECTION_SYMBOLS
+  CODE, FEWEST_BYTES, MAX_DEPTH, MAX_REPEATED_DESCRIPTOR_BYTES, MAX_ZERO_WIDTH_ELEMENTS, SECTION_SYMBOLS
 } from './codes.ts'
 import { AmqpDecodeError } from './decode-error.ts'
+import { readFixedWidth } from './fixed-width.ts'
 import type { AmqpValue } from './value.ts'
 
-const NULL: AmqpValue = { type: 'null' }
-const TRUE: AmqpValue = { type: 'boolean', value: true }
-const FALSE: AmqpValue = { type: 'boolean', value: false }
-const UINT_0: AmqpValue = { type: 'uint', value: 0 }
-const ULONG_0: AmqpValue = { type: 'ulong', value: 0n }
 const EMPTY_LIST: AmqpValue = { type: 'list', value: [] }
 
 /**
@@ -94,61 +85,8 @@ export class ValueReader {
       case CODE.map32: return { type: 'map', value: this.#map(4, depth) }
       case CODE.array8: return { type: 'array', value: this.#array(1, depth) }
       case CODE.array32: return { type: 'array', value: this.#array(4, depth) }
-      default: return this.#readFixed(code)
-    }
-  }
-
-  #readFixed (code: number): AmqpValue {
-    const bytes = this.#bytes
-    switch (code) {
-      case CODE.null: return NULL
-      case CODE.true: return TRUE
-      case CODE.false: return FALSE
-      case CODE.boolean: return this.#boolean()
-      case CODE.uint0: return UINT_0
-      case CODE.ulong0: return ULONG_0
-      case CODE.ubyte: return { type: 'ubyte', value: this.#u8() }
-      case CODE.byte: return { type: 'byte', value: bytes.readInt8(this.#take(1)) }
-      case CODE.smallUint: return { type: 'uint', value: this.#u8() }
-      case CODE.smallUlong: return { type: 'ulong', value: BigInt(this.#u8()) }
-      case CODE.smallInt: return { type: 'int', value: bytes.readInt8(this.#take(1)) }
-      case CODE.smallLong: return { type: 'long', value: BigInt(bytes.readInt8(this.#take(1))) }
-      case CODE.ushort: return { type: 'ushort', value: bytes.readUInt16BE(this.#take(2)) }
-      case CODE.short: return { type: 'short', value: bytes.readInt16BE(this.#take(2)) }
-      case CODE.uint: return { type: 'uint', value: this.#u32() }
-      case CODE.int: return { type: 'int', value: bytes.readInt32BE(this.#take(4)) }
-      case CODE.float: return { type: 'float', value: bytes.readFloatBE(this.#take(4)) }
-      case CODE.char: return this.#char()
-      case CODE.decimal32: return { type: 'decimal32', value: this.#view(4) }
-      case CODE.ulong: return { type: 'ulong', value: bytes.readBigUInt64BE(this.#take(8)) }
-      case CODE.long: return { type: 'long', value: bytes.readBigInt64BE(this.#take(8)) }
-      case CODE.double: return { type: 'double', value: bytes.readDoubleBE(this.#take(8)) }
-      case CODE.timestamp: return { type: 'timestamp', value: bytes.readBigInt64BE(this.#take(8)) }
-      case CODE.decimal64: return { type: 'decimal64', value: this.#view(8) }
-      case CODE.decimal128: return { type: 'decimal128', value: this.#view(16) }
-      case CODE.uuid: return this.#uuid()
-      default: throw new AmqpDecodeError(`no type has the constructor 0x${code.toString(16)}`)
-    }
-  }
-
-  #boolean (): AmqpValue {
-    const byte = this.#u8()
-    if (byte > 1) throw new AmqpDecodeError('a boolean is neither 0 nor 1')
-    return byte === 1 ? TRUE : FALSE
-  }
-
-  #char (): AmqpValue {
-    const value = this.#u32()
-    if (value > 0x10ffff) throw new AmqpDecodeError('a char is no code point')
-    return { type: 'char', value }
-  }
-
-  #uuid (): AmqpValue {
-    const start = this.#take(16)
-    const hex = this.#bytes.toString('hex', start, start + 16)
-    return {
-      type: 'uuid',
-      value: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+      // No bytes are taken for an unknown constructor, which has the width -1 and is refused.
+      default: return readFixedWidth(code, this.#bytes, this.#take(Math.max(FEWEST_BYTES[code] ?? 0, 0)))
     }
   }
 
@@ -227,12 +165,10 @@ export class ValueReader {
     if (this.#zeroWidthElementsLeft < 0) throw new AmqpDecodeError('too many array elements without content')
     if (count > 1) this.#repeatedDescriptorBytesLeft -= descriptorBytes * (count - 1)
     if (this.#repeatedDescriptorBytesLeft < 0) {
-      throw new AmqpDecodeError('too many array elements with a long ' +
-      'descriptor')
+      throw new AmqpDecodeError('too many array elements with a long descriptor')
     }
     if (count * fewest > this.#limit - this.#position) {
-      throw new AmqpDecodeError('an array counts more elements ' +
-      'than it has bytes')
+      throw new AmqpDecodeError('an array counts more elements than it has bytes')
     }
   }
 

@@ -58,8 +58,7 @@ export function arrayFault (values: readonly AmqpValue[]): string | undefined {
     const inner: AmqpValue[] = []
     for (const element of elements) {
       if (element.type !== 'described' || !encoded(element.descriptor).equals(descriptor)) {
-        return 'the elements of ' +
-        'an array must have the same descriptor'
+        return 'the elements of an array must have the same descriptor'
       }
       inner.push(element.value)
     }
@@ -69,12 +68,10 @@ export function arrayFault (values: readonly AmqpValue[]): string | undefined {
   const type = elements[0]?.type
   if (elements.some((element) => element.type !== type)) return 'the elements of an array must have the same type'
   if (type === 'null' && elements.length > MAX_ZERO_WIDTH_ELEMENTS) {
-    return 'an array may hold at most ' +
-    `${MAX_ZERO_WIDTH_ELEMENTS} nulls`
+    return `an array may hold at most ${MAX_ZERO_WIDTH_ELEMENTS} nulls`
   }
   if (descriptorBytes * (elements.length - 1) > MAX_REPEATED_DESCRIPTOR_BYTES) {
-    return 'too many elements with a ' +
-    'long descriptor'
+    return 'too many elements with a long descriptor'
   }
   return undefined
 }

@@ -5,10 +5,8 @@
 export type AmqpValue =
   | { readonly type: 'null' }
   | { readonly type: 'boolean', readonly value: boolean }
-  | {
-    readonly type: 'ubyte' | 'ushort' | 'uint' | 'byte' | 'short' | 'int' | 'float' | 'double'
-    readonly value: number
-  }
+  | { readonly type: 'ubyte' | 'ushort' | 'uint' | 'byte' | 'short' | 'int', readonly value: number }
+  | { readonly type: 'float' | 'double', readonly value: number }
   | { readonly type: 'ulong' | 'long', readonly value: bigint }
   /** Milliseconds since the Unix epoch, signed 64 bit. */
   | { readonly type: 'timestamp', readonly value: bigint }

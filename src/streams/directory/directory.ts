@@ -19,13 +19,15 @@ export interface ConsumerInfo {
   readonly storedOffset: bigint | null
   readonly nextOffset: bigint | null
   readonly lag: bigint | null
-  readonly subscriptions: ReadonlyArray<{
-    active: boolean
-    host: string
-    connectionName: string
-    offset: number | null
-    offsetLag: number | null
-  }>
+  readonly subscriptions: readonly SubscriptionInfo[]
+}
+
+export interface SubscriptionInfo {
+  active: boolean
+  host: string
+  connectionName: string
+  offset: number | null
+  offsetLag: number | null
 }
 
 export interface PublisherInfo {
@@ -43,7 +45,11 @@ export interface DirectoryOptions {
   logger: Logger
 }
 
-interface Asked<T> { readonly source: Sources['management'], readonly kept: T, readonly live: readonly LiveLink[] }
+interface Asked {
+  readonly source: SourceState
+  readonly kept: ReadonlyMap<string, number>
+  readonly live: readonly LiveLink[]
+}
 
 /**
  * Who consumes and who publishes, put together from what the broker keeps, who is connected, and what this process has
@@ -87,9 +93,7 @@ export class Directory {
         storedOffset: storedOffset ?? null,
         nextOffset: nextOffset ?? null,
         lag: nextOffset === undefined ? null : lagOf(nextOffset, lastOffset),
-        subscriptions: subscriptions.map(({ isActive, host, connectionName, offset, offsetLag }) => ({
-          active: isActive, host, connectionName, offset: offset ?? null, offsetLag: offsetLag ?? null
-        }))
+        subscriptions: subscriptions.map(subscriptionInfo)
       }
     })
     return { consumers, sources: { management: source, instance: 'ok' } }
@@ -101,12 +105,11 @@ export class Directory {
     const { source, kept, live } = await this.#ask('writer', stream, listLivePublishers)
     const names = new Set([...kept.keys(), ...namesOf(live), ...this.#publisherNames.of(stream)])
     const publishers = await inBatches([...names].sort(), async (name): Promise<PublisherInfo | undefined> => {
-      const connections = live
-        .filter((link) => link.name === name)
-        .map(({ host, connectionName }) => ({ host, connectionName }))
-      const lastId = exact(kept.get(name)) ?? (await this.lastPublishingId(stream, name))
-      if (lastId === 0n && !kept.has(name) && connections.length === 0) return undefined
-      return { name, lastPublishingId: lastId === 0n && !kept.has(name) ? null : lastId, connections }
+      const links = live.filter((link) => link.name === name)
+      const connections = links.map(({ host, connectionName }) => ({ host, connectionName }))
+      const lastId = exact(kept.get(name)) ?? await this.lastPublishingId(stream, name)
+      if (lastId !== 0n || kept.has(name)) return { name, lastPublishingId: lastId, connections }
+      return links.length === 0 ? undefined : { name, lastPublishingId: null, connections }
     })
     return { publishers, sources: { management: source, instance: 'ok' } }
   }
@@ -126,11 +129,7 @@ export class Directory {
     }
   }
 
-  async #ask (
-    type: 'offset' | 'writer',
-    stream: string,
-    listLive: typeof listSubscriptions
-  ): Promise<Asked<Map<string, number>>> {
+  async #ask (type: 'offset' | 'writer', stream: string, listLive: typeof listSubscriptions): Promise<Asked> {
     const { management, logger } = this.#options
     if (management === undefined) return { source: 'not_configured', kept: new Map(), live: [] }
     try {
@@ -141,6 +140,10 @@ export class Directory {
       return { source: 'failed', kept: new Map(), live: [] }
     }
   }
+}
+
+function subscriptionInfo ({ isActive, host, connectionName, offset, offsetLag }: LiveLink): SubscriptionInfo {
+  return { active: isActive, host, connectionName, offset: offset ?? null, offsetLag: offsetLag ?? null }
 }
 
 function namesOf (links: readonly LiveLink[]): string[] {

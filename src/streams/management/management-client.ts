@@ -34,10 +34,10 @@ export class ManagementClient {
   constructor (options: ManagementOptions) {
     this.#options = options
     this.#base = new URL(options.url.endsWith('/') ? options.url : `${options.url}/`)
+    const { ca, timeoutMs: timeout } = options
     this.#agent = new Agent({
       connections: 4,
-      connect:
-        options.ca === undefined ? { timeout: options.timeoutMs } : { ca: options.ca, timeout: options.timeoutMs },
+      connect: ca === undefined ? { timeout } : { ca, timeout },
       headersTimeout: options.timeoutMs,
       bodyTimeout: options.timeoutMs,
       maxResponseSize: MAX_ANSWER_BYTES
@@ -72,9 +72,8 @@ export class ManagementClient {
       if (answer.statusCode === 200) return await answer.body.json()
       await answer.body.dump()
     } catch (error) {
-      throw new StreamsError('management_unavailable', 'the management API of the broker did not answer', {
-        cause: describe(error)
-      })
+      const message = 'the management API of the broker did not answer'
+      throw new StreamsError('management_unavailable', message, { cause: describe(error) })
     }
     if (answer.statusCode === 404) return undefined
     throw new StreamsError('management_unavailable', `the management API of the broker answered ${answer.statusCode}`)

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { encodeCommand, encodeRequest, unknownCommand, type Command, type Request } from './commands/command.ts'
-import { close, closeByBroker } from './commands/close.ts'
+import { close, closeByBroker, encodeCloseAnswer } from './commands/close.ts'
 import { CommandKey, describeCommand, maxVersion, RESPONSE_BIT } from './commands/keys.ts'
 import type { Tuning } from './commands/tune.ts'
 import { ConnectionClosedError, MalformedFrameError, type ClosedBy } from './errors.ts'
@@ -10,6 +10,7 @@ import { FrameWriter } from './frame-writer.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { PendingRequests } from './pending-requests.ts'
 import { describeResponseCode, ResponseCode } from './response-codes.ts'
+import { SocketOutput } from './socket-output.ts'
 import type { ConnectingSocket } from './socket.ts'
 
 /** Before Open is answered only short frames are due. */
@@ -18,8 +19,6 @@ const MAX_HANDSHAKE_FRAME_BYTES = 64 * 1024
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
 /** What is no chunk is short, but for confirms, of which a broker gathers as many as it has. */
 const MAX_FRAME_BYTES_WITHOUT_CHUNK = 4 * 1024 * 1024
-/** How long the last bytes may take to leave once nothing more is expected. */
-const LINGER_MS = 2_000
 
 /** What is told to who uses the channel. */
 export interface ChannelListener {
@@ -45,39 +44,26 @@ const NOBODY: ChannelListener = {
  */
 export class Channel {
   readonly #socket: Socket
+  readonly #output: SocketOutput
   readonly #assembler: FrameAssembler
   readonly #pending = new PendingRequests()
   #listener: ChannelListener = NOBODY
   #heartbeat: Heartbeat | undefined
   #frameMaxBytes = Infinity
-  #isCorked = false
   #closing: Promise<void> | undefined
   #closedWith: ConnectionClosedError | undefined
 
   constructor ({ socket, onData }: Pick<ConnectingSocket, 'socket' | 'onData'>) {
     this.#socket = socket
+    this.#output = new SocketOutput(socket)
     this.#assembler = new FrameAssembler(MAX_HANDSHAKE_FRAME_BYTES, (buffer, start, end, isOwn) => {
       this.#dispatch(new FrameReader(buffer, start, end, isOwn))
     })
-    onData((data) => {
-      this.#guard(() => {
-        this.#assembler.push(data)
-      })
-    })
-    socket.on('drain', () => {
-      this.#guard(() => {
-        if (this.#closedWith === undefined) this.#listener.drained()
-      })
-    })
-    socket.on('error', (cause) => {
-      this.fail('the connection to the broker broke', cause)
-    })
-    socket.on('end', () => {
-      this.#endSocket(this.#closedError('peer', 'the broker ended the connection'))
-    })
-    socket.on('close', () => {
-      this.#finish(this.#closedError('fault', 'the connection to the broker broke'))
-    })
+    onData((data) => { this.#guard(() => { this.#assembler.push(data) }) })
+    socket.on('drain', () => { this.#guard(() => { if (this.#closedWith === undefined) this.#listener.drained() }) })
+    socket.on('error', (cause) => { this.fail('the connection to the broker broke', cause) })
+    socket.on('end', () => { this.#end(this.#closedError('peer', 'the broker ended the connection')) })
+    socket.on('close', () => { this.#finish(this.#closedError('fault', 'the connection to the broker broke')) })
   }
 
   /** Whether requests are taken. */
@@ -107,7 +93,7 @@ export class Channel {
     this.#frameMaxBytes = frameMaxBytes
     if (heartbeatSeconds === 0) return
     this.#heartbeat = new Heartbeat(heartbeatSeconds * 1000, this.#socket,
-      () => { this.#write(new FrameWriter().u16(CommandKey.heartbeat).u16(1).finish()) },
+      () => { this.#output.write(new FrameWriter().u16(CommandKey.heartbeat).u16(1).finish()) },
       () => { this.fail(`nothing came from the broker for two heartbeat intervals of ${heartbeatSeconds} s`) })
   }
 
@@ -123,7 +109,9 @@ export class Channel {
   }
 
   /** @param timeoutMs 0: no deadline of its own */
-  request<Arguments, Answer>(request: Request<Arguments, Answer>, args: Arguments, timeoutMs: number): Promise<Answer> {
+  request<Arguments, Answer> (
+    request: Request<Arguments, Answer>, args: Arguments, timeoutMs: number
+  ): Promise<Answer> {
     const { bytesRead } = this.#socket
     return this.#pending.add(request, timeoutMs, (correlationId) => {
       this.throwIfNotOpen()
@@ -146,16 +134,15 @@ export class Channel {
   writeFrame (start: Buffer, rest: readonly Uint8Array[] = []): void {
     const size = start.readUInt32BE(0)
     if (size > this.#frameMaxBytes) {
-      throw new RangeError(`a frame of ${size} bytes; the broker takes ` +
-      `${this.#frameMaxBytes}`)
+      throw new RangeError(`a frame of ${size} bytes; the broker takes ${this.#frameMaxBytes}`)
     }
-    this.#write(start)
-    for (const piece of rest) this.#write(piece)
+    this.#output.write(start)
+    for (const piece of rest) this.#output.write(piece)
   }
 
   /** Says Close, waits for the answer and ends the socket. Requests under way may still be answered. Never rejects. */
   close (reason: string, timeoutMs: number): Promise<void> {
-    this.#closing ??= this.#closedWith === undefined ? this.#closeGracefully(reason, timeoutMs) : this.#socketClosed()
+    this.#closing ??= this.#closedWith === undefined ? this.#closeGracefully(reason, timeoutMs) : this.#output.closed()
     return this.#closing
   }
 
@@ -173,11 +160,11 @@ export class Channel {
 
   async #closeGracefully (reason: string, timeoutMs: number): Promise<void> {
     const answered = this.#pending.add(close, timeoutMs, (correlationId) => {
-      this.#write(encodeRequest(close, correlationId, { code: ResponseCode.ok, reason }))
+      this.#output.write(encodeRequest(close, correlationId, { code: ResponseCode.ok, reason }))
     })
     await answered.catch(() => {}) // refused, too late or closed by something else: it ends all the same
-    this.#endSocket(new ConnectionClosedError('us', `closed: ${reason}`))
-    await this.#socketClosed()
+    this.#end(new ConnectionClosedError('us', `closed: ${reason}`))
+    await this.#output.closed()
   }
 
   #dispatch (reader: FrameReader): void {
@@ -186,8 +173,7 @@ export class Channel {
     const key = keyAndBit & ~RESPONSE_BIT
     const version = reader.u16()
     if (size > MAX_FRAME_BYTES_WITHOUT_CHUNK && key !== CommandKey.deliver) {
-      throw new MalformedFrameError(`${describeCommand(key)} ` +
-      `in ${size} bytes`)
+      throw new MalformedFrameError(`${describeCommand(key)} in ${size} bytes`)
     }
     if (version < 1 || version > maxVersion(key)) throw unknownCommand(key, version)
     // The answer to Credit is one in name only: it has no correlation id and goes with the commands of the broker.
@@ -198,45 +184,17 @@ export class Channel {
 
   #closedByBroker (reader: FrameReader): void {
     const { correlationId, code, reason } = closeByBroker.read(reader, 1)
-    this.#write(
-      new FrameWriter()
-        .u16(CommandKey.close | RESPONSE_BIT)
-        .u16(1)
-        .u32(correlationId)
-        .u16(ResponseCode.ok)
-        .finish()
-    )
-    this.#endSocket(
-      new ConnectionClosedError(
-        'peer',
-        `the broker closed the connection with ${describeResponseCode(code)}: ${reason}`,
-        { responseCode: code }
-      )
-    )
-  }
-
-  // Requests of one turn of the event loop share one write: setImmediate runs after all that the turn's sockets had to
-  // say, and an idle loop runs it at once, so that a lone request does not wait.
-  #write (bytes: Uint8Array): void {
-    if (!this.#isCorked) {
-      this.#isCorked = true
-      this.#socket.cork()
-      setImmediate(() => {
-        this.#isCorked = false
-        this.#socket.uncork()
-      })
-    }
-    this.#socket.write(bytes)
+    this.#output.write(encodeCloseAnswer(correlationId))
+    const message = `the broker closed the connection with ${describeResponseCode(code)}: ${reason}`
+    this.#end(new ConnectionClosedError('peer', message, { responseCode: code }))
   }
 
   #guard (work: () => void): void {
     try {
       work()
     } catch (error) {
-      this.fail(
-        error instanceof MalformedFrameError ? 'the broker sent a malformed frame' : 'a frame could not be handled',
-        error
-      )
+      const isMalformed = error instanceof MalformedFrameError
+      this.fail(isMalformed ? 'the broker sent a malformed frame' : 'a frame could not be handled', error)
     }
   }
 
@@ -245,13 +203,9 @@ export class Channel {
     return new ConnectionClosedError(this.#closing === undefined ? closedBy : 'us', message, { cause })
   }
 
-  // Lets what is written leave, but not for ever: a peer that reads nothing must not keep the socket.
-  #endSocket (error: ConnectionClosedError): void {
+  #end (error: ConnectionClosedError): void {
     this.#finish(error)
-    if (this.#socket.destroyed) return
-    this.#socket.destroySoon()
-    const timer = setTimeout(() => { this.#socket.destroy() }, LINGER_MS)
-    this.#socket.once('close', () => { clearTimeout(timer) })
+    this.#output.end()
   }
 
   #finish (error: ConnectionClosedError): void {
@@ -265,11 +219,6 @@ export class Channel {
     } catch {
       // A listener that throws ends its connection; this one has ended.
     }
-  }
-
-  async #socketClosed (): Promise<void> {
-    if (this.#socket.closed) return
-    await new Promise<void>((resolve) => { this.#socket.once('close', () => { resolve() }) })
   }
 }
 

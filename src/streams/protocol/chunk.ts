@@ -80,13 +80,11 @@ export class Chunk {
  */
 export function parseChunk (frame: Buffer, start: number, end: number = frame.length, isOwn = false): Chunk {
   if (end > frame.length || end - start < HEADER_BYTES) {
-    throw new ChunkError(`a chunk of ${end - start} bytes has ` +
-    'no room for its header')
+    throw new ChunkError(`a chunk of ${end - start} bytes has no room for its header`)
   }
   const magicAndVersion = frame.readUInt8(start)
   if (magicAndVersion !== MAGIC_AND_VERSION) {
-    throw new ChunkError(`0x${magicAndVersion.toString(16)} does not ` +
-    'start a chunk of a known version')
+    throw new ChunkError(`0x${magicAndVersion.toString(16)} does not start a chunk of a known version`)
   }
   const fields = {
     chunkType: frame.readUInt8(start + 1),
@@ -96,19 +94,16 @@ export function parseChunk (frame: Buffer, start: number, end: number = frame.le
     firstOffset: readU64AsNumber(frame, start + 24)
   }
   if (!Number.isSafeInteger(fields.firstOffset + fields.recordCount)) {
-    throw new ChunkError('a chunk reaches beyond ' +
-    'offset 2^53 - 1')
+    throw new ChunkError('a chunk reaches beyond offset 2^53 - 1')
   }
   const dataStart = start + HEADER_BYTES
   const dataLength = frame.readUInt32BE(start + 36)
   if (dataLength > end - dataStart) {
-    throw new ChunkError(`a chunk at ${fields.firstOffset} announces ${dataLength} ` +
-    `bytes and has ${end - dataStart}`)
+    throw new ChunkError(`a chunk at ${fields.firstOffset} announces ${dataLength} bytes and has ${end - dataStart}`)
   }
   const data = frame.subarray(dataStart, dataStart + dataLength)
   if (crc32(data) !== frame.readUInt32BE(start + 32)) {
-    throw new ChunkError('the checksum of the chunk at ' +
-    `${fields.firstOffset} is wrong`)
+    throw new ChunkError(`the checksum of the chunk at ${fields.firstOffset} is wrong`)
   }
   return new Chunk({ ...fields, data: isOwn ? data : copyOf(data) })
 }

@@ -1,19 +1,14 @@
+import { handleCommand } from './broker-commands.ts'
 import type { Channel } from './channel.ts'
-import { parseChunk } from './chunk.ts'
-import { unknownCommand, type Request } from './commands/command.ts'
-import { consumerUpdate, encodeConsumerUpdateAnswer } from './commands/consumer-update.ts'
+import type { Request } from './commands/command.ts'
 import { createStream } from './commands/create-stream.ts'
-import { credit, creditRefusal } from './commands/credit.ts'
+import { credit } from './commands/credit.ts'
 import { declarePublisher } from './commands/declare-publisher.ts'
 import { deletePublisher } from './commands/delete-publisher.ts'
 import { deleteStream } from './commands/delete-stream.ts'
-import { deliver, type Delivery } from './commands/deliver.ts'
 import type { CommandVersions } from './commands/exchange-command-versions.ts'
 import { CommandKey, type CommandName } from './commands/keys.ts'
 import { metadata, type StreamMetadata } from './commands/metadata.ts'
-import { metadataUpdate } from './commands/metadata-update.ts'
-import { publishConfirm } from './commands/publish-confirm.ts'
-import { publishError } from './commands/publish-error.ts'
 import { encodePublishHeader } from './commands/publish.ts'
 import { queryOffset } from './commands/query-offset.ts'
 import { queryPublisherSequence } from './commands/query-publisher-sequence.ts'
@@ -22,8 +17,7 @@ import { storeOffset } from './commands/store-offset.ts'
 import { streamStats } from './commands/stream-stats.ts'
 import { subscribe } from './commands/subscribe.ts'
 import { unsubscribe } from './commands/unsubscribe.ts'
-import { ChunkError, ConnectionClosedError } from './errors.ts'
-import type { FrameReader } from './frame-reader.ts'
+import { ConnectionClosedError } from './errors.ts'
 import { openChannel, type OpenChannel } from './handshake.ts'
 import type { OffsetSpec } from './offset-spec.ts'
 import type { ConnectionHandlers, ConnectionOptions } from './options.ts'
@@ -64,7 +58,7 @@ export class Connection {
     this.advertisedHost = opened.connectionProperties.get('advertised_host')
     this.advertisedPort = Number.isInteger(port) ? port : undefined
     this.#channel.listen({
-      received: (key, version, reader) => { this.#received(key, version, reader) },
+      received: (key, version, reader) => { handleCommand(key, version, reader, this.#handlers, this.#channel) },
       closed: (error) => { this.#handlers.closed(error) },
       drained: () => { this.#handlers.drained?.() },
       silent: () => { this.#handlers.silent?.() }
@@ -205,68 +199,11 @@ export class Connection {
 
   /** Ends the socket at once. */
   destroy (error?: Error): void {
-    this.#channel.destroy(
-      new ConnectionClosedError(
-        'us',
-        error === undefined ? 'the connection was destroyed' : `the connection was destroyed: ${error.message}`,
-        { cause: error }
-      )
-    )
+    const reason = error === undefined ? '' : `: ${error.message}`
+    this.#channel.destroy(new ConnectionClosedError('us', `the connection was destroyed${reason}`, { cause: error }))
   }
 
   #request<Arguments, Answer> (request: Request<Arguments, Answer>, args: Arguments): Promise<Answer> {
     return this.#channel.request(request, args, this.#requestTimeoutMs)
-  }
-
-  // What is thrown here, by a codec or by a handler, ends the connection.
-  #received (key: number, version: number, reader: FrameReader): void {
-    switch (key) {
-      case CommandKey.publishConfirm: {
-        const { publisherId, publishingIds } = publishConfirm.read(reader, version)
-        this.#handlers.confirmed(publisherId, publishingIds)
-        return
-      }
-      case CommandKey.publishError: {
-        const { publisherId, failures } = publishError.read(reader, version)
-        for (const { publishingId, responseCode } of failures) {
-          this.#handlers.publishFailed(publisherId, publishingId, responseCode)
-        }
-        return
-      }
-      case CommandKey.deliver:
-        this.#delivered(deliver.read(reader, version))
-        return
-      case CommandKey.metadataUpdate: {
-        const { responseCode, stream } = metadataUpdate.read(reader, version)
-        this.#handlers.metadataUpdated(responseCode, stream)
-        return
-      }
-      case CommandKey.credit: {
-        const { subscriptionId, responseCode } = creditRefusal.read(reader, version)
-        this.#handlers.creditRefused(subscriptionId, responseCode)
-        return
-      }
-      case CommandKey.consumerUpdate: {
-        const { correlationId, subscriptionId, isActive } = consumerUpdate.read(reader, version)
-        const spec = this.#handlers.consumerUpdated?.(subscriptionId, isActive)
-        if (this.isOpen) this.#channel.writeFrame(encodeConsumerUpdateAnswer(correlationId, spec))
-        return
-      }
-      default:
-        throw unknownCommand(key, version)
-    }
-  }
-
-  // A damaged chunk leaves the frames after it as they are: it concerns its subscription alone.
-  #delivered ({ subscriptionId, committedChunkId, chunk: { buffer, start, end, isOwn } }: Delivery): void {
-    let chunk
-    try {
-      chunk = parseChunk(buffer, start, end, isOwn)
-    } catch (error) {
-      if (!(error instanceof ChunkError) || this.#handlers.deliveryFailed === undefined) throw error
-      this.#handlers.deliveryFailed(subscriptionId, error)
-      return
-    }
-    this.#handlers.delivered(subscriptionId, chunk, committedChunkId)
   }
 }

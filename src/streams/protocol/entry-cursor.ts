@@ -44,8 +44,7 @@ export class EntryCursor {
   next (): boolean {
     if (this.#entriesLeft === 0) {
       if (this.#bodyEnd !== this.#data.length || this.#recordsLeft !== 0) {
-        throw this.#error('has bytes or records ' +
-        'after its last entry')
+        throw this.#error('has bytes or records after its last entry')
       }
       return false
     }

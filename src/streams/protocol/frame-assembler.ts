@@ -66,12 +66,10 @@ export class FrameAssembler {
 
   #checkSize (): void {
     if (this.#size < MIN_FRAME_BYTES) {
-      throw new MalformedFrameError(`a frame of ${this.#size} bytes has no room ` +
-      'for its command')
+      throw new MalformedFrameError(`a frame of ${this.#size} bytes has no room for its command`)
     }
     if (this.#size > this.maxFrameBytes) {
-      throw new MalformedFrameError(`a frame of ${this.#size} bytes; at most ` +
-      `${this.maxFrameBytes} are accepted here`)
+      throw new MalformedFrameError(`a frame of ${this.#size} bytes; at most ${this.maxFrameBytes} are accepted here`)
     }
   }
 

@@ -85,8 +85,7 @@ export class FrameReader {
   #advance (length: number): number {
     const start = this.#position
     if (length > this.#end - start) {
-      throw new MalformedFrameError(`a frame ends ${length - (this.#end - start)} ` +
-      'bytes too early')
+      throw new MalformedFrameError(`a frame ends ${length - (this.#end - start)} bytes too early`)
     }
     this.#position = start + length
     return start

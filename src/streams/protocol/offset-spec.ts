@@ -35,8 +35,7 @@ export function readResolvedOffset (reader: FrameReader): number {
   if (type !== OffsetType.offset) throw new MalformedFrameError(`an offset specification was resolved to type ${type}`)
   const offset = reader.u64AsNumber()
   if (offset === undefined) {
-    throw new MalformedFrameError('an offset specification was resolved to an offset above ' +
-    '2^53 - 1')
+    throw new MalformedFrameError('an offset specification was resolved to an offset above 2^53 - 1')
   }
   return offset
 }

@@ -25,7 +25,7 @@ export class PendingRequests {
    * @param timeoutMs 0: no deadline of its own
    * @param timedOut called when the deadline has passed, before the request fails with it
    */
-  add<Arguments, Answer>(
+  add<Arguments, Answer> (
     request: Request<Arguments, Answer>,
     timeoutMs: number,
     send: (correlationId: number) => void,
@@ -81,9 +81,8 @@ export class PendingRequests {
     const pending = this.#pending.get(reader.u32())
     if (pending === undefined) return
     if (pending.key !== key) {
-      throw new MalformedFrameError(
-        `${describeCommand(key)} answers a request that was ${describeCommand(pending.key)}`
-      )
+      const answered = describeCommand(pending.key)
+      throw new MalformedFrameError(`${describeCommand(key)} answers a request that was ${answered}`)
     }
     pending.answer(reader)
   }

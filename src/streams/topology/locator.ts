@@ -79,8 +79,7 @@ export class Locator {
       const connection = await this.#connections.connection('streams')
       const [metadata] = await connection.metadata([stream])
       if (metadata === undefined) {
-        throw new StreamsError('broker_protocol_error', 'the broker answered a question ' +
-        'for a stream without one')
+        throw new StreamsError('broker_protocol_error', 'the broker answered a question for a stream without one')
       }
       if (metadata.responseCode !== ResponseCode.ok) throw classifyResponseCode(metadata.responseCode)
       const location = { leader: metadata.leader, replicas: metadata.replicas }

@@ -18,8 +18,7 @@ export class StreamNames {
   constructor (pattern: string) {
     const [prefix, suffix, ...rest] = pattern.split(PLACEHOLDER)
     if (prefix === undefined || suffix === undefined || rest.length > 0) {
-      throw new RangeError('the pattern has to ' +
-      'contain {name} once')
+      throw new RangeError('the pattern has to contain {name} once')
     }
     this.#prefix = prefix
     this.#suffix = suffix
@@ -32,8 +31,7 @@ export class StreamNames {
     if (name.startsWith('amq.') || brokerName.startsWith('amq.')) throw invalid('stream', 'does not start with "amq."')
     // The broker makes a directory of `<virtual host>_<name>_<digits>`, and a path's part has 255 bytes at most.
     if (Buffer.byteLength(brokerName) > MAX_STREAM_BYTES) {
-      throw invalid('stream', `has at most ${MAX_STREAM_BYTES} ` +
-      'bytes, with what the gateway\'s pattern adds')
+      throw invalid('stream', `has at most ${MAX_STREAM_BYTES} bytes, with what the gateway's pattern adds`)
     }
     return brokerName
   }

@@ -7,40 +7,36 @@ import type { AmqpMap, AmqpProperties, AmqpValue } from '../../../src/streams/am
 export const unicodeText = fc.string({ unit: 'binary', maxLength: 300 })
 const shortText = fc.string({ unit: 'grapheme', maxLength: 12 })
 const asciiText = fc.string({ unit: 'grapheme-ascii', maxLength: 12 })
-export const bytes = fc.uint8Array({ maxLength: 300 }).map((values) => Buffer.from(values))
+export const bytes = fc.uint8Array({ maxLength: 300 }).map(values => Buffer.from(values))
 const bytesOf = (length: number) =>
-  fc.uint8Array({ minLength: length, maxLength: length }).map((values) => Buffer.from(values))
+  fc.uint8Array({ minLength: length, maxLength: length }).map(values => Buffer.from(values))
 
 const arbitraryByType = {
   null: fc.constant({ type: 'null' as const }),
-  boolean: fc.boolean().map((value) => ({ type: 'boolean' as const, value })),
-  ubyte: fc.integer({ min: 0, max: 0xff }).map((value) => ({ type: 'ubyte' as const, value })),
-  ushort: fc.integer({ min: 0, max: 0xffff }).map((value) => ({ type: 'ushort' as const, value })),
-  uint: fc
-    .oneof(fc.nat(300), fc.integer({ min: 0, max: 0xffff_ffff }))
-    .map((value) => ({ type: 'uint' as const, value })),
-  ulong: fc
-    .oneof(fc.bigInt(0n, 300n), fc.bigInt(0n, 2n ** 64n - 1n))
-    .map((value) => ({ type: 'ulong' as const, value })),
-  byte: fc.integer({ min: -0x80, max: 0x7f }).map((value) => ({ type: 'byte' as const, value })),
-  short: fc.integer({ min: -0x8000, max: 0x7fff }).map((value) => ({ type: 'short' as const, value })),
-  int: fc.oneof(fc.integer({ min: -200, max: 200 }), fc.integer()).map((value) => ({ type: 'int' as const, value })),
-  long: fc
-    .oneof(fc.bigInt(-200n, 200n), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n))
-    .map((value) => ({ type: 'long' as const, value })),
-  float: fc.float().map((value) => ({ type: 'float' as const, value })),
-  double: fc.double().map((value) => ({ type: 'double' as const, value })),
-  decimal32: bytesOf(4).map((value) => ({ type: 'decimal32' as const, value })),
-  decimal64: bytesOf(8).map((value) => ({ type: 'decimal64' as const, value })),
-  decimal128: bytesOf(16).map((value) => ({ type: 'decimal128' as const, value })),
-  char: fc.integer({ min: 0, max: 0x10ffff }).map((value) => ({ type: 'char' as const, value })),
+  boolean: fc.boolean().map(value => ({ type: 'boolean' as const, value })),
+  ubyte: fc.integer({ min: 0, max: 0xff }).map(value => ({ type: 'ubyte' as const, value })),
+  ushort: fc.integer({ min: 0, max: 0xffff }).map(value => ({ type: 'ushort' as const, value })),
+  uint: fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 0xffff_ffff }))
+    .map(value => ({ type: 'uint' as const, value })),
+  ulong: fc.oneof(fc.bigInt(0n, 300n), fc.bigInt(0n, 2n ** 64n - 1n)).map(value => ({ type: 'ulong' as const, value })),
+  byte: fc.integer({ min: -0x80, max: 0x7f }).map(value => ({ type: 'byte' as const, value })),
+  short: fc.integer({ min: -0x8000, max: 0x7fff }).map(value => ({ type: 'short' as const, value })),
+  int: fc.oneof(fc.integer({ min: -200, max: 200 }), fc.integer()).map(value => ({ type: 'int' as const, value })),
+  long: fc.oneof(fc.bigInt(-200n, 200n), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n))
+    .map(value => ({ type: 'long' as const, value })),
+  float: fc.float().map(value => ({ type: 'float' as const, value })),
+  double: fc.double().map(value => ({ type: 'double' as const, value })),
+  decimal32: bytesOf(4).map(value => ({ type: 'decimal32' as const, value })),
+  decimal64: bytesOf(8).map(value => ({ type: 'decimal64' as const, value })),
+  decimal128: bytesOf(16).map(value => ({ type: 'decimal128' as const, value })),
+  char: fc.integer({ min: 0, max: 0x10ffff }).map(value => ({ type: 'char' as const, value })),
   timestamp: fc
     .oneof(fc.bigInt(-8_640_000_000_000_000n, 8_640_000_000_000_000n), fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n))
-    .map((value) => ({ type: 'timestamp' as const, value })),
-  uuid: fc.uuid().map((value) => ({ type: 'uuid' as const, value })),
-  binary: bytes.map((value) => ({ type: 'binary' as const, value })),
-  string: fc.oneof(shortText, unicodeText).map((value) => ({ type: 'string' as const, value })),
-  symbol: asciiText.map((value) => ({ type: 'symbol' as const, value }))
+    .map(value => ({ type: 'timestamp' as const, value })),
+  uuid: fc.uuid().map(value => ({ type: 'uuid' as const, value })),
+  binary: bytes.map(value => ({ type: 'binary' as const, value })),
+  string: fc.oneof(shortText, unicodeText).map(value => ({ type: 'string' as const, value })),
+  symbol: asciiText.map(value => ({ type: 'symbol' as const, value }))
 } satisfies Record<Exclude<AmqpValue['type'], 'list' | 'map' | 'array' | 'described'>, fc.Arbitrary<AmqpValue>>
 
 export const scalarArbitraries: ReadonlyArray<fc.Arbitrary<AmqpValue>> = Object.values(arbitraryByType)
@@ -48,9 +44,7 @@ export const scalar: fc.Arbitrary<AmqpValue> = fc.oneof(...scalarArbitraries)
 const descriptor: fc.Arbitrary<AmqpValue> = fc.oneof(arbitraryByType.ulong, arbitraryByType.symbol)
 
 const uniqueEntries = (
-  key: fc.Arbitrary<AmqpValue>,
-  value: fc.Arbitrary<AmqpValue>,
-  maxLength: number
+  key: fc.Arbitrary<AmqpValue>, value: fc.Arbitrary<AmqpValue>, maxLength: number
 ): fc.Arbitrary<AmqpMap> =>
   fc.uniqueArray(fc.tuple(key, value), { maxLength, selector: ([entryKey]) => spell(entryKey) })
 
@@ -58,23 +52,15 @@ const arrayOf = (element: fc.Arbitrary<AmqpValue>): fc.Arbitrary<AmqpValue> =>
   fc.array(element, { maxLength: 5 }).map(value => ({ type: 'array' as const, value }))
 
 /** Any value, nested, arrays of compound and described elements included. */
-export const anyValue: fc.Arbitrary<AmqpValue> = fc.letrec<{
-  value: AmqpValue
-  list: AmqpValue
-  map: AmqpValue
-  array: AmqpValue
-  described: AmqpValue
-}>((tie) => ({
+export const anyValue: fc.Arbitrary<AmqpValue> = fc.letrec<
+  { value: AmqpValue, list: AmqpValue, map: AmqpValue, array: AmqpValue, described: AmqpValue }
+>(tie => ({
   value: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
-    scalar,
-    tie('list'),
-    tie('map'),
-    tie('array'),
-    tie('described')
+    scalar, tie('list'), tie('map'), tie('array'), tie('described')
   ),
-  list: fc.array(tie('value'), { maxLength: 4 }).map((value) => ({ type: 'list' as const, value })),
-  map: uniqueEntries(scalar, tie('value'), 4).map((value) => ({ type: 'map' as const, value })),
+  list: fc.array(tie('value'), { maxLength: 4 }).map(value => ({ type: 'list' as const, value })),
+  map: uniqueEntries(scalar, tie('value'), 4).map(value => ({ type: 'map' as const, value })),
   array: fc.oneof(
     ...scalarArbitraries.map(arrayOf),
     arrayOf(tie('list')),
@@ -82,28 +68,22 @@ export const anyValue: fc.Arbitrary<AmqpValue> = fc.letrec<{
     arrayOf(tie('array')),
     fc.tuple(descriptor, fc.oneof(...scalarArbitraries.map(arrayOf), arrayOf(tie('list')))).map(([label, inner]) => ({
       type: 'array' as const,
-      value:
-        inner.type === 'array'
-          ? inner.value.map((value) => ({ type: 'described' as const, descriptor: label, value }))
-          : []
+      value: inner.type === 'array'
+        ? inner.value.map(value => ({ type: 'described' as const, descriptor: label, value }))
+        : []
     }))
   ),
-  described: fc
-    .tuple(tie('value'), tie('value'))
+  described: fc.tuple(tie('value'), tie('value'))
     .map(([label, value]) => ({ type: 'described' as const, descriptor: label, value }))
 })).value
 
 /** Values that the peer library can both write and read: it knows one descriptor a value, and no described elements. */
-export const peerValue: fc.Arbitrary<AmqpValue> = fc.letrec<{
-  value: AmqpValue
-  plain: AmqpValue
-  list: AmqpValue
-  map: AmqpValue
-}>((tie) => ({
+export const peerValue: fc.Arbitrary<AmqpValue> = fc.letrec<
+  { value: AmqpValue, plain: AmqpValue, list: AmqpValue, map: AmqpValue }
+>(tie => ({
   value: fc.oneof(
     tie('plain'),
-    fc
-      .tuple(descriptor, tie('plain'))
+    fc.tuple(descriptor, tie('plain'))
       .map(([label, value]) => ({ type: 'described' as const, descriptor: label, value }))
   ),
   plain: fc.oneof({ maxDepth: 3 }, scalar, tie('list'), tie('map'), fc.oneof(...scalarArbitraries.map(arrayOf))),
@@ -115,10 +95,7 @@ export const applicationProperties: fc.Arbitrary<AmqpMap> = uniqueEntries(arbitr
 export const messageAnnotations: fc.Arbitrary<AmqpMap> = uniqueEntries(arbitraryByType.symbol, anyValue, 4)
 
 const messageId: fc.Arbitrary<AmqpValue> = fc.oneof(
-  arbitraryByType.string,
-  arbitraryByType.ulong,
-  arbitraryByType.uuid,
-  arbitraryByType.binary
+  arbitraryByType.string, arbitraryByType.ulong, arbitraryByType.uuid, arbitraryByType.binary
 )
 const time = fc.oneof(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), fc.bigInt(0n, 4_000_000_000_000n))
 

@@ -25,18 +25,9 @@ t.test('the official JavaScript client reads every section that is written', asy
       replyToGroupId: 'g'
     },
     applicationProperties: [
-      [
-        { type: 'string', value: 'n' },
-        { type: 'int', value: 5 }
-      ],
-      [
-        { type: 'string', value: 'm' },
-        { type: 'int', value: 70_000 }
-      ],
-      [
-        { type: 'string', value: 's' },
-        { type: 'string', value: 'x'.repeat(300) }
-      ]
+      [{ type: 'string', value: 'n' }, { type: 'int', value: 5 }],
+      [{ type: 'string', value: 'm' }, { type: 'int', value: 70_000 }],
+      [{ type: 'string', value: 's' }, { type: 'string', value: 'x'.repeat(300) }]
     ],
     body: Buffer.alloc(300, 'x')
   }
@@ -87,23 +78,11 @@ t.test('what the official JavaScript client writes is read', async t => {
     groupSequence: 3
   })
   t.same(message.messageAnnotations, [
-    [
-      { type: 'string', value: 'key' },
-      { type: 'string', value: 'value' }
-    ],
-    [
-      { type: 'string', value: 'n' },
-      { type: 'int', value: 7 }
-    ]
+    [{ type: 'string', value: 'key' }, { type: 'string', value: 'value' }],
+    [{ type: 'string', value: 'n' }, { type: 'int', value: 7 }]
   ])
   t.same(message.applicationProperties, [
-    [
-      { type: 'string', value: 'tenant' },
-      { type: 'string', value: 'acme' }
-    ],
-    [
-      { type: 'string', value: 'attempt' },
-      { type: 'int', value: 2 }
-    ]
+    [{ type: 'string', value: 'tenant' }, { type: 'string', value: 'acme' }],
+    [{ type: 'string', value: 'attempt' }, { type: 'int', value: 2 }]
   ])
 })

@@ -90,68 +90,32 @@ function fromPeer (peer: PeerValue): AmqpValue {
 
 function fromPeerUndescribed ({ type: { typecode }, value }: PeerValue): AmqpValue {
   switch (typecode) {
-    case 0x40:
-      return { type: 'null' }
-    case 0x41:
-    case 0x42:
-    case 0x56:
-      return { type: 'boolean', value: Boolean(value) }
-    case 0x50:
-      return { type: 'ubyte', value: Number(value) }
-    case 0x60:
-      return { type: 'ushort', value: Number(value) }
-    case 0x70:
-    case 0x52:
-    case 0x43:
-      return { type: 'uint', value: Number(value) }
-    case 0x80:
-    case 0x53:
-    case 0x44:
+    case 0x40: return { type: 'null' }
+    case 0x41: case 0x42: case 0x56: return { type: 'boolean', value: Boolean(value) }
+    case 0x50: return { type: 'ubyte', value: Number(value) }
+    case 0x60: return { type: 'ushort', value: Number(value) }
+    case 0x70: case 0x52: case 0x43: return { type: 'uint', value: Number(value) }
+    case 0x80: case 0x53: case 0x44:
       return { type: 'ulong', value: value instanceof Buffer ? value.readBigUInt64BE() : BigInt(Number(value)) }
-    case 0x51:
-      return { type: 'byte', value: Number(value) }
-    case 0x61:
-      return { type: 'short', value: Number(value) }
-    case 0x71:
-    case 0x54:
-      return { type: 'int', value: Number(value) }
-    case 0x81:
-    case 0x55:
+    case 0x51: return { type: 'byte', value: Number(value) }
+    case 0x61: return { type: 'short', value: Number(value) }
+    case 0x71: case 0x54: return { type: 'int', value: Number(value) }
+    case 0x81: case 0x55:
       return { type: 'long', value: value instanceof Buffer ? value.readBigInt64BE() : BigInt(Number(value)) }
-    case 0x72:
-      return { type: 'float', value: Number(value) }
-    case 0x82:
-      return { type: 'double', value: Number(value) }
-    case 0x74:
-      return { type: 'decimal32', value: bytesOf(value) }
-    case 0x84:
-      return { type: 'decimal64', value: bytesOf(value) }
-    case 0x94:
-      return { type: 'decimal128', value: bytesOf(value) }
-    case 0x73:
-      return { type: 'char', value: Number(value) }
-    case 0x83:
-      return { type: 'timestamp', value: BigInt(Number(value)) }
-    case 0x98:
-      return { type: 'uuid', value: uuidText(bytesOf(value)) }
-    case 0xa0:
-    case 0xb0:
-      return { type: 'binary', value: bytesOf(value) }
-    case 0xa1:
-    case 0xb1:
-      return { type: 'string', value: String(value) }
-    case 0xa3:
-    case 0xb3:
-      return { type: 'symbol', value: String(value) }
-    case 0x45:
-    case 0xc0:
-    case 0xd0:
-      return { type: 'list', value: elementsOf(value).map(fromPeer) }
-    case 0xe0:
-    case 0xf0:
-      return { type: 'array', value: elementsOf(value).map(fromPeer) }
-    case 0xc1:
-    case 0xd1: {
+    case 0x72: return { type: 'float', value: Number(value) }
+    case 0x82: return { type: 'double', value: Number(value) }
+    case 0x74: return { type: 'decimal32', value: bytesOf(value) }
+    case 0x84: return { type: 'decimal64', value: bytesOf(value) }
+    case 0x94: return { type: 'decimal128', value: bytesOf(value) }
+    case 0x73: return { type: 'char', value: Number(value) }
+    case 0x83: return { type: 'timestamp', value: BigInt(Number(value)) }
+    case 0x98: return { type: 'uuid', value: uuidText(bytesOf(value)) }
+    case 0xa0: case 0xb0: return { type: 'binary', value: bytesOf(value) }
+    case 0xa1: case 0xb1: return { type: 'string', value: String(value) }
+    case 0xa3: case 0xb3: return { type: 'symbol', value: String(value) }
+    case 0x45: case 0xc0: case 0xd0: return { type: 'list', value: elementsOf(value).map(fromPeer) }
+    case 0xe0: case 0xf0: return { type: 'array', value: elementsOf(value).map(fromPeer) }
+    case 0xc1: case 0xd1: {
       const flat = elementsOf(value).map(fromPeer)
       const entries = flat.flatMap((key, index) => index % 2 === 0 ? [[key, flat[index + 1] ?? key] as const] : [])
       return { type: 'map', value: entries }

@@ -59,26 +59,8 @@ t.test('each value has its smallest encoding, but a uint, for the sake of anothe
     [{ type: 'map', value: [] }, 'c10100'],
     [{ type: 'list', value: [{ type: 'null' }] }, 'c0020140'],
     [{ type: 'array', value: [] }, 'e0020040'],
-    [
-      {
-        type: 'array',
-        value: [
-          { type: 'int', value: 1 },
-          { type: 'int', value: -1 }
-        ]
-      },
-      'e004025401ff'
-    ],
-    [
-      {
-        type: 'array',
-        value: [
-          { type: 'int', value: 1 },
-          { type: 'int', value: 300 }
-        ]
-      },
-      'e00a0271000000010000012c'
-    ],
+    [{ type: 'array', value: [{ type: 'int', value: 1 }, { type: 'int', value: -1 }] }, 'e004025401ff'],
+    [{ type: 'array', value: [{ type: 'int', value: 1 }, { type: 'int', value: 300 }] }, 'e00a0271000000010000012c'],
     [
       { type: 'described', descriptor: { type: 'ulong', value: 1n }, value: { type: 'string', value: 'é' } },
       '005301a102c3a9'
@@ -90,10 +72,8 @@ t.test('each value has its smallest encoding, but a uint, for the sake of anothe
 
 t.test('the short forms end exactly where a byte no longer holds length, size or count', async t => {
   const text = (length: number): AmqpValue => ({ type: 'string', value: 'x'.repeat(length) })
-  const nulls = (count: number): AmqpValue => ({
-    type: 'list',
-    value: Array.from({ length: count }, () => ({ type: 'null' }))
-  })
+  const nulls = (count: number): AmqpValue =>
+    ({ type: 'list', value: Array.from({ length: count }, () => ({ type: 'null' })) })
   t.equal(encode(text(255))[0], 0xa1)
   t.equal(encode(text(256))[0], 0xb1)
   t.equal(encode(nulls(254))[0], 0xc0)

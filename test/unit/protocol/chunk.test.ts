@@ -2,12 +2,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import {
-  Chunk,
-  ChunkError,
-  ChunkType,
-  type EntryCursor,
-  expandSubBatch,
-  parseChunk
+  Chunk, ChunkError, ChunkType, type EntryCursor, expandSubBatch, parseChunk
 } from '../../../src/streams/protocol/index.ts'
 import { deliver } from '../../../src/streams/protocol/commands/deliver.ts'
 import { FrameReader } from '../../../src/streams/protocol/frame-reader.ts'
@@ -48,9 +43,8 @@ for (const version of ['4.0.5', '4.3.6']) {
     while (cursor.next()) {
       const { compression, uncompressedLength, recordCount } = cursor
       if (cursor.isSubBatch) {
-        for (const [index, record] of [
-          ...expandSubBatch(compression, cursor.bytes(), uncompressedLength, recordCount, 1000)
-        ].entries()) texts.push([cursor.offset + index, record.toString()])
+        const records = expandSubBatch(compression, cursor.bytes(), uncompressedLength, recordCount, 1000)
+        for (const [index, record] of [...records].entries()) texts.push([cursor.offset + index, record.toString()])
       } else texts.push([cursor.offset, cursor.bytes().toString()])
     }
     t.same(texts, [[0, 'one'], [1, 'two'], [2, 'three'], [3, 'four'], [4, 'five']])
@@ -65,38 +59,28 @@ t.test('entries come out as they went in, with their offsets', async () => {
   const simple = fc.uint8Array({ maxLength: 100 }).map((body): EntryFields => ({ body: Buffer.from(body) }))
   const subBatch = fc
     .tuple(fc.uint8Array({ maxLength: 100 }), fc.integer({ min: 0, max: 7 }), fc.integer({ min: 1, max: 65_535 }))
-    .map(([body, compression, recordCount]): EntryFields => ({
-      body: Buffer.from(body),
-      compression,
-      recordCount,
-      uncompressedLength: body.length
-    }))
+    .map(([body, compression, recordCount]): EntryFields =>
+      ({ body: Buffer.from(body), compression, recordCount, uncompressedLength: body.length }))
+  const someEntries = fc.array(fc.oneof(simple, subBatch), { maxLength: 30 })
   const firstOffsets = fc.bigInt({ min: 0n, max: 2n ** 52n })
-  fc.assert(
-    fc.property(
-      fc.array(fc.oneof(simple, subBatch), { maxLength: 30 }),
-      firstOffsets,
-      fc.nat(100),
-      (entries, firstOffset, before) => {
-        const frame = Buffer.concat([Buffer.alloc(before), encodeChunk({ entries, firstOffset })])
-        const chunk = parseChunk(frame, before)
-        let offset = Number(firstOffset)
-        const expected = entries.map((entry) => {
-          const isSubBatch = 'compression' in entry
-          const seen = {
-            offset,
-            recordCount: isSubBatch ? entry.recordCount : 1,
-            isSubBatch,
-            compression: isSubBatch ? entry.compression : 0,
-            body: entry.body.toString('hex')
-          }
-          offset += seen.recordCount
-          return seen
-        })
-        return JSON.stringify(walk(chunk.entries())) === JSON.stringify(expected) && chunk.endOffset === offset
+  fc.assert(fc.property(someEntries, firstOffsets, fc.nat(100), (entries, firstOffset, before) => {
+    const frame = Buffer.concat([Buffer.alloc(before), encodeChunk({ entries, firstOffset })])
+    const chunk = parseChunk(frame, before)
+    let offset = Number(firstOffset)
+    const expected = entries.map((entry) => {
+      const isSubBatch = 'compression' in entry
+      const seen = {
+        offset,
+        recordCount: isSubBatch ? entry.recordCount : 1,
+        isSubBatch,
+        compression: isSubBatch ? entry.compression : 0,
+        body: entry.body.toString('hex')
       }
-    )
-  )
+      offset += seen.recordCount
+      return seen
+    })
+    return JSON.stringify(walk(chunk.entries())) === JSON.stringify(expected) && chunk.endOffset === offset
+  }))
 })
 
 t.test('a cursor tells the length of a body without making it, and the end stays the end', async (t) => {
@@ -119,14 +103,8 @@ t.test('what stands after the data is not looked at', async (t) => {
 })
 
 t.test('a cursor can be cloned and goes on by itself', async (t) => {
-  const cursor = parse({
-    entries: [
-      one,
-      { body: Buffer.from('two') },
-      { body: Buffer.from('abc'), compression: 3, recordCount: 7, uncompressedLength: 9 },
-      one
-    ]
-  }).entries()
+  const subBatch = { body: Buffer.from('abc'), compression: 3, recordCount: 7, uncompressedLength: 9 }
+  const cursor = parse({ entries: [one, { body: Buffer.from('two') }, subBatch, one] }).entries()
   cursor.next()
   cursor.next()
   const clone = cursor.clone()
@@ -158,21 +136,18 @@ t.test('entries that do not fill the chunk as its header says are refused where 
   const cases: Array<[string, Chunk, RegExp]> = [
     ['fewer entries than announced', parse({ entries: [one], entryCount: 2 }), /ends before its last entry/],
     [
-      'more entries than announced',
-      parse({ entries: [one, one], entryCount: 1, recordCount: 1 }),
+      'more entries than announced', parse({ entries: [one, one], entryCount: 1, recordCount: 1 }),
       /bytes or records after its last entry/
     ],
     [
-      'fewer records than announced',
-      parse({ entries: [one], recordCount: 2 }),
+      'fewer records than announced', parse({ entries: [one], recordCount: 2 }),
       /bytes or records after its last entry/
     ],
     ['more records than announced', parse({ entries: [one, one], recordCount: 1 }), /more records/],
     ['an entry that is longer than the chunk', chunkOf(cut), /longer than it/],
     ['half a header', chunkOf(Buffer.from('0000', 'hex')), /inside the header of an entry/],
     [
-      'half a header of a sub-entry batch',
-      chunkOf(Buffer.from('900001', 'hex')),
+      'half a header of a sub-entry batch', chunkOf(Buffer.from('900001', 'hex')),
       /inside the header of a sub-entry batch/
     ]
   ]
@@ -182,32 +157,20 @@ t.test('entries that do not fill the chunk as its header says are refused where 
 })
 
 t.test('whatever is cut or changed, nothing but a ChunkError is thrown', async () => {
-  const frame = encodeChunk({
-    entries: [one, { body: Buffer.from('abcdef'), compression: 1, recordCount: 3, uncompressedLength: 6 }, one]
-  })
-  fc.assert(
-    fc.property(
-      fc.nat(frame.length),
-      fc.array(fc.tuple(fc.nat(frame.length - 1), fc.nat(255)), { maxLength: 4 }),
-      (length, changes) => {
-        const damaged = Buffer.from(frame)
-        for (const [position, byte] of changes) damaged.writeUInt8(byte, position)
-        return (
-          throwsOnlyChunkErrors(() => {
-            const chunk = parseChunk(damaged.subarray(0, length), 0)
-            for (const cursor = chunk.entries(); cursor.next();) cursor.bytes()
-          }) &&
-          throwsOnlyChunkErrors(() => {
-            // The checksum stops nearly all of these; a publisher can write what has a right one.
-            for (const cursor = chunkOf(damaged.subarray(48, Math.max(48, length))).entries(); cursor.next();) {
-              cursor.bytes()
-            }
-          })
-        )
-      }
-    ),
-    { numRuns: 2000 }
-  )
+  const subBatch = { body: Buffer.from('abcdef'), compression: 1, recordCount: 3, uncompressedLength: 6 }
+  const frame = encodeChunk({ entries: [one, subBatch, one] })
+  const someChanges = fc.array(fc.tuple(fc.nat(frame.length - 1), fc.nat(255)), { maxLength: 4 })
+  fc.assert(fc.property(fc.nat(frame.length), someChanges, (length, changes) => {
+    const damaged = Buffer.from(frame)
+    for (const [position, byte] of changes) damaged.writeUInt8(byte, position)
+    return throwsOnlyChunkErrors(() => {
+      const chunk = parseChunk(damaged.subarray(0, length), 0)
+      for (const cursor = chunk.entries(); cursor.next();) cursor.bytes()
+    }) && throwsOnlyChunkErrors(() => {
+      // The checksum stops nearly all of these; a publisher can write what has a right one.
+      for (const cursor = chunkOf(damaged.subarray(48, Math.max(48, length))).entries(); cursor.next();) cursor.bytes()
+    })
+  }), { numRuns: 2000 })
 })
 
 t.test('a small chunk does not keep the large buffer it came in', async (t) => {

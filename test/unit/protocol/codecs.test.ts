@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { ResponseCode, CommandKey, describeResponseCode } from '../../../src/streams/protocol/index.ts'
+import { CommandKey, describeResponseCode, type OffsetSpec, ResponseCode } from '../../../src/streams/protocol/index.ts'
 import { encodeCommand, encodeRequest, type Request } from '../../../src/streams/protocol/commands/command.ts'
 import { createStream } from '../../../src/streams/protocol/commands/create-stream.ts'
 import { credit } from '../../../src/streams/protocol/commands/credit.ts'
@@ -25,142 +25,47 @@ import { FrameReader } from '../../../src/streams/protocol/frame-reader.ts'
 import { FrameWriter } from '../../../src/streams/protocol/frame-writer.ts'
 import { MalformedFrameError } from '../../../src/streams/protocol/errors.ts'
 
-const none = new Map<string, string>()
-const some = new Map([['a', 'b'], ['c', '']])
-
 // The frames are spelled out by hand from the protocol reference: what is written must not be proved by what reads it.
+const S = '0002' + '7332' // a stream named s2
+const R = '0001' + '72' // a reference named r
+const none = new Map<string, string>()
+const NONE = '00000000'
+const some = new Map([['a', 'b'], ['c', '']])
+const SOME = '00000002' + '0001' + '61' + '0001' + '62' + '0001' + '63' + '0000'
+
 t.test('requests lie on the wire as the protocol says', async (t) => {
-  const S = '0002' + '7332' // a stream named s2
-  const R = '0001' + '72' // a reference named r
   const cases: Array<[name: string, frame: Buffer, key: string, args: string]> = [
     [
-      'declarePublisher',
-      encodeRequest(declarePublisher, 1, { publisherId: 255, reference: 'r', stream: 's2' }),
-      '0001',
-      'ff' + R + S
+      'declarePublisher', request(declarePublisher, { publisherId: 255, reference: 'r', stream: 's2' }),
+      '0001', 'ff' + R + S
     ],
     [
       'declarePublisher without a reference',
-      encodeRequest(declarePublisher, 1, { publisherId: 0, reference: '', stream: 's2' }),
-      '0001',
-      '00' + '0000' + S
+      request(declarePublisher, { publisherId: 0, reference: '', stream: 's2' }), '0001', '00' + '0000' + S
     ],
+    ['queryPublisherSequence', request(queryPublisherSequence, { reference: 'r', stream: 's2' }), '0005', R + S],
+    ['deletePublisher', request(deletePublisher, { publisherId: 3 }), '0006', '03'],
+    ['queryOffset', request(queryOffset, { reference: 'r', stream: 's2' }), '000b', R + S],
+    ['unsubscribe', request(unsubscribe, { subscriptionId: 3 }), '000c', '03'],
+    ['createStream', request(createStream, { stream: 's2', args: some }), '000d', S + SOME],
+    ['deleteStream', request(deleteStream, { stream: 's2' }), '000e', S],
+    ['metadata', request(metadata, { streams: ['s2', 'ü'] }), '000f', '00000002' + S + '0002' + 'c3bc'],
+    ['peerProperties', request(peerProperties, { properties: some }), '0011', SOME],
+    ['saslHandshake', request(saslHandshake, undefined), '0012', ''],
     [
-      'queryPublisherSequence',
-      encodeRequest(queryPublisherSequence, 1, { reference: 'r', stream: 's2' }),
-      '0005',
-      R + S
+      'saslAuthenticate', request(saslAuthenticate, { mechanism: 'X', data: Buffer.from('ab') }),
+      '0013', '0001' + '58' + '00000002' + '6162'
     ],
-    ['deletePublisher', encodeRequest(deletePublisher, 1, { publisherId: 3 }), '0006', '03'],
+    ['open', request(open, { virtualHost: '/' }), '0015', '0001' + '2f'],
+    ['close', request(close, { code: 1, reason: 'x' }), '0016', '0001' + '0001' + '78'],
     [
-      'subscribe at first',
-      encodeRequest(subscribe, 1, {
-        subscriptionId: 3,
-        stream: 's2',
-        spec: { type: 'first' },
-        credit: 10,
-        properties: none
-      }),
-      '0007',
-      '03' + S + '0001' + '000a' + '00000000'
+      'exchangeCommandVersions', request(exchangeCommandVersions, { commands: [{ key: 8, min: 1, max: 2 }] }),
+      '001b', '00000001' + '0008' + '0001' + '0002'
     ],
+    ['streamStats', request(streamStats, { stream: 's2' }), '001c', S],
     [
-      'subscribe at last',
-      encodeRequest(subscribe, 1, {
-        subscriptionId: 3,
-        stream: 's2',
-        spec: { type: 'last' },
-        credit: 65_535,
-        properties: some
-      }),
-      '0007',
-      '03' + S + '0002' + 'ffff' + '00000002' + '0001' + '61' + '0001' + '62' + '0001' + '63' + '0000'
-    ],
-    [
-      'subscribe at next',
-      encodeRequest(subscribe, 1, {
-        subscriptionId: 3,
-        stream: 's2',
-        spec: { type: 'next' },
-        credit: 1,
-        properties: none
-      }),
-      '0007',
-      '03' + S + '0003' + '0001' + '00000000'
-    ],
-    [
-      'subscribe at an offset',
-      encodeRequest(subscribe, 1, {
-        subscriptionId: 3,
-        stream: 's2',
-        spec: { type: 'offset', offset: 2 ** 40 },
-        credit: 1,
-        properties: none
-      }),
-      '0007',
-      '03' + S + '0004' + '0000010000000000' + '0001' + '00000000'
-    ],
-    [
-      'subscribe at the largest offset',
-      encodeRequest(subscribe, 1, {
-        subscriptionId: 3,
-        stream: 's2',
-        spec: { type: 'offset', offset: 2n ** 64n - 1n },
-        credit: 1,
-        properties: none
-      }),
-      '0007',
-      '03' + S + '0004' + 'ffffffffffffffff' + '0001' + '00000000'
-    ],
-    [
-      'subscribe at a time',
-      encodeRequest(subscribe, 1, {
-        subscriptionId: 3,
-        stream: 's2',
-        spec: { type: 'timestamp', timestamp: -1.5 },
-        credit: 1,
-        properties: none
-      }),
-      '0007',
-      '03' + S + '0005' + 'ffffffffffffffff' + '0001' + '00000000'
-    ],
-    ['queryOffset', encodeRequest(queryOffset, 1, { reference: 'r', stream: 's2' }), '000b', R + S],
-    ['unsubscribe', encodeRequest(unsubscribe, 1, { subscriptionId: 3 }), '000c', '03'],
-    [
-      'createStream',
-      encodeRequest(createStream, 1, { stream: 's2', args: some }),
-      '000d',
-      S + '00000002' + '0001' + '61' + '0001' + '62' + '0001' + '63' + '0000'
-    ],
-    ['deleteStream', encodeRequest(deleteStream, 1, { stream: 's2' }), '000e', S],
-    ['metadata', encodeRequest(metadata, 1, { streams: ['s2', 'ü'] }), '000f', '00000002' + S + '0002' + 'c3bc'],
-    [
-      'peerProperties',
-      encodeRequest(peerProperties, 1, { properties: new Map([['k', 'v']]) }),
-      '0011',
-      '00000001' + '0001' + '6b' + '0001' + '76'
-    ],
-    ['saslHandshake', encodeRequest(saslHandshake, 1, undefined), '0012', ''],
-    [
-      'saslAuthenticate',
-      encodeRequest(saslAuthenticate, 1, { mechanism: 'X', data: Buffer.from('ab') }),
-      '0013',
-      '0001' + '58' + '00000002' + '6162'
-    ],
-    ['open', encodeRequest(open, 1, { virtualHost: '/' }), '0015', '0001' + '2f'],
-    ['close', encodeRequest(close, 1, { code: 1, reason: 'x' }), '0016', '0001' + '0001' + '78'],
-    [
-      'exchangeCommandVersions',
-      encodeRequest(exchangeCommandVersions, 1, { commands: [{ key: 8, min: 1, max: 2 }] }),
-      '001b',
-      '00000001' + '0008' + '0001' + '0002'
-    ],
-    ['streamStats', encodeRequest(streamStats, 1, { stream: 's2' }), '001c', S],
-    [
-      'resolveOffsetSpec',
-      encodeRequest(resolveOffsetSpec, 1, { stream: 's2', spec: { type: 'last' }, properties: none }),
-      '001f',
-      S + '0002' + '00000000'
+      'resolveOffsetSpec', request(resolveOffsetSpec, { stream: 's2', spec: { type: 'last' }, properties: none }),
+      '001f', S + '0002' + NONE
     ]
   ]
   for (const [name, frame, key, args] of cases) {
@@ -168,31 +73,35 @@ t.test('requests lie on the wire as the protocol says', async (t) => {
   }
 })
 
+t.test('a subscription says where it starts, its credit and its properties', async (t) => {
+  const cases: Array<[spec: OffsetSpec, credit: number, properties: Map<string, string>, args: string]> = [
+    [{ type: 'first' }, 10, none, '0001' + '000a' + NONE],
+    [{ type: 'last' }, 65_535, some, '0002' + 'ffff' + SOME],
+    [{ type: 'next' }, 1, none, '0003' + '0001' + NONE],
+    [{ type: 'offset', offset: 2 ** 40 }, 1, none, '0004' + '0000010000000000' + '0001' + NONE],
+    [{ type: 'offset', offset: 2n ** 64n - 1n }, 1, none, '0004' + 'ffffffffffffffff' + '0001' + NONE],
+    [{ type: 'timestamp', timestamp: -1.5 }, 1, none, '0005' + 'ffffffffffffffff' + '0001' + NONE]
+  ]
+  for (const [spec, credit, properties, args] of cases) {
+    const frame = request(subscribe, { subscriptionId: 3, stream: 's2', spec, credit, properties })
+    t.equal(frame.toString('hex'), sized('0007' + '0001' + '00000001' + '03' + S + args), spec.type)
+  }
+})
+
 t.test('commands lie on the wire as the protocol says', async (t) => {
-  t.equal(
-    encodeCommand(credit, { subscriptionId: 3, credit: 258 }).toString('hex'),
-    sized('0009' + '0001' + '03' + '0102')
-  )
-  t.equal(
-    encodeCommand(storeOffset, { reference: 'r', stream: 's', offset: 2n ** 64n - 1n }).toString('hex'),
-    sized('000a' + '0001' + '0001' + '72' + '0001' + '73' + 'ffffffffffffffff')
-  )
-  t.equal(
-    encodeCommand(tune, { frameMaxBytes: 1_048_576, heartbeatSeconds: 60 }).toString('hex'),
-    sized('0014' + '0001' + '00100000' + '0000003c')
-  )
+  const grant = encodeCommand(credit, { subscriptionId: 3, credit: 258 })
+  t.equal(grant.toString('hex'), sized('0009' + '0001' + '03' + '0102'))
+  const stored = encodeCommand(storeOffset, { reference: 'r', stream: 's', offset: 2n ** 64n - 1n })
+  t.equal(stored.toString('hex'), sized('000a' + '0001' + '0001' + '72' + '0001' + '73' + 'ffffffffffffffff'))
+  const tuned = encodeCommand(tune, { frameMaxBytes: 1_048_576, heartbeatSeconds: 60 })
+  t.equal(tuned.toString('hex'), sized('0014' + '0001' + '00100000' + '0000003c'))
 })
 
 t.test('answers are read as the protocol says', async (t) => {
   t.equal(read(queryOffset, 'ffffffffffffffff'), 2n ** 64n - 1n)
   t.equal(read(queryPublisherSequence, '0000000000000007'), 7n)
-  t.same(
-    [...read(streamStats, '00000002' + '0001' + '61' + 'ffffffffffffffff' + '0001' + '62' + '0000000000000005')],
-    [
-      ['a', -1n],
-      ['b', 5n]
-    ]
-  )
+  const statistics = '00000002' + '0001' + '61' + 'ffffffffffffffff' + '0001' + '62' + '0000000000000005'
+  t.same([...read(streamStats, statistics)], [['a', -1n], ['b', 5n]])
   t.same(read(saslHandshake, '00000002' + '0005' + '504c41494e' + '0001' + '58'), ['PLAIN', 'X'])
   t.same([...read(peerProperties, '00000001' + '0001' + '61' + '0001' + '62')], [['a', 'b']])
   t.same([...read(open, '')], [])
@@ -212,10 +121,7 @@ t.test('metadata names brokers by number, and some not at all', async (t) => {
       stream: 's',
       responseCode: 1,
       leader: { host: 'b', port: 5553 },
-      replicas: [
-        { host: 'a', port: 5552 },
-        { host: 'b', port: 5553 }
-      ]
+      replicas: [{ host: 'a', port: 5552 }, { host: 'b', port: 5553 }]
     },
     { stream: 't', responseCode: 1, leader: undefined, replicas: [{ host: 'a', port: 5552 }] },
     { stream: 'u', responseCode: 2, leader: undefined, replicas: [] }
@@ -227,42 +133,29 @@ t.test('whatever an answer holds, nothing but a MalformedFrameError is thrown', 
     queryOffset, queryPublisherSequence, streamStats, saslHandshake, peerProperties, open, exchangeCommandVersions,
     resolveOffsetSpec, metadata, close
   ]
-  fc.assert(
-    fc.property(fc.constantFrom(...requests), fc.uint8Array({ maxLength: 60 }), (request, bytes) => {
-      try {
-        request.read(new FrameReader(Buffer.from(bytes), 0, bytes.length))
-      } catch (error) {
-        return error instanceof MalformedFrameError
-      }
-      return true
-    }),
-    { numRuns: 3000 }
-  )
+  fc.assert(fc.property(fc.constantFrom(...requests), fc.uint8Array({ maxLength: 60 }), (request, bytes) => {
+    try {
+      request.read(new FrameReader(Buffer.from(bytes), 0, bytes.length))
+    } catch (error) {
+      return error instanceof MalformedFrameError
+    }
+    return true
+  }), { numRuns: 3000 })
 })
 
 t.test('what the writer writes the reader reads', async () => {
   const strings = fc.string({ unit: 'binary', maxLength: 30 })
-  fc.assert(
-    fc.property(
-      strings,
-      fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
-      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
-      fc.dictionary(strings, strings),
-      (text, unsigned, signed, pairs) => {
-        const map = new Map(Object.entries(pairs))
-        const frame = new FrameWriter().string(text).u64(unsigned).i64(signed).map(map).u8(9).finish()
-        const reader = new FrameReader(frame, 4, frame.length)
-        return (
-          reader.string() === text &&
-          reader.u64() === unsigned &&
-          reader.i64() === signed &&
-          JSON.stringify([...reader.map((from) => from.string())]) === JSON.stringify([...map]) &&
-          reader.u8() === 9 &&
-          reader.remaining === 0
-        )
-      }
-    )
-  )
+  const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+  const i64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
+  const dictionary = fc.dictionary(strings, strings)
+  fc.assert(fc.property(strings, u64, i64, dictionary, (text, unsigned, signed, pairs) => {
+    const map = new Map(Object.entries(pairs))
+    const frame = new FrameWriter().string(text).u64(unsigned).i64(signed).map(map).u8(9).finish()
+    const reader = new FrameReader(frame, 4, frame.length)
+    return reader.string() === text && reader.u64() === unsigned && reader.i64() === signed &&
+      JSON.stringify([...reader.map((from) => from.string())]) === JSON.stringify([...map]) &&
+      reader.u8() === 9 && reader.remaining === 0
+  }))
 })
 
 t.test('null strings and arrays are read as empty, unsafe integers as undefined', async (t) => {
@@ -283,6 +176,10 @@ t.test('every response code and every key has its own name', async (t) => {
 
 function sized (hex: string): string {
   return (hex.length / 2).toString(16).padStart(8, '0') + hex
+}
+
+function request<Arguments> (request: Request<Arguments, unknown>, args: Arguments): Buffer {
+  return encodeRequest(request, 1, args)
 }
 
 function read<Answer> (request: Request<never, Answer>, hex: string): Answer {

@@ -4,10 +4,7 @@ import * as zlib from 'node:zlib'
 import * as lz4 from 'lz4-napi'
 import * as snappy from 'snappy'
 import {
-  CompressionError,
-  type CompressionErrorReason,
-  compressionNames,
-  expandSubBatch
+  CompressionError, type CompressionErrorReason, compressionNames, expandSubBatch
 } from '../../../src/streams/protocol/index.ts'
 
 // The packages are independent writers of what is decoded here by hand: LZ4 frames and the Snappy framing, as the Java
@@ -32,29 +29,22 @@ const ZSTD_WRITERS: Writer[] =
 const WRITERS: Writer[] = [
   ['none', 0, (raw) => raw],
   ['gzip', GZIP, (raw) => zlib.gzipSync(raw)],
-  [
-    'gzip in two members',
-    GZIP,
-    (raw) =>
-      Buffer.concat([
-        zlib.gzipSync(raw.subarray(0, 10)),
-        zlib.gzipSync(raw.subarray(10), { level: zlib.constants.Z_NO_COMPRESSION })
-      ])
-  ],
+  ['gzip in two members', GZIP, (raw) => Buffer.concat([
+    zlib.gzipSync(raw.subarray(0, 10)),
+    zlib.gzipSync(raw.subarray(10), { level: zlib.constants.Z_NO_COMPRESSION })
+  ])],
   ['snappy', SNAPPY, snappyFrames],
-  [
-    'snappy in two streams',
-    SNAPPY,
-    async (raw) => Buffer.concat([await snappyFrames(raw.subarray(0, 10)), await snappyFrames(raw.subarray(10))])
-  ],
+  ['snappy in two streams', SNAPPY, async (raw) => Buffer.concat([
+    await snappyFrames(raw.subarray(0, 10)),
+    await snappyFrames(raw.subarray(10))
+  ])],
   ['lz4', LZ4, (raw) => lz4.compressFrameSync(raw)],
   ['lz4 with checksums', LZ4, (raw) => lz4.compressFrameSync(raw, { contentChecksum: true, blockChecksums: true })],
   ...ZSTD_WRITERS,
-  [
-    'lz4 in two frames',
-    LZ4,
-    (raw) => Buffer.concat([lz4.compressFrameSync(raw.subarray(0, 10)), lz4.compressFrameSync(raw.subarray(10))])
-  ]
+  ['lz4 in two frames', LZ4, (raw) => Buffer.concat([
+    lz4.compressFrameSync(raw.subarray(0, 10)),
+    lz4.compressFrameSync(raw.subarray(10))
+  ])]
 ]
 
 // Text that repeats itself near and far, and bytes that do not.
@@ -77,58 +67,37 @@ for (const [name, compression, write] of WRITERS) {
     const records = [Buffer.from('hello hello hello hello'), Buffer.alloc(300), Buffer.from('the end')]
     const raw = join(records)
     const written = await write(raw)
-    fc.assert(
-      fc.property(
-        fc.nat(written.length),
-        fc.array(fc.tuple(fc.nat(written.length - 1), fc.nat(255)), { maxLength: 3 }),
-        fc.integer({ min: -2, max: 2 }),
-        (length, changes, more) => {
-          const damaged = Buffer.from(written)
-          for (const [position, byte] of changes) damaged.writeUInt8(byte, position)
-          try {
-            expandSubBatch(compression, damaged.subarray(0, length), raw.length + more, records.length, 10_000)
-          } catch (error) {
-            return error instanceof CompressionError
-          }
-          return true
-        }
-      ),
-      { numRuns: 1000 }
-    )
+    const someChanges = fc.array(fc.tuple(fc.nat(written.length - 1), fc.nat(255)), { maxLength: 3 })
+    const difference = fc.integer({ min: -2, max: 2 })
+    fc.assert(fc.property(fc.nat(written.length), someChanges, difference, (length, changes, more) => {
+      const damaged = Buffer.from(written)
+      for (const [position, byte] of changes) damaged.writeUInt8(byte, position)
+      try {
+        expandSubBatch(compression, damaged.subarray(0, length), raw.length + more, records.length, 10_000)
+      } catch (error) {
+        return error instanceof CompressionError
+      }
+      return true
+    }), { numRuns: 1000 })
   })
 
   if (compression === 0) continue
-  t.test(
-    `${name}: what is longer or shorter than announced is corrupt, what is larger than allowed is not even tried`,
-    async (t) => {
-      const raw = join([Buffer.from('a record of some length, of some length')])
-      const written = await write(raw)
-      t.equal(
-        reasonOf(() => expandSubBatch(compression, written, raw.length - 1, 1, 1000)),
-        'corrupt'
-      )
-      t.equal(
-        reasonOf(() => expandSubBatch(compression, written, raw.length + 1, 1, 1000)),
-        'corrupt'
-      )
-      t.equal(
-        reasonOf(() => expandSubBatch(compression, written, 0, 0, 1000)),
-        'corrupt'
-      )
-      t.equal(
-        reasonOf(() => expandSubBatch(compression, written, raw.length, 1, raw.length - 1)),
-        'too_large'
-      )
-      t.equal(
-        reasonOf(() => expandSubBatch(compression, Buffer.alloc(0), raw.length, 1, 1000)),
-        'corrupt'
-      )
-      t.equal(
-        reasonOf(() => expandSubBatch(compression, Buffer.from('something else entirely'), raw.length, 1, 1000)),
-        'corrupt'
-      )
-    }
-  )
+  t.test(`${name}: what is longer or shorter than announced is corrupt`, async (t) => {
+    const raw = join([Buffer.from('a record of some length, of some length')])
+    const written = await write(raw)
+    t.equal(reasonOf(() => expandSubBatch(compression, written, raw.length - 1, 1, 1000)), 'corrupt')
+    t.equal(reasonOf(() => expandSubBatch(compression, written, raw.length + 1, 1, 1000)), 'corrupt')
+    t.equal(reasonOf(() => expandSubBatch(compression, written, 0, 0, 1000)), 'corrupt')
+    t.equal(reasonOf(() => expandSubBatch(compression, Buffer.alloc(0), raw.length, 1, 1000)), 'corrupt')
+    const other = Buffer.from('something else entirely')
+    t.equal(reasonOf(() => expandSubBatch(compression, other, raw.length, 1, 1000)), 'corrupt')
+  })
+
+  t.test(`${name}: what is larger than allowed is not even tried`, async (t) => {
+    const raw = join([Buffer.from('a record of some length, of some length')])
+    const written = await write(raw)
+    t.equal(reasonOf(() => expandSubBatch(compression, written, raw.length, 1, raw.length - 1)), 'too_large')
+  })
 
   t.test(`${name}: a bomb allocates what it announces and no more`, async (t) => {
     const written = await write(Buffer.alloc(50_000_000))
@@ -144,11 +113,7 @@ t.test('records that do not fill the batch as it says are corrupt', async (t) =>
   const raw = join([Buffer.from('a'), Buffer.from('bc')])
   t.same([...expandSubBatch(0, raw, raw.length, 2, 1000)].map(String), ['a', 'bc'])
   for (const count of [0, 1, 3]) {
-    t.equal(
-      reasonOf(() => expandSubBatch(0, raw, raw.length, count, 1000)),
-      'corrupt',
-      `${count} records`
-    )
+    t.equal(reasonOf(() => expandSubBatch(0, raw, raw.length, count, 1000)), 'corrupt', `${count} records`)
   }
   const nested = Buffer.from(raw)
   nested.writeUInt8(0x80, 0)
@@ -182,20 +147,15 @@ t.test('zstd is expanded where Node can, and unsupported where it cannot', async
       cause: { code: 'ZSTD_error_frameParameter_windowTooLarge' }
     })
   } else {
-    t.throws(() => expandSubBatch(ZSTD, written, 613, 2, 1000), {
-      reason: 'unsupported',
-      message: /needs Node.js 22.15/
-    })
+    const unsupported = { reason: 'unsupported', message: /needs Node.js 22.15/ }
+    t.throws(() => expandSubBatch(ZSTD, written, 613, 2, 1000), unsupported)
   }
 })
 
 t.test('a compression that nobody has defined is unsupported', async (t) => {
   t.same(compressionNames, ['none', 'gzip', 'snappy', 'lz4', 'zstd'])
   for (const compression of [5, 6, 7]) {
-    t.equal(
-      reasonOf(() => expandSubBatch(compression, Buffer.alloc(4), 4, 0, 1000)),
-      'unsupported'
-    )
+    t.equal(reasonOf(() => expandSubBatch(compression, Buffer.alloc(4), 4, 0, 1000)), 'unsupported')
   }
 })
 
@@ -212,46 +172,24 @@ t.test('an LZ4 match may not reach before the start, nor overlap into what is no
     size.writeUInt32LE(block.length / 2)
     return Buffer.concat([size, Buffer.from(block, 'hex')])
   }
+  const expand = (block: string, length: number, count: number): string[] =>
+    [...expandSubBatch(LZ4, frame(block), length, count, 1000)].map(String)
   // One literal 00, then a match of four bytes one back, then the last literals 00: five zeros and 00.
-  t.same([...expandSubBatch(LZ4, frame('10' + '00' + '0100' + '30' + '000000'), 8, 2, 1000)].map(String), ['', ''])
-  t.equal(
-    reasonOf(() => expandSubBatch(LZ4, frame('10' + '00' + '0200' + '30' + '000000'), 8, 2, 1000)),
-    'corrupt',
-    'two back'
-  )
-  t.equal(
-    reasonOf(() => expandSubBatch(LZ4, frame('10' + '00' + '0000' + '30' + '000000'), 8, 2, 1000)),
-    'corrupt',
-    'zero back'
-  )
-  t.equal(
-    reasonOf(() => expandSubBatch(LZ4, frame('10' + '00' + '0100'), 5, 1, 1000)),
-    'corrupt',
-    'no last literals'
-  )
-  t.equal(
-    reasonOf(() => expandSubBatch(LZ4, frame('f0' + 'ff'), 8, 2, 1000)),
-    'corrupt',
-    'an endless length'
-  )
+  t.same(expand('10' + '00' + '0100' + '30' + '000000', 8, 2), ['', ''])
+  t.equal(reasonOf(() => expand('10' + '00' + '0200' + '30' + '000000', 8, 2)), 'corrupt', 'two back')
+  t.equal(reasonOf(() => expand('10' + '00' + '0000' + '30' + '000000', 8, 2)), 'corrupt', 'zero back')
+  t.equal(reasonOf(() => expand('10' + '00' + '0100', 5, 1)), 'corrupt', 'no last literals')
+  t.equal(reasonOf(() => expand('f0' + 'ff', 8, 2)), 'corrupt', 'an endless length')
 })
 
 t.test('frames that only carry remarks are skipped', async (t) => {
   const raw = join([Buffer.from('abc')])
   const remark = Buffer.from('5a2a4d18' + '03000000' + '010203', 'hex')
-  t.same(
-    [...expandSubBatch(LZ4, Buffer.concat([remark, lz4.compressFrameSync(raw), remark]), raw.length, 1, 1000)].map(
-      String
-    ),
-    ['abc']
-  )
+  const lz4WithRemarks = Buffer.concat([remark, lz4.compressFrameSync(raw), remark])
+  t.same([...expandSubBatch(LZ4, lz4WithRemarks, raw.length, 1, 1000)].map(String), ['abc'])
   const padding = Buffer.from('fe' + '020000' + '0000', 'hex')
-  t.same(
-    [...expandSubBatch(SNAPPY, Buffer.concat([padding, await snappyFrames(raw), padding]), raw.length, 1, 1000)].map(
-      String
-    ),
-    ['abc']
-  )
+  const snappyWithPadding = Buffer.concat([padding, await snappyFrames(raw), padding])
+  t.same([...expandSubBatch(SNAPPY, snappyWithPadding, raw.length, 1, 1000)].map(String), ['abc'])
   const reserved = Buffer.from('02' + '000000' + '', 'hex')
   t.equal(reasonOf(() => expandSubBatch(SNAPPY, Buffer.concat([reserved, Buffer.alloc(4)]), 0, 0, 1000)), 'corrupt')
 })

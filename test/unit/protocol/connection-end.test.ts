@@ -7,16 +7,12 @@ t.test('a socket that dies rejects everything that waits, once, with the reason'
   const { broker, connection } = await open(t, {}, { closed () { closings++ } })
   const asked = broker.next('createStream')
   const waiting = [
-    connection.queryOffset('a', 's'),
-    connection.metadata(['s']),
-    connection.createStream('s', new Map())
+    connection.queryOffset('a', 's'), connection.metadata(['s']), connection.createStream('s', new Map())
   ]
   await asked
   broker.socket.resetAndDestroy()
-  for (const { status, reason } of (await Promise.allSettled(waiting)).map((result) => ({
-    reason: undefined,
-    ...result
-  }))) {
+  const outcomes = (await Promise.allSettled(waiting)).map((result) => ({ reason: undefined, ...result }))
+  for (const { status, reason } of outcomes) {
     t.equal(status, 'rejected')
     t.match(reason, {
       name: 'ConnectionClosedError',
@@ -53,22 +49,12 @@ t.test("the broker's Close is answered and ends the connection with its code", a
 
 t.test('close says goodbye, lets requests under way be answered, and is done when the socket is', async (t) => {
   let confirmed = 0
-  const { broker, connection, closed } = await open(
-    t,
-    {
-      queryOffset: ({ correlationId }, broker) => {
-        broker.send(answerFrame('queryOffset', correlationId, 1, (writer) => writer.u64(3n)))
-      },
-      close: ({ correlationId }, broker) => {
-        broker.send(confirm(1n), answerFrame('close', correlationId))
-      }
+  const { broker, connection, closed } = await open(t, {
+    queryOffset: ({ correlationId }, broker) => {
+      broker.send(answerFrame('queryOffset', correlationId, 1, (writer) => writer.u64(3n)))
     },
-    {
-      confirmed () {
-        confirmed++
-      }
-    }
-  )
+    close: ({ correlationId }, broker) => { broker.send(confirm(1n), answerFrame('close', correlationId)) }
+  }, { confirmed () { confirmed++ } })
   const goodbye = broker.next('close')
   const offset = connection.queryOffset('a', 's')
   const closing = connection.close('done here')
@@ -114,14 +100,12 @@ t.test('what is no frame of this protocol ends the connection and nothing else',
     ['a newer version', frame('publishConfirm', (writer) => writer.u8(0).u32(0), 2), /publishConfirm in version 2/],
     ['a version of 0', frame('deliver', () => {}, 0), /deliver in version 0/],
     [
-      'a confirm of more than there is',
-      frame('publishConfirm', (writer) => writer.u8(0).u32(1_000_000)),
+      'a confirm of more than there is', frame('publishConfirm', (writer) => writer.u8(0).u32(1_000_000)),
       /confirm of 1000000 messages in 0 bytes/
     ],
     ['a confirm of an id that nobody sends', confirm(9007199254740992n), /above 2\^53 - 1/],
     [
-      'a string that is longer than the frame',
-      frame('metadataUpdate', (writer) => writer.u16(6).u16(50)),
+      'a string that is longer than the frame', frame('metadataUpdate', (writer) => writer.u16(6).u16(50)),
       /ends 50 bytes too early/
     ],
     ['a negative length', frame('metadataUpdate', (writer) => writer.u16(6).u16(0x8000)), /length of -32768/],

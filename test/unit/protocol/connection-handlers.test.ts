@@ -8,27 +8,18 @@ import { exactly } from '../../support/exactly.ts'
 t.test('confirms and errors reach their handlers in order, each publisher by its id', async (t) => {
   const seen: unknown[] = []
   let done: () => void = () => {}
-  const last = new Promise<void>((resolve) => {
-    done = resolve
-  })
-  const { broker } = await open(
-    t,
-    {},
-    {
-      confirmed (publisherId: number, ids: PublishingIds) {
-        seen.push([publisherId, Array.from({ length: ids.length }, (_, index) => ids.at(index))])
-        t.throws(() => ids.at(ids.length), { name: 'RangeError' })
-      },
-      publishFailed (publisherId, publishingId, responseCode) {
-        seen.push([publisherId, publishingId, responseCode])
-        if (publishingId === 6) done()
-      }
+  const last = new Promise<void>((resolve) => { done = resolve })
+  const { broker } = await open(t, {}, {
+    confirmed (publisherId: number, ids: PublishingIds) {
+      seen.push([publisherId, Array.from({ length: ids.length }, (_, index) => ids.at(index))])
+      t.throws(() => ids.at(ids.length), { name: 'RangeError' })
+    },
+    publishFailed (publisherId, publishingId, responseCode) {
+      seen.push([publisherId, publishingId, responseCode])
+      if (publishingId === 6) done()
     }
-  )
-  const failures = [
-    [5n, 18],
-    [6n, 17]
-  ] as const
+  })
+  const failures = [[5n, 18], [6n, 17]] as const
   broker.send(
     confirm(0n, 1n, 9007199254740991n),
     confirm(),
@@ -41,19 +32,13 @@ t.test('confirms and errors reach their handlers in order, each publisher by its
 t.test('deliveries of both versions reach their subscription with what the broker has committed', async (t) => {
   const seen: unknown[] = []
   let done: () => void = () => {}
-  const last = new Promise<void>((resolve) => {
-    done = resolve
-  })
-  const { broker } = await open(
-    t,
-    {},
-    {
-      delivered (subscriptionId: number, chunk: Chunk, committedChunkId) {
-        seen.push([subscriptionId, chunk.firstOffset, chunk.recordCount, committedChunkId])
-        if (seen.length === 4) done()
-      }
+  const last = new Promise<void>((resolve) => { done = resolve })
+  const { broker } = await open(t, {}, {
+    delivered (subscriptionId: number, chunk: Chunk, committedChunkId) {
+      seen.push([subscriptionId, chunk.firstOffset, chunk.recordCount, committedChunkId])
+      if (seen.length === 4) done()
     }
-  )
+  })
   const chunk = encodeChunk({ firstOffset: 40n, entries: [{ body: Buffer.from('a') }, { body: Buffer.from('b') }] })
   const v2 = (committed: bigint): Buffer =>
     rawFrame('0008' + '0002' + '02' + committed.toString(16).padStart(16, '0'), chunk)
@@ -65,31 +50,17 @@ t.test('deliveries of both versions reach their subscription with what the broke
 t.test('metadata updates and refused credit reach their handlers', async (t) => {
   const seen: unknown[] = []
   let done: () => void = () => {}
-  const last = new Promise<void>((resolve) => {
-    done = resolve
+  const last = new Promise<void>((resolve) => { done = resolve })
+  const { broker } = await open(t, {}, {
+    metadataUpdated (...args) { seen.push(args) },
+    creditRefused (...args) { seen.push(args); done() }
   })
-  const { broker } = await open(
-    t,
-    {},
-    {
-      metadataUpdated (...args) {
-        seen.push(args)
-      },
-      creditRefused (...args) {
-        seen.push(args)
-        done()
-      }
-    }
-  )
   broker.send(
     frame('metadataUpdate', (writer) => writer.u16(6).string('orders')),
     Buffer.from('00000007' + '8009' + '0001' + '0004' + '63', 'hex')
   )
   await last
-  t.same(seen, [
-    [6, 'orders'],
-    [99, 4]
-  ])
+  t.same(seen, [[6, 'orders'], [99, 4]])
 })
 
 t.test('a consumer update is answered with what the handler says, or with nothing special', async (t) => {
@@ -100,13 +71,9 @@ t.test('a consumer update is answered with what the handler says, or with nothin
   silent.broker.send(update(1))
   t.equal((await first).bytes.toString('hex'), start + '0000')
 
-  const { broker } = await open(
-    t,
-    {},
-    {
-      consumerUpdated: (subscriptionId, isActive) => (isActive ? { type: 'offset', offset: subscriptionId } : undefined)
-    }
-  )
+  const { broker } = await open(t, {}, {
+    consumerUpdated: (subscriptionId, isActive) => isActive ? { type: 'offset', offset: subscriptionId } : undefined
+  })
   const second = broker.next('consumerUpdate')
   broker.send(update(1))
   t.equal((await second).bytes.toString('hex'), start + '0004' + '0000000000000003')
@@ -124,18 +91,9 @@ t.test('a damaged chunk is told to its subscription, or else ends the connection
   t.match(await strict.closed, { closedBy: 'fault', cause: { name: 'ChunkError' } })
 
   let tell: (value: unknown[]) => void = () => {}
-  const failed = new Promise<unknown[]>((resolve) => {
-    tell = resolve
-  })
-  const { broker, connection } = await open(
-    t,
-    { queryOffset: answerWith('queryOffset', 19) },
-    {
-      deliveryFailed (...args) {
-        tell(args)
-      }
-    }
-  )
+  const failed = new Promise<unknown[]>((resolve) => { tell = resolve })
+  const answers = { queryOffset: answerWith('queryOffset', 19) }
+  const { broker, connection } = await open(t, answers, { deliveryFailed (...args) { tell(args) } })
   broker.send(delivery)
   t.match(await failed, exactly(4, { name: 'ChunkError', message: /checksum/ }))
   await t.rejects(connection.queryOffset('a', 's'), { responseCode: 19, message: /19/ })
@@ -143,9 +101,7 @@ t.test('a damaged chunk is told to its subscription, or else ends the connection
 
 t.test('a handler that throws ends its connection and nothing else', async (t) => {
   const bug = new Error('a bug in a handler')
-  const fail = (): never => {
-    throw bug
-  }
+  const fail = (): never => { throw bug }
   const cases: Array<[Partial<ConnectionHandlers>, Buffer]> = [
     [{ confirmed: fail }, confirm(1n)],
     [{ metadataUpdated: fail }, frame('metadataUpdate', (writer) => writer.u16(6).string('s'))],
@@ -163,16 +119,12 @@ t.test('a handler that throws ends its connection and nothing else', async (t) =
 
 t.test('nothing is handed on after the end, also not what lay in the same read', async (t) => {
   let confirms = 0
-  const { broker, connection, closed } = await open(
-    t,
-    {},
-    {
-      confirmed () {
-        confirms++
-        connection.destroy()
-      }
+  const { broker, connection, closed } = await open(t, {}, {
+    confirmed () {
+      confirms++
+      connection.destroy()
     }
-  )
+  })
   broker.send(confirm(1n), confirm(2n))
   await closed
   await connection.close()
@@ -181,18 +133,8 @@ t.test('nothing is handed on after the end, also not what lay in the same read',
 
 t.test('a peer that reads nothing is seen by what waits to be written, and its return is told', async (t) => {
   let tell: () => void = () => {}
-  const drained = new Promise<void>((resolve) => {
-    tell = resolve
-  })
-  const { broker, connection } = await open(
-    t,
-    {},
-    {
-      drained () {
-        tell()
-      }
-    }
-  )
+  const drained = new Promise<void>((resolve) => { tell = resolve })
+  const { broker, connection } = await open(t, {}, { drained () { tell() } })
   broker.socket.pause()
   const entries = [Buffer.alloc(1_000_000)]
   t.equal(connection.needsDrain, false)

@@ -6,9 +6,7 @@ import { open } from './scripted-connection.ts'
 t.test('answers go to who asked, in whatever order they come', async (t) => {
   const { broker, connection } = await open(t)
   const asked = [
-    connection.queryOffset('a', 's'),
-    connection.queryOffset('b', 's'),
-    connection.queryOffset('c', 's')
+    connection.queryOffset('a', 's'), connection.queryOffset('b', 's'), connection.queryOffset('c', 's')
   ] as const
   await broker.next('queryOffset')
   const ids = broker.received.filter(({ key }) => key === 11).map(({ correlationId }) => correlationId)
@@ -69,9 +67,7 @@ t.test('an answer that came in time counts, also when this process was too busy 
 
 t.test('an answer of another kind than the request ends the connection', async (t) => {
   const { connection } = await open(t, {
-    queryOffset: ({ correlationId }, broker) => {
-      broker.send(answerFrame('deleteStream', correlationId))
-    }
+    queryOffset: ({ correlationId }, broker) => { broker.send(answerFrame('deleteStream', correlationId)) }
   })
   await t.rejects(connection.queryOffset('a', 's'), {
     closedBy: 'fault',
@@ -92,20 +88,15 @@ t.test('a publish frame is its header and the entries as they are', async (t) =>
     Buffer.from('0000000000000002' + '0000', 'hex'),
     Buffer.from('0000', 'hex')
   ])
-  t.equal(
-    (await sent).bytes.toString('hex'),
-    '0002' + '0001' + 'c8' + '00000002' + '0000000000000001' + '00000001' + '61' + '0000000000000002' + '00000000'
-  )
+  const header = '0002' + '0001' + 'c8' + '00000002'
+  const entries = '0000000000000001' + '00000001' + '61' + '0000000000000002' + '00000000'
+  t.equal((await sent).bytes.toString('hex'), header + entries)
 })
 
 t.test('a frame that the broker would refuse for its size is not sent', async (t) => {
   const { broker, connection } = await open(t, { saslAuthenticate: tuneAnswer(1000, 0) })
-  t.throws(
-    () => {
-      connection.publish(0, 1, [Buffer.alloc(1000 - PUBLISH_FRAME_OVERHEAD_BYTES + 1)])
-    },
-    { name: 'RangeError' }
-  )
+  const tooLarge = [Buffer.alloc(1000 - PUBLISH_FRAME_OVERHEAD_BYTES + 1)]
+  t.throws(() => { connection.publish(0, 1, tooLarge) }, { name: 'RangeError' })
   await t.rejects(connection.metadata(['s'.repeat(1000)]), { name: 'RangeError' })
   const sent = broker.next('publish')
   connection.publish(0, 1, [Buffer.alloc(1000 - PUBLISH_FRAME_OVERHEAD_BYTES)])

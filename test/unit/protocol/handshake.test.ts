@@ -2,20 +2,11 @@ import t from 'tap'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import {
-  AuthenticationError,
-  Connection,
-  ConnectionClosedError,
-  UnsupportedBrokerError
+  AuthenticationError, Connection, ConnectionClosedError, UnsupportedBrokerError
 } from '../../../src/streams/protocol/index.ts'
 import { connectionOptions, openConnection } from './open-connection.ts'
 import {
-  answerFrame,
-  answerWith,
-  frame,
-  mechanismsAnswer,
-  peerPropertiesAnswer,
-  ScriptedBroker,
-  tuneAnswer
+  answerFrame, answerWith, frame, mechanismsAnswer, peerPropertiesAnswer, ScriptedBroker, tuneAnswer
 } from './scripted-broker.ts'
 import { exactly } from '../../support/exactly.ts'
 
@@ -116,13 +107,10 @@ t.test('an answer to Open without properties is fine', async (t) => {
 })
 
 t.test('a connection that breaks at any step is an error of the attempt', async (t) => {
-  for (const step of [
-    'peerProperties', 'saslHandshake', 'saslAuthenticate', 'open', 'exchangeCommandVersions'
-  ] as const) {
+  const steps = ['peerProperties', 'saslHandshake', 'saslAuthenticate', 'open', 'exchangeCommandVersions'] as const
+  for (const step of steps) {
     const broker = await ScriptedBroker.start(t, {
-      [step]: (_: unknown, broker: ScriptedBroker) => {
-        broker.socket.destroy()
-      }
+      [step]: (_: unknown, broker: ScriptedBroker) => { broker.socket.destroy() }
     })
     await t.rejects(Connection.open(connectionOptions(broker.port)), ConnectionClosedError, step)
   }
@@ -154,9 +142,8 @@ t.test('a Close right behind the last answer fails the attempt, and no handler h
 
 t.test('a peer that accepts and says nothing is given up in time', async (t) => {
   const broker = await ScriptedBroker.start(t, { peerProperties () {} })
-  const error = await Connection.open(connectionOptions(broker.port, { connectTimeoutMs: 50 })).catch(
-    (error: unknown) => error
-  )
+  const opening = Connection.open(connectionOptions(broker.port, { connectTimeoutMs: 50 }))
+  const error = await opening.catch((error: unknown) => error)
   t.match(error, { name: 'ConnectionClosedError', closedBy: 'fault', message: /not open within 50 ms/ })
 })
 
@@ -181,23 +168,18 @@ t.test('a port where nobody listens is said with its reason', async (t) => {
   if (address === null || typeof address === 'string') throw new Error('no port')
   await t.rejects(Connection.open(connectionOptions(address.port)), { closedBy: 'fault', message: /ECONNREFUSED/ })
   // A name with several addresses gives one error for each.
-  await t.rejects(Connection.open(connectionOptions(address.port, { host: 'localhost' })), {
-    closedBy: 'fault',
-    message: /ECONNREFUSED/
-  })
+  const otherOptions = connectionOptions(address.port, { host: 'localhost' })
+  await t.rejects(Connection.open(otherOptions), { closedBy: 'fault', message: /ECONNREFUSED/ })
 })
 
 t.test('a peer that speaks something else is refused, however much it claims to send', async (t) => {
-  for (const nonsense of [
+  const nonsenses = [
     Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
     Buffer.from('7fffffff00000000', 'hex'),
     Buffer.from('00000003000000', 'hex')
-  ]) {
-    const broker = await ScriptedBroker.start(t, {
-      peerProperties: (_, broker) => {
-        broker.send(nonsense)
-      }
-    })
+  ]
+  for (const nonsense of nonsenses) {
+    const broker = await ScriptedBroker.start(t, { peerProperties: (_, broker) => { broker.send(nonsense) } })
     await t.rejects(Connection.open(connectionOptions(broker.port)), {
       closedBy: 'fault',
       cause: { name: 'MalformedFrameError' }

@@ -33,9 +33,7 @@ export function handlers (some: Partial<ConnectionHandlers> = {}): ConnectionHan
 
 /** Opens a connection that ends with the test. */
 export async function openConnection (
-  t: Test,
-  port: number,
-  options: Partial<ConnectionOptions> = {}
+  t: Test, port: number, options: Partial<ConnectionOptions> = {}
 ): Promise<Connection> {
   const connection = await Connection.open(connectionOptions(port, options))
   t.teardown(() => { connection.destroy() })

@@ -50,9 +50,7 @@ export class ScriptedBroker {
 
   /** Ends with the test. */
   static async start (
-    t: Test,
-    answers: Partial<Record<CommandName, Answer>> = {},
-    tls?: TlsOptions
+    t: Test, answers: Partial<Record<CommandName, Answer>> = {}, tls?: TlsOptions
   ): Promise<ScriptedBroker> {
     const server = tls === undefined ? createServer({ noDelay: true }) : createTlsServer({ noDelay: true, ...tls })
     const broker = new ScriptedBroker(server, new Map(Object.entries(CommandKey).flatMap(([name, key]) => {
@@ -120,16 +118,9 @@ export function frame (name: CommandName, write: (writer: FrameWriter) => void =
 }
 
 export function answerFrame (
-  name: CommandName,
-  correlationId: number,
-  responseCode = 1,
-  write: (writer: FrameWriter) => void = () => {}
+  name: CommandName, correlationId: number, responseCode = 1, write: (writer: FrameWriter) => void = () => {}
 ): Buffer {
-  const writer = new FrameWriter()
-    .u16(CommandKey[name] | 0x8000)
-    .u16(1)
-    .u32(correlationId)
-    .u16(responseCode)
+  const writer = new FrameWriter().u16(CommandKey[name] | 0x8000).u16(1).u32(correlationId).u16(responseCode)
   write(writer)
   return writer.finish()
 }
@@ -152,51 +143,29 @@ function receive (bytes: Buffer, socket: Socket): Received {
   const key = keyAndBit & 0x7fff
   const version = reader.u16()
   const correlationId = WITHOUT_CORRELATION_ID.has(key) ? 0 : reader.u32()
-  return {
-    key,
-    version,
-    correlationId,
-    reader,
-    bytes,
-    socket,
-    reply: (...frames) => {
-      socket.write(Buffer.concat(frames))
-    }
-  }
+  const reply = (...frames: Buffer[]): void => { socket.write(Buffer.concat(frames)) }
+  return { key, version, correlationId, reader, bytes, socket, reply }
 }
 
 export function peerPropertiesAnswer (version: string): Answer {
   return ({ correlationId, reply }) => {
-    reply(
-      answerFrame('peerProperties', correlationId, 1, (writer) =>
-        writer.map(
-          new Map([
-            ['product', 'RabbitMQ'],
-            ['version', version]
-          ])
-        )
-      )
-    )
+    const properties = new Map([['product', 'RabbitMQ'], ['version', version]])
+    reply(answerFrame('peerProperties', correlationId, 1, (writer) => writer.map(properties)))
   }
 }
 
 export function mechanismsAnswer (...mechanisms: string[]): Answer {
   return ({ correlationId, reply }) => {
-    reply(
-      answerFrame('saslHandshake', correlationId, 1, (writer) =>
-        writer.array(mechanisms, (to, mechanism) => to.string(mechanism))
-      )
-    )
+    reply(answerFrame('saslHandshake', correlationId, 1, (writer) =>
+      writer.array(mechanisms, (to, mechanism) => to.string(mechanism))))
   }
 }
 
 /** Lets the client in and proposes this. */
 export function tuneAnswer (frameMaxBytes: number, heartbeatSeconds: number): Answer {
   return ({ correlationId, reply }) => {
-    reply(
-      answerFrame('saslAuthenticate', correlationId),
-      frame('tune', (writer) => writer.u32(frameMaxBytes).u32(heartbeatSeconds))
-    )
+    const tune = frame('tune', (writer) => writer.u32(frameMaxBytes).u32(heartbeatSeconds))
+    reply(answerFrame('saslAuthenticate', correlationId), tune)
   }
 }
 
@@ -204,38 +173,15 @@ const HANDSHAKE: ReadonlyMap<number, Answer> = new Map<number, Answer>([
   [CommandKey.peerProperties, peerPropertiesAnswer('4.1.0')],
   [CommandKey.saslHandshake, mechanismsAnswer('AMQPLAIN', 'PLAIN')],
   [CommandKey.saslAuthenticate, tuneAnswer(1_048_576, 60)],
-  [
-    CommandKey.open,
-    ({ correlationId, reply }) => {
-      reply(
-        answerFrame('open', correlationId, 1, (writer) =>
-          writer.map(
-            new Map([
-              ['advertised_host', 'rabbit-1'],
-              ['advertised_port', '5552']
-            ])
-          )
-        )
-      )
-    }
-  ],
-  [
-    CommandKey.exchangeCommandVersions,
-    ({ correlationId, reply }) => {
-      reply(
-        answerFrame('exchangeCommandVersions', correlationId, 1, (writer) => {
-          writer.array(
-            [
-              [CommandKey.publish, 1, 2],
-              [CommandKey.queryOffset, 1, 1]
-            ],
-            (to, numbers) => {
-              for (const number of numbers) to.u16(number)
-            }
-          )
-        })
-      )
-    }
-  ],
+  [CommandKey.open, ({ correlationId, reply }) => {
+    const properties = new Map([['advertised_host', 'rabbit-1'], ['advertised_port', '5552']])
+    reply(answerFrame('open', correlationId, 1, (writer) => writer.map(properties)))
+  }],
+  [CommandKey.exchangeCommandVersions, ({ correlationId, reply }) => {
+    const versions = [[CommandKey.publish, 1, 2], [CommandKey.queryOffset, 1, 1]]
+    reply(answerFrame('exchangeCommandVersions', correlationId, 1, (writer) => {
+      writer.array(versions, (to, numbers) => { for (const number of numbers) to.u16(number) })
+    }))
+  }],
   [CommandKey.close, answerWith('close', 1)]
 ])

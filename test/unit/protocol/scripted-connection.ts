@@ -1,10 +1,6 @@
 import type { Test } from 'tap'
 import type {
-  CommandName,
-  Connection,
-  ConnectionClosedError,
-  ConnectionHandlers,
-  ConnectionOptions
+  CommandName, Connection, ConnectionClosedError, ConnectionHandlers, ConnectionOptions
 } from '../../../src/streams/protocol/index.ts'
 import { handlers, openConnection } from './open-connection.ts'
 import { frame, ScriptedBroker, type Answer } from './scripted-broker.ts'
@@ -25,9 +21,7 @@ export async function open (
 ): Promise<Opened> {
   const broker = await ScriptedBroker.start(t, answers)
   let tellClosed: (error: ConnectionClosedError) => void = () => {}
-  const closed = new Promise<ConnectionClosedError>((resolve) => {
-    tellClosed = resolve
-  })
+  const closed = new Promise<ConnectionClosedError>((resolve) => { tellClosed = resolve })
   const connection = await openConnection(t, broker.port, {
     handlers: handlers({ closed: tellClosed, ...some }),
     ...options
