@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { projectDirectory } from './paths.mjs'
+import { gatewayCommand } from './gateway-command.mjs'
 import { isPortFree } from './ports.mjs'
 import { tiedToParent, waitFor } from './process.mjs'
 import { say, Stop } from './say.mjs'
@@ -42,11 +41,7 @@ export class Gateway {
     const { host, port } = gatewayAddress()
     const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
     this.#origin = `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
-    const [program = '', ...args] = tiedToParent([
-      process.execPath,
-      '--max-semi-space-size=16',
-      join(projectDirectory, 'dist', 'server.js')
-    ])
+    const [program = '', ...args] = tiedToParent(gatewayCommand())
     this.#child = spawn(program, args, {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'inherit', 'inherit'],
