@@ -38,8 +38,7 @@ async function runGateway (environment, node) {
     say(gateway.welcome({ isStreamThere: node !== undefined }))
     await Promise.race([untilInterrupted(), gateway.ended, ...(node ? [node.ended] : [])])
     if (node && node.pid === undefined) {
-      say(`RabbitMQ has ended: ${await node.ended}. Its logs are in ` +
-      `${node.directory}/log`)
+      say(`RabbitMQ has ended: ${await node.ended}. Its logs are in ${node.directory}/log`)
     }
   } finally {
     await gateway.stop()

@@ -21,8 +21,8 @@ const PLUGINS = ['rabbitmq_management', 'rabbitmq_stream', 'rabbitmq_stream_mana
  * Writes a node's configuration into its folder: it listens on the loopback only, needs little, and forms a cluster
  * with its peers by itself when they start together.
  * @param {string} directory
- * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string, tls: Certificates |
- *   undefined, inside: string }} options
+ * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string,
+ *   tls: Certificates | undefined, inside: string }} options
  */
 export function writeConfiguration (directory, { ports, isInContainer, peers, extra, cookie, tls, inside }) {
   const address = isInContainer ? '0.0.0.0' : '127.0.0.1'
@@ -48,15 +48,12 @@ export function writeConfiguration (directory, { ports, isInContainer, peers, ex
   writeFileSync(join(directory, 'rabbitmq.conf'), `${lines.join('\n')}\n`)
   writeFileSync(join(directory, 'advanced.config'), '[].\n')
   writeFileSync(join(directory, 'rabbitmq-env.conf'), '')
-  writeFileSync(
-    join(directory, 'enabled_plugins'),
-    `[${[...PLUGINS, ...(tls ? ['rabbitmq_auth_mechanism_ssl'] : [])].join()}].\n`
-  )
+  const plugins = [...PLUGINS, ...tls ? ['rabbitmq_auth_mechanism_ssl'] : []]
+  writeFileSync(join(directory, 'enabled_plugins'), `[${plugins.join()}].\n`)
   for (const [name, pem] of Object.entries(tls ?? {})) {
     writeFileSync(join(directory, `${name}.pem`), pem, { mode: 0o600 })
   }
-  const cookieFile = join(directory, '.erlang.cookie')
-  writeFileSync(cookieFile, cookie, { flag: 'w', mode: 0o600 })
+  writeFileSync(join(directory, '.erlang.cookie'), cookie, { mode: 0o600 })
 }
 
 /**

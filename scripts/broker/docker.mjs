@@ -63,7 +63,7 @@ async function ensureImage (image) {
   if (code === 0) return
   say(`Pulling the Docker image ${image} ...`)
   const pull = await run(['docker', 'pull', image], {
-    onLine: (line) => say(`  ${line}`),
+    onLine: line => say(`  ${line}`),
     timeoutMs: 15 * 60_000,
     isInterruptible: true
   })

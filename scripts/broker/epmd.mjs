@@ -40,11 +40,10 @@ function readPids () {
  * @returns {Promise<boolean>}
  */
 function hasNoNodes () {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port: 4369, timeout: 2000 }, () =>
-      socket.write(Buffer.from([0, 1, 110]))
-    )
+  return new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port: 4369, timeout: 2000 })
     let length = 0
+    socket.once('connect', () => socket.write(Buffer.from([0, 1, 110])))
     socket.on('data', chunk => { length += chunk.length })
     socket.once('end', () => resolve(length === 4))
     socket.once('timeout', () => socket.destroy())

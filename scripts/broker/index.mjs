@@ -120,9 +120,7 @@ async function choosePorts (count, isTls = false) {
 
 /**
  * A container has a host name of its own; elsewhere the name alone tells nodes of one machine apart.
- *
- * @param {import('./ways.mjs').Way} way
- * @param {string} name
+ * @param {import('./ways.mjs').Way} way @param {string} name
  */
 function nameOf (way, name) {
   return way.isInContainer ? `rabbit@${name}` : `${name}@localhost`
@@ -175,8 +173,7 @@ async function waitForOrphan (pid, nodename) {
   say(`Waiting for the end of the RabbitMQ node that an earlier run has left behind (process ${pid})`)
   process.kill(pid, 'SIGTERM')
   if (!(await waitFor(() => !isOurs(), { timeoutMs: 30_000 }))) {
-    throw new Stop('The RabbitMQ node of an earlier ' +
-    `run, process ${pid}, does not end.`)
+    throw new Stop(`The RabbitMQ node of an earlier run, process ${pid}, does not end.`)
   }
 }
 
@@ -189,18 +186,13 @@ function removeLeftovers () {
 
 /** @param {BrokerNode[]} nodes */
 async function waitForCluster (nodes) {
-  const isFormed = await waitFor(
-    async () => {
-      const views = await Promise.all(nodes.map((node) => node.api('/api/nodes')))
-      return views.every((view) => Array.isArray(view) && view.filter((node) => node.running).length === nodes.length)
-    },
-    { timeoutMs: 60_000 }
-  )
-  if (!isFormed) {
-    throw new Error(
-      `The ${nodes.length} RabbitMQ nodes did not form a cluster.\n${nodes.map((node) => node.logTail(10)).join('\n')}`
-    )
-  }
+  const isFormed = await waitFor(async () => {
+    const views = await Promise.all(nodes.map(node => node.api('/api/nodes')))
+    return views.every(view => Array.isArray(view) && view.filter(node => node.running).length === nodes.length)
+  }, { timeoutMs: 60_000 })
+  if (isFormed) return
+  const logs = nodes.map(node => node.logTail(10)).join('\n')
+  throw new Error(`The ${nodes.length} RabbitMQ nodes did not form a cluster.\n${logs}`)
 }
 
 /** @param {BrokerNode[]} nodes */

@@ -135,12 +135,10 @@ export class BrokerNode {
    * @param {...string} args
    */
   async tool (program, ...args) {
-    const { code, stdout, tail } = await run(this.#settings.way.tool(this.#layout, program, args), {
-      timeoutMs: 120_000
-    })
+    const command = this.#settings.way.tool(this.#layout, program, args)
+    const { code, stdout, tail } = await run(command, { timeoutMs: 120_000 })
     if (code !== 0) {
-      throw new Error(`${program} ${args.join(' ')} on ${this.nodename} failed with exit code ` +
-      `${code}:\n${tail}`)
+      throw new Error(`${program} ${args.join(' ')} on ${this.nodename} failed with exit code ${code}:\n${tail}`)
     }
     return stdout
   }
@@ -163,9 +161,9 @@ export class BrokerNode {
   logTail (lines = 30) {
     const logs = join(this.directory, 'log')
     return (existsSync(logs) ? readdirSync(logs) : [])
-      .filter((name) => name.endsWith('.log'))
-      .map((name) => join(logs, name))
-      .map((path) => `--- ${path}\n${readFileSync(path, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')}`)
+      .filter(name => name.endsWith('.log'))
+      .map(name => join(logs, name))
+      .map(path => `--- ${path}\n${readFileSync(path, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')}`)
       .join('\n')
   }
 
@@ -184,16 +182,15 @@ export class BrokerNode {
   async #waitUntilReady (timeoutMs) {
     /** @type {string | undefined} */
     let ended
-    void this.ended.then((how) => {
-      ended = how
-    })
-    const isReady = await waitFor(async () => ended !== undefined || interruption.aborted || (await this.#isReady()), {
-      timeoutMs,
-      everyMs: 250
-    })
+    void this.ended.then(how => { ended = how })
+    const isReady = await waitFor(
+      async () => ended !== undefined || interruption.aborted || await this.#isReady(),
+      { timeoutMs, everyMs: 250 }
+    )
     if (isReady && ended === undefined && !interruption.aborted) return
-    const why =
-      ended === undefined ? `was not ready after ${timeoutMs / 1000} seconds` : `ended at its start (${ended})`
+    const why = ended === undefined
+      ? `was not ready after ${timeoutMs / 1000} seconds`
+      : `ended at its start (${ended})`
     const tail = this.logTail()
     await this.stop()
     if (interruption.aborted) throw new Stop('Interrupted.')

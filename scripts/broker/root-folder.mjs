@@ -19,16 +19,8 @@ export function rootFolderWay ({ path, version }) {
   const enter = (node, command) => {
     mkdirSync(node.directory, { recursive: true })
     return [
-      'unshare',
-      '--mount',
-      '--propagation',
-      'private',
-      'sh',
-      '-c',
-      enterScript,
-      'sh',
-      path,
-      node.directory,
+      'unshare', '--mount', '--propagation', 'private',
+      'sh', '-c', enterScript, 'sh', path, node.directory,
       'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
       ...Object.entries(node.environment).map(([name, value]) => `${name}=${value}`),
       ...command

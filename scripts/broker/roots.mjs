@@ -44,7 +44,7 @@ This takes about a minute and 400 MB, once. Nothing of this machine is changed.`
     removeRoot(path)
     mkdirSync(partial, { recursive: true })
     const { code, tail } = await run(debootstrap(release, partial, mirror), {
-      onLine: (line) => progress(line.replace(/^[IW]: /, '')),
+      onLine: line => progress(line.replace(/^[IW]: /, '')),
       timeoutMs: 15 * 60_000,
       isInterruptible: true
     })
@@ -87,13 +87,12 @@ function debootstrap (release, path, mirror) {
 async function ensureDebootstrap () {
   if (findOnPath('debootstrap')) return
   say('Installing the package debootstrap (apt-get) ...')
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
   for (const args of [
     ['update'],
     ['install', '-y', '--no-install-recommends', 'debootstrap', 'debian-archive-keyring']
   ]) {
     const { code, tail } = await run(['apt-get', ...args], {
-      env,
+      env: { DEBIAN_FRONTEND: 'noninteractive' },
       onLine: progress,
       timeoutMs: 10 * 60_000,
       isInterruptible: true
@@ -118,11 +117,9 @@ function hostMirror () {
 /** @param {string} root */
 function versionIn (root) {
   const programs = join(root, 'usr', 'lib', 'rabbitmq', 'lib')
-  const version = existsSync(programs)
-    ? readdirSync(programs)
-      .find((name) => name.startsWith('rabbitmq_server-'))
-      ?.slice('rabbitmq_server-'.length)
-    : undefined
+  const prefix = 'rabbitmq_server-'
+  const names = existsSync(programs) ? readdirSync(programs) : []
+  const version = names.find(name => name.startsWith(prefix))?.slice(prefix.length)
   if (!version) throw new Stop(`There is no RabbitMQ in ${root}. Delete that folder to have it made again.`)
   return version
 }

@@ -50,12 +50,10 @@ export async function chooseWay (series) {
   const installed = await installedWay()
   if (installed && isWanted(installed.version, series)) return installed
   if (isDebianRoot()) return rootFolderWay(await ensureRoot(series ?? '4.0'))
+  const found = installed ? ` (the one there is ${installed.version})` : ''
   throw new Stop(`No way to start a private RabbitMQ was found. One of these is needed:
   - a Docker engine that answers \`docker info\`;
-  - a rabbitmq-server ${series ?? `${oldest.join('.')} or newer`} on the PATH${installed
-? ' (the one there is ' +
-    `${installed.version})`
-: ''};
+  - a rabbitmq-server ${series ?? `${oldest.join('.')} or newer`} on the PATH${found};
   - Debian or Ubuntu as root, for a RabbitMQ in a folder of its own.
 Or set RABBITMQ_STREAM_URL (and RABBITMQ_MANAGEMENT_URL) to use a RabbitMQ that runs elsewhere.`)
 }
@@ -68,11 +66,8 @@ async function doesDockerAnswer () {
 
 function isDebianRoot () {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
-  return (
-    process.getuid?.() === 0 &&
-    /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release) &&
-    findOnPath('apt-get') !== undefined
-  )
+  const isDebian = /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release)
+  return isDebian && process.getuid?.() === 0 && findOnPath('apt-get') !== undefined
 }
 
 /** @param {string} version @param {string | undefined} series */
@@ -94,7 +89,7 @@ async function installedWay () {
   if (!server) return undefined
   const directories = ['/usr/lib/rabbitmq/bin', dirname(realpathSync(server)), dirname(server)]
   const programs = directories.find(
-    (directory) => isExecutable(join(directory, 'rabbitmq-server')) && isExecutable(join(directory, 'rabbitmqctl'))
+    directory => isExecutable(join(directory, 'rabbitmq-server')) && isExecutable(join(directory, 'rabbitmqctl'))
   )
   if (!programs) return undefined
   // Every Erlang program writes a cookie into its home when there is none: not into the user's.
@@ -106,9 +101,7 @@ async function installedWay () {
   const version = stdout.trim().split('\n').at(-1) ?? ''
   if (code !== 0 || !/^\d+\.\d+/.test(version)) return undefined
   const withEnvironment = (/** @type {NodeLayout} */ node) => [
-    'env',
-    '-i',
-    `PATH=${process.env['PATH']}`,
+    'env', '-i', `PATH=${process.env['PATH']}`,
     ...Object.entries(node.environment).map(([name, value]) => `${name}=${value}`)
   ]
   return {

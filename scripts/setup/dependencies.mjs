@@ -44,24 +44,18 @@ export async function ensureBuild () {
 function areInstalled () {
   const wanted = readPackages(join(projectDirectory, 'package-lock.json'))
   const installed = readPackages(join(projectDirectory, 'node_modules', '.package-lock.json'))
-  return (
-    installed !== undefined &&
-    wanted !== undefined &&
-    Object.entries(wanted).every(
-      ([path, { version, integrity, optional, devOptional }]) =>
-        path === '' ||
-        (installed[path] === undefined
-          ? optional || devOptional
-          : installed[path].version === version && installed[path].integrity === integrity)
-    )
-  )
+  if (installed === undefined || wanted === undefined) return false
+  return Object.entries(wanted).every(([path, { version, integrity, optional, devOptional }]) => {
+    const found = installed[path]
+    if (path === '') return true
+    if (found === undefined) return optional || devOptional
+    return found.version === version && found.integrity === integrity
+  })
 }
 
-/**
- * @param {string} path
- * @returns {Record<string, { version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }> |
- *   undefined}
- */
+/** @typedef {{ version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }} Package */
+
+/** @param {string} path @returns {Record<string, Package> | undefined} by where each is installed */
 function readPackages (path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : undefined
 }
@@ -71,7 +65,7 @@ function isBuilt () {
   const sources = ['src', 'tsconfig.json', 'tsconfig.build.json']
   return (
     existsSync(result) &&
-    Math.max(...sources.map((source) => lastChange(join(projectDirectory, source)))) <= statSync(result).mtimeMs
+    Math.max(...sources.map(source => lastChange(join(projectDirectory, source)))) <= statSync(result).mtimeMs
   )
 }
 
@@ -85,7 +79,7 @@ function lastChange (path) {
   const stat = statSync(path)
   return Math.max(
     stat.mtimeMs,
-    ...(stat.isDirectory() ? readdirSync(path).map((name) => lastChange(join(path, name))) : [])
+    ...stat.isDirectory() ? readdirSync(path).map(name => lastChange(join(path, name))) : []
   )
 }
 

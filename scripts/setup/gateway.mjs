@@ -23,8 +23,8 @@ export async function checkPort ({ host, port }) {
   })
   if (!isFree) {
     throw new Stop(
-      `Port ${port} of ${host} is already in use. Stop what uses it, or choose another one: HTTP_PORT=${port + 1} ` +
-      'npm start'
+      `Port ${port} of ${host} is already in use. Stop what uses it, or choose another one: ` +
+      `HTTP_PORT=${port + 1} npm start`
     )
   }
 }
@@ -74,36 +74,37 @@ export class Gateway {
     if (interruption.aborted) throw new Stop('Interrupted.')
     if (ended !== undefined) throw new Stop(`The gateway ended at its start: ${ended}`)
     if (!isReady) {
-      throw new Stop(`The gateway was not ready after 60 seconds. ${this.#origin}/health/ready ` +
-      `answered: ${health}`)
+      throw new Stop(`The gateway was not ready after 60 seconds. ${this.#origin}/health/ready answered: ${health}`)
     }
   }
 
   /** @param {string} stream */
   async createStream (stream) {
     const response = await fetch(`${this.#origin}/v1/streams/${stream}`, {
-      method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(30_000)
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+      signal: AbortSignal.timeout(30_000)
     })
     // One with other arguments is there as well.
     if (!response.ok && response.status !== 409) {
-      say(`The stream ${stream} could not be created: ` +
-      `${response.status} ${await response.text()}`)
+      say(`The stream ${stream} could not be created: ${response.status} ${await response.text()}`)
     }
   }
 
   /** What to do next. @param {{ isStreamThere: boolean }} options */
   welcome ({ isStreamThere }) {
     const stream = `${this.#origin}/v1/streams/hello`
+    const json = "-H 'content-type: application/json'"
+    const introduction = isStreamThere
+      ? 'The stream "hello" is there. Publish to it, and read it back:'
+      : `Create a stream, publish to it, and read it back:\n  curl -X PUT ${stream} ${json} -d '{}'`
     return `
 The gateway is ready: ${this.#origin}
 Swagger UI:           ${this.#origin}/docs
 
-${isStreamThere
-? 'The stream "hello" is there. Publish to it, and read it back:'
-: 'Create a stream, publish to it, ' +
-  'and read it back:'}
-${isStreamThere ? '' : `  curl -X PUT ${stream} -H 'content-type: application/json' -d '{}'\n`}\
-  curl ${stream}/messages -H 'content-type: application/json' -d '{"messages":[{"body":"hello, stream"}]}'
+${introduction}
+  curl ${stream}/messages ${json} -d '{"messages":[{"body":"hello, stream"}]}'
   curl '${stream}/messages?offset=first'
 
 Ctrl-C stops everything.

@@ -15,17 +15,14 @@ import { interruption } from './signals.mjs'
  */
 export async function withLock (path, work, { timeoutMs = 15 * 60_000 } = {}) {
   let isAnnounced = false
-  const isMine = await waitFor(
-    () => {
-      if (interruption.aborted) throw new Stop('Interrupted.')
-      const holder = tryLock(path)
-      if (holder === undefined) return true
-      if (!isAnnounced) say(`Waiting for process ${holder}, which holds ${path}`)
-      isAnnounced = true
-      return false
-    },
-    { timeoutMs, everyMs: 500 }
-  )
+  const isMine = await waitFor(() => {
+    if (interruption.aborted) throw new Stop('Interrupted.')
+    const holder = tryLock(path)
+    if (holder === undefined) return true
+    if (!isAnnounced) say(`Waiting for process ${holder}, which holds ${path}`)
+    isAnnounced = true
+    return false
+  }, { timeoutMs, everyMs: 500 })
   if (!isMine) {
     throw new Stop(
       `${path} has been locked by another process for ${timeoutMs / 1000} seconds. Delete it if nothing uses it.`

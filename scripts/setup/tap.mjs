@@ -40,9 +40,7 @@ function isTapBuilt () {
  * @returns {Promise<{ passed: number, failed: number, code: number }>} assertions, counted by tap
  */
 export async function runTap (files, environment) {
-  const [program = '', ...args] = tiedToParent([
-    process.execPath, tapProgram, 'run', '--reporter=tap', ...files
-  ])
+  const [program = '', ...args] = tiedToParent([process.execPath, tapProgram, 'run', '--reporter=tap', ...files])
   const child = spawn(program, args, {
     cwd: projectDirectory,
     env: { ...process.env, ...environment },
