@@ -3,7 +3,10 @@ import { pino } from 'pino'
 import { buildApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
 
-// Writes openapi/openapi.json from the application with its default settings; with --check it only compares.
+/*
+ * npm run openapi [-- --check]: writes openapi/openapi.json from the application with its default settings. With
+ * --check it only compares.
+ */
 
 const FILE = new URL('../openapi/openapi.json', import.meta.url)
 

@@ -19,10 +19,10 @@ export { BrokerNode } from './node.mjs'
  */
 
 /**
- * Starts a private RabbitMQ, of one node or a cluster of several, and waits until it is ready. Its data is deleted when
- * it is closed. It ends with the process that started it, even when that is killed.
+ * Starts a private RabbitMQ, one node or a cluster, and waits until it is ready. Closing it deletes its data. It ends
+ * with the process that started it, even when that process is killed.
  * @param {object} [options]
- * @param {string} [options.version] a series: '4.0' or '4.3'; without it any that is new enough
+ * @param {string} [options.version] a series: '4.0' or '4.3'; without it any RabbitMQ that is new enough
  * @param {number} [options.nodes]
  * @param {string[]} [options.configuration] more lines for rabbitmq.conf
  * @param {import('./configuration.mjs').Certificates} [options.tls] the stream protocol over TLS too, on a port of its
@@ -75,7 +75,7 @@ export async function startBroker ({ version, nodes: count = 1, configuration = 
 export async function startKeptBroker () {
   const way = await chooseWay()
   const series = way.version.split('.').slice(0, 2).join('.')
-  // A folder for each series: an older RabbitMQ does not read what a newer one has written.
+  // A folder for each series: an older RabbitMQ cannot read the data of a newer one.
   const directory = join(stateDirectory, 'nodes', `gateway-${series}`)
   const lock = `${directory}.lock`
   const holder = tryLock(lock)
@@ -157,8 +157,9 @@ function remember (directory, memory) {
 }
 
 /**
- * A node whose starter was killed stops by itself; where it cannot know of that (not on Linux) it is stopped here.
- * Its environment proves that the pid is still the node's.
+ * Waits for the end of a node that an earlier run has left behind. A node stops by itself when the process that started
+ * it is killed; where it cannot notice that, it is stopped here. Its environment proves that the pid is still the
+ * node's.
  * @param {number} pid @param {string} nodename
  */
 async function waitForOrphan (pid, nodename) {
@@ -177,7 +178,7 @@ async function waitForOrphan (pid, nodename) {
   }
 }
 
-/** Deletes what brokers of processes that were killed have left. */
+/** Deletes the data of brokers whose processes were killed. */
 function removeLeftovers () {
   for (const name of existsSync(runsDirectory) ? readdirSync(runsDirectory) : []) {
     if (!isAlive(Number(name.split('-')[0]))) rmSync(join(runsDirectory, name), { recursive: true, force: true })

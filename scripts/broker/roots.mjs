@@ -5,15 +5,15 @@ import { rootsDirectory } from '../setup/paths.mjs'
 import { findOnPath, run } from '../setup/process.mjs'
 import { progress, say, Stop } from '../setup/say.mjs'
 
-/** The series of RabbitMQ there are private brokers of, and the Debian release that has each. */
+/** The series of RabbitMQ that private brokers have, and for each the Debian release that it comes from. */
 export const releases = new Map([['4.0', 'trixie'], ['4.3', 'forky']])
 
 const defaultMirror = 'http://deb.debian.org/debian'
 const stampFile = '.complete'
 
 /**
- * A folder with a Debian in it that has RabbitMQ of the series; made when there is none yet. It is made under another
- * name, stamped, and renamed last: what has the final name is whole.
+ * Returns a folder with a Debian in it that has RabbitMQ of the series, and makes it when it is missing. A new folder
+ * is made under another name, stamped, and renamed last, so that a folder of the final name is complete.
  * @param {string} series
  * @returns {Promise<{ path: string, version: string }>}
  */
@@ -49,8 +49,8 @@ This takes about a minute and 400 MB, once. Nothing of this machine is changed.`
       isInterruptible: true
     })
     if (code === 0) {
-      // "localhost" has to mean 127.0.0.1 and nothing else: the node's own name and every listener depend on it.
-      // RabbitMQ 4.3 hangs at its start without it.
+      // "localhost" has to mean 127.0.0.1 alone: the node's own name and every listener depend on it. Without this file
+      // RabbitMQ 4.3 hangs while it starts.
       writeFileSync(join(partial, 'etc', 'hosts'), '127.0.0.1 localhost\n')
       rmSync(join(partial, 'var', 'cache', 'apt', 'archives'), { recursive: true, force: true })
       writeFileSync(join(partial, stampFile), `${versionIn(partial)}\n`)
@@ -68,7 +68,8 @@ PRIVATE_BROKER_MIRROR names another Debian mirror, PRIVATE_BROKER_ROOTS another 
 }
 
 /**
- * In a mount namespace of its own: what debootstrap mounts in the folder is gone when it ends, however it ends.
+ * In a mount namespace of its own: the mounts that debootstrap makes in the folder are gone when it ends, however it
+ * ends.
  * @param {string} release @param {string} path @param {string} mirror
  */
 function debootstrap (release, path, mirror) {
@@ -79,7 +80,7 @@ function debootstrap (release, path, mirror) {
     'debootstrap', '--variant=minbase', '--include=rabbitmq-server,procps',
     ...existsSync(keyring) ? [`--keyring=${keyring}`] : [],
     release, path, mirror,
-    // A debootstrap older than the release has no script of its name; those of all releases since are the one of sid.
+    // A debootstrap older than the release has no script of that name. All newer releases use the script of sid.
     ...existsSync(join(scripts, release)) ? [] : [join(scripts, 'sid')]
   ]
 }
@@ -102,8 +103,8 @@ async function ensureDebootstrap () {
 }
 
 /**
- * The mirror this machine's own Debian comes from: it can be reached, and is near. Only the distribution's own source
- * files are read; others name other publishers.
+ * The mirror of this machine's own Debian: it can be reached, and is near. Only the distribution's own source files are
+ * read; others name other publishers.
  */
 function hostMirror () {
   for (const file of ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']) {
@@ -125,8 +126,7 @@ function versionIn (root) {
 }
 
 /**
- * Deletes a folder unless something is mounted below it: another process' debootstrap, or what a person has mounted by
- * hand.
+ * Deletes a folder unless something is mounted below it: by the debootstrap of another process, or by hand.
  * @param {string} path
  */
 function removeRoot (path) {

@@ -10,9 +10,9 @@ import { rootFolderWay } from './root-folder.mjs'
 /**
  * A way to run a private RabbitMQ on this machine.
  * @typedef {object} Way
- * @property {string} version the RabbitMQ it runs, e.g. 4.0.5, or its series when that is all that is known, e.g. 4.0
+ * @property {string} version of its RabbitMQ, e.g. 4.0.5; only the series, e.g. 4.0, where no more is known
  * @property {string} description for the person at the terminal
- * @property {boolean} isInContainer whether the node has a network of its own, ports forwarded
+ * @property {boolean} isInContainer whether the node has a network of its own, with forwarded ports
  * @property {(network: string | undefined) => Promise<void>} prepare before the first node of a broker starts; the
  *   network is for a cluster
  * @property {(network: string | undefined) => Promise<void>} dispose after its last node has ended
@@ -25,7 +25,7 @@ import { rootFolderWay } from './root-folder.mjs'
  */
 
 /**
- * What a way needs to know of a node.
+ * What a way needs to know about a node.
  * @typedef {object} NodeLayout
  * @property {string} directory its data, logs and configuration
  * @property {string} nodename e.g. gateway-1f2e@localhost
@@ -38,7 +38,7 @@ import { rootFolderWay } from './root-folder.mjs'
 const oldest = [3, 13]
 
 /**
- * The first way that works here: Docker, an installed RabbitMQ, a root folder made by debootstrap.
+ * The first way that works on this machine: Docker, an installed RabbitMQ, a root folder made by debootstrap.
  * @param {string} [series] e.g. '4.0'; without it any RabbitMQ that is new enough
  * @returns {Promise<Way>}
  */
@@ -81,7 +81,7 @@ function isWanted (version, series) {
 
 /**
  * A RabbitMQ installed on this machine, run as a node of its own. Debian's programs on the PATH switch to the user
- * rabbitmq; those they call, which do not, lie in /usr/lib/rabbitmq/bin.
+ * rabbitmq; the programs in /usr/lib/rabbitmq/bin, which they call, do not.
  * @returns {Promise<Way | undefined>}
  */
 async function installedWay () {
@@ -92,7 +92,7 @@ async function installedWay () {
     directory => isExecutable(join(directory, 'rabbitmq-server')) && isExecutable(join(directory, 'rabbitmqctl'))
   )
   if (!programs) return undefined
-  // Every Erlang program writes a cookie into its home when there is none: not into the user's.
+  // An Erlang program writes a cookie into its home folder when there is none: that must not be the user's.
   mkdirSync(stateDirectory, { recursive: true })
   const { code, stdout } = await run([join(programs, 'rabbitmqctl'), 'version'], {
     env: { HOME: stateDirectory },

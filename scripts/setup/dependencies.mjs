@@ -16,18 +16,18 @@ export function checkNode () {
   }
 }
 
-/** Installs the dependencies when they are missing or are not those of package-lock.json. */
+/** Installs the dependencies when they are missing or differ from package-lock.json. */
 export async function ensureDependencies () {
   if (areInstalled()) return
   await withLock(join(stateDirectory, 'setup.lock'), async () => {
     if (areInstalled()) return
     say('Installing the dependencies (npm ci) ...')
-    // Development dependencies are needed to build, whatever NODE_ENV says.
+    // The build needs the development dependencies, whatever NODE_ENV says.
     await npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=http'])
   })
 }
 
-/** Builds dist/ when it is missing or older than what it is made from. */
+/** Builds dist/ when it is missing or older than its sources. */
 export async function ensureBuild () {
   if (isBuilt()) return
   await withLock(join(stateDirectory, 'setup.lock'), async () => {
@@ -38,8 +38,8 @@ export async function ensureBuild () {
 }
 
 /**
- * Whether what npm has installed is what the lock file asks for. npm writes what it installed into
- * node_modules/.package-lock.json; packages for other platforms are not in it, they are optional.
+ * Whether the installed packages are those of package-lock.json. npm lists what it has installed in
+ * node_modules/.package-lock.json; optional packages for other platforms are not in that list.
  */
 function areInstalled () {
   const wanted = readPackages(join(projectDirectory, 'package-lock.json'))
@@ -70,8 +70,7 @@ function isBuilt () {
 }
 
 /**
- * The latest change at or below a path; a directory counts itself, which is how a deleted file shows.
- *
+ * The time of the latest change at or below a path. A directory's own time counts too: deleting a file changes it.
  * @param {string} path
  * @returns {number}
  */

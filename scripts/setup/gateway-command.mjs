@@ -6,8 +6,8 @@ import { projectDirectory } from './paths.mjs'
  * compares it with the Dockerfile and the README.
  *
  * @param {object} [options]
- * @param {'dist/server.js' | 'src/server.ts'} [options.entry] what is built, or the source by tsx
- * @param {readonly string[]} [options.nodeOptions] further options of Node.js; they override those before them
+ * @param {'dist/server.js' | 'src/server.ts'} [options.entry] the build, or the source run by tsx
+ * @param {readonly string[]} [options.nodeOptions] further options of Node.js
  * @returns {string[]} the program and its arguments
  */
 export function gatewayCommand ({ entry = 'dist/server.js', nodeOptions = [] } = {}) {
@@ -20,5 +20,5 @@ export function gatewayCommand ({ entry = 'dist/server.js', nodeOptions = [] } =
   ]
 }
 
-// The default of Node.js 20. Newer versions let some hundred MiB of garbage gather beside the budgets.
+// The default of Node.js 20. Newer versions let some 100 MB more garbage gather beside the budgets.
 const youngGeneration = '--max-semi-space-size=16'

@@ -5,18 +5,17 @@ import { tiedToParent, waitFor } from './process.mjs'
 import { say, Stop } from './say.mjs'
 import { interruption } from './signals.mjs'
 
-/** Where the gateway will listen: the same settings and defaults as its own. */
+/** Where the gateway will listen: its own settings and their defaults. */
 export function gatewayAddress () {
   return { host: process.env['HTTP_HOST'] || '127.0.0.1', port: Number(process.env['HTTP_PORT'] || 8080) }
 }
 
 /**
- * Stops with a clear message when the port is taken, before anything long happens.
- *
+ * Stops with a clear message when the port is taken, before any long step.
  * @param {{ host: string, port: number }} address
  */
 export async function checkPort ({ host, port }) {
-  // A wrong value is for the gateway to name: it knows all bounds.
+  // The gateway also accepts 0, for a free port; this script has to know the port.
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Stop('HTTP_PORT must be a number from 1 to 65535.')
   const isFree = await isPortFree(port, host).catch((error) => {
     throw new Stop(`Cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}: ${error.message}`)
@@ -45,8 +44,8 @@ export class Gateway {
     this.#child = spawn(program, args, {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'inherit', 'inherit'],
-      // Ctrl-C reaches this script alone, which passes it on once: a second signal would make the gateway drop what is
-      // in flight.
+      // In a process group of its own: Ctrl-C reaches this script alone, which passes it on once. A second signal would
+      // make the gateway drop the requests in flight.
       detached: true
     })
     this.ended = new Promise(resolve => {
@@ -55,7 +54,7 @@ export class Gateway {
     })
   }
 
-  /** Waits until it says that it is ready; stops when it ends or takes too long. */
+  /** Waits until /health/ready answers 200. Throws a Stop when the gateway ends before, or takes too long. */
   async untilReady () {
     /** @type {string | undefined} */
     let ended
@@ -86,7 +85,7 @@ export class Gateway {
       body: '{}',
       signal: AbortSignal.timeout(30_000)
     })
-    // One with other arguments is there as well.
+    // 409: the stream exists, with other arguments.
     if (!response.ok && response.status !== 409) {
       say(`The stream ${stream} could not be created: ${response.status} ${await response.text()}`)
     }
@@ -111,9 +110,7 @@ Ctrl-C stops everything.
 `
   }
 
-  /**
-   * Stops it in order and waits for its end, however long its requests in flight take; it has a deadline of its own.
-   */
+  /** Ends the gateway and waits for it without a deadline: the gateway has its own for requests in flight. */
   async stop () {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM')
     await this.ended
