@@ -18,7 +18,7 @@ try {
   if (!process.argv.includes('--check')) {
     await writeFile(FILE, text)
   } else if (await readFile(FILE, 'utf8').catch(() => '') !== text) {
-    console.error('openapi/openapi.json is not what the application says: run `npx tsx scripts/openapi.ts`')
+    console.error('openapi/openapi.json differs from what the application describes: run `npm run openapi`')
     process.exitCode = 1
   }
 } finally {

@@ -81,7 +81,7 @@ export async function startKeptBroker () {
   const holder = tryLock(lock)
   if (holder !== undefined) {
     throw new Stop(
-      `The private RabbitMQ of this checkout is in use by process ${holder}. Stop that one, or set ` +
+      `The private RabbitMQ of this checkout is in use by process ${holder}. Stop that process, or set ` +
       'RABBITMQ_STREAM_URL to use another broker.'
     )
   }
@@ -89,7 +89,7 @@ export async function startKeptBroker () {
     await way.prepare(undefined)
     const memory = await recall(directory, way)
     const node = new BrokerNode({ way, directory, ...memory, peers: [], network: undefined, configuration: [] })
-    say(`Starting a private RabbitMQ: ${way.description}`)
+    say(`Starting a private RabbitMQ: ${way.description} ...`)
     await node.start()
     remember(directory, { ...memory, pid: node.pid })
     return {
@@ -171,10 +171,10 @@ async function waitForOrphan (pid, nodename) {
     }
   }
   if (!isOurs()) return
-  say(`Waiting for the end of the RabbitMQ node that an earlier run has left behind (process ${pid})`)
+  say(`Waiting until the RabbitMQ node of an earlier run (process ${pid}) has ended ...`)
   process.kill(pid, 'SIGTERM')
   if (!(await waitFor(() => !isOurs(), { timeoutMs: 30_000 }))) {
-    throw new Stop(`The RabbitMQ node of an earlier run, process ${pid}, does not end.`)
+    throw new Stop(`The RabbitMQ node of an earlier run (process ${pid}) does not end.`)
   }
 }
 

@@ -187,7 +187,7 @@ export class BrokerNode {
     if (isReady && ended === undefined && !interruption.aborted) return
     const why = ended === undefined
       ? `was not ready after ${timeoutMs / 1000} seconds`
-      : `ended at its start (${ended})`
+      : `ended while it started (${ended})`
     const tail = this.logTail()
     await this.stop()
     if (interruption.aborted) throw new Stop('Interrupted.')

@@ -6,7 +6,7 @@ import { findOnPath, run } from '../setup/process.mjs'
 import { progress, say, Stop } from '../setup/say.mjs'
 
 /** The series of RabbitMQ that private brokers have, and for each the Debian release that it comes from. */
-export const releases = new Map([['4.0', 'trixie'], ['4.3', 'forky']])
+const releases = new Map([['4.0', 'trixie'], ['4.3', 'forky']])
 
 const defaultMirror = 'http://deb.debian.org/debian'
 const stampFile = '.complete'
@@ -38,7 +38,7 @@ async function makeRoot (release, path) {
   const failures = []
   for (const mirror of mirrors) {
     say(`Making a private RabbitMQ: Debian ${release} from ${mirror} into ${path}.
-This takes about a minute and 400 MB, once. Nothing of this machine is changed.`)
+This takes about a minute and 400 MB, once. Nothing else on this machine is changed.`)
     const partial = `${path}.partial`
     removeRoot(partial)
     removeRoot(path)
@@ -63,8 +63,8 @@ This takes about a minute and 400 MB, once. Nothing of this machine is changed.`
   }
   throw new Stop(`${failures.join('\n\n')}
 
-PRIVATE_BROKER_MIRROR names another Debian mirror, PRIVATE_BROKER_ROOTS another folder to put it in
-(on a file system mounted without nodev and noexec).`)
+Set PRIVATE_BROKER_MIRROR to use another Debian mirror. Set PRIVATE_BROKER_ROOTS to use another folder, on a file
+system mounted without nodev and noexec.`)
 }
 
 /**
@@ -136,9 +136,12 @@ function removeRoot (path) {
   rmSync(path, { recursive: true, force: true })
 }
 
-/** @param {string} series */
-function releaseOf (series) {
+/**
+ * The Debian release that has a series of RabbitMQ.
+ * @param {string} series @throws Stop when there is none
+ */
+export function releaseOf (series) {
   const release = releases.get(series)
-  if (!release) throw new Stop(`There is no private RabbitMQ ${series}; there are ${[...releases.keys()].join(', ')}.`)
-  return release
+  if (release !== undefined) return release
+  throw new Stop(`There is no private RabbitMQ ${series}. The series are ${[...releases.keys()].join(' and ')}.`)
 }

@@ -4,7 +4,7 @@ import { stateDirectory } from '../setup/paths.mjs'
 import { findOnPath, isExecutable, run } from '../setup/process.mjs'
 import { Stop } from '../setup/say.mjs'
 import { dockerWay } from './docker.mjs'
-import { ensureRoot, releases } from './roots.mjs'
+import { ensureRoot, releaseOf } from './roots.mjs'
 import { rootFolderWay } from './root-folder.mjs'
 
 /**
@@ -43,9 +43,7 @@ const oldest = [3, 13]
  * @returns {Promise<Way>}
  */
 export async function chooseWay (series) {
-  if (series !== undefined && !releases.has(series)) {
-    throw new Stop(`There is no private broker of version ${series}; there are ${[...releases.keys()].join(', ')}.`)
-  }
+  if (series !== undefined) releaseOf(series)
   if (await doesDockerAnswer()) return dockerWay(series ?? '4.0')
   const installed = await installedWay()
   if (installed && isWanted(installed.version, series)) return installed
@@ -55,7 +53,7 @@ export async function chooseWay (series) {
   - a Docker engine that answers \`docker info\`;
   - a rabbitmq-server ${series ?? `${oldest.join('.')} or newer`} on the PATH${found};
   - Debian or Ubuntu as root, for a RabbitMQ in a folder of its own.
-Or set RABBITMQ_STREAM_URL (and RABBITMQ_MANAGEMENT_URL) to use a RabbitMQ that runs elsewhere.`)
+Or set RABBITMQ_STREAM_URL (and RABBITMQ_MANAGEMENT_URL) to use a RabbitMQ that is running already.`)
 }
 
 async function doesDockerAnswer () {

@@ -30,7 +30,7 @@ export function partFaults (pages: readonly Page[], parts: readonly Part[]): str
       const current = replacePart(page.text, part)
       if (current === undefined) return [`${part.page} needs ${begin(part.name)} once, and ${END} after it`]
       if (current === page.text) return []
-      return [`${part.page}: "${part.name}" is not what the code says: run \`npm run docs:check -- --write\``]
+      return [`${part.page}: "${part.name}" differs from the code: run \`npm run docs:check -- --write\``]
     }),
     ...pages.flatMap(({ path, text }) => [...text.matchAll(/<!-- generated: (.*?) -->/g)]
       .filter(([, name]) => !parts.some((part) => part.page === path && part.name === name))

@@ -12,7 +12,7 @@ export function checkNode () {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   const [oldestMajor = 0, oldestMinor = 0] = oldestNode
   if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
-    throw new Stop(`Node.js ${oldestNode.join('.')} or newer is needed, this is ${process.versions.node}.`)
+    throw new Stop(`Node.js ${oldestNode.join('.')} or newer is needed; this is ${process.versions.node}.`)
   }
 }
 

@@ -22,7 +22,7 @@ export async function checkPort ({ host, port }) {
   })
   if (!isFree) {
     throw new Stop(
-      `Port ${port} of ${host} is already in use. Stop what uses it, or choose another one: ` +
+      `Port ${port} of ${host} is already in use. Stop the process that uses it, or choose another port: ` +
       `HTTP_PORT=${port + 1} npm start`
     )
   }
@@ -71,9 +71,9 @@ export class Gateway {
       }
     }, { timeoutMs: 60_000 })
     if (interruption.aborted) throw new Stop('Interrupted.')
-    if (ended !== undefined) throw new Stop(`The gateway ended at its start: ${ended}`)
+    if (ended !== undefined) throw new Stop(`The gateway ended while it started: ${ended}`)
     if (!isReady) {
-      throw new Stop(`The gateway was not ready after 60 seconds. ${this.#origin}/health/ready answered: ${health}`)
+      throw new Stop(`The gateway was not ready after 60 seconds. ${this.#origin}/health/ready answers: ${health}`)
     }
   }
 

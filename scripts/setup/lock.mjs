@@ -25,7 +25,7 @@ export async function withLock (path, work, { timeoutMs = 15 * 60_000 } = {}) {
   }, { timeoutMs, everyMs: 500 })
   if (!isMine) {
     throw new Stop(
-      `${path} has been locked by another process for ${timeoutMs / 1000} seconds. Delete it if nothing uses it.`
+      `Another process has held ${path} for ${timeoutMs / 1000} seconds. Delete it if no process uses it.`
     )
   }
   try {

@@ -25,7 +25,7 @@ t.test('a generated part is written between its markers, and nothing else is cha
 
 t.test('a generated part that is not current, or has no place, is a fault', async (t) => {
   t.equal(partFault(page(current)), '')
-  t.match(partFault(page(current.replace('## overloaded', '## older'))), 'not what the code says')
+  t.match(partFault(page(current.replace('## overloaded', '## older'))), 'differs from the code')
   t.match(partFault(page(current.replace('<!-- end -->', ''))), 'docs/errors.md needs')
   t.match(partFault(page(current + current)), 'docs/errors.md needs')
   t.match(partFault(), 'docs/errors.md is missing')
