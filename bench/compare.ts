@@ -103,10 +103,8 @@ class MeasuredSide {
   }
 
   #cpuOfAll (): Map<string, number> {
-    return new Map(
-      Object.entries(this.#side.processes).flatMap(([name, pid]) =>
-        pid === undefined ? [] : [[name, cpuSeconds(pid)] as const]
-      )
-    )
+    return new Map(Object.entries(this.#side.processes).flatMap(([name, pid]) =>
+      pid === undefined ? [] : [[name, cpuSeconds(pid)] as const]
+    ))
   }
 }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { gatewayCommand } from '../scripts/setup/gateway-command.mjs'
 import { freePorts } from '../scripts/setup/ports.mjs'
 import { tiedToParent, waitFor } from '../scripts/setup/process.mjs'
 
@@ -16,7 +17,7 @@ export class BenchGateway {
 
   private constructor (port: number, env: Record<string, string>) {
     this.port = port
-    const [program = '', ...args] = tiedToParent([process.execPath, ...cpuProfile(), 'dist/server.js'])
+    const [program = '', ...args] = tiedToParent(gatewayCommand({ nodeOptions: cpuProfile() }))
     this.#child = spawn(program, args, {
       env: { PATH: process.env['PATH'], HTTP_PORT: String(port), ...env },
       stdio: ['ignore', 'ignore', 'inherit']

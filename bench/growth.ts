@@ -5,6 +5,7 @@ import { Bench, type BenchBroker } from './bench.ts'
 import { lines, publishSide } from './cases/publish.ts'
 import { filled, readSide } from './cases/read.ts'
 import { measure, type Amount, type Figures, type Side } from './compare.ts'
+import type { BenchGateway } from './gateway.ts'
 import { toSvg, type Plot, type Series } from './svg.ts'
 
 const MIB = 1024 * 1024
@@ -94,24 +95,12 @@ const GROWTHS: readonly Growth[] = [
     },
     sizes: [1, 2, 3, 4],
     lines: {
-      'publish lines': async (bench, size) =>
-        await together(
-          bench,
-          size,
-          async (stream, gateways) =>
-            await Promise.all(
-              gateways.map(
-                async (gateway) => await publishSide(bench, gateway, stream, lines(1000, 100), CONNECTIONS / size)
-              )
-            )
-        ),
-      'read lines': async (bench, size) =>
-        await together(
-          bench,
-          size,
-          async (stream, gateways) =>
-            await Promise.all(gateways.map(async (gateway) => await readSide(bench, gateway, [stream], LINES)))
-        )
+      'publish lines': async (bench, size) => await together(bench, size, async (gateway, stream) =>
+        await publishSide(bench, gateway, stream, lines(1000, 100), CONNECTIONS / size)
+      ),
+      'read lines': async (bench, size) => await together(bench, size, async (gateway, stream) =>
+        await readSide(bench, gateway, [stream], LINES)
+      )
     },
     y: ({ rate }) => rate
   }
@@ -126,10 +115,8 @@ export async function growth (broker: BenchBroker, folder: string, amount: Amoun
     for (const [name, open] of Object.entries(each.lines)) {
       const points = []
       for (const size of each.sizes) {
-        points.push({
-          x: size,
-          y: each.y(await figuresOf(broker, async (bench) => await open(bench, size), amount), size)
-        })
+        const figures = await figuresOf(broker, async (bench) => await open(bench, size), amount)
+        points.push({ x: size, y: each.y(figures, size) })
       }
       series.push({ name, points })
       say(`${each.file}, ${name}: ${points.map(({ x, y }) => `${x}: ${y.toPrecision(3)}`).join(', ')}`)
@@ -165,14 +152,12 @@ async function reading (bench: Bench, clients: number, query: string): Promise<S
 }
 
 async function together (
-  bench: Bench,
-  count: number,
-  open: (stream: string, gateways: Awaited<ReturnType<Bench['gateway']>>[]) => Promise<Side[]>
+  bench: Bench, count: number, open: (gateway: BenchGateway, stream: string) => Promise<Side>
 ): Promise<Side> {
   const { stream } = await filled(bench, 1_000_000, lines(5000, 100))
   const gateways = []
   for (let started = 0; started < count; started++) gateways.push(await bench.gateway())
-  const sides = await open(stream, gateways)
+  const sides = await Promise.all(gateways.map(async (gateway) => await open(gateway, stream)))
   return {
     processes: {},
     pid: gateways[0]?.pid ?? 0,

@@ -54,10 +54,8 @@ async function runAll (cases: readonly Case[], broker: BenchBroker, options: Opt
     try {
       const result = await one.run(bench, options)
       results.push([one, result])
-      say(
-        `${one.name}: ${result.goals.map(({ text, measured, isMet }) => `${measured} ` +
-          `(${text}${isMet ? '' : ', MISSED'})`).join(', ')}`
-      )
+      const goals = result.goals.map(({ text, measured, isMet }) => `${measured} (${text}${isMet ? '' : ', MISSED'})`)
+      say(`${one.name}: ${goals.join(', ')}`)
     } finally {
       await bench.close()
     }
@@ -71,22 +69,20 @@ function chosen ({ cases }: Options): readonly Case[] {
   return CASES.filter(({ name }) => cases?.includes(name) ?? true)
 }
 
-async function theBroker ({
-  broker: series
-}: Options): Promise<{ broker: BenchBroker, version: string, close: () => Promise<void> }> {
+interface RunningBroker {
+  readonly broker: BenchBroker
+  readonly version: string
+  close (): Promise<void>
+}
+
+async function theBroker ({ broker: series }: Options): Promise<RunningBroker> {
   const { TEST_STREAM_URL: streamUrl, TEST_MANAGEMENT_URL: managementUrl } = process.env
   if (streamUrl !== undefined && managementUrl !== undefined) {
-    return {
-      broker: { streamUrl, managementUrl, pid: undefined },
-      version: 'of TEST_STREAM_URL',
-      close: async () => {}
-    }
+    const broker = { streamUrl, managementUrl, pid: undefined }
+    return { broker, version: 'of TEST_STREAM_URL', close: async () => {} }
   }
   say('Starting a private RabbitMQ ...')
   const { node, close } = await startBroker(series === undefined ? {} : { version: series })
-  return {
-    broker: { streamUrl: node.streamUrl, managementUrl: node.managementUrl, pid: node.pid },
-    version: node.version,
-    close
-  }
+  const broker = { streamUrl: node.streamUrl, managementUrl: node.managementUrl, pid: node.pid }
+  return { broker, version: node.version, close }
 }

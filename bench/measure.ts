@@ -26,8 +26,7 @@ export function cpuSeconds (pid: number): number {
 /** Resident memory now, or the most there ever was, bytes (Linux). */
 export function residentBytes (pid: number, which: 'now' | 'peak'): number {
   const field = which === 'now' ? 'VmRSS' : 'VmHWM'
-  return (
-    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN) *
-    1024
-  )
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]
+  return Number(kibibytes ?? NaN) * 1024
 }

@@ -24,49 +24,37 @@ export function table (results: Results): string {
     ratio === undefined ? '' : ratio.toFixed(2),
     goals.map(({ text, measured }) => (text.startsWith('>=') ? text : `${text}: ${measured}`)).join('; '),
     goals.every(({ isMet }) => isMet) ? 'yes' : 'no',
-    [candidate, baseline]
-      .flatMap((figures) =>
-        figures === undefined || Number.isNaN(figures.p50Ms)
-          ? []
-          : [`${figures.p50Ms.toFixed(1)} / ${figures.p99Ms.toFixed(1)}`]
-      )
-      .join(' vs '),
-    [candidate, baseline].flatMap((figures) => (figures === undefined ? [] : [coresOf(figures)])).join(' vs '),
+    both(candidate, baseline).flatMap(latenciesOf).join(' vs '),
+    both(candidate, baseline).map(coresOf).join(' vs '),
     String(Math.round(candidate.peakResidentBytes / 1e6))
   ])
-  return (
-    [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n') +
-    `\n\n${results.map(([{ name, workload, baseline }]) => `- ${name}: ${workload}. Baseline: ` +
-    `${baseline}.`).join('\n')}`
-  )
+  const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
+  const workloads = results.map(([{ name, workload, baseline }]) => `- ${name}: ${workload}. Baseline: ${baseline}.`)
+  return `${lines.join('\n')}\n\n${workloads.join('\n')}`
 }
 
 /** All figures. */
 export function toJson (results: Results, broker: string, amount: Amount): string {
   const { rounds, seconds } = amount
-  return `${JSON.stringify(
-    {
-      machine: describeMachine(broker, amount),
-      rounds,
-      seconds,
-      cases: results.map(([{ name, workload, baseline }, result]) => ({
-        name,
-        workload,
-        baselineWorkload: baseline,
-        ...result
-      }))
-    },
-    null,
-    2
-  )}\n`
+  const cases = results.map(([{ name, workload, baseline }, result]) => (
+    { name, workload, baselineWorkload: baseline, ...result }
+  ))
+  return `${JSON.stringify({ machine: describeMachine(broker, amount), rounds, seconds, cases }, null, 2)}\n`
+}
+
+function both (candidate: Figures, baseline: Figures | undefined): readonly Figures[] {
+  return baseline === undefined ? [candidate] : [candidate, baseline]
 }
 
 function rateOf ({ rate }: Figures): string {
   return `${Math.round(rate).toLocaleString('en')}/s`
 }
 
+/** None when they were not measured. */
+function latenciesOf ({ p50Ms, p99Ms }: Figures): string[] {
+  return Number.isNaN(p50Ms) ? [] : [`${p50Ms.toFixed(1)} / ${p99Ms.toFixed(1)}`]
+}
+
 function coresOf ({ cores }: Figures): string {
-  return Object.entries(cores)
-    .map(([name, used]) => `${name} ${used.toFixed(2)}`)
-    .join(', ')
+  return Object.entries(cores).map(([name, used]) => `${name} ${used.toFixed(2)}`).join(', ')
 }

@@ -3,7 +3,7 @@ import { runMain } from './setup/say.mjs'
 import { catchSignals } from './setup/signals.mjs'
 
 /*
- * npm run bench [-- OPTIONS]: the benchmarks, from a fresh clone too. `npm run bench -- --help` says what there is.
+ * npm run bench [-- OPTIONS]: runs the benchmarks, also in a fresh clone. `npm run bench -- --help` lists the options.
  */
 await runMain(async () => {
   catchSignals()

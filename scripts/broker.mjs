@@ -4,7 +4,7 @@ import { runMain, say, Stop } from './setup/say.mjs'
 import { catchSignals, untilInterrupted } from './setup/signals.mjs'
 
 const usage = `npm run broker -- [--version 4.0|4.3] [--nodes 1]
-Starts a private RabbitMQ in the foreground, prints its URLs and stops it on Ctrl-C. Its data is deleted then.`
+Starts a private RabbitMQ in the foreground and prints its URLs. Ctrl-C stops it and deletes its data.`
 
 await runMain(async () => {
   const { version, nodes, help } = readArguments()
@@ -23,7 +23,7 @@ await runMain(async () => {
   log ${node.directory}/log
 `)
     }
-    say('Ctrl-C stops it.')
+    say('Ctrl-C stops it and deletes its data.')
     await untilInterrupted()
   } finally {
     say('Stopping ...')
@@ -42,7 +42,9 @@ function readArguments () {
       }
     })
     const nodes = Number(values.nodes)
-    if (!Number.isInteger(nodes) || nodes < 1 || nodes > 7) throw new Error('--nodes is a number from 1 to 7')
+    if (!Number.isInteger(nodes) || nodes < 1 || nodes > 7) {
+      throw new Error('--nodes must be a whole number from 1 to 7')
+    }
     return { version: values.version, nodes, help: values.help }
   } catch (error) {
     throw new Stop(`${error instanceof Error ? error.message : error}\n\n${usage}`)

@@ -2,5 +2,5 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectDirectory } from './setup/paths.mjs'
 
-// A file that has no source any more must not stay in the build.
+// Otherwise the build would keep the output of a source file that has been deleted.
 rmSync(join(projectDirectory, 'dist'), { recursive: true, force: true })

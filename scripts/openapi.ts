@@ -3,7 +3,10 @@ import { pino } from 'pino'
 import { buildApp } from '../src/app.ts'
 import { loadConfig } from '../src/config.ts'
 
-// Writes openapi/openapi.json from the application with its default settings; with --check it only compares.
+/*
+ * npm run openapi [-- --check]: writes openapi/openapi.json from the application with its default settings. With
+ * --check it only compares.
+ */
 
 const FILE = new URL('../openapi/openapi.json', import.meta.url)
 
@@ -15,7 +18,7 @@ try {
   if (!process.argv.includes('--check')) {
     await writeFile(FILE, text)
   } else if (await readFile(FILE, 'utf8').catch(() => '') !== text) {
-    console.error('openapi/openapi.json is not what the application says: run `npx tsx scripts/openapi.ts`')
+    console.error('openapi/openapi.json differs from what the application describes: run `npm run openapi`')
     process.exitCode = 1
   }
 } finally {

@@ -7,7 +7,7 @@ import { runMain } from './setup/say.mjs'
 import { catchSignals, interruption } from './setup/signals.mjs'
 
 /*
- * npm run soak -- [--minutes 60] ...: faults under load for as long as is wanted, with a ledger. Everything is in
+ * npm run soak -- [--minutes 60] ...: makes faults under load for the given time and keeps a ledger. The code is in
  * test/soak/.
  */
 await runMain(async () => {
@@ -22,7 +22,7 @@ await runMain(async () => {
     join(projectDirectory, 'test', 'soak', 'soak.ts'),
     ...process.argv.slice(2)
   ])
-  // In a process group of its own: an interruption reaches it once, from here.
+  // In a process group of its own: Ctrl-C reaches this script alone, which passes it on once.
   const child = spawn(program, args, { cwd: projectDirectory, stdio: 'inherit', detached: true })
   interruption.addEventListener('abort', () => child.kill('SIGTERM'), { once: true })
   return await new Promise(resolve => child.once('exit', code => resolve(code ?? 1)))

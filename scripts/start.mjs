@@ -5,8 +5,8 @@ import { runMain, say } from './setup/say.mjs'
 import { catchSignals, exitCodeOf, interruption, untilInterrupted } from './setup/signals.mjs'
 
 /*
- * npm start: everything from a fresh clone to a running gateway. The broker is the one of RABBITMQ_STREAM_URL, or else
- * a private one, kept in .private-broker/ and stopped with the gateway.
+ * npm start: installs, builds and runs the gateway, also in a fresh clone. It uses the broker of RABBITMQ_STREAM_URL.
+ * Without that setting it starts a private broker, keeps its data in .private-broker/, and stops it with the gateway.
  */
 await runMain(async () => {
   catchSignals()
@@ -38,8 +38,7 @@ async function runGateway (environment, node) {
     say(gateway.welcome({ isStreamThere: node !== undefined }))
     await Promise.race([untilInterrupted(), gateway.ended, ...(node ? [node.ended] : [])])
     if (node && node.pid === undefined) {
-      say(`RabbitMQ has ended: ${await node.ended}. Its logs are in ` +
-      `${node.directory}/log`)
+      say(`RabbitMQ has ended: ${await node.ended}. Its logs are in ${node.directory}/log`)
     }
   } finally {
     await gateway.stop()

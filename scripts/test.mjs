@@ -5,9 +5,9 @@ import { catchSignals, exitCodeOf, interruption } from './setup/signals.mjs'
 import { ensureTapPlugins, runTap } from './setup/tap.mjs'
 
 /*
- * npm test [-- FILE ...]: the tests, or some files of them, against a RabbitMQ of their own.
- *   TEST_RABBITMQ=4.0|4.3   its version; without it any that is new enough, 4.0 where it has to be fetched
- *   TEST_STREAM_URL, TEST_MANAGEMENT_URL, TEST_AMQP_URL   of a broker that runs already: none is started then
+ * npm test [-- FILE ...]: runs all tests, or those of some files, against a private RabbitMQ.
+ *   TEST_RABBITMQ=4.0|4.3   its version; without it an installed one that is new enough, or else 4.0
+ *   TEST_STREAM_URL, TEST_MANAGEMENT_URL, TEST_AMQP_URL   the URLs of a running broker; none is started then
  * The last line printed is `N passed, N failed`.
  */
 await runMain(async () => {
@@ -16,7 +16,7 @@ await runMain(async () => {
   checkNode()
   await ensureDependencies()
   await ensureTapPlugins()
-  // The whole suite also tests what is built; some files are for the inner loop.
+  // The whole suite also tests the build. Single files are run between edits and skip it.
   if (files.length === 0) await ensureBuild()
   const { passed, failed, code } = process.env['TEST_STREAM_URL'] ? await runTap(files, {}) : await runWithBroker(files)
   process.stdout.write(`${passed} passed, ${failed} failed\n`)

@@ -73,12 +73,8 @@ export const latencyCases: readonly Case[] = [
       const prefix = `bench-${randomUUID()}`
       await createStreams(bench, gateway, prefix)
       const idleBytes = residentBytes(gateway.pid, 'now')
-      const worker = await bench.worker('many-streams', {
-        port: gateway.port,
-        prefix,
-        streams: STREAMS,
-        connections: 16
-      } satisfies ManyStreamsConfig)
+      const config: ManyStreamsConfig = { port: gateway.port, prefix, streams: STREAMS, connections: 16 }
+      const worker = await bench.worker('many-streams', config)
       const side: Side = {
         processes: { gateway: gateway.pid, broker: bench.broker.pid, load: worker.pid },
         pid: gateway.pid,
@@ -102,19 +98,10 @@ export const latencyCases: readonly Case[] = [
 ]
 
 async function pollsSide (
-  bench: Bench,
-  gateway: BenchGateway,
-  stream: string,
-  polls: number,
-  pauseMs = PAUSE_MS
+  bench: Bench, gateway: BenchGateway, stream: string, polls: number, pauseMs = PAUSE_MS
 ): Promise<Side> {
-  const worker = await bench.worker('polls', {
-    port: gateway.port,
-    stream,
-    polls,
-    bodyBytes: BODY_BYTES,
-    pauseMs
-  } satisfies PollsConfig)
+  const config: PollsConfig = { port: gateway.port, stream, polls, bodyBytes: BODY_BYTES, pauseMs }
+  const worker = await bench.worker('polls', config)
   return {
     processes: { gateway: gateway.pid, broker: bench.broker.pid, load: worker.pid },
     pid: gateway.pid,

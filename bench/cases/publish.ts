@@ -10,7 +10,7 @@ import { ratioGoal, type Case, type CaseResult } from './case.ts'
 
 const BATCH_CONNECTIONS = 32
 /** For one message a request. */
-export const SINGLE_CONNECTIONS = 64
+const SINGLE_CONNECTIONS = 64
 // The goal is beyond what a process can do beside its work for the broker: docs/performance.md shows why.
 const PUBLISH_ONE_GUARD = 0.25
 
@@ -51,10 +51,7 @@ export function jsonOf (bytes: number): Record<string, unknown> {
 
 /** A gateway under load, and the streams it publishes to in turn. */
 export async function publishSide (
-  bench: Bench,
-  gateway: BenchGateway,
-  streams: string | readonly string[],
-  batch: Batch,
+  bench: Bench, gateway: BenchGateway, streams: string | readonly string[], batch: Batch,
   connections = BATCH_CONNECTIONS
 ): Promise<Side> {
   const { bodyBytes, path, ...request } = batch
@@ -75,9 +72,15 @@ export async function publishSide (
   }
 }
 
+/** The same with one message a request. */
+export async function singlesSide (bench: Bench, gateway: BenchGateway): Promise<Side> {
+  return await publishSide(bench, gateway, await bench.stream(gateway), envelopes(1, 100), SINGLE_CONNECTIONS)
+}
+
 /** The JavaScript client in a process of its own. */
-export async function jsClientSide (bench: Bench, config: Omit<JsClientConfig, 'streamPort'>): Promise<Side> {
-  const client = await bench.worker('js-client', { streamPort: bench.streamPort, ...config } satisfies JsClientConfig)
+export async function jsClientSide (bench: Bench, options: Omit<JsClientConfig, 'streamPort'>): Promise<Side> {
+  const config: JsClientConfig = { streamPort: bench.streamPort, ...options }
+  const client = await bench.worker('js-client', config)
   return {
     processes: { client: client.pid, broker: bench.broker.pid },
     pid: client.pid,
@@ -87,13 +90,10 @@ export async function jsClientSide (bench: Bench, config: Omit<JsClientConfig, '
 
 /** The gateway's own protocol client in a process of its own. */
 export async function protocolClientSide (
-  bench: Bench,
-  config: Omit<ProtocolClientConfig, 'streamPort'>
+  bench: Bench, options: Omit<ProtocolClientConfig, 'streamPort'>
 ): Promise<Side> {
-  const client = await bench.worker('protocol-client', {
-    streamPort: bench.streamPort,
-    ...config
-  } satisfies ProtocolClientConfig)
+  const config: ProtocolClientConfig = { streamPort: bench.streamPort, ...options }
+  const client = await bench.worker('protocol-client', config)
   return {
     processes: { client: client.pid, broker: bench.broker.pid },
     pid: client.pid,
@@ -105,11 +105,7 @@ export const publishCases: readonly Case[] = [
   againstJsClient('publish-lines', '1,000 lines of 100 B a request', lines(1000, 100), 1),
   againstJsClient('publish-lines-1k', '500 lines of 1 kB a request', lines(500, 1000), 1.5),
   againstJsClient(
-    'publish-json',
-    '1,000 envelopes of 100 B bodies a request',
-    envelopes(1000, 100),
-    0.6,
-    'application/json'
+    'publish-json', '1,000 envelopes of 100 B bodies a request', envelopes(1000, 100), 0.6, 'application/json'
   ),
   {
     name: 'publish-one',
@@ -117,13 +113,7 @@ export const publishCases: readonly Case[] = [
     baseline: 'a bare Fastify route, no broker',
     async run (bench, amount) {
       const gateway = await bench.gateway()
-      const candidate = await publishSide(
-        bench,
-        gateway,
-        await bench.stream(gateway),
-        envelopes(1, 100),
-        SINGLE_CONNECTIONS
-      )
+      const candidate = await singlesSide(bench, gateway)
       const { candidate: figures, baseline, ratio } = await compare(candidate, await bareRouteSide(bench), amount)
       return { candidate: figures, baseline, ratio, goals: [ratioGoal(0.8, ratio, PUBLISH_ONE_GUARD)] }
     }
@@ -134,13 +124,7 @@ export const publishCases: readonly Case[] = [
     baseline: 'the management API\'s publish',
     async run (bench, amount) {
       const gateway = await bench.gateway()
-      const candidate = await publishSide(
-        bench,
-        gateway,
-        await bench.stream(gateway),
-        envelopes(1, 100),
-        SINGLE_CONNECTIONS
-      )
+      const candidate = await singlesSide(bench, gateway)
       const baseline = await managementSide(bench, await bench.stream(gateway))
       const comparison = await compare(candidate, baseline, amount)
       return { ...comparison, goals: [ratioGoal(15, comparison.ratio)] }

@@ -1,6 +1,6 @@
 import { compare, type Side } from '../compare.ts'
 import { ratioGoal, type Case } from './case.ts'
-import { envelopes, publishSide, SINGLE_CONNECTIONS } from './publish.ts'
+import { singlesSide } from './publish.ts'
 
 // A Prometheus asks every 15 seconds or so.
 const SCRAPE_INTERVAL_MS = 500
@@ -12,13 +12,7 @@ export const scrapeCases: readonly Case[] = [
     baseline: 'the same without',
     async run (bench, amount) {
       const gateway = await bench.gateway()
-      const alone = await publishSide(
-        bench,
-        gateway,
-        await bench.stream(gateway),
-        envelopes(1, 100),
-        SINGLE_CONNECTIONS
-      )
+      const alone = await singlesSide(bench, gateway)
       const scraped: Side = {
         ...alone,
         async round (seconds) {

@@ -77,8 +77,7 @@ async function round (
 }
 
 function repeat (
-  { method, paths, headers, body, status, answer: expected, messagesPerRequest }: RepeatLoad,
-  start: number
+  { method, paths, headers, body, status, answer: expected, messagesPerRequest }: RepeatLoad, start: number
 ): Step {
   const requests = paths.map((path) => requestBytes(method, path, headers, body))
   let turn = start
@@ -86,8 +85,7 @@ function repeat (
     next: () => requests[turn++ % requests.length] ?? Buffer.alloc(0),
     count (answer) {
       if (answer.status !== status || (expected !== undefined && answer.text !== expected)) {
-        throw new Error('answered ' +
-        `with ${answer.head}\n\n${answer.text}`)
+        throw new Error(`answered with ${answer.head}\n\n${answer.text}`)
       }
       return messagesPerRequest
     }
@@ -104,8 +102,7 @@ function follow ({ bytesPerMessage }: FollowLoad, path: string): Step {
       // The streams have no other records than messages, so that offsets count them.
       const count = next - offset
       if (bytesPerMessage !== undefined && answer.bodyBytes !== count * bytesPerMessage) {
-        throw new Error(`${count} ` +
-        `messages in ${answer.bodyBytes} bytes`)
+        throw new Error(`${count} messages in ${answer.bodyBytes} bytes`)
       }
       offset = headerOf(answer, 'stream-end-of-stream') === 'true' ? 0 : next
       return count

@@ -33,20 +33,15 @@ await work<PollsConfig>(async ({ port, stream, polls, bodyBytes, pauseMs }) => {
       const request = requestBytes('GET', `${path}/lines?offset=${offset}&wait=${WAIT_SECONDS}`)
       let nextOffset = offset
       let lastMs = 0
-      const answers = Promise.all(
-        readers.map(async (reader) => {
-          const answer = await reader.request(request)
-          lastMs = performance.now()
-          if (answer.bodyBytes !== bodyBytes + 1) {
-            throw new Error('a poll was answered with ' +
-            `${answer.head}\n\n${answer.text}`)
-          }
-          nextOffset = Number(headerOf(answer, 'stream-next-offset'))
-        })
-      )
-      await new Promise((resolve) => {
-        setTimeout(resolve, pauseMs)
-      })
+      const answers = Promise.all(readers.map(async (reader) => {
+        const answer = await reader.request(request)
+        lastMs = performance.now()
+        if (answer.bodyBytes !== bodyBytes + 1) {
+          throw new Error(`a poll was answered with ${answer.head}\n\n${answer.text}`)
+        }
+        nextOffset = Number(headerOf(answer, 'stream-next-offset'))
+      }))
+      await new Promise((resolve) => { setTimeout(resolve, pauseMs) })
       const sentMs = performance.now()
       const [confirm] = await Promise.all([publisher.request(publish), answers])
       if (confirm.status !== 200) throw new Error(`a publish was answered with ${confirm.head}\n\n${confirm.text}`)

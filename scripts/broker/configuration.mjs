@@ -8,33 +8,33 @@ const PLUGINS = ['rabbitmq_management', 'rabbitmq_stream', 'rabbitmq_stream_mana
  * @property {number} stream
  * @property {number} management
  * @property {number} amqp
- * @property {number} distribution between nodes and from the tools
+ * @property {number} distribution between nodes, and for the tools
  * @property {number} [streamTls] the stream protocol over TLS, where certificates are given
  */
 
 /**
- * PEM. Clients may show a certificate of the same authority; its common name is their user then (EXTERNAL).
+ * PEM. A client may present a certificate of the same authority; with EXTERNAL its common name is the user.
  * @typedef {{ ca: string, cert: string, key: string }} Certificates
  */
 
 /**
- * Writes a node's configuration into its folder: it listens on the loopback only, needs little, and forms a cluster
- * with its peers by itself when they start together.
+ * Writes a node's configuration into its folder. The node listens on the loopback only, needs little disk and memory,
+ * and forms a cluster with its peers when they start together.
  * @param {string} directory
- * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string, tls: Certificates |
- *   undefined, inside: string }} options
+ * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string,
+ *   tls: Certificates | undefined, inside: string }} options
  */
 export function writeConfiguration (directory, { ports, isInContainer, peers, extra, cookie, tls, inside }) {
   const address = isInContainer ? '0.0.0.0' : '127.0.0.1'
   const lines = [
     `listeners.tcp.1 = ${address}:${ports.amqp}`,
     `stream.listeners.tcp.1 = ${address}:${ports.stream}`,
-    // Clients are sent to these by the metadata of a stream.
+    // The metadata of a stream sends clients to this host and port.
     'stream.advertised_host = 127.0.0.1',
     `stream.advertised_port = ${ports.stream}`,
     `management.tcp.ip = ${address}`,
     `management.tcp.port = ${ports.management}`,
-    // From outside of a container even this machine is not the loopback, where alone guest may come from.
+    // guest may connect from the loopback alone. Seen from inside a container, this machine is not the loopback.
     ...isInContainer ? ['loopback_users = none'] : [],
     'disk_free_limit.absolute = 50MB',
     'vm_memory_high_watermark.absolute = 1GB',
@@ -48,20 +48,17 @@ export function writeConfiguration (directory, { ports, isInContainer, peers, ex
   writeFileSync(join(directory, 'rabbitmq.conf'), `${lines.join('\n')}\n`)
   writeFileSync(join(directory, 'advanced.config'), '[].\n')
   writeFileSync(join(directory, 'rabbitmq-env.conf'), '')
-  writeFileSync(
-    join(directory, 'enabled_plugins'),
-    `[${[...PLUGINS, ...(tls ? ['rabbitmq_auth_mechanism_ssl'] : [])].join()}].\n`
-  )
+  const plugins = [...PLUGINS, ...tls ? ['rabbitmq_auth_mechanism_ssl'] : []]
+  writeFileSync(join(directory, 'enabled_plugins'), `[${plugins.join()}].\n`)
   for (const [name, pem] of Object.entries(tls ?? {})) {
     writeFileSync(join(directory, `${name}.pem`), pem, { mode: 0o600 })
   }
-  const cookieFile = join(directory, '.erlang.cookie')
-  writeFileSync(cookieFile, cookie, { flag: 'w', mode: 0o600 })
+  writeFileSync(join(directory, '.erlang.cookie'), cookie, { mode: 0o600 })
 }
 
 /**
- * Every place where RabbitMQ would look for something of the machine's own broker is named here, so that it looks
- * nowhere else: its env file, conf.d, plugins, cookie.
+ * Names every place where RabbitMQ would otherwise find something of the machine's own broker: its env file, conf.d,
+ * plugins, cookie.
  * @param {string} directory as the broker sees it
  * @param {{ nodename: string, ports: Ports }} options
  * @returns {Record<string, string>}
@@ -83,10 +80,10 @@ export function brokerEnvironment (directory, { nodename, ports }) {
     RABBITMQ_CONF_ENV_FILE: join(directory, 'rabbitmq-env.conf'),
     RABBITMQ_PID_FILE: join(directory, 'pid'),
     RABBITMQ_DIST_PORT: String(ports.distribution),
-    // The start script then becomes the Erlang VM in place of watching over it: its pid is the one we know.
+    // The start script then becomes the Erlang VM instead of its parent, so that the known pid is that of the VM.
     RUNNING_UNDER_SYSTEMD: 'true',
-    // Two schedulers are enough for a node of one's own; Ctrl-C in the terminal is for the process that started it (+B
-    // i).
+    // Two schedulers are enough for a private node. With +B i it ignores Ctrl-C, which is for the process that started
+    // it.
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S 2:2 +B i${isLocal ? ` ${loopbackOnly}` : ''}`,
     ...isLocal && { RABBITMQ_CTL_ERL_ARGS: loopbackOnly, ERL_EPMD_ADDRESS: '127.0.0.1' }
   }
@@ -108,7 +105,7 @@ function tlsListener (address, inside) {
 }
 
 /**
- * Nodes that start at the same time wait for each other; one of them founds the cluster, the others join it.
+ * Nodes that start at the same time wait for each other. One of them creates the cluster, the others join it.
  * @param {string[]} peers
  */
 function clusterFormation (peers) {

@@ -2,8 +2,8 @@ import { run } from '../setup/process.mjs'
 import { say, Stop } from '../setup/say.mjs'
 
 /**
- * RabbitMQ from the official image. The ports are the same inside and outside, so what the node advertises is true for
- * both; a cluster gets a network of its own, in which the nodes find each other by name.
+ * RabbitMQ from the official image. The ports are the same inside and outside, so the address that a node advertises is
+ * valid for both. A cluster gets a network of its own, in which the nodes find each other by name.
  * @param {string} series
  * @returns {import('./ways.mjs').Way}
  */
@@ -23,7 +23,7 @@ export function dockerWay (series) {
     inside: () => dataInside,
     server: node => [
       'docker', 'run', '--rm', '--name', containerOf(node), '--hostname', containerOf(node),
-      // The owner of the folder, so that it can be deleted without being root.
+      // The user of this process owns the files then, and can delete them without being root.
       '--user', `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
       // The image's own entry point, as root, would switch to another user.
       '--entrypoint', 'rabbitmq-server',
@@ -41,7 +41,7 @@ export function dockerWay (series) {
 
 const dataInside = '/srv/node'
 
-/** The name is the node's, which is its own on this machine. @param {import('./ways.mjs').NodeLayout} node */
+/** The host part of the node's name, which is unique on this machine. @param {import('./ways.mjs').NodeLayout} node */
 function containerOf (node) {
   return node.nodename.replace(/^.*@/, '')
 }
@@ -63,7 +63,7 @@ async function ensureImage (image) {
   if (code === 0) return
   say(`Pulling the Docker image ${image} ...`)
   const pull = await run(['docker', 'pull', image], {
-    onLine: (line) => say(`  ${line}`),
+    onLine: line => say(`  ${line}`),
     timeoutMs: 15 * 60_000,
     isInterruptible: true
   })

@@ -4,9 +4,9 @@ import { connect } from 'node:net'
 import { rootsDirectory } from '../setup/paths.mjs'
 
 /**
- * Ends the Erlang port mapper (epmd) when it came out of a root folder of ours and no node is registered with it.
- * The first Erlang node of a machine starts it as a daemon and nobody stops it; one that belongs to a broker of the
- * machine itself is left alone, and one in use by any node too.
+ * Ends the Erlang port mapper (epmd) if its program lies in one of our root folders and no node is registered with it.
+ * The first Erlang node of a machine starts epmd as a daemon, and no node stops it. An epmd of the machine's own broker
+ * keeps running, and so does one that a node uses.
  */
 export async function stopEpmd () {
   const pid = privateEpmd()
@@ -40,11 +40,10 @@ function readPids () {
  * @returns {Promise<boolean>}
  */
 function hasNoNodes () {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port: 4369, timeout: 2000 }, () =>
-      socket.write(Buffer.from([0, 1, 110]))
-    )
+  return new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port: 4369, timeout: 2000 })
     let length = 0
+    socket.once('connect', () => socket.write(Buffer.from([0, 1, 110])))
     socket.on('data', chunk => { length += chunk.length })
     socket.once('end', () => resolve(length === 4))
     socket.once('timeout', () => socket.destroy())

@@ -19,10 +19,10 @@ export { BrokerNode } from './node.mjs'
  */
 
 /**
- * Starts a private RabbitMQ, of one node or a cluster of several, and waits until it is ready. Its data is deleted when
- * it is closed. It ends with the process that started it, even when that is killed.
+ * Starts a private RabbitMQ, one node or a cluster, and waits until it is ready. Closing it deletes its data. It ends
+ * with the process that started it, even when that process is killed.
  * @param {object} [options]
- * @param {string} [options.version] a series: '4.0' or '4.3'; without it any that is new enough
+ * @param {string} [options.version] a series: '4.0' or '4.3'; without it any RabbitMQ that is new enough
  * @param {number} [options.nodes]
  * @param {string[]} [options.configuration] more lines for rabbitmq.conf
  * @param {import('./configuration.mjs').Certificates} [options.tls] the stream protocol over TLS too, on a port of its
@@ -75,13 +75,13 @@ export async function startBroker ({ version, nodes: count = 1, configuration = 
 export async function startKeptBroker () {
   const way = await chooseWay()
   const series = way.version.split('.').slice(0, 2).join('.')
-  // A folder for each series: an older RabbitMQ does not read what a newer one has written.
+  // A folder for each series: an older RabbitMQ cannot read the data of a newer one.
   const directory = join(stateDirectory, 'nodes', `gateway-${series}`)
   const lock = `${directory}.lock`
   const holder = tryLock(lock)
   if (holder !== undefined) {
     throw new Stop(
-      `The private RabbitMQ of this checkout is in use by process ${holder}. Stop that one, or set ` +
+      `The private RabbitMQ of this checkout is in use by process ${holder}. Stop that process, or set ` +
       'RABBITMQ_STREAM_URL to use another broker.'
     )
   }
@@ -89,7 +89,7 @@ export async function startKeptBroker () {
     await way.prepare(undefined)
     const memory = await recall(directory, way)
     const node = new BrokerNode({ way, directory, ...memory, peers: [], network: undefined, configuration: [] })
-    say(`Starting a private RabbitMQ: ${way.description}`)
+    say(`Starting a private RabbitMQ: ${way.description} ...`)
     await node.start()
     remember(directory, { ...memory, pid: node.pid })
     return {
@@ -120,9 +120,7 @@ async function choosePorts (count, isTls = false) {
 
 /**
  * A container has a host name of its own; elsewhere the name alone tells nodes of one machine apart.
- *
- * @param {import('./ways.mjs').Way} way
- * @param {string} name
+ * @param {import('./ways.mjs').Way} way @param {string} name
  */
 function nameOf (way, name) {
   return way.isInContainer ? `rabbit@${name}` : `${name}@localhost`
@@ -159,8 +157,9 @@ function remember (directory, memory) {
 }
 
 /**
- * A node whose starter was killed stops by itself; where it cannot know of that (not on Linux) it is stopped here.
- * Its environment proves that the pid is still the node's.
+ * Waits for the end of a node that an earlier run has left behind. A node stops by itself when the process that started
+ * it is killed; where it cannot notice that, it is stopped here. Its environment proves that the pid is still the
+ * node's.
  * @param {number} pid @param {string} nodename
  */
 async function waitForOrphan (pid, nodename) {
@@ -172,15 +171,14 @@ async function waitForOrphan (pid, nodename) {
     }
   }
   if (!isOurs()) return
-  say(`Waiting for the end of the RabbitMQ node that an earlier run has left behind (process ${pid})`)
+  say(`Waiting until the RabbitMQ node of an earlier run (process ${pid}) has ended ...`)
   process.kill(pid, 'SIGTERM')
   if (!(await waitFor(() => !isOurs(), { timeoutMs: 30_000 }))) {
-    throw new Stop('The RabbitMQ node of an earlier ' +
-    `run, process ${pid}, does not end.`)
+    throw new Stop(`The RabbitMQ node of an earlier run (process ${pid}) does not end.`)
   }
 }
 
-/** Deletes what brokers of processes that were killed have left. */
+/** Deletes the data of brokers whose processes were killed. */
 function removeLeftovers () {
   for (const name of existsSync(runsDirectory) ? readdirSync(runsDirectory) : []) {
     if (!isAlive(Number(name.split('-')[0]))) rmSync(join(runsDirectory, name), { recursive: true, force: true })
@@ -189,18 +187,13 @@ function removeLeftovers () {
 
 /** @param {BrokerNode[]} nodes */
 async function waitForCluster (nodes) {
-  const isFormed = await waitFor(
-    async () => {
-      const views = await Promise.all(nodes.map((node) => node.api('/api/nodes')))
-      return views.every((view) => Array.isArray(view) && view.filter((node) => node.running).length === nodes.length)
-    },
-    { timeoutMs: 60_000 }
-  )
-  if (!isFormed) {
-    throw new Error(
-      `The ${nodes.length} RabbitMQ nodes did not form a cluster.\n${nodes.map((node) => node.logTail(10)).join('\n')}`
-    )
-  }
+  const isFormed = await waitFor(async () => {
+    const views = await Promise.all(nodes.map(node => node.api('/api/nodes')))
+    return views.every(view => Array.isArray(view) && view.filter(node => node.running).length === nodes.length)
+  }, { timeoutMs: 60_000 })
+  if (isFormed) return
+  const logs = nodes.map(node => node.logTail(10)).join('\n')
+  throw new Error(`The ${nodes.length} RabbitMQ nodes did not form a cluster.\n${logs}`)
 }
 
 /** @param {BrokerNode[]} nodes */

@@ -17,20 +17,18 @@ import { brokerEnvironment, writeConfiguration } from './configuration.mjs'
  * @property {string} nodename
  * @property {Ports} ports
  * @property {string} cookie the Erlang cookie: the same for all nodes of a cluster
- * @property {string[]} peers the node names of the cluster, its own among them; empty for a node alone
+ * @property {string[]} peers the node names of the cluster, including its own; empty for a single node
  * @property {string | undefined} network of a cluster in containers
  * @property {string[]} configuration more lines for rabbitmq.conf
  * @property {import('./configuration.mjs').Certificates} [tls]
  */
 
-/**
- * One RabbitMQ node of our own. It can be stopped, killed and started again, on the same ports and the same data.
- */
+/** A private RabbitMQ node. It can be stopped, killed and started again, with the same ports and the same data. */
 export class BrokerNode {
   #settings
   /** @type {import('node:child_process').ChildProcess | undefined} */
   #child
-  /** @type {Promise<string> | undefined} how the present process ended */
+  /** @type {Promise<string> | undefined} how the current process ended */
   #ended
 
   /** @param {NodeSettings} settings */
@@ -40,18 +38,18 @@ export class BrokerNode {
 
   get nodename () { return this.#settings.nodename }
   get directory () { return this.#settings.directory }
-  /** The RabbitMQ it runs, e.g. 4.0.5. */
+  /** The version of its RabbitMQ, e.g. 4.0.5. */
   get version () { return this.#settings.way.version }
   get streamPort () { return this.#settings.ports.stream }
   /** Undefined without certificates. */
   get streamTlsPort () { return this.#settings.ports.streamTls }
   get managementPort () { return this.#settings.ports.management }
   get amqpPort () { return this.#settings.ports.amqp }
-  /** With the user guest and the virtual host `/`, as the other URLs. */
+  /** With the user guest and the virtual host `/`, like the other URLs. */
   get streamUrl () { return `rabbitmq-stream://guest:guest@127.0.0.1:${this.streamPort}/%2f` }
   get managementUrl () { return `http://guest:guest@127.0.0.1:${this.managementPort}` }
   get amqpUrl () { return `amqp://guest:guest@127.0.0.1:${this.amqpPort}/%2f` }
-  /** The pid of the Erlang VM (in Docker: of the client that runs its container); undefined when it does not run. */
+  /** The pid of the Erlang VM (in Docker: of the client that runs its container); undefined when none runs. */
   get pid () { return this.#child?.pid }
   /** Settles when the running process has ended, with how it ended. */
   get ended () { return this.#ended ?? Promise.resolve('it was not started') }
@@ -78,8 +76,7 @@ export class BrokerNode {
     const child = spawn(program, args, {
       env: { ...process.env, PATH: searchPath() },
       stdio: ['ignore', output, output],
-      // In a process group of its own: Ctrl-C in the terminal reaches only the process that started it, which stops it
-      // in order.
+      // In a process group of its own: Ctrl-C reaches only the process that started it, which stops it in order.
       detached: true
     })
     closeSync(output)
@@ -96,8 +93,8 @@ export class BrokerNode {
   }
 
   /**
-   * Stops the node in order and waits for its end; one that does not end within half a minute is killed.
-   * Stopping one that does not run is fine.
+   * Stops the node and waits for its end. A node that does not end within half a minute is killed. Does nothing when
+   * the node does not run.
    */
   async stop () {
     if (!this.#child) return
@@ -109,8 +106,8 @@ export class BrokerNode {
   }
 
   /**
-   * Sends a signal to the Erlang VM itself. SIGKILL is waited for; after SIGSTOP its connections stay open and silent
-   * until SIGCONT.
+   * Sends a signal to the Erlang VM itself. After SIGKILL it waits for the end. After SIGSTOP the connections of the
+   * node stay open and silent until SIGCONT.
    * @param {NodeJS.Signals} signal
    */
   async kill (signal) {
@@ -121,7 +118,7 @@ export class BrokerNode {
   }
 
   /**
-   * Runs rabbitmqctl against the node and answers what it printed.
+   * Runs rabbitmqctl against the node and returns its output.
    * @param {...string} args e.g. 'add_user', 'name', 'password'
    */
   ctl (...args) {
@@ -129,18 +126,16 @@ export class BrokerNode {
   }
 
   /**
-   * Runs one of RabbitMQ's programs against the node and answers what it printed.
+   * Runs one of RabbitMQ's programs against the node and returns its output.
    * @param {'rabbitmqctl' | 'rabbitmq-streams' | 'rabbitmq-diagnostics' | 'rabbitmq-queues' | 'rabbitmq-plugins' |
    *   'rabbitmq-upgrade'} program
    * @param {...string} args
    */
   async tool (program, ...args) {
-    const { code, stdout, tail } = await run(this.#settings.way.tool(this.#layout, program, args), {
-      timeoutMs: 120_000
-    })
+    const command = this.#settings.way.tool(this.#layout, program, args)
+    const { code, stdout, tail } = await run(command, { timeoutMs: 120_000 })
     if (code !== 0) {
-      throw new Error(`${program} ${args.join(' ')} on ${this.nodename} failed with exit code ` +
-      `${code}:\n${tail}`)
+      throw new Error(`${program} ${args.join(' ')} on ${this.nodename} failed with exit code ${code}:\n${tail}`)
     }
     return stdout
   }
@@ -163,9 +158,9 @@ export class BrokerNode {
   logTail (lines = 30) {
     const logs = join(this.directory, 'log')
     return (existsSync(logs) ? readdirSync(logs) : [])
-      .filter((name) => name.endsWith('.log'))
-      .map((name) => join(logs, name))
-      .map((path) => `--- ${path}\n${readFileSync(path, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')}`)
+      .filter(name => name.endsWith('.log'))
+      .map(name => join(logs, name))
+      .map(path => `--- ${path}\n${readFileSync(path, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')}`)
       .join('\n')
   }
 
@@ -184,16 +179,15 @@ export class BrokerNode {
   async #waitUntilReady (timeoutMs) {
     /** @type {string | undefined} */
     let ended
-    void this.ended.then((how) => {
-      ended = how
-    })
-    const isReady = await waitFor(async () => ended !== undefined || interruption.aborted || (await this.#isReady()), {
-      timeoutMs,
-      everyMs: 250
-    })
+    void this.ended.then(how => { ended = how })
+    const isReady = await waitFor(
+      async () => ended !== undefined || interruption.aborted || await this.#isReady(),
+      { timeoutMs, everyMs: 250 }
+    )
     if (isReady && ended === undefined && !interruption.aborted) return
-    const why =
-      ended === undefined ? `was not ready after ${timeoutMs / 1000} seconds` : `ended at its start (${ended})`
+    const why = ended === undefined
+      ? `was not ready after ${timeoutMs / 1000} seconds`
+      : `ended while it started (${ended})`
     const tail = this.logTail()
     await this.stop()
     if (interruption.aborted) throw new Stop('Interrupted.')

@@ -5,12 +5,12 @@ import { stopEpmd } from './epmd.mjs'
 /**
  * RabbitMQ from a root folder (roots.mjs makes them), by chroot.
  *
- * The root needs its own /proc, the node its data in it. Both are mounted in a mount namespace of the node's own
- * (unshare), which ends with it: the machine itself sees no mount, so nothing has to be unmounted, several nodes
- * share a root without knowing of each other, and deleting the folder deletes files and nothing else. /dev of the
- * machine is never mounted: debootstrap has made the few devices that are needed (null, zero, random, tty) as files.
+ * The root needs a /proc, and the node's data in it. Both are mounted in a mount namespace of the node's own (unshare),
+ * which ends with the node. The machine itself sees no mount: nothing has to be unmounted, several nodes share a root
+ * without knowing of each other, and deleting the folder deletes its files alone. /dev of the machine is never mounted:
+ * debootstrap has made the few devices that are needed (null, zero, random, tty) as files.
  *
- * Every step replaces the process by the next one, so the pid that was spawned is in the end the Erlang VM's.
+ * Every step replaces the process by the next one, so that the spawned pid is that of the Erlang VM in the end.
  * @param {{ path: string, version: string }} root
  * @returns {import('./ways.mjs').Way}
  */
@@ -19,16 +19,8 @@ export function rootFolderWay ({ path, version }) {
   const enter = (node, command) => {
     mkdirSync(node.directory, { recursive: true })
     return [
-      'unshare',
-      '--mount',
-      '--propagation',
-      'private',
-      'sh',
-      '-c',
-      enterScript,
-      'sh',
-      path,
-      node.directory,
+      'unshare', '--mount', '--propagation', 'private',
+      'sh', '-c', enterScript, 'sh', path, node.directory,
       'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
       ...Object.entries(node.environment).map(([name, value]) => `${name}=${value}`),
       ...command
@@ -48,10 +40,10 @@ export function rootFolderWay ({ path, version }) {
 }
 
 const dataInside = '/mnt'
-// The programs of this name in /usr/sbin switch to the user rabbitmq, who owns nothing here.
+// The programs of the same names in /usr/sbin switch to the user rabbitmq, which owns nothing here.
 const programsInside = '/usr/lib/rabbitmq/bin'
 
-// A container without the right to mount a fresh /proc may still be allowed to show its own one a second time.
+// A container that may not mount a new /proc may still be allowed to bind its own one a second time.
 const enterScript = `set -e
 root=$1 data=$2
 shift 2

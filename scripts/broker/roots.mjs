@@ -5,15 +5,15 @@ import { rootsDirectory } from '../setup/paths.mjs'
 import { findOnPath, run } from '../setup/process.mjs'
 import { progress, say, Stop } from '../setup/say.mjs'
 
-/** The series of RabbitMQ there are private brokers of, and the Debian release that has each. */
-export const releases = new Map([['4.0', 'trixie'], ['4.3', 'forky']])
+/** The series of RabbitMQ that private brokers have, and for each the Debian release that it comes from. */
+const releases = new Map([['4.0', 'trixie'], ['4.3', 'forky']])
 
 const defaultMirror = 'http://deb.debian.org/debian'
 const stampFile = '.complete'
 
 /**
- * A folder with a Debian in it that has RabbitMQ of the series; made when there is none yet. It is made under another
- * name, stamped, and renamed last: what has the final name is whole.
+ * Returns a folder with a Debian in it that has RabbitMQ of the series, and makes it when it is missing. A new folder
+ * is made under another name, stamped, and renamed last, so that a folder of the final name is complete.
  * @param {string} series
  * @returns {Promise<{ path: string, version: string }>}
  */
@@ -38,19 +38,19 @@ async function makeRoot (release, path) {
   const failures = []
   for (const mirror of mirrors) {
     say(`Making a private RabbitMQ: Debian ${release} from ${mirror} into ${path}.
-This takes about a minute and 400 MB, once. Nothing of this machine is changed.`)
+This takes about a minute and 400 MB, once. Nothing else on this machine is changed.`)
     const partial = `${path}.partial`
     removeRoot(partial)
     removeRoot(path)
     mkdirSync(partial, { recursive: true })
     const { code, tail } = await run(debootstrap(release, partial, mirror), {
-      onLine: (line) => progress(line.replace(/^[IW]: /, '')),
+      onLine: line => progress(line.replace(/^[IW]: /, '')),
       timeoutMs: 15 * 60_000,
       isInterruptible: true
     })
     if (code === 0) {
-      // "localhost" has to mean 127.0.0.1 and nothing else: the node's own name and every listener depend on it.
-      // RabbitMQ 4.3 hangs at its start without it.
+      // "localhost" has to mean 127.0.0.1 alone: the node's own name and every listener depend on it. Without this file
+      // RabbitMQ 4.3 hangs while it starts.
       writeFileSync(join(partial, 'etc', 'hosts'), '127.0.0.1 localhost\n')
       rmSync(join(partial, 'var', 'cache', 'apt', 'archives'), { recursive: true, force: true })
       writeFileSync(join(partial, stampFile), `${versionIn(partial)}\n`)
@@ -63,12 +63,13 @@ This takes about a minute and 400 MB, once. Nothing of this machine is changed.`
   }
   throw new Stop(`${failures.join('\n\n')}
 
-PRIVATE_BROKER_MIRROR names another Debian mirror, PRIVATE_BROKER_ROOTS another folder to put it in
-(on a file system mounted without nodev and noexec).`)
+Set PRIVATE_BROKER_MIRROR to use another Debian mirror. Set PRIVATE_BROKER_ROOTS to use another folder, on a file
+system mounted without nodev and noexec.`)
 }
 
 /**
- * In a mount namespace of its own: what debootstrap mounts in the folder is gone when it ends, however it ends.
+ * In a mount namespace of its own: the mounts that debootstrap makes in the folder are gone when it ends, however it
+ * ends.
  * @param {string} release @param {string} path @param {string} mirror
  */
 function debootstrap (release, path, mirror) {
@@ -79,7 +80,7 @@ function debootstrap (release, path, mirror) {
     'debootstrap', '--variant=minbase', '--include=rabbitmq-server,procps',
     ...existsSync(keyring) ? [`--keyring=${keyring}`] : [],
     release, path, mirror,
-    // A debootstrap older than the release has no script of its name; those of all releases since are the one of sid.
+    // A debootstrap older than the release has no script of that name. All newer releases use the script of sid.
     ...existsSync(join(scripts, release)) ? [] : [join(scripts, 'sid')]
   ]
 }
@@ -87,13 +88,12 @@ function debootstrap (release, path, mirror) {
 async function ensureDebootstrap () {
   if (findOnPath('debootstrap')) return
   say('Installing the package debootstrap (apt-get) ...')
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
   for (const args of [
     ['update'],
     ['install', '-y', '--no-install-recommends', 'debootstrap', 'debian-archive-keyring']
   ]) {
     const { code, tail } = await run(['apt-get', ...args], {
-      env,
+      env: { DEBIAN_FRONTEND: 'noninteractive' },
       onLine: progress,
       timeoutMs: 10 * 60_000,
       isInterruptible: true
@@ -103,8 +103,8 @@ async function ensureDebootstrap () {
 }
 
 /**
- * The mirror this machine's own Debian comes from: it can be reached, and is near. Only the distribution's own source
- * files are read; others name other publishers.
+ * The mirror of this machine's own Debian: it can be reached, and is near. Only the distribution's own source files are
+ * read; others name other publishers.
  */
 function hostMirror () {
   for (const file of ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']) {
@@ -118,18 +118,15 @@ function hostMirror () {
 /** @param {string} root */
 function versionIn (root) {
   const programs = join(root, 'usr', 'lib', 'rabbitmq', 'lib')
-  const version = existsSync(programs)
-    ? readdirSync(programs)
-      .find((name) => name.startsWith('rabbitmq_server-'))
-      ?.slice('rabbitmq_server-'.length)
-    : undefined
+  const prefix = 'rabbitmq_server-'
+  const names = existsSync(programs) ? readdirSync(programs) : []
+  const version = names.find(name => name.startsWith(prefix))?.slice(prefix.length)
   if (!version) throw new Stop(`There is no RabbitMQ in ${root}. Delete that folder to have it made again.`)
   return version
 }
 
 /**
- * Deletes a folder unless something is mounted below it: another process' debootstrap, or what a person has mounted by
- * hand.
+ * Deletes a folder unless something is mounted below it: by the debootstrap of another process, or by hand.
  * @param {string} path
  */
 function removeRoot (path) {
@@ -139,9 +136,12 @@ function removeRoot (path) {
   rmSync(path, { recursive: true, force: true })
 }
 
-/** @param {string} series */
-function releaseOf (series) {
+/**
+ * The Debian release that has a series of RabbitMQ.
+ * @param {string} series @throws Stop when there is none
+ */
+export function releaseOf (series) {
   const release = releases.get(series)
-  if (!release) throw new Stop(`There is no private RabbitMQ ${series}; there are ${[...releases.keys()].join(', ')}.`)
-  return release
+  if (release !== undefined) return release
+  throw new Stop(`There is no private RabbitMQ ${series}. The series are ${[...releases.keys()].join(' and ')}.`)
 }

@@ -4,15 +4,15 @@ import { stateDirectory } from '../setup/paths.mjs'
 import { findOnPath, isExecutable, run } from '../setup/process.mjs'
 import { Stop } from '../setup/say.mjs'
 import { dockerWay } from './docker.mjs'
-import { ensureRoot, releases } from './roots.mjs'
+import { ensureRoot, releaseOf } from './roots.mjs'
 import { rootFolderWay } from './root-folder.mjs'
 
 /**
  * A way to run a private RabbitMQ on this machine.
  * @typedef {object} Way
- * @property {string} version the RabbitMQ it runs, e.g. 4.0.5, or its series when that is all that is known, e.g. 4.0
+ * @property {string} version of its RabbitMQ, e.g. 4.0.5; only the series, e.g. 4.0, where no more is known
  * @property {string} description for the person at the terminal
- * @property {boolean} isInContainer whether the node has a network of its own, ports forwarded
+ * @property {boolean} isInContainer whether the node has a network of its own, with forwarded ports
  * @property {(network: string | undefined) => Promise<void>} prepare before the first node of a broker starts; the
  *   network is for a cluster
  * @property {(network: string | undefined) => Promise<void>} dispose after its last node has ended
@@ -25,7 +25,7 @@ import { rootFolderWay } from './root-folder.mjs'
  */
 
 /**
- * What a way needs to know of a node.
+ * What a way needs to know about a node.
  * @typedef {object} NodeLayout
  * @property {string} directory its data, logs and configuration
  * @property {string} nodename e.g. gateway-1f2e@localhost
@@ -38,26 +38,22 @@ import { rootFolderWay } from './root-folder.mjs'
 const oldest = [3, 13]
 
 /**
- * The first way that works here: Docker, an installed RabbitMQ, a root folder made by debootstrap.
+ * The first way that works on this machine: Docker, an installed RabbitMQ, a root folder made by debootstrap.
  * @param {string} [series] e.g. '4.0'; without it any RabbitMQ that is new enough
  * @returns {Promise<Way>}
  */
 export async function chooseWay (series) {
-  if (series !== undefined && !releases.has(series)) {
-    throw new Stop(`There is no private broker of version ${series}; there are ${[...releases.keys()].join(', ')}.`)
-  }
+  if (series !== undefined) releaseOf(series)
   if (await doesDockerAnswer()) return dockerWay(series ?? '4.0')
   const installed = await installedWay()
   if (installed && isWanted(installed.version, series)) return installed
   if (isDebianRoot()) return rootFolderWay(await ensureRoot(series ?? '4.0'))
+  const found = installed ? ` (the one there is ${installed.version})` : ''
   throw new Stop(`No way to start a private RabbitMQ was found. One of these is needed:
   - a Docker engine that answers \`docker info\`;
-  - a rabbitmq-server ${series ?? `${oldest.join('.')} or newer`} on the PATH${installed
-? ' (the one there is ' +
-    `${installed.version})`
-: ''};
+  - a rabbitmq-server ${series ?? `${oldest.join('.')} or newer`} on the PATH${found};
   - Debian or Ubuntu as root, for a RabbitMQ in a folder of its own.
-Or set RABBITMQ_STREAM_URL (and RABBITMQ_MANAGEMENT_URL) to use a RabbitMQ that runs elsewhere.`)
+Or set RABBITMQ_STREAM_URL (and RABBITMQ_MANAGEMENT_URL) to use a RabbitMQ that is running already.`)
 }
 
 async function doesDockerAnswer () {
@@ -68,11 +64,8 @@ async function doesDockerAnswer () {
 
 function isDebianRoot () {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
-  return (
-    process.getuid?.() === 0 &&
-    /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release) &&
-    findOnPath('apt-get') !== undefined
-  )
+  const isDebian = /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release)
+  return isDebian && process.getuid?.() === 0 && findOnPath('apt-get') !== undefined
 }
 
 /** @param {string} version @param {string | undefined} series */
@@ -86,7 +79,7 @@ function isWanted (version, series) {
 
 /**
  * A RabbitMQ installed on this machine, run as a node of its own. Debian's programs on the PATH switch to the user
- * rabbitmq; those they call, which do not, lie in /usr/lib/rabbitmq/bin.
+ * rabbitmq; the programs in /usr/lib/rabbitmq/bin, which they call, do not.
  * @returns {Promise<Way | undefined>}
  */
 async function installedWay () {
@@ -94,10 +87,10 @@ async function installedWay () {
   if (!server) return undefined
   const directories = ['/usr/lib/rabbitmq/bin', dirname(realpathSync(server)), dirname(server)]
   const programs = directories.find(
-    (directory) => isExecutable(join(directory, 'rabbitmq-server')) && isExecutable(join(directory, 'rabbitmqctl'))
+    directory => isExecutable(join(directory, 'rabbitmq-server')) && isExecutable(join(directory, 'rabbitmqctl'))
   )
   if (!programs) return undefined
-  // Every Erlang program writes a cookie into its home when there is none: not into the user's.
+  // An Erlang program writes a cookie into its home folder when there is none: that must not be the user's.
   mkdirSync(stateDirectory, { recursive: true })
   const { code, stdout } = await run([join(programs, 'rabbitmqctl'), 'version'], {
     env: { HOME: stateDirectory },
@@ -106,9 +99,7 @@ async function installedWay () {
   const version = stdout.trim().split('\n').at(-1) ?? ''
   if (code !== 0 || !/^\d+\.\d+/.test(version)) return undefined
   const withEnvironment = (/** @type {NodeLayout} */ node) => [
-    'env',
-    '-i',
-    `PATH=${process.env['PATH']}`,
+    'env', '-i', `PATH=${process.env['PATH']}`,
     ...Object.entries(node.environment).map(([name, value]) => `${name}=${value}`)
   ]
   return {

@@ -12,22 +12,22 @@ export function checkNode () {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   const [oldestMajor = 0, oldestMinor = 0] = oldestNode
   if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
-    throw new Stop(`Node.js ${oldestNode.join('.')} or newer is needed, this is ${process.versions.node}.`)
+    throw new Stop(`Node.js ${oldestNode.join('.')} or newer is needed; this is ${process.versions.node}.`)
   }
 }
 
-/** Installs the dependencies when they are missing or are not those of package-lock.json. */
+/** Installs the dependencies when they are missing or differ from package-lock.json. */
 export async function ensureDependencies () {
   if (areInstalled()) return
   await withLock(join(stateDirectory, 'setup.lock'), async () => {
     if (areInstalled()) return
     say('Installing the dependencies (npm ci) ...')
-    // Development dependencies are needed to build, whatever NODE_ENV says.
+    // The build needs the development dependencies, whatever NODE_ENV says.
     await npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=http'])
   })
 }
 
-/** Builds dist/ when it is missing or older than what it is made from. */
+/** Builds dist/ when it is missing or older than its sources. */
 export async function ensureBuild () {
   if (isBuilt()) return
   await withLock(join(stateDirectory, 'setup.lock'), async () => {
@@ -38,30 +38,24 @@ export async function ensureBuild () {
 }
 
 /**
- * Whether what npm has installed is what the lock file asks for. npm writes what it installed into
- * node_modules/.package-lock.json; packages for other platforms are not in it, they are optional.
+ * Whether the installed packages are those of package-lock.json. npm lists what it has installed in
+ * node_modules/.package-lock.json; optional packages for other platforms are not in that list.
  */
 function areInstalled () {
   const wanted = readPackages(join(projectDirectory, 'package-lock.json'))
   const installed = readPackages(join(projectDirectory, 'node_modules', '.package-lock.json'))
-  return (
-    installed !== undefined &&
-    wanted !== undefined &&
-    Object.entries(wanted).every(
-      ([path, { version, integrity, optional, devOptional }]) =>
-        path === '' ||
-        (installed[path] === undefined
-          ? optional || devOptional
-          : installed[path].version === version && installed[path].integrity === integrity)
-    )
-  )
+  if (installed === undefined || wanted === undefined) return false
+  return Object.entries(wanted).every(([path, { version, integrity, optional, devOptional }]) => {
+    const found = installed[path]
+    if (path === '') return true
+    if (found === undefined) return optional || devOptional
+    return found.version === version && found.integrity === integrity
+  })
 }
 
-/**
- * @param {string} path
- * @returns {Record<string, { version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }> |
- *   undefined}
- */
+/** @typedef {{ version?: string, integrity?: string, optional?: boolean, devOptional?: boolean }} Package */
+
+/** @param {string} path @returns {Record<string, Package> | undefined} by where each is installed */
 function readPackages (path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).packages : undefined
 }
@@ -71,13 +65,12 @@ function isBuilt () {
   const sources = ['src', 'tsconfig.json', 'tsconfig.build.json']
   return (
     existsSync(result) &&
-    Math.max(...sources.map((source) => lastChange(join(projectDirectory, source)))) <= statSync(result).mtimeMs
+    Math.max(...sources.map(source => lastChange(join(projectDirectory, source)))) <= statSync(result).mtimeMs
   )
 }
 
 /**
- * The latest change at or below a path; a directory counts itself, which is how a deleted file shows.
- *
+ * The time of the latest change at or below a path. A directory's own time counts too: deleting a file changes it.
  * @param {string} path
  * @returns {number}
  */
@@ -85,7 +78,7 @@ function lastChange (path) {
   const stat = statSync(path)
   return Math.max(
     stat.mtimeMs,
-    ...(stat.isDirectory() ? readdirSync(path).map((name) => lastChange(join(path, name))) : [])
+    ...stat.isDirectory() ? readdirSync(path).map(name => lastChange(join(path, name))) : []
   )
 }
 

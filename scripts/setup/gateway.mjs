@@ -1,31 +1,29 @@
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { projectDirectory } from './paths.mjs'
+import { gatewayCommand } from './gateway-command.mjs'
 import { isPortFree } from './ports.mjs'
 import { tiedToParent, waitFor } from './process.mjs'
 import { say, Stop } from './say.mjs'
 import { interruption } from './signals.mjs'
 
-/** Where the gateway will listen: the same settings and defaults as its own. */
+/** Where the gateway will listen: its own settings and their defaults. */
 export function gatewayAddress () {
   return { host: process.env['HTTP_HOST'] || '127.0.0.1', port: Number(process.env['HTTP_PORT'] || 8080) }
 }
 
 /**
- * Stops with a clear message when the port is taken, before anything long happens.
- *
+ * Stops with a clear message when the port is taken, before any long step.
  * @param {{ host: string, port: number }} address
  */
 export async function checkPort ({ host, port }) {
-  // A wrong value is for the gateway to name: it knows all bounds.
+  // The gateway also accepts 0, for a free port; this script has to know the port.
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Stop('HTTP_PORT must be a number from 1 to 65535.')
   const isFree = await isPortFree(port, host).catch((error) => {
     throw new Stop(`Cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}: ${error.message}`)
   })
   if (!isFree) {
     throw new Stop(
-      `Port ${port} of ${host} is already in use. Stop what uses it, or choose another one: HTTP_PORT=${port + 1} ` +
-      'npm start'
+      `Port ${port} of ${host} is already in use. Stop the process that uses it, or choose another port: ` +
+      `HTTP_PORT=${port + 1} npm start`
     )
   }
 }
@@ -42,16 +40,12 @@ export class Gateway {
     const { host, port } = gatewayAddress()
     const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
     this.#origin = `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
-    const [program = '', ...args] = tiedToParent([
-      process.execPath,
-      '--max-semi-space-size=16',
-      join(projectDirectory, 'dist', 'server.js')
-    ])
+    const [program = '', ...args] = tiedToParent(gatewayCommand())
     this.#child = spawn(program, args, {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'inherit', 'inherit'],
-      // Ctrl-C reaches this script alone, which passes it on once: a second signal would make the gateway drop what is
-      // in flight.
+      // In a process group of its own: Ctrl-C reaches this script alone, which passes it on once. A second signal would
+      // make the gateway drop the requests in flight.
       detached: true
     })
     this.ended = new Promise(resolve => {
@@ -60,7 +54,7 @@ export class Gateway {
     })
   }
 
-  /** Waits until it says that it is ready; stops when it ends or takes too long. */
+  /** Waits until /health/ready answers 200. Throws a Stop when the gateway ends before, or takes too long. */
   async untilReady () {
     /** @type {string | undefined} */
     let ended
@@ -77,47 +71,46 @@ export class Gateway {
       }
     }, { timeoutMs: 60_000 })
     if (interruption.aborted) throw new Stop('Interrupted.')
-    if (ended !== undefined) throw new Stop(`The gateway ended at its start: ${ended}`)
+    if (ended !== undefined) throw new Stop(`The gateway ended while it started: ${ended}`)
     if (!isReady) {
-      throw new Stop(`The gateway was not ready after 60 seconds. ${this.#origin}/health/ready ` +
-      `answered: ${health}`)
+      throw new Stop(`The gateway was not ready after 60 seconds. ${this.#origin}/health/ready answers: ${health}`)
     }
   }
 
   /** @param {string} stream */
   async createStream (stream) {
     const response = await fetch(`${this.#origin}/v1/streams/${stream}`, {
-      method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{}', signal: AbortSignal.timeout(30_000)
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+      signal: AbortSignal.timeout(30_000)
     })
-    // One with other arguments is there as well.
+    // 409: the stream exists, with other arguments.
     if (!response.ok && response.status !== 409) {
-      say(`The stream ${stream} could not be created: ` +
-      `${response.status} ${await response.text()}`)
+      say(`The stream ${stream} could not be created: ${response.status} ${await response.text()}`)
     }
   }
 
   /** What to do next. @param {{ isStreamThere: boolean }} options */
   welcome ({ isStreamThere }) {
     const stream = `${this.#origin}/v1/streams/hello`
+    const json = "-H 'content-type: application/json'"
+    const introduction = isStreamThere
+      ? 'The stream "hello" is there. Publish to it, and read it back:'
+      : `Create a stream, publish to it, and read it back:\n  curl -X PUT ${stream} ${json} -d '{}'`
     return `
 The gateway is ready: ${this.#origin}
 Swagger UI:           ${this.#origin}/docs
 
-${isStreamThere
-? 'The stream "hello" is there. Publish to it, and read it back:'
-: 'Create a stream, publish to it, ' +
-  'and read it back:'}
-${isStreamThere ? '' : `  curl -X PUT ${stream} -H 'content-type: application/json' -d '{}'\n`}\
-  curl ${stream}/messages -H 'content-type: application/json' -d '{"messages":[{"body":"hello, stream"}]}'
+${introduction}
+  curl ${stream}/messages ${json} -d '{"messages":[{"body":"hello, stream"}]}'
   curl '${stream}/messages?offset=first'
 
 Ctrl-C stops everything.
 `
   }
 
-  /**
-   * Stops it in order and waits for its end, however long its requests in flight take; it has a deadline of its own.
-   */
+  /** Ends the gateway and waits for it without a deadline: the gateway has its own for requests in flight. */
   async stop () {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM')
     await this.ended

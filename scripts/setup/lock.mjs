@@ -7,7 +7,7 @@ import { interruption } from './signals.mjs'
 
 /**
  * Does work that only one process at a time may do; the others wait. The lock is a directory, since mkdir is atomic
- * everywhere; it names its holder, so that one left behind by a dead process is recognised and taken over.
+ * everywhere. It names its holder, so that a lock left behind by a dead process is recognised and taken over.
  * @template T
  * @param {string} path
  * @param {() => Promise<T>} work
@@ -15,20 +15,17 @@ import { interruption } from './signals.mjs'
  */
 export async function withLock (path, work, { timeoutMs = 15 * 60_000 } = {}) {
   let isAnnounced = false
-  const isMine = await waitFor(
-    () => {
-      if (interruption.aborted) throw new Stop('Interrupted.')
-      const holder = tryLock(path)
-      if (holder === undefined) return true
-      if (!isAnnounced) say(`Waiting for process ${holder}, which holds ${path}`)
-      isAnnounced = true
-      return false
-    },
-    { timeoutMs, everyMs: 500 }
-  )
+  const isMine = await waitFor(() => {
+    if (interruption.aborted) throw new Stop('Interrupted.')
+    const holder = tryLock(path)
+    if (holder === undefined) return true
+    if (!isAnnounced) say(`Waiting for process ${holder}, which holds ${path}`)
+    isAnnounced = true
+    return false
+  }, { timeoutMs, everyMs: 500 })
   if (!isMine) {
     throw new Stop(
-      `${path} has been locked by another process for ${timeoutMs / 1000} seconds. Delete it if nothing uses it.`
+      `Another process has held ${path} for ${timeoutMs / 1000} seconds. Delete it if no process uses it.`
     )
   }
   try {
@@ -39,9 +36,9 @@ export async function withLock (path, work, { timeoutMs = 15 * 60_000 } = {}) {
 }
 
 /**
- * Takes the lock or answers at once who has it.
+ * Takes the lock, or returns its holder at once.
  * @param {string} path
- * @returns {number | undefined} the pid of the holder, undefined when the lock is ours now
+ * @returns {number | undefined} the pid of the holder; undefined when this process has the lock now
  */
 export function tryLock (path) {
   mkdirSync(dirname(path), { recursive: true })
@@ -55,8 +52,8 @@ export function tryLock (path) {
     }
     const holder = holderOf(path)
     if (holder !== undefined) return holder
-    // A rename is atomic too: of two that find the same dead holder, one takes the old lock away and the other tries
-    // again.
+    // A rename is atomic too: of two processes that find the same dead holder, one moves the old lock away and the
+    // other tries again.
     const stale = `${path}.${randomBytes(4).toString('hex')}`
     try {
       renameSync(path, stale)
@@ -76,7 +73,7 @@ function holderOf (path) {
     const [pid, start] = readFileSync(join(path, 'holder'), 'utf8').split(' ')
     return isAlive(Number(pid)) && (!start || start === startedAt(Number(pid))) ? Number(pid) : undefined
   } catch {
-    // Between its mkdir and its write a holder has no name yet: give it a moment before its lock counts as left behind.
+    // Between mkdir and write a lock does not name its holder yet. It counts as left behind only after five seconds.
     try {
       return Date.now() - statSync(path).mtimeMs < 5000 ? 0 : undefined
     } catch {

@@ -1,8 +1,8 @@
 import { connect, createServer } from 'node:net'
 
 /**
- * Free TCP ports of 127.0.0.1. Below 32768, where Linux starts to hand out ports to outgoing connections: one of those
- * could take the port of a broker that is stopped for a moment.
+ * Free TCP ports of 127.0.0.1. They are below 32768, where the ports begin that Linux gives to outgoing connections: an
+ * outgoing connection could take the port of a broker that is stopped for a moment.
  * @param {number} count
  */
 export async function freePorts (count) {

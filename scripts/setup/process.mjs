@@ -6,8 +6,8 @@ import { Stop } from './say.mjs'
 import { interruption } from './signals.mjs'
 
 /**
- * Runs a program to its end and answers how it ended; what it writes goes line by line to `onLine`, the last lines are
- * kept for an error message. It ends with this process; an interruptible one also when this process is interrupted.
+ * Runs a program until it ends. Each line of its output goes to `onLine`; `tail` has the last 20, for an error message.
+ * The program ends with this process. An interruptible one also ends when this process is interrupted.
  * @param {string[]} command the program and its arguments
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void, timeoutMs?: number,
  *   isInterruptible?: boolean }} [options]
@@ -46,8 +46,8 @@ export async function run (command, { cwd, env, onLine, timeoutMs = 0, isInterru
 }
 
 /**
- * The same command, made to receive SIGTERM when the process that starts it dies, however it dies. Linux only:
- * elsewhere the command comes back unchanged, and a parent killed by SIGKILL leaves its child behind.
+ * Changes a command so that its process receives SIGTERM when its parent dies, however the parent dies. Linux only:
+ * elsewhere the command is returned unchanged, and a parent killed by SIGKILL leaves its child behind.
  * @param {string[]} command
  */
 export function tiedToParent (command) {
@@ -60,7 +60,7 @@ export function tiedToParent (command) {
 /** @type {boolean | undefined} */
 let canTie
 
-/** The PATH, and where Debian has the administrator's programs: root by plain `su` does not have those on its PATH. */
+/** The PATH, and the folders of Debian's administration programs, which root's PATH lacks after a plain `su`. */
 export function searchPath () {
   return [process.env['PATH'], '/usr/sbin', '/sbin'].join(delimiter)
 }
@@ -91,14 +91,14 @@ export function isAlive (pid) {
 }
 
 /**
- * When the process was started, in the kernel's own units: with the pid it names one process for good, since pids are
- * used again. Undefined where there is no /proc.
+ * When the process started, in the units of the kernel. Pids are used again; a pid together with its start names one
+ * process only. Undefined where there is no /proc.
  * @param {number} pid
  */
 export function startedAt (pid) {
   try {
-    // The second field, the program's name in parentheses, may hold spaces: count from behind it. Field 22 is starttime
-    // (proc(5)).
+    // The second field, the program's name in parentheses, may hold spaces, so fields are counted after it. Field 22 is
+    // starttime (proc(5)).
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19]
   } catch {
     return undefined
@@ -106,7 +106,7 @@ export function startedAt (pid) {
 }
 
 /**
- * Waits until `check` answers something else than undefined or false.
+ * Calls `check` until it returns something other than undefined or false.
  * @template T
  * @param {() => Promise<T | undefined | false> | T | undefined | false} check
  * @param {{ timeoutMs: number, everyMs?: number }} options

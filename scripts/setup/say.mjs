@@ -1,6 +1,4 @@
-/**
- * Something the person at the terminal has to mend: shown as its message alone, without a stack.
- */
+/** A fault that the person at the terminal has to correct: shown as its message alone, without a stack. */
 export class Stop extends Error {}
 
 /** One line on stderr, where it does not mix with what a command prints as its result. @param {string} line */
@@ -10,8 +8,8 @@ export function say (line) {
 }
 
 /**
- * The latest line of something long. On a terminal it replaces the one before; elsewhere it is written at most
- * every few seconds, so that a log shows that work goes on without being buried in it.
+ * Shows the latest line of a long step. On a terminal it replaces the line before. Elsewhere a line is written at most
+ * every five seconds, so that a log shows that work continues and stays short.
  * @param {string} line
  */
 export function progress (line) {
@@ -25,9 +23,9 @@ export function progress (line) {
 }
 
 /**
- * Runs a command's main function: a Stop is shown as its message, anything else with its stack; both end with exit code
- * 1.
- * @param {() => Promise<number>} main answers the exit code
+ * Runs the main function of a command. A Stop is shown as its message, any other error with its stack; the exit code is
+ * 1 for both.
+ * @param {() => Promise<number>} main returns the exit code
  */
 export async function runMain (main) {
   try {

@@ -1,14 +1,14 @@
 const controller = new AbortController()
 
 /**
- * Aborted by the first SIGINT, SIGTERM or SIGHUP after `catchSignals`: long work gives up on it, so that what was
- * started is closed in order.
+ * Aborted by the first SIGINT, SIGTERM or SIGHUP after `catchSignals`. Long steps stop then, so that everything that
+ * was started is closed in order.
  */
 export const interruption = controller.signal
 
 /**
- * From this call on these signals do not end the process by themselves any more. npm passes on what the terminal has
- * already sent, so each may come twice; the later ones change nothing.
+ * Makes these signals abort `interruption` instead of ending the process. Each may come twice, because npm passes on
+ * what the terminal has already sent; only the first one has an effect.
  */
 export function catchSignals () {
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {

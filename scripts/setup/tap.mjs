@@ -11,8 +11,8 @@ import { interruption } from './signals.mjs'
 const tapProgram = join(projectDirectory, 'node_modules', 'tap', 'dist', 'esm', 'run.mjs')
 
 /**
- * Has tap generate its test class without the plugins that .taprc turns off. `tap run` does that too, but it has loaded
- * the class of all plugins by then, and the whole first run after an installation is the slow one.
+ * Lets tap generate its test class without the plugins that .taprc turns off. `tap run` generates it too, but has
+ * loaded the class with all plugins by then, so that the whole first run after an installation would be slow.
  */
 export async function ensureTapPlugins () {
   if (isTapBuilt()) return
@@ -33,27 +33,25 @@ function isTapBuilt () {
 }
 
 /**
- * Runs tap (its settings are in .taprc) and prints a line for each test file as it ends, followed by everything the
- * file said when it failed.
+ * Runs tap (its settings are in .taprc) and prints a line for each test file when it ends. When a file has failed, all
+ * of its output comes before that line.
  * @param {string[]} files all test files when empty
  * @param {NodeJS.ProcessEnv} environment added to this process' own
  * @returns {Promise<{ passed: number, failed: number, code: number }>} assertions, counted by tap
  */
 export async function runTap (files, environment) {
-  const [program = '', ...args] = tiedToParent([
-    process.execPath, tapProgram, 'run', '--reporter=tap', ...files
-  ])
+  const [program = '', ...args] = tiedToParent([process.execPath, tapProgram, 'run', '--reporter=tap', ...files])
   const child = spawn(program, args, {
     cwd: projectDirectory,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
-    // Like the brokers: an interruption reaches this script, which passes it on once.
+    // In a process group of its own: Ctrl-C reaches this script alone, which passes it on once.
     detached: true
   })
   const interrupt = () => { child.kill('SIGTERM') }
   interruption.addEventListener('abort', interrupt, { once: true })
 
-  /** @type {string[]} what the present file has said */
+  /** @type {string[]} of the current file */
   let output = []
   const counted = { pass: 0, fail: 0 }
   let isCounted = false
@@ -63,7 +61,7 @@ export async function runTap (files, environment) {
       process.stdout.write(`${line}\n`)
       if (line === '  ...') isDetail = false
     } else if (line === '  ---') {
-      // Why the file named in the line before has failed as a whole: its exit code, its time-out.
+      // Why the file of the line before has failed as a whole: its exit code, its time-out.
       process.stdout.write(`${line}\n`)
       isDetail = true
     } else if (/^(not )?ok \d+/.test(line)) {
@@ -71,7 +69,7 @@ export async function runTap (files, environment) {
       process.stdout.write(`${line}\n`)
       output = []
     } else if (/^# \{.*\}$/.test(line)) {
-      // # { total: 7, pass: 4, fail: 3 }: what is zero is left out.
+      // # { total: 7, pass: 4, fail: 3 }: a count of zero is left out.
       isCounted = true
       for (const name of /** @type {const} */ (['pass', 'fail'])) {
         counted[name] = Number(line.match(`${name}: (\\d+)`)?.[1] ?? 0)
@@ -84,7 +82,7 @@ export async function runTap (files, environment) {
     ? child.once('exit', code => resolve(code ?? 1))
     : resolve(child.exitCode ?? 1))
   interruption.removeEventListener('abort', interrupt)
-  // What tap says outside of any file: why it did not start, or the details of the last failed file.
+  // The output of tap outside of any file: why it did not start, or the details of the last failed file.
   if (output.length > 0) process.stdout.write(`${output.join('\n')}\n`)
   const failed = counted.fail > 0 || (isCounted && code === 0) ? counted.fail : 1
   return { passed: counted.pass, failed, code: failed > 0 && code === 0 ? 1 : code }

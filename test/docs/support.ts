@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { Test } from 'tap'
 import { testManagementUrl, testStreamUrl } from '../support/broker.ts'
+import { GatewayProcess } from '../support/gateway-process.ts'
 
 export interface Ran { code: unknown, stdout: string, stderr: string }
 
@@ -30,36 +31,18 @@ export async function run (command: string, args: readonly string[], env: Record
  * @returns its URL
  */
 export async function startGatewayProcess (t: Test): Promise<string> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/server.ts'], {
+  const gateway = await GatewayProcess.start({
     env: {
-      ...process.env,
-      HTTP_PORT: '0',
       RABBITMQ_STREAM_URL: testStreamUrl(),
       RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
       STREAM_NAME_PATTERN: `docs-${randomUUID()}-{name}`
-    },
-    stdio: ['ignore', 'pipe', 'inherit']
+    }
   })
-  const ended = once(child, 'close')
-  t.teardown(async () => {
-    child.kill('SIGTERM')
-    await ended
-  })
-  const url = await addressIn(child.stdout)
-  const ready = await fetch(`${url}/health/ready`)
+  t.teardown(async () => { await gateway.end() })
+  const ready = await fetch(`${gateway.url}/health/ready`)
   if (!ready.ok) throw new Error(`the gateway is not ready: ${await ready.text()}`)
-  t.teardown(async () => { await deleteStreams(url) })
-  return url
-}
-
-async function addressIn (log: AsyncIterable<Buffer>): Promise<string> {
-  let text = ''
-  for await (const chunk of log) {
-    text += chunk.toString()
-    const address = /listening at (http:\/\/127\.0\.0\.1:\d+)/.exec(text)?.[1]
-    if (address !== undefined) return address
-  }
-  throw new Error(`the gateway did not start: ${text}`)
+  t.teardown(async () => { await deleteStreams(gateway.url) })
+  return gateway.url
 }
 
 async function deleteStreams (url: string): Promise<void> {

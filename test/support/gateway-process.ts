@@ -1,10 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { gatewayCommand } from '../../scripts/setup/gateway-command.mjs'
 import { tiedToParent } from '../../scripts/setup/process.mjs'
-
-// What Node 20 has by itself. Newer ones let some hundred MiB of garbage gather, and the image is told not to, too.
-const YOUNG_GENERATION = '--max-semi-space-size=16'
 
 /** How a gateway process is started. */
 export interface GatewayProcessOptions {
@@ -34,13 +32,7 @@ export class GatewayProcess {
 
   constructor ({ env, entry = 'src/server.ts', nodeOptions = [], forgetsRequests = false }: GatewayProcessOptions) {
     // It ends with this process, however that ends.
-    const [program = '', ...args] = tiedToParent([
-      process.execPath,
-      ...(entry === 'src/server.ts' ? ['--import', 'tsx'] : []),
-      YOUNG_GENERATION,
-      ...nodeOptions,
-      entry
-    ])
+    const [program = '', ...args] = tiedToParent(gatewayCommand({ entry, nodeOptions }))
     this.child = spawn(program, args, {
       env: { PATH: process.env['PATH'], HTTP_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe']
