@@ -11,7 +11,7 @@ t.setTimeout(420_000)
 
 const { nodes } = await startPrivateBroker(t, { nodes: 3 })
 const gateway = await startGateway(t, {
-  RABBITMQ_STREAM_URL: `rabbitmq-stream://guest:guest@${hostsOf(nodes)}/%2f`,
+  RABBITMQ_STREAM_URL: `rabbitmq-stream://guest:guest@${nodes.map(({ streamPort }) => `127.0.0.1:${streamPort}`).join(',')}/%2f`,
   RABBITMQ_MAX_RECONNECT_DELAY_MS: '500',
   RABBITMQ_REQUEST_TIMEOUT_MS: '3000',
   PUBLISH_CONFIRM_TIMEOUT_MS: '3000',
@@ -43,29 +43,18 @@ async function newStream (t: Test, gateway: Gateway): Promise<string> {
 
 /** Sends a publish until it is confirmed. */
 async function publishSurely (path: string, body: string): Promise<void> {
-  await until(
-    'a publish is confirmed',
-    async () => (await gateway.request('POST', path, { body })).status === 200,
-    60_000
-  )
+  await until('a publish is confirmed', async () => (await gateway.request('POST', path, { body })).status === 200, 60_000)
 }
 
 /** Many messages in many chunks; their ledgers. */
 async function publishChunks (stream: string, publishers: number, requests: number): Promise<Ledger[]> {
-  const ledgers = Array.from(
-    { length: publishers },
-    (_, publisher) => new Ledger(`p${publisher}`, { isNamed: true, batch: 10 })
-  )
+  const ledgers = Array.from({ length: publishers }, (_, publisher) => new Ledger(`p${publisher}`, { isNamed: true, batch: 10 }))
   await publish(stream, ledgers, requests)
   return ledgers
 }
 
 async function publish (stream: string, ledgers: readonly Ledger[], requests: number): Promise<void> {
-  await Promise.all(
-    ledgers.map(async (ledger) => {
-      await publishLoad({ target: gateway, stream, ledger, requests, stop: AbortSignal.timeout(120_000) })
-    })
-  )
+  await Promise.all(ledgers.map(async (ledger) => { await publishLoad({ target: gateway, stream, ledger, requests, stop: AbortSignal.timeout(120_000) }) }))
 }
 
 t.test('two of three nodes are lost under a stream, and one comes back', async (t) => {
@@ -90,13 +79,8 @@ t.test('two of three nodes are lost under a stream, and one comes back', async (
 
   await t.test('without a majority nothing is confirmed, and every answer says so', async (t) => {
     await publish(stream, unsure, 3)
-    t.same(
-      [...unsure, patient].map((ledger) => ledger.confirmed),
-      [0, 0, 0]
-    )
-    const { status, json } = await gateway.request('POST', `${path}/messages/lines`, {
-      body: asked.bodyOf(asked.take())
-    })
+    t.same([...unsure, patient].map((ledger) => ledger.confirmed), [0, 0, 0])
+    const { status, json } = await gateway.request('POST', `${path}/messages/lines`, { body: asked.bodyOf(asked.take()) })
     t.match({ status, json }, { status: /50[34]/, json: NOT_NOW })
     asked.tell(0, field(json, 'sideEffects') === 'none' ? 'failed' : 'unknown')
     t.match((await gateway.get('/health/ready')).status, 200, 'a node answers')
@@ -112,94 +96,45 @@ t.test('two of three nodes are lost under a stream, and one comes back', async (
     const asking: Array<readonly ['GET' | 'PUT', string, unknown, (json: string) => boolean]> = [
       ['GET', path, undefined, (text) => JSON.parse(text).nextOffset >= confirmed],
       ['GET', `${path}/messages?offset=next`, undefined, (text) => JSON.parse(text).nextOffset >= confirmed],
-      [
-        'GET',
-        `${path}/messages?offset=last`,
-        undefined,
-        (text) => JSON.parse(text).messages[0]?.offset >= confirmed - 1
-      ],
-      [
-        'GET',
-        `${path}/messages?offset=${confirmed - 1}`,
-        undefined,
-        (text) => JSON.parse(text).messages[0]?.offset === confirmed - 1
-      ],
-      [
-        'PUT',
-        `${path}/consumers/c/offset`,
-        { offset: confirmed - 1 },
-        (text) => JSON.parse(text).storedOffset === confirmed - 1
-      ]
+      ['GET', `${path}/messages?offset=last`, undefined, (text) => JSON.parse(text).messages[0]?.offset >= confirmed - 1],
+      ['GET', `${path}/messages?offset=${confirmed - 1}`, undefined, (text) => JSON.parse(text).messages[0]?.offset === confirmed - 1],
+      ['PUT', `${path}/consumers/c/offset`, { offset: confirmed - 1 }, (text) => JSON.parse(text).storedOffset === confirmed - 1]
     ]
     // Each on its own: a read waits a while for a leader.
-    await Promise.all(
-      asking.map(
-        async ([method, path, json, isRight]) =>
-          await until(
-            `an answer to ${path}`,
-            async () => {
-              const {
-                status,
-                text,
-                json: answer
-              } = await gateway.request(method, path, { ...(json !== undefined && { json }) })
-              if (status === 200) t.ok(isRight(text), `${path}: ${text}`)
-              else t.match(answer, NOT_NOW, `${path}: ${text}`)
-              return status === 200 && isRight(text)
-            },
-            120_000
-          )
-      )
-    ) // 4.3 takes from a few seconds to one minute
+    await Promise.all(asking.map(async ([method, path, json, isRight]) => await until(`an answer to ${path}`, async () => {
+      const { status, text, json: answer } = await gateway.request(method, path, { ...json !== undefined && { json } })
+      if (status === 200) t.ok(isRight(text), `${path}: ${text}`)
+      else t.match(answer, NOT_NOW, `${path}: ${text}`)
+      return status === 200 && isRight(text)
+    }, 120_000))) // 4.3 takes from a few seconds to one minute
     await starting
   })
 
-  await t.test(
-    'everything goes on, and the stream has what was confirmed, in order, and nothing that was said not to be stored',
-    async (t) => {
-      await waiting
-      await publish(stream, [before], 1)
-      await second.start()
-      await until('all members are back', async () => (await describe(stream))?.replicas.length === 2, 60_000)
-      t.match((await gateway.get(`${path}/publishers/q`)).json, { lastPublishingId: 20 })
-      const [named, unnamed] = [
-        [before, ...chunks, patient],
-        [...unsure, asked]
-      ]
-      const audit = await auditStream(gateway, stream, [...named, ...unnamed])
-      t.comment(
-        `${audit.sent} sent, ${audit.confirmed} confirmed, ${audit.unknown} unknown, ${audit.failed} failed, ` +
-        `${audit.stored} stored`
-      )
-      t.same(brokenIn(audit), [])
-      t.equal(
-        audit.confirmed,
-        named.reduce((sum, ledger) => sum + ledger.sent, 0),
-        'all that was sent with a name is confirmed by now'
-      )
-      t.equal(
-        audit.unknown + audit.failed,
-        unnamed.reduce((sum, ledger) => sum + ledger.sent, 0)
-      )
-    }
-  )
+  await t.test('everything goes on, and the stream has what was confirmed, in order, and nothing that was said not to be stored', async (t) => {
+    await waiting
+    await publish(stream, [before], 1)
+    await second.start()
+    await until('all members are back', async () => (await describe(stream))?.replicas.length === 2, 60_000)
+    t.match((await gateway.get(`${path}/publishers/q`)).json, { lastPublishingId: 20 })
+    const [named, unnamed] = [[before, ...chunks, patient], [...unsure, asked]]
+    const audit = await auditStream(gateway, stream, [...named, ...unnamed])
+    t.comment(`${audit.sent} sent, ${audit.confirmed} confirmed, ${audit.unknown} unknown, ${audit.failed} failed, ${audit.stored} stored`)
+    t.same(brokenIn(audit), [])
+    t.equal(audit.confirmed, named.reduce((sum, ledger) => sum + ledger.sent, 0), 'all that was sent with a name is confirmed by now')
+    t.equal(audit.unknown + audit.failed, unnamed.reduce((sum, ledger) => sum + ledger.sent, 0))
+  })
 })
 
 t.test('a commit is answered when a majority has it: not before, and then it does not go back', async (t) => {
   const stream = await newStream(t, gateway)
   const path = `/v1/streams/${stream}`
   await publishSurely(`${path}/messages/lines`, 'a\nb\nc\n')
-  const commit = async (offset: number): Promise<{ status: number, json: unknown }> =>
-    await gateway.request('PUT', `${path}/consumers/c/offset`, { json: { offset } })
+  const commit = async (offset: number): Promise<{ status: number, json: unknown }> => await gateway.request('PUT', `${path}/consumers/c/offset`, { json: { offset } })
   t.equal((await commit(0)).status, 200)
   const leader = await leaderOf(stream)
   const replicas = nodes.filter((node) => node !== leader)
   for (const node of replicas) await node.kill('SIGSTOP')
-  t.match(
-    await commit(1),
-    { status: /50[34]/, json: { sideEffects: 'possible', retryable: true } },
-    'the leader alone has it'
-  )
+  t.match(await commit(1), { status: /50[34]/, json: { sideEffects: 'possible', retryable: true } }, 'the leader alone has it')
   for (const node of replicas) await node.kill('SIGCONT')
   await until('a commit works again', async () => (await commit(2)).status === 200, 60_000)
   await leader.kill('SIGKILL')
@@ -213,7 +148,3 @@ t.test('a commit is answered when a majority has it: not before, and then it doe
 t.test('nothing is left over', async () => {
   await untilNothingIsLeft(gateway)
 })
-
-function hostsOf (nodes: ReadonlyArray<{ streamPort: number }>): string {
-  return nodes.map(({ streamPort }) => `127.0.0.1:${streamPort}`).join(',')
-}

@@ -11,10 +11,7 @@ const gateway = await startGateway(t, QUICKLY_IDLE)
 const other = await startGateway(t)
 
 async function recreate (stream: string): Promise<void> {
-  for (const [method, status] of [
-    ['DELETE', 204],
-    ['PUT', 201]
-  ] as const) {
+  for (const [method, status] of [['DELETE', 204], ['PUT', 201]] as const) {
     const answer = await other.request(method, `/v1/streams/${stream}`)
     if (answer.status !== status) throw new Error(`${method} answered ${answer.text}`)
   }
@@ -77,11 +74,7 @@ t.test('a request that goes on over it has no duplicates in the new stream', asy
     await recreate(stream)
     yield Buffer.from(lines.slice(1500).join('\n'))
   }
-  const { status, json } = await gateway.request(
-    'POST',
-    `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1`,
-    { body: halves() }
-  )
+  const { status, json } = await gateway.request('POST', `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1`, { body: halves() })
   const stored = await linesOf(stream)
   const { confirmed, duplicates, unknown = 0, results = [] } = outcomeOf(json)
   t.comment(`${status}: ${confirmed} confirmed, ${duplicates} duplicates, ${unknown} unknown, ${results.length} others`)
@@ -95,65 +88,39 @@ t.test('a request that goes on over it has no duplicates in the new stream', asy
   t.same(stored, lines.slice(from, from + stored.length), 'each of them once, and in their order')
 })
 
-t.test(
-  'under publishers and a reader, what begins after a stream was created anew and is confirmed before it goes is ' +
-  'there exactly once',
-  async (t) => {
-    const stream = await gateway.newStream(t)
-    const load = new Load(stream)
-    const working = load.run()
-    let confirmedInAll = 0
-    for (let round = 0; round < 10; round++) {
-      load.begin(round)
-      await until(
-        'something of this round is confirmed and read',
-        () => load.confirmed.size >= 50 && load.read.size >= 50
-      )
-      const { confirmed, read } = load.end()
-      const stored = await linesOf(stream)
-      t.equal(new Set(stored).size, stored.length, 'nothing is there twice')
-      t.same(
-        [...confirmed].filter((line) => !stored.includes(line)),
-        [],
-        `what is confirmed in round ${round} is there`
-      )
-      t.same(
-        [...read].filter(([offset, line]) => stored[offset] !== line),
-        [],
-        'what is read is what is there'
-      )
-      confirmedInAll += confirmed.size
-      await recreate(stream)
-    }
-    load.stop()
-    await working
-    t.ok(confirmedInAll >= 500)
-    t.same(load.wrong, [], 'every other answer says that it may be tried again')
+t.test('under publishers and a reader, what begins after a stream was created anew and is confirmed before it goes is there exactly once', async (t) => {
+  const stream = await gateway.newStream(t)
+  const load = new Load(stream)
+  const working = load.run()
+  let confirmedInAll = 0
+  for (let round = 0; round < 10; round++) {
+    load.begin(round)
+    await until('something of this round is confirmed and read', () => load.confirmed.size >= 50 && load.read.size >= 50)
+    const { confirmed, read } = load.end()
+    const stored = await linesOf(stream)
+    t.equal(new Set(stored).size, stored.length, 'nothing is there twice')
+    t.same([...confirmed].filter((line) => !stored.includes(line)), [], `what is confirmed in round ${round} is there`)
+    t.same([...read].filter(([offset, line]) => stored[offset] !== line), [], 'what is read is what is there')
+    confirmedInAll += confirmed.size
+    await recreate(stream)
   }
-)
+  load.stop()
+  await working
+  t.ok(confirmedInAll >= 500)
+  t.same(load.wrong, [], 'every other answer says that it may be tried again')
+})
 
 t.test('no read answers with what the old stream had', async (t) => {
   const stream = await gateway.newStream(t)
   const path = `/v1/streams/${stream}/messages`
   for (let round = 0; round < 10; round++) {
     await publishLines(other, stream, [`old ${round}`, `old ${round}`])
-    t.match((await gateway.get(`${path}?offset=0`)).json, {
-      messages: exactly({ body: `old ${round}` }, {}),
-      nextOffset: 2
-    })
+    t.match((await gateway.get(`${path}?offset=0`)).json, { messages: exactly({ body: `old ${round}` }, {}), nextOffset: 2 })
     await recreate(stream)
-    t.match(
-      (await gateway.get(`${path}?offset=2`)).json,
-      { status: 416, firstOffset: 0, lastOffset: null },
-      'it has no such offset'
-    )
+    t.match((await gateway.get(`${path}?offset=2`)).json, { status: 416, firstOffset: 0, lastOffset: null }, 'it has no such offset')
     t.match((await gateway.get(`${path}?offset=last`)).json, { messages: exactly(), nextOffset: 0, endOfStream: true })
     await publishLines(other, stream, [`new ${round}`])
-    t.match((await gateway.get(`${path}?offset=0`)).json, {
-      messages: exactly({ offset: 0, body: `new ${round}` }),
-      nextOffset: 1,
-      endOfStream: true
-    })
+    t.match((await gateway.get(`${path}?offset=0`)).json, { messages: exactly({ offset: 0, body: `new ${round}` }), nextOffset: 1, endOfStream: true })
     t.match((await gateway.get(`/v1/streams/${stream}`)).json, { firstOffset: 0, nextOffset: 1 })
     await recreate(stream)
   }
@@ -188,15 +155,9 @@ t.test('a consumer begins anew with the stream, and its commits are checked agai
     t.match((await gateway.request('PUT', `${path}/offset`, { json: { offset: 2 } })).json, { storedOffset: 2 })
     await recreate(stream)
     t.match((await gateway.get(`${path}/offset`)).json, { status: 404, code: 'consumer_offset_not_found' })
-    t.match((await gateway.request('PUT', `${path}/offset`, { json: { offset: 2 } })).json, {
-      status: 422,
-      code: 'offset_beyond_end'
-    })
+    t.match((await gateway.request('PUT', `${path}/offset`, { json: { offset: 2 } })).json, { status: 422, code: 'offset_beyond_end' })
     await publishLines(other, stream, [`new ${round}`])
-    t.match((await gateway.get(`${path}/messages`)).json, {
-      messages: exactly({ offset: 0, body: `new ${round}` }),
-      nextOffset: 1
-    })
+    t.match((await gateway.get(`${path}/messages`)).json, { messages: exactly({ offset: 0, body: `new ${round}` }), nextOffset: 1 })
     t.match((await gateway.request('PUT', `${path}/offset`, { json: { offset: 0 } })).json, { storedOffset: 0 })
     t.match((await other.get(`${path}/offset`)).json, { storedOffset: 0 })
     await recreate(stream)
@@ -207,12 +168,7 @@ t.test('nothing is left over', async () => {
   await untilNothingIsLeft(gateway)
 })
 
-interface Outcome {
-  confirmed: number
-  duplicates: number
-  unknown?: number
-  results?: Array<{ status: 'failed' | 'unknown' }>
-}
+interface Outcome { confirmed: number, duplicates: number, unknown?: number, results?: Array<{ status: 'failed' | 'unknown' }> }
 
 /** What an answer says of the messages: a problem without numbers says the same of all. */
 function outcomeOf (json: unknown): Outcome {
@@ -221,10 +177,7 @@ function outcomeOf (json: unknown): Outcome {
   return published ?? { confirmed: 0, duplicates: 0, unknown: sideEffects === 'possible' ? Infinity : 0 }
 }
 
-/**
- * Publishers, with a name and without, and a reader, who go on over everything. Only what begins and ends within a
- * round counts.
- */
+/** Publishers, with a name and without, and a reader, who go on over everything. Only what begins and ends within a round counts. */
 class Load {
   readonly confirmed = new Set<string>()
   readonly read = new Map<number, string>()
@@ -257,13 +210,7 @@ class Load {
   }
 
   async run (): Promise<void> {
-    await Promise.all([
-      this.#publish('a'),
-      this.#publish('b'),
-      this.#publish('c', 'p'),
-      this.#publish('d', 'q'),
-      this.#poll()
-    ])
+    await Promise.all([this.#publish('a'), this.#publish('b'), this.#publish('c', 'p'), this.#publish('d', 'q'), this.#poll()])
   }
 
   async #publish (who: string, publisher?: string): Promise<void> {
@@ -271,12 +218,7 @@ class Load {
       const round = this.#round
       const line = `${who}:${id}`
       if (round !== undefined) this.#sent.set(line, round)
-      const { status, json } = await publishLines(
-        gateway,
-        this.#stream,
-        [line],
-        publisher === undefined ? '' : `?publisher=${publisher}&firstPublishingId=${id}`
-      )
+      const { status, json } = await publishLines(gateway, this.#stream, [line], publisher === undefined ? '' : `?publisher=${publisher}&firstPublishingId=${id}`)
       if (status === 200 && round !== undefined && round === this.#round) this.confirmed.add(line)
       if (status !== 200) this.#check(json)
     }
@@ -285,20 +227,16 @@ class Load {
   async #poll (): Promise<void> {
     for (let offset = 0; !this.#isOver;) {
       const round = this.#round
-      const { status, json } = await gateway.get(
-        `/v1/streams/${this.#stream}/messages?offset=${offset}&limit=20&wait=1`
-      )
+      const { status, json } = await gateway.get(`/v1/streams/${this.#stream}/messages?offset=${offset}&limit=20&wait=1`)
       if (status !== 200) {
         this.#check(json)
         offset = 0
         continue
       }
-      const { messages, nextOffset }: { messages: Array<{ offset: number, body: string }>, nextOffset: number } =
-        JSON.parse(JSON.stringify(json))
+      const { messages, nextOffset }: { messages: Array<{ offset: number, body: string }>, nextOffset: number } = JSON.parse(JSON.stringify(json))
       offset = nextOffset
       if (round === undefined || round !== this.#round) continue
-      // What was read ahead of the old stream may be answered until the broker has told the gateway that it is gone,
-      // and not any more afterwards.
+      // What was read ahead of the old stream may be answered until the broker has told the gateway that it is gone, and not any more afterwards.
       const old = messages.filter(({ body }) => (this.#sent.get(body) ?? round) < round)
       for (const { offset, body } of messages) if (this.#sent.get(body) === round) this.read.set(offset, body)
       if (old.length > 0 && this.read.size > 0) this.wrong.push({ old, after: 'what the new stream has' })

@@ -28,9 +28,7 @@ async function bodies (gateway: Gateway, stream: string): Promise<string[]> {
 async function checkTold (t: Test, { gateway, told }: Bench, streams: readonly string[]): Promise<void> {
   const stored = (await Promise.all(streams.map(async (stream) => await bodies(gateway, stream)))).flat()
   t.equal(new Set(stored).size, stored.length, 'nothing is stored twice')
-  const wrong = [...told].filter(
-    ([body, outcome]) => outcome !== 'unknown' && stored.includes(body) !== (outcome === 'confirmed')
-  )
+  const wrong = [...told].filter(([body, outcome]) => outcome !== 'unknown' && stored.includes(body) !== (outcome === 'confirmed'))
   t.same(wrong, [], 'what was confirmed is there, what was refused is not')
 }
 
@@ -57,15 +55,13 @@ t.test('a broker out of disk space', async (t) => {
   await t.test('a publisher of before is not confirmed any more, and told so in time', async (t) => {
     let tries = 0
     const refused = await until('a message is not confirmed', async () => {
-      // The broker still takes what is on its way already.
-      const answer = await publish(bench, stream, `during ${tries++}`)
+      const answer = await publish(bench, stream, `during ${tries++}`) // the broker still takes what is on its way already
       return answer.status === 200 ? undefined : answer
     })
     t.match(refused.json, { status: 504, code: 'confirm_timeout', sideEffects: 'possible', retryable: true })
   })
   await t.test('of a large request, what did not even leave is failed and the rest unknown', async (t) => {
-    // More than the buffers on the way hold.
-    const bodies = Array.from({ length: 14 }, (_, index) => `${index}${'x'.repeat(900_000)}`)
+    const bodies = Array.from({ length: 14 }, (_, index) => `${index}${'x'.repeat(900_000)}`) // more than the buffers on the way hold
     const messages = bodies.map((body) => ({ body, bodyEncoding: 'text' }))
     const { status, json } = await gateway.request('POST', `/v1/streams/${large}/messages`, { json: { messages } })
     if (status === 504) { // the kernel's buffers took all of it, or nothing
@@ -77,32 +73,20 @@ t.test('a broker out of disk space', async (t) => {
     t.equal(status, 207)
     const { confirmed, results }: Partly = JSON.parse(JSON.stringify(json))
     t.equal(confirmed, 0)
-    t.same(
-      results.map(({ index }) => index),
-      bodies.map((_, index) => index)
-    )
-    t.same(
-      [...new Set(results.map(({ status }) => status))],
-      ['unknown', 'failed'],
-      'what was sent first, then what was not'
-    )
+    t.same(results.map(({ index }) => index), bodies.map((_, index) => index))
+    t.same([...new Set(results.map(({ status }) => status))], ['unknown', 'failed'], 'what was sent first, then what was not')
     for (const { index, status } of results) told.set(bodies[index] ?? '', status)
   })
   await t.test('new publishers are refused, with nothing sent', async (t) => {
     for (const round of [1, 2]) {
       t.match((await publish(bench, other, `refused ${round}`)).json, { sideEffects: 'none', retryable: true })
-      t.match((await publish(bench, other, `named refused ${round}`, '?publisher=q&firstPublishingId=1')).json, {
-        sideEffects: 'none',
-        retryable: true
-      })
+      t.match((await publish(bench, other, `named refused ${round}`, '?publisher=q&firstPublishingId=1')).json, { sideEffects: 'none', retryable: true })
     }
   })
   await t.test('reads, waits, commits, listings and new streams go on', async (t) => {
     t.match((await gateway.get(`${path}/messages?limit=1`)).json, { messages: exactly({ offset: 0 }), nextOffset: 1 })
     t.match((await gateway.get(`${path}/messages?offset=next&wait=1`)).json, { messages: exactly(), endOfStream: true })
-    t.match((await gateway.request('PUT', `${path}/consumers/c/offset`, { json: { offset: 1 } })).json, {
-      storedOffset: 1
-    })
+    t.match((await gateway.request('PUT', `${path}/consumers/c/offset`, { json: { offset: 1 } })).json, { storedOffset: 1 })
     t.match((await gateway.get(`${path}/consumers/c/offset`)).json, { storedOffset: 1 })
     t.match((await gateway.get('/v1/streams')).json, { streams: exactly(...[stream, other, large].sort()) })
     t.match((await gateway.get(path)).json, { firstOffset: 0 })
@@ -115,10 +99,7 @@ t.test('a broker out of disk space', async (t) => {
 
   await node.ctl('set_disk_free_limit', '50MB')
   await t.test('with space again everything goes on, for all publishers', async (t) => {
-    const cases = [
-      [stream, ''], [other, ''], [stream, '?publisher=p&firstPublishingId=2'],
-      [other, '?publisher=q&firstPublishingId=2']
-    ] as const
+    const cases = [[stream, ''], [other, ''], [stream, '?publisher=p&firstPublishingId=2'], [other, '?publisher=q&firstPublishingId=2']] as const
     for (const [name, query] of cases) {
       const answer = await until('a message is confirmed', async () => {
         const answer = await publish(bench, name, `after ${name} ${query}`, query)

@@ -6,17 +6,11 @@ import { until } from '../support/until.ts'
 t.setTimeout(60_000)
 
 const REQUEST_TIMEOUT_MS = 1000
-const gateway = await startGateway(t, {
-  HTTP_REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS),
-  HTTP_HEADERS_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS)
-})
+const gateway = await startGateway(t, { HTTP_REQUEST_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS), HTTP_HEADERS_TIMEOUT_MS: String(REQUEST_TIMEOUT_MS) })
 
 async function sendPart (t: Test, stream: string, contentType: string, chunk: string, id: string) {
   const raw = await openRaw(t, gateway.port)
-  raw.send(
-    `POST /v1/streams/${stream}/messages${contentType === 'text/plain' ? '/lines' : ''} HTTP/1.1\r\nHost: ` +
-    `x\r\nX-Request-Id: ${id}\r\nContent-Type: ${contentType}\r\nTransfer-Encoding: chunked\r\n\r\n`
-  )
+  raw.send(`POST /v1/streams/${stream}/messages${contentType === 'text/plain' ? '/lines' : ''} HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${id}\r\nContent-Type: ${contentType}\r\nTransfer-Encoding: chunked\r\n\r\n`)
   raw.send(`${chunk.length.toString(16)}\r\n${chunk}\r\n`)
   return raw
 }
@@ -40,15 +34,8 @@ t.test('a streamed publish whose framing breaks is not called without effects', 
     const raw = await sendPart(t, stream, type, lines, `broken-${index}`)
     await untilStored(stream, 2)
     raw.send('no length\r\n')
-    t.match(problemOf(await raw.closed()), {
-      status: 400,
-      code: 'bad_request',
-      sideEffects: 'possible',
-      requestId: `broken-${index}`
-    })
-    await until('its line in the log', () =>
-      gateway.log.some(({ msg, reqId, status }) => msg === 'request' && reqId === `broken-${index}` && status === 400)
-    )
+    t.match(problemOf(await raw.closed()), { status: 400, code: 'bad_request', sideEffects: 'possible', requestId: `broken-${index}` })
+    await until('its line in the log', () => gateway.log.some(({ msg, reqId, status }) => msg === 'request' && reqId === `broken-${index}` && status === 400))
   }
 })
 
@@ -56,12 +43,7 @@ t.test('a streamed publish that does not come to its end in time is not called w
   const stream = await gateway.newStream(t)
   const raw = await sendPart(t, stream, 'text/plain', 'a\nb\n', 'late')
   await untilStored(stream, 2)
-  t.match(problemOf(await raw.closed()), {
-    status: 408,
-    code: 'request_timeout',
-    sideEffects: 'possible',
-    requestId: 'late'
-  })
+  t.match(problemOf(await raw.closed()), { status: 408, code: 'request_timeout', sideEffects: 'possible', requestId: 'late' })
 })
 
 t.test('what was broken before anything was published has no effects', async (t) => {

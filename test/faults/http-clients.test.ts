@@ -19,16 +19,7 @@ const MIB = 1024 * 1024
 interface Served { gateway: GatewayProcess, stream: string }
 
 async function serve (t: Test, env: Record<string, string> = {}, nodeOptions: string[] = []): Promise<Served> {
-  const gateway = await GatewayProcess.start({
-    env: {
-      RABBITMQ_STREAM_URL: testStreamUrl(),
-      RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
-      ...QUICKLY_IDLE,
-      ...env
-    },
-    nodeOptions,
-    forgetsRequests: true
-  })
+  const gateway = await GatewayProcess.start({ env: { RABBITMQ_STREAM_URL: testStreamUrl(), RABBITMQ_MANAGEMENT_URL: testManagementUrl(), ...QUICKLY_IDLE, ...env }, nodeOptions, forgetsRequests: true })
   t.teardown(async () => await gateway.end('SIGKILL'))
   const stream = uniqueName('test')
   await call(gateway, 'PUT', `/v1/streams/${stream}`)
@@ -36,12 +27,7 @@ async function serve (t: Test, env: Record<string, string> = {}, nodeOptions: st
   return { gateway, stream }
 }
 
-async function call (
-  gateway: GatewayProcess,
-  method: 'GET' | 'PUT' | 'POST' | 'DELETE',
-  path: string,
-  body?: string
-): Promise<string> {
+async function call (gateway: GatewayProcess, method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: string): Promise<string> {
   // A connection for each, closed with its answer: who counts descriptors does not count these.
   const answer = await request(gateway.url + path, { method, body, reset: true })
   const text = await answer.body.text()
@@ -85,19 +71,13 @@ t.test('clients that send and read slowly, and bodies that stop, hold up nobody 
     reader.pause()
     reader.write(`GET /v1/streams/${stream}/messages?limit=10000&maxBytes=4000000 HTTP/1.1\r\nHost: x\r\n\r\n`)
     sender.write(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`)
-    stopper.write(
-      `POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ` +
-      '1000000\r\n\r\n{"messages":['
-    )
+    stopper.write(`POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"messages":[`)
     slow.push(reader, sender, stopper)
   }
   const timer = setInterval(() => { for (let n = 1; n < slow.length; n += 3) slow[n]?.write('1\r\nx\r\n') }, 20)
   t.teardown(() => { clearInterval(timer) })
   const besideThemMs = await usualMs()
-  t.ok(
-    besideThemMs < Math.max(200, 10 * aloneMs),
-    `others publish and read in ${Math.round(besideThemMs)} ms, alone in ${Math.round(aloneMs)} ms`
-  )
+  t.ok(besideThemMs < Math.max(200, 10 * aloneMs), `others publish and read in ${Math.round(besideThemMs)} ms, alone in ${Math.round(aloneMs)} ms`)
   const stopped = slow[2]
   if (stopped === undefined) throw new Error('nobody has stopped')
   const [chunk]: Buffer[] = await once(stopped, 'data')
@@ -107,53 +87,39 @@ t.test('clients that send and read slowly, and bodies that stop, hold up nobody 
   await isLeftWell(t, gateway, filesBefore)
 })
 
-t.test(
-  'thousands of idle connections cost little, and those beyond HTTP_MAX_CONNECTIONS are closed as they come',
-  async (t) => {
-    const { gateway, stream } = await serve(t, {
-      HTTP_MAX_CONNECTIONS: String(IDLE_CONNECTIONS + 10),
-      HTTP_HEADERS_TIMEOUT_MS: '60000'
-    })
-    const client = await open(t, gateway)
-    let text = ''
-    client.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-    })
-    const ask = async (): Promise<void> => {
-      text = ''
-      client.write(`GET /v1/streams/${stream} HTTP/1.1\r\nHost: x\r\n\r\n`)
-      await until('an answer', () => text.endsWith('}'))
-      t.match(text, /^HTTP\/1\.1 200 /)
-    }
-    await ask()
-    await untilNothingIsLeft(gateway)
-    const [filesBefore, bytesBefore] = [gateway.openFiles, gateway.residentBytes]
-    const crowd: Socket[] = []
-    t.teardown(() => {
-      for (const socket of crowd) socket.destroy()
-    })
-    while (crowd.length < IDLE_CONNECTIONS) {
-      crowd.push(
-        ...(await Promise.all(
-          Array.from({ length: Math.min(200, IDLE_CONNECTIONS - crowd.length) }, async () => await open(t, gateway))
-        ))
-      )
-    }
-    await until('all are accepted', () => gateway.openFiles >= filesBefore + IDLE_CONNECTIONS - 1)
-    const eachKib = Math.round((gateway.residentBytes - bytesBefore) / IDLE_CONNECTIONS / 1024)
-    t.ok(eachKib < 32, `${IDLE_CONNECTIONS} idle connections, ${eachKib} KiB each`)
-    const more = await Promise.all(Array.from({ length: 40 }, async () => await open(t, gateway)))
-    await until('those beyond are closed', () => more.filter((socket) => socket.closed).length >= 30)
-    t.equal(crowd.filter((socket) => socket.closed).length, 0, 'and nobody else')
-    t.match(gateway.output, /"level":40[^\n]*closed as they come/)
-    await ask()
-    for (const socket of [...crowd, ...more]) socket.destroy()
-    await until('there is room again', () => gateway.openFiles <= filesBefore + 1)
-    t.equal(await call(gateway, 'GET', '/health/live'), '{"status":"live"}')
-    t.match(await call(gateway, 'GET', '/metrics'), /^rabbitmq_stream_gateway_http_connections_refused_total [34]\d$/m)
-    await isLeftWell(t, gateway, filesBefore)
+t.test('thousands of idle connections cost little, and those beyond HTTP_MAX_CONNECTIONS are closed as they come', async (t) => {
+  const { gateway, stream } = await serve(t, { HTTP_MAX_CONNECTIONS: String(IDLE_CONNECTIONS + 10), HTTP_HEADERS_TIMEOUT_MS: '60000' })
+  const client = await open(t, gateway)
+  let text = ''
+  client.on('data', (chunk: Buffer) => { text += chunk.toString() })
+  const ask = async (): Promise<void> => {
+    text = ''
+    client.write(`GET /v1/streams/${stream} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await until('an answer', () => text.endsWith('}'))
+    t.match(text, /^HTTP\/1\.1 200 /)
   }
-)
+  await ask()
+  await untilNothingIsLeft(gateway)
+  const [filesBefore, bytesBefore] = [gateway.openFiles, gateway.residentBytes]
+  const crowd: Socket[] = []
+  t.teardown(() => { for (const socket of crowd) socket.destroy() })
+  while (crowd.length < IDLE_CONNECTIONS) {
+    crowd.push(...await Promise.all(Array.from({ length: Math.min(200, IDLE_CONNECTIONS - crowd.length) }, async () => await open(t, gateway))))
+  }
+  await until('all are accepted', () => gateway.openFiles >= filesBefore + IDLE_CONNECTIONS - 1)
+  const eachKib = Math.round((gateway.residentBytes - bytesBefore) / IDLE_CONNECTIONS / 1024)
+  t.ok(eachKib < 32, `${IDLE_CONNECTIONS} idle connections, ${eachKib} KiB each`)
+  const more = await Promise.all(Array.from({ length: 40 }, async () => await open(t, gateway)))
+  await until('those beyond are closed', () => more.filter((socket) => socket.closed).length >= 30)
+  t.equal(crowd.filter((socket) => socket.closed).length, 0, 'and nobody else')
+  t.match(gateway.output, /"level":40[^\n]*closed as they come/)
+  await ask()
+  for (const socket of [...crowd, ...more]) socket.destroy()
+  await until('there is room again', () => gateway.openFiles <= filesBefore + 1)
+  t.equal(await call(gateway, 'GET', '/health/live'), '{"status":"live"}')
+  t.match(await call(gateway, 'GET', '/metrics'), /^rabbitmq_stream_gateway_http_connections_refused_total [34]\d$/m)
+  await isLeftWell(t, gateway, filesBefore)
+})
 
 t.test('polls that are abandoned while they wait leave nothing', async (t) => {
   // So little that there is room for the garbage of some thousand polls, but not for what they would leave.
@@ -161,17 +127,12 @@ t.test('polls that are abandoned while they wait leave nothing', async (t) => {
   await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, 'first')
   const abandon = async (count: number): Promise<void> => {
     for (let left = count; left > 0; left -= 100) {
-      const sockets = await Promise.all(
-        Array.from({ length: Math.min(100, left) }, async () => {
-          const socket = connect(gateway.port, '127.0.0.1').on('error', () => {})
-          await once(socket, 'connect')
-          return socket
-        })
-      )
-      sockets.forEach((socket, n) => {
-        const read = n % 2 === 0 ? 'messages?offset=1' : `consumers/c${n % 7}/messages?from=next`
-        socket.write(`GET /v1/streams/${stream}/${read}&wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`)
-      })
+      const sockets = await Promise.all(Array.from({ length: Math.min(100, left) }, async () => {
+        const socket = connect(gateway.port, '127.0.0.1').on('error', () => {})
+        await once(socket, 'connect')
+        return socket
+      }))
+      sockets.forEach((socket, n) => socket.write(`GET /v1/streams/${stream}/${n % 2 === 0 ? 'messages?offset=1' : `consumers/c${n % 7}/messages?from=next`}&wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`))
       // What goes the same way and came later is answered: so they wait.
       await call(gateway, 'GET', `/v1/streams/${stream}/consumers/c/messages?from=next`)
       sockets.forEach((socket, n) => { if (n % 2 === 0) socket.destroy(); else socket.resetAndDestroy() })
@@ -188,9 +149,7 @@ t.test('polls that are abandoned while they wait leave nothing', async (t) => {
 })
 
 async function activeTimers (gateway: GatewayProcess): Promise<number> {
-  return Number(
-    /^nodejs_active_resources\{type="Timeout"\} (\d+)$/m.exec(await call(gateway, 'GET', '/metrics'))?.[1] ?? 0
-  )
+  return Number(/^nodejs_active_resources\{type="Timeout"\} (\d+)$/m.exec(await call(gateway, 'GET', '/metrics'))?.[1] ?? 0)
 }
 
 t.test('clients that reset their connection in the middle of everything leave nothing', async (t) => {
@@ -199,11 +158,9 @@ t.test('clients that reset their connection in the middle of everything leave no
   const json = JSON.stringify({ messages: Array.from({ length: 200 }, (_, n) => ({ body: `${n}${'x'.repeat(500)}` })) })
   const lines = `${'x'.repeat(500)}\n`.repeat(500)
   const requests: string[] = [
-    `POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ` +
-    `${json.length}\r\n\r\n${json}`,
+    `POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
     `POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nContent-Length: ${lines.length}\r\n\r\n${lines}`,
-    `POST /v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1 HTTP/1.1\r\nHost: ` +
-    `x\r\nContent-Length: ${lines.length}\r\n\r\n${lines}`,
+    `POST /v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1 HTTP/1.1\r\nHost: x\r\nContent-Length: ${lines.length}\r\n\r\n${lines}`,
     `GET /v1/streams/${stream}/messages?limit=5000 HTTP/1.1\r\nHost: x\r\n\r\n`,
     `GET /v1/streams/${stream}/consumers/c/messages?limit=5000&autoCommit=true HTTP/1.1\r\nHost: x\r\n\r\n`,
     'GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'

@@ -21,20 +21,13 @@ const AT_ONCE = 100
 async function manyRequests (url: string): Promise<void> {
   const dispatcher = new Agent({ connections: AT_ONCE })
   let left = REQUESTS
-  await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
-      while (left-- > 0) {
-        const { statusCode, body } = await dispatcher.request({
-          origin: url,
-          path: '/health/live',
-          method: 'GET',
-          headers: { 'x-request-id': LONG_ID }
-        })
-        await body.dump()
-        if (statusCode !== 200) throw new Error(`answered ${statusCode}`)
-      }
-    })
-  )
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    while (left-- > 0) {
+      const { statusCode, body } = await dispatcher.request({ origin: url, path: '/health/live', method: 'GET', headers: { 'x-request-id': LONG_ID } })
+      await body.dump()
+      if (statusCode !== 200) throw new Error(`answered ${statusCode}`)
+    }
+  }))
   await dispatcher.close()
 }
 
@@ -53,8 +46,7 @@ t.test('a log that nobody reads costs lines beyond 8 MiB, which are counted, and
   const requests = gateway.log.filter(({ msg, reqId }) => msg === 'request' && reqId === LONG_ID).length
   const dropped = gateway.log.reduce((sum, { droppedLines }) => sum + Number(droppedLines ?? 0), 0)
   t.ok(dropped > 0)
-  // What waited for the reader at most, and what the system and this process had of it before they stopped to take
-  // more.
+  // What waited for the reader at most, and what the system and this process had of it before they stopped to take more.
   t.ok(gateway.output.length < 10 * 1024 * 1024, `${gateway.output.length} bytes came through`)
   t.equal(requests + dropped, 2 * REQUESTS)
 })
@@ -103,17 +95,10 @@ t.test('a full disk under the log stops nothing', async (t) => {
   const [port] = await freePorts(1)
   const full = openSync('/dev/full', 'w')
   const [program = '', ...args] = tiedToParent([process.execPath, '--import', 'tsx', 'src/server.ts'])
-  const child = spawn(program, args, {
-    env: { PATH: process.env['PATH'], HTTP_PORT: String(port), ...env },
-    stdio: ['ignore', full, 'inherit']
-  })
+  const child = spawn(program, args, { env: { PATH: process.env['PATH'], HTTP_PORT: String(port), ...env }, stdio: ['ignore', full, 'inherit'] })
   closeSync(full)
   t.teardown(() => child.kill('SIGKILL'))
-  const live = async (): Promise<boolean> =>
-    await fetch(`http://127.0.0.1:${port}/health/live`).then(
-      ({ ok }) => ok,
-      () => false
-    )
+  const live = async (): Promise<boolean> => await fetch(`http://127.0.0.1:${port}/health/live`).then(({ ok }) => ok, () => false)
   await until('it answers', live)
   for (let times = 0; times < 20; times++) t.equal(await live(), true)
   child.kill('SIGTERM')

@@ -11,13 +11,7 @@ t.setTimeout(240_000)
 const { node } = await startPrivateBroker(t)
 
 async function startGateway (t: Test, settings: Record<string, string> = {}): Promise<GatewayProcess> {
-  const env = {
-    RABBITMQ_STREAM_URL: node.streamUrl,
-    RABBITMQ_MANAGEMENT_URL: node.managementUrl,
-    RABBITMQ_MAX_RECONNECT_DELAY_MS: '500',
-    ...QUICKLY_IDLE,
-    ...settings
-  }
+  const env = { RABBITMQ_STREAM_URL: node.streamUrl, RABBITMQ_MANAGEMENT_URL: node.managementUrl, RABBITMQ_MAX_RECONNECT_DELAY_MS: '500', ...QUICKLY_IDLE, ...settings }
   const gateway = await GatewayProcess.start({ env, forgetsRequests: true })
   t.teardown(async () => await gateway.end('SIGKILL'))
   return gateway
@@ -36,10 +30,7 @@ async function untilReadinessIs (gateway: GatewayProcess, wanted: number): Promi
 /** Asks the management API as an operator's browser does. @throws when it refuses, or knows nothing of the path */
 async function manage (method: 'PUT' | 'DELETE', path: string): Promise<void> {
   const { origin } = new URL(node.managementUrl)
-  const response = await fetch(`${origin}/api/${path}`, {
-    method,
-    headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` }
-  })
+  const response = await fetch(`${origin}/api/${path}`, { method, headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` } })
   if (!response.ok) throw new Error(`${method} ${path} answered ${response.status} ${await response.text()}`)
 }
 
@@ -58,12 +49,9 @@ const faults: ReadonlyArray<{ what: string, rounds: number, fault: (gateway: Gat
     what: 'connections that are closed from the management API',
     rounds: 3,
     async fault () {
-      // It lists connections for some seconds after their end, and those of now a little late: one of them has to be
-      // there still.
+      // It lists connections for some seconds after their end, and those of now a little late: one of them has to be there still.
       await until('a connection is closed', async () => {
-        const closings = (await connectionNames()).map(async (name) => {
-          await manage('DELETE', `stream/connections/%2f/${encodeURIComponent(name)}`)
-        })
+        const closings = (await connectionNames()).map(async (name) => { await manage('DELETE', `stream/connections/%2f/${encodeURIComponent(name)}`) })
         return (await Promise.allSettled(closings)).some(({ status }) => status === 'fulfilled')
       })
     }
@@ -104,10 +92,7 @@ t.test('a virtual host that is deleted, and created anew without its streams', a
   await node.ctl('set_permissions', '-p', 'shop', 'guest', '.*', '.*', '.*')
   const gateway = await startGateway(t, { RABBITMQ_STREAM_URL: node.streamUrl.replace('%2f', 'shop') })
   const ask = async (method: string, path: string, body?: string): Promise<{ status: number, json: unknown }> => {
-    const response = await fetch(`${gateway.url}/v1/streams/orders${path}`, {
-      method,
-      ...(body !== undefined && { body })
-    })
+    const response = await fetch(`${gateway.url}/v1/streams/orders${path}`, { method, ...body !== undefined && { body } })
     const text = await response.text()
     return { status: response.status, json: text === '' ? undefined : JSON.parse(text) }
   }
@@ -117,11 +102,7 @@ t.test('a virtual host that is deleted, and created anew without its streams', a
   const waiting = ask('GET', '/messages?offset=next&wait=20')
   await manage('DELETE', 'vhosts/shop')
   await untilReadinessIs(gateway, 503)
-  for (const answer of [
-    await waiting,
-    await ask('GET', '/messages'),
-    await ask('POST', '/messages/lines', 'nowhere')
-  ]) {
+  for (const answer of [await waiting, await ask('GET', '/messages'), await ask('POST', '/messages/lines', 'nowhere')]) {
     // The permission goes first, then the streams, then the host.
     t.ok([403, 404, 502, 503].includes(answer.status), JSON.stringify(answer))
   }

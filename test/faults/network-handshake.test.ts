@@ -24,7 +24,7 @@ const openThrough = async (proxy: FaultProxy, connectTimeoutMs: number): Promise
 async function cutPoints (proxy: FaultProxy): Promise<number[]> {
   await (await openThrough(proxy, 10_000)).close()
   const total = proxy.lastReceivedBytes
-  const spread = Array.from({ length: 10 }, (_, index) => Math.floor((total * (index + 1)) / 12))
+  const spread = Array.from({ length: 10 }, (_, index) => Math.floor(total * (index + 1) / 12))
   return [0, 1, 5, ...spread].filter((point) => point < total)
 }
 
@@ -39,27 +39,19 @@ function resources (): Map<string, number> {
 
 /** Settles when there are no more of them than before the attempts; fewer are none of ours. */
 async function untilNoMoreThan (before: Map<string, number>): Promise<void> {
-  await until('nothing is left of the attempts', () =>
-    [...resources()].every(([name, count]) => count <= (before.get(name) ?? 0))
-  )
+  await until('nothing is left of the attempts', () => [...resources()].every(([name, count]) => count <= (before.get(name) ?? 0)))
 }
 
 t.test('a black hole at any point of the handshake is given up in time, and nothing is left of it', async (t) => {
   const proxy = await FaultProxy.listen(testAddresses())
-  t.teardown(async () => {
-    await proxy.close()
-  })
+  t.teardown(async () => { await proxy.close() })
   const points = await cutPoints(proxy)
   await until('its connections are closed', () => proxy.connectionCount === 0)
   const before = resources()
   for (const point of points) {
     proxy.cutAfter(point, 'silence')
     const startedMs = performance.now()
-    await t.rejects(
-      openThrough(proxy, HOPELESS_CONNECT_TIMEOUT_MS),
-      { name: 'ConnectionClosedError', closedBy: 'fault', message: /not open within 150 ms/ },
-      `after ${point} bytes`
-    )
+    await t.rejects(openThrough(proxy, HOPELESS_CONNECT_TIMEOUT_MS), { name: 'ConnectionClosedError', closedBy: 'fault', message: /not open within 150 ms/ }, `after ${point} bytes`)
     t.ok(performance.now() - startedMs < HOPELESS_CONNECT_TIMEOUT_MS + 3000)
     await until('its connection is closed', () => proxy.connectionCount === 0)
   }
@@ -68,165 +60,83 @@ t.test('a black hole at any point of the handshake is given up in time, and noth
   await untilNoMoreThan(before)
 })
 
-t.test(
-  'a reset at any point of the handshake is an error of the attempt at once, and nothing is left of it',
-  async (t) => {
-    const proxy = await FaultProxy.listen(testAddresses())
-    t.teardown(async () => {
-      await proxy.close()
-    })
-    const points = await cutPoints(proxy)
-    await until('its connections are closed', () => proxy.connectionCount === 0)
-    const before = resources()
-    for (const point of points) {
-      proxy.cutAfter(point, 'reset')
-      const startedMs = performance.now()
-      await t.rejects(openThrough(proxy, 10_000), { name: 'ConnectionClosedError' }, `after ${point} bytes`)
-      t.ok(performance.now() - startedMs < 8000, 'long before its time is over')
-    }
-    await untilNoMoreThan(before)
+t.test('a reset at any point of the handshake is an error of the attempt at once, and nothing is left of it', async (t) => {
+  const proxy = await FaultProxy.listen(testAddresses())
+  t.teardown(async () => { await proxy.close() })
+  const points = await cutPoints(proxy)
+  await until('its connections are closed', () => proxy.connectionCount === 0)
+  const before = resources()
+  for (const point of points) {
+    proxy.cutAfter(point, 'reset')
+    const startedMs = performance.now()
+    await t.rejects(openThrough(proxy, 10_000), { name: 'ConnectionClosedError' }, `after ${point} bytes`)
+    t.ok(performance.now() - startedMs < 8000, 'long before its time is over')
   }
-)
+  await untilNoMoreThan(before)
+})
 
 type Peer = [what: string, start: (t: Test) => Promise<{ host: string, port: number }>]
 
 const peers: Peer[] = [
   ['accepts and says nothing', async (t) => await serve(t, () => {})],
-  [
-    'ends every connection',
-    async (t) =>
-      await serve(t, (socket) => {
-        socket.end()
-      })
-  ],
-  [
-    'says nonsense',
-    async (t) =>
-      await serve(t, (socket) => {
-        socket.write(randomBytes(100_000))
-      })
-  ],
-  [
-    'says nonsense that looks like a small frame',
-    async (t) =>
-      await serve(t, (socket) => {
-        socket.write(Buffer.concat([Buffer.from([0, 0, 0, 200]), randomBytes(200)]))
-      })
-  ],
-  [
-    'claims to send a very large frame',
-    async (t) =>
-      await serve(t, (socket) => {
-        socket.write(Buffer.from('7fffffff80110001', 'hex'))
-      })
-  ],
-  [
-    'repeats what it hears',
-    async (t) =>
-      await serve(t, (socket) => {
-        socket.pipe(socket)
-      })
-  ],
-  [
-    'is an HTTP server',
-    async (t) =>
-      await listening(
-        t,
-        createHttpServer((_, response) => {
-          response.end('hello')
-        })
-      )
-  ],
-  [
-    'is the AMQP port of RabbitMQ',
-    async () => {
-      const { hostname, port } = new URL(testAmqpUrl())
-      return { host: hostname, port: Number(port) }
-    }
-  ],
-  [
-    'is nobody',
-    async (t) => {
-      const server = createServer()
-      const address = await listening(t, server)
-      server.close()
-      return address
-    }
-  ]
+  ['ends every connection', async (t) => await serve(t, (socket) => { socket.end() })],
+  ['says nonsense', async (t) => await serve(t, (socket) => { socket.write(randomBytes(100_000)) })],
+  ['says nonsense that looks like a small frame', async (t) => await serve(t, (socket) => { socket.write(Buffer.concat([Buffer.from([0, 0, 0, 200]), randomBytes(200)])) })],
+  ['claims to send a very large frame', async (t) => await serve(t, (socket) => { socket.write(Buffer.from('7fffffff80110001', 'hex')) })],
+  ['repeats what it hears', async (t) => await serve(t, (socket) => { socket.pipe(socket) })],
+  ['is an HTTP server', async (t) => await listening(t, createHttpServer((_, response) => { response.end('hello') }))],
+  ['is the AMQP port of RabbitMQ', async () => {
+    const { hostname, port } = new URL(testAmqpUrl())
+    return { host: hostname, port: Number(port) }
+  }],
+  ['is nobody', async (t) => {
+    const server = createServer()
+    const address = await listening(t, server)
+    server.close()
+    return address
+  }]
 ]
 
 for (const [what, start] of peers) {
-  t.test(
-    `a peer that ${what}: refused harmlessly and in time, others go on, and all is well when it is RabbitMQ again`,
-    async (t) => {
-      const { proxy, broker, direct, stream } = await throughProxy(t, { connectTimeoutMs: CONNECT_TIMEOUT_MS })
-      proxy.forwardTo(await start(t))
-      proxy.killConnections()
-      await until('the connections are closed', () => broker.stats().connections === 0)
-      const startedMs = performance.now()
-      await Promise.all([
-        t.rejects(broker.publishing.publish(stream, batchOf(['x'])), {
-          code: 'broker_unavailable',
-          sideEffects: 'none',
-          retryable: true
-        }),
-        t.rejects(broker.publishing.publish(stream, batchOf(['x'], 1), { publisher: 'p' }), {
-          code: 'broker_unavailable',
-          sideEffects: 'none',
-          retryable: true
-        }),
-        t.rejects(broker.consumers.storeOffset(stream, 'c', 0), {
-          code: 'broker_unavailable',
-          sideEffects: 'none',
-          retryable: true
-        }),
-        t.rejects(broker.streams.create(`${stream}-2`, {}), {
-          code: 'broker_unavailable',
-          sideEffects: 'none',
-          retryable: true
-        }),
-        t.rejects(readOnce(broker, stream, { type: 'first' }), {
-          code: 'broker_unavailable',
-          sideEffects: 'none',
-          retryable: true
-        })
-      ])
-      t.ok(performance.now() - startedMs < 8000, 'within the time a read looks for another way, and an attempt')
-      t.match(await broker.status(), { state: 'down', reason: String })
-      t.equal((await direct.publishing.publish(stream, batchOf(['meanwhile']))).confirmed, 1)
-      t.equal(broker.stats().connections, 0)
+  t.test(`a peer that ${what}: refused harmlessly and in time, others go on, and all is well when it is RabbitMQ again`, async (t) => {
+    const { proxy, broker, direct, stream } = await throughProxy(t, { connectTimeoutMs: CONNECT_TIMEOUT_MS })
+    proxy.forwardTo(await start(t))
+    proxy.killConnections()
+    await until('the connections are closed', () => broker.stats().connections === 0)
+    const startedMs = performance.now()
+    await Promise.all([
+      t.rejects(broker.publishing.publish(stream, batchOf(['x'])), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
+      t.rejects(broker.publishing.publish(stream, batchOf(['x'], 1), { publisher: 'p' }), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
+      t.rejects(broker.consumers.storeOffset(stream, 'c', 0), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
+      t.rejects(broker.streams.create(`${stream}-2`, {}), { code: 'broker_unavailable', sideEffects: 'none', retryable: true }),
+      t.rejects(readOnce(broker, stream, { type: 'first' }), { code: 'broker_unavailable', sideEffects: 'none', retryable: true })
+    ])
+    t.ok(performance.now() - startedMs < 8000, 'within the time a read looks for another way, and an attempt')
+    t.match(await broker.status(), { state: 'down', reason: String })
+    t.equal((await direct.publishing.publish(stream, batchOf(['meanwhile']))).confirmed, 1)
+    t.equal(broker.stats().connections, 0)
 
-      proxy.forwardTo(testAddresses())
-      t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['after']))), {
-        confirmed: 1
-      })
-      t.same(await untilItWorks(async () => await readAll(broker, stream)), ['first', 'meanwhile', 'after'])
-      t.match(await broker.status(), { state: 'up' })
-    }
-  )
+    proxy.forwardTo(testAddresses())
+    t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['after']))), { confirmed: 1 })
+    t.same(await untilItWorks(async () => await readAll(broker, stream)), ['first', 'meanwhile', 'after'])
+    t.match(await broker.status(), { state: 'up' })
+  })
 }
 
 async function serve (t: Test, connected: (socket: Socket) => void): Promise<{ host: string, port: number }> {
   const sockets = new Set<Socket>()
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-  })
-  return await listening(
-    t,
-    createServer((socket) => {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      connected(socket)
-      socket.resume()
-    })
-  )
+  t.teardown(() => { for (const socket of sockets) socket.destroy() })
+  return await listening(t, createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    connected(socket)
+    socket.resume()
+  }))
 }
 
 async function listening (t: Test, server: Server): Promise<{ host: string, port: number }> {
   server.listen(0, '127.0.0.1')
-  t.teardown(() => {
-    server.close()
-  })
+  t.teardown(() => { server.close() })
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')

@@ -8,9 +8,7 @@ t.test('over a slow line everything takes longer, and nothing else', async (t) =
   const { proxy, broker, stream } = await throughProxy(t)
   proxy.setLatency(50)
   t.match(await broker.publishing.publish(stream, batchOf(numbered(100))), { confirmed: 100 })
-  t.match(await broker.publishing.publish(stream, batchOf(numbered(100, 100), 1), { publisher: 'p' }), {
-    confirmed: 100
-  })
+  t.match(await broker.publishing.publish(stream, batchOf(numbered(100, 100), 1), { publisher: 'p' }), { confirmed: 100 })
   t.match(await broker.consumers.storeOffset(stream, 'c', 5), { storedOffset: 5n })
   t.same(await readAll(broker, stream), ['first', ...numbered(200)])
 })
@@ -21,19 +19,11 @@ t.test('a line that lets every byte through by itself lets everything through', 
   proxy.setTrickle('received')
   proxy.killConnections()
   await until('the connections are closed', () => broker.stats().connections === 0)
-  t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['handshake']))), {
-    confirmed: 1
-  })
-  t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), {
-    bodies: exactly('first', 'handshake')
-  })
-  t.match(await untilItWorks(async () => await broker.consumers.resetOffset(stream, 'c', { type: 'first' })), {
-    nextOffset: 0n
-  })
+  t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['handshake']))), { confirmed: 1 })
+  t.match(await untilItWorks(async () => await readOnce(broker, stream, { type: 'first' })), { bodies: exactly('first', 'handshake') })
+  t.match(await untilItWorks(async () => await broker.consumers.resetOffset(stream, 'c', { type: 'first' })), { nextOffset: 0n })
   proxy.setTrickle('both')
-  t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(numbered(50)))), {
-    confirmed: 50
-  })
+  t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(numbered(50)))), { confirmed: 50 })
   t.match(await untilItWorks(async () => await broker.consumers.storeOffset(stream, 'c', 5)), { storedOffset: 5n })
   t.same(await readAll(broker, stream), ['first', 'handshake', ...numbered(50)])
   t.same(await readAll(direct, stream), ['first', 'handshake', ...numbered(50)])
@@ -42,9 +32,7 @@ t.test('a line that lets every byte through by itself lets everything through', 
 t.test('a reset in the middle of any frame loses and repeats nothing of a read', async (t) => {
   const { proxy, broker, direct, stream } = await throughProxy(t)
   const bodies = numbered(160)
-  for (let from = 0; from < 160; from += 20) {
-    await direct.publishing.publish(stream, batchOf(bodies.slice(from, from + 20)))
-  }
+  for (let from = 0; from < 160; from += 20) await direct.publishing.publish(stream, batchOf(bodies.slice(from, from + 20)))
   const read: string[] = []
   let offset = 0
   let cuts = 0
@@ -72,11 +60,7 @@ t.test('a read whose broker is gone without a word finds it again', async (t) =>
   const startedMs = performance.now()
   t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: exactly(), endOfStream: true })
   t.ok(performance.now() - startedMs < 8000)
-  await t.rejects(
-    broker.consumers.storedOffset(stream, 'c'),
-    { code: 'consumer_offset_not_found' },
-    'over a connection of its own'
-  )
+  await t.rejects(broker.consumers.storedOffset(stream, 'c'), { code: 'consumer_offset_not_found' }, 'over a connection of its own')
 })
 
 t.test('a waiting poll whose broker is gone without a word says so in the end, and the next one works', async (t) => {
@@ -92,80 +76,46 @@ t.test('a waiting poll whose broker is gone without a word says so in the end, a
   t.match(await readOnce(broker, stream, { type: 'offset', offset: 1 }), { bodies: exactly('meanwhile') })
 })
 
-t.test(
-  'what was published to a broker that is gone without a word is unknown, and the next message is confirmed',
-  async (t) => {
-    const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000, confirmTimeoutMs: 1500 })
-    await broker.publishing.publish(stream, batchOf(['named'], 1), { publisher: 'p' })
-    proxy.vanish()
-    const startedMs = performance.now()
-    const [unnamed, named] = await Promise.all([
-      broker.publishing.publish(stream, batchOf(['lost'])),
-      broker.publishing.publish(stream, batchOf(['again'], 2), { publisher: 'p' }).catch((error: unknown) => error)
-    ])
-    t.ok(performance.now() - startedMs < 8000)
-    t.match(unnamed, {
-      confirmed: 0,
-      failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } })
-    })
-    if (named instanceof Error) {
-      t.match(named, { code: 'broker_timeout', sideEffects: 'none' }, 'when the last id ' +
-      'was to be asked for before')
-    } else {
-      t.match(named, {
-        confirmed: 0,
-        failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } })
-      })
-    }
-    const again = performance.now()
-    t.match(
-      await untilItWorks(
-        async () => await broker.publishing.publish(stream, batchOf(['again'], 2), { publisher: 'p' })
-      ),
-      {
-        confirmed: 1
-      }
-    )
-    t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['next']))), {
-      confirmed: 1
-    })
-    t.ok(performance.now() - again < 8000, 'long before heartbeats would notice')
-    t.same(await readAll(direct, stream), ['first', 'named', 'again', 'next'])
-  }
-)
+t.test('what was published to a broker that is gone without a word is unknown, and the next message is confirmed', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000, confirmTimeoutMs: 1500 })
+  await broker.publishing.publish(stream, batchOf(['named'], 1), { publisher: 'p' })
+  proxy.vanish()
+  const startedMs = performance.now()
+  const [unnamed, named] = await Promise.all([
+    broker.publishing.publish(stream, batchOf(['lost'])),
+    broker.publishing.publish(stream, batchOf(['again'], 2), { publisher: 'p' }).catch((error: unknown) => error)
+  ])
+  t.ok(performance.now() - startedMs < 8000)
+  t.match(unnamed, { confirmed: 0, failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }) })
+  if (named instanceof Error) t.match(named, { code: 'broker_timeout', sideEffects: 'none' }, 'when the last id was to be asked for before')
+  else t.match(named, { confirmed: 0, failures: exactly({ status: 'unknown', error: { code: 'confirm_timeout', sideEffects: 'possible' } }) })
+  const again = performance.now()
+  t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['again'], 2), { publisher: 'p' })), { confirmed: 1 })
+  t.match(await untilItWorks(async () => await broker.publishing.publish(stream, batchOf(['next']))), { confirmed: 1 })
+  t.ok(performance.now() - again < 8000, 'long before heartbeats would notice')
+  t.same(await readAll(direct, stream), ['first', 'named', 'again', 'next'])
+})
 
-t.test(
-  'offsets and streams asked of a broker that is gone without a word: unknown where something may have changed',
-  async (t) => {
-    const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000 })
-    await broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
-    proxy.vanish()
-    const failure = (error: unknown): unknown => error
-    t.match(await broker.streams.create(`${stream}-2`, {}).catch(failure), { sideEffects: 'possible', retryable: true })
-    t.teardown(async () => {
-      await direct.streams.delete(`${stream}-2`).catch(() => {})
-    })
-    t.match(await broker.consumers.storedOffset(stream, 'c').catch(failure), { sideEffects: 'none', retryable: true })
-    t.match(await untilItWorks(async () => await broker.consumers.storedOffset(stream, 'c')), { storedOffset: 0n })
-    t.match(await untilItWorks(async () => await broker.streams.create(`${stream}-2`, {})), /created|exists/)
-  }
-)
+t.test('offsets and streams asked of a broker that is gone without a word: unknown where something may have changed', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 1000 })
+  await broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
+  proxy.vanish()
+  const failure = (error: unknown): unknown => error
+  t.match(await broker.streams.create(`${stream}-2`, {}).catch(failure), { sideEffects: 'possible', retryable: true })
+  t.teardown(async () => { await direct.streams.delete(`${stream}-2`).catch(() => {}) })
+  t.match(await broker.consumers.storedOffset(stream, 'c').catch(failure), { sideEffects: 'none', retryable: true })
+  t.match(await untilItWorks(async () => await broker.consumers.storedOffset(stream, 'c')), { storedOffset: 0n })
+  t.match(await untilItWorks(async () => await broker.streams.create(`${stream}-2`, {})), /created|exists/)
+})
 
 t.test('a line that garbles what comes harms nobody else, and all is well when it is clear again', async (t) => {
-  const { proxy, broker, direct, stream } = await throughProxy(t, {
-    requestTimeoutMs: 200,
-    confirmTimeoutMs: 300,
-    connectTimeoutMs: 500
-  })
+  const { proxy, broker, direct, stream } = await throughProxy(t, { requestTimeoutMs: 200, confirmTimeoutMs: 300, connectTimeoutMs: 500 })
   for (const oneOf of [10_000, 1000, 200, 50]) {
     proxy.garble(oneOf)
     for (let round = 0; round < 10; round++) {
       const startedMs = performance.now()
       await Promise.allSettled([
-        broker.publishing.publish(stream, batchOf(numbered(10))),
-        readOnce(broker, stream, { type: 'first' }),
-        broker.consumers.storedOffset(stream, 'c'),
-        broker.streams.describe(stream)
+        broker.publishing.publish(stream, batchOf(numbered(10))), readOnce(broker, stream, { type: 'first' }), broker.consumers.storedOffset(stream, 'c'), broker.streams.describe(stream)
       ])
       t.ok(performance.now() - startedMs < 8000, 'answered in time')
     }
@@ -174,8 +124,7 @@ t.test('a line that garbles what comes harms nobody else, and all is well when i
   proxy.garble(undefined)
   proxy.killConnections() // what was garbled may have left them waiting for the rest of a frame that never was
   // Whatever the last handshake was garbled to, a broker too old among it, is remembered for the pause before the next.
-  const again = async <T>(ask: () => Promise<T | undefined>): Promise<T> =>
-    await until('the line is clear', async () => await ask().catch(() => undefined))
+  const again = async <T>(ask: () => Promise<T | undefined>): Promise<T> => await until('the line is clear', async () => await ask().catch(() => undefined))
   await again(async () => {
     const { confirmed } = await broker.publishing.publish(stream, batchOf(['clear']))
     return confirmed === 1 ? confirmed : undefined

@@ -30,10 +30,7 @@ const confirmed = new Map<string, number>()
 async function publish (stream: string, query = ''): Promise<Answer> {
   const answer = await gateway.request('POST', `/v1/streams/${stream}/messages/lines${query}`, { body: 'a line' })
   if (answer.status === 200) confirmed.set(stream, (confirmed.get(stream) ?? 0) + 1)
-  else if (field(answer.json, 'sideEffects') !== 'none') {
-    throw new Error('a refused publish may be stored: ' +
-    `${answer.text}`)
-  }
+  else if (field(answer.json, 'sideEffects') !== 'none') throw new Error(`a refused publish may be stored: ${answer.text}`)
   return answer
 }
 
@@ -50,10 +47,7 @@ async function usedStream (t: Test): Promise<string> {
   const stream = await gateway.newStream(t)
   t.match((await publish(stream)).json, { confirmed: 1 })
   t.match((await gateway.get(`/v1/streams/${stream}/messages`)).json, { messages: exactly({ offset: 0 }) })
-  t.match(
-    (await gateway.request('PUT', `/v1/streams/${stream}/consumers/c/offset`, { json: { offset: 0 } })).status,
-    200
-  )
+  t.match((await gateway.request('PUT', `/v1/streams/${stream}/consumers/c/offset`, { json: { offset: 0 } })).status, 200)
   return stream
 }
 
@@ -62,10 +56,7 @@ async function closeConnections (): Promise<void> {
   const names = JSON.stringify(connections).match(/"name":"127[^"]+"/g) ?? []
   for (const name of names) {
     const encoded = encodeURIComponent(JSON.parse(`{${name}}`).name)
-    await fetch(`${new URL(node.managementUrl).origin}/api/stream/connections/%2f/${encoded}`, {
-      method: 'DELETE',
-      headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` }
-    })
+    await fetch(`${new URL(node.managementUrl).origin}/api/stream/connections/%2f/${encoded}`, { method: 'DELETE', headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` } })
   }
 }
 
@@ -73,42 +64,21 @@ t.test('without the permission to write, publishing is refused and the rest goes
   const [stream, unused] = [await usedStream(t), await gateway.newStream(t)]
   await permit('.*', '^$', '.*')
   for (const query of ['', '?publisher=p&firstPublishingId=1']) {
-    t.match((await publish(unused, query)).json, {
-      status: 403,
-      code: 'access_refused',
-      sideEffects: 'none',
-      retryable: false
-    })
+    t.match((await publish(unused, query)).json, { status: 403, code: 'access_refused', sideEffects: 'none', retryable: false })
   }
-  t.match(
-    (await publish(stream)).json,
-    { confirmed: 1 },
-    'the broker asks for the permission when a publisher begins: one that exists goes on'
-  )
+  t.match((await publish(stream)).json, { confirmed: 1 }, 'the broker asks for the permission when a publisher begins: one that exists goes on')
   await holdsWhatWasConfirmed(t, stream)
   t.match((await gateway.get('/health/ready')).status, 200)
   await permit('.*', '.*', '.*')
-  for (const query of ['', '?publisher=p&firstPublishingId=1']) {
-    t.match((await publish(unused, query)).json, { confirmed: 1 })
-  }
+  for (const query of ['', '?publisher=p&firstPublishingId=1']) t.match((await publish(unused, query)).json, { confirmed: 1 })
   await holdsWhatWasConfirmed(t, stream, unused)
 })
 
 t.test('without the permission to read, reads and commits are refused and publishing goes on', async (t) => {
   const [stream, unused] = [await usedStream(t), await gateway.newStream(t)]
   await permit('.*', '.*', '^$')
-  for (const path of [
-    `${unused}/messages`,
-    `${unused}/messages?offset=next&wait=5`,
-    `${unused}/consumers/c/messages`,
-    `${stream}/consumers/c/offset`,
-    `${unused}`
-  ]) {
-    t.match(
-      (await gateway.get(`/v1/streams/${path}`)).json,
-      { status: 403, code: 'access_refused', sideEffects: 'none' },
-      path
-    )
+  for (const path of [`${unused}/messages`, `${unused}/messages?offset=next&wait=5`, `${unused}/consumers/c/messages`, `${stream}/consumers/c/offset`, `${unused}`]) {
+    t.match((await gateway.get(`/v1/streams/${path}`)).json, { status: 403, code: 'access_refused', sideEffects: 'none' }, path)
   }
   for (const name of [stream, unused]) {
     const commit = await gateway.request('PUT', `/v1/streams/${name}/consumers/c/offset`, { json: { offset: 0 } })
@@ -159,11 +129,7 @@ for (const { what, revoke, restore } of refusals) {
       await closeConnections() // the management API learns of them a little later
       return gateway.app.broker.stats().connections === 0
     })
-    for (const ask of [
-      async () => await publish(stream),
-      async () => await publish(stream, '?publisher=p&firstPublishingId=1'),
-      async () => await gateway.get(`/v1/streams/${stream}/messages?wait=5`)
-    ]) {
+    for (const ask of [async () => await publish(stream), async () => await publish(stream, '?publisher=p&firstPublishingId=1'), async () => await gateway.get(`/v1/streams/${stream}/messages?wait=5`)]) {
       t.match((await ask()).json, { status: 502, code: 'broker_protocol_error', sideEffects: 'none' })
     }
     const ready = await gateway.get('/health/ready')

@@ -45,29 +45,20 @@ t.test('a gateway that is told to end answers what it has begun', async (t) => {
   const waiting = await openRaw(t, gateway.port)
   waiting.send(`GET /v1/streams/${stream}/messages?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`)
   const publishing = await openRaw(t, gateway.port)
-  publishing.send(
-    `POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ` +
-    'chunked\r\n\r\n6\r\nfirst\n\r\n'
-  )
+  publishing.send(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nfirst\n\r\n`)
   const idle = await openRaw(t, gateway.port)
   idle.send('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
   await idle.received(/"live"\}$/)
   // The first line is there, so both are under way.
   await waiting.received(/"body":"first"/)
   waiting.send(`GET /v1/streams/${stream}/messages?offset=next&wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`)
-  while (!/^rabbitmq_stream_gateway_readers 1$/m.test(await (await fetch(`${gateway.url}/metrics`)).text())) {
-    await new Promise(setImmediate)
-  }
+  while (!/^rabbitmq_stream_gateway_readers 1$/m.test(await (await fetch(`${gateway.url}/metrics`)).text())) await new Promise(setImmediate)
 
   const ended = gateway.end('SIGTERM')
   t.match(await waiting.closed(), /"messages":\[\],"nextOffset":1,"endOfStream":true\}$/, 'a waiting read is answered')
   await idle.closed()
   publishing.send('7\r\nsecond\n\r\n0\r\n\r\n')
-  t.match(
-    await publishing.closed(),
-    /^HTTP\/1\.1 200 OK\r\n[^]*connection: close[^]*"confirmed":2/i,
-    'a body that was on its way is published to its end'
-  )
+  t.match(await publishing.closed(), /^HTTP\/1\.1 200 OK\r\n[^]*connection: close[^]*"confirmed":2/i, 'a body that was on its way is published to its end')
   t.same(await ended, { code: 0, signal: null })
   t.equal(await (await fetch(`${other.url}/v1/streams/${stream}/messages/lines`)).text(), 'first\nsecond\n')
 })

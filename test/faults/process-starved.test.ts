@@ -43,20 +43,14 @@ t.test('a gateway that stands still, for a second and longer than its heartbeats
 })
 
 t.test('without a free file descriptor nobody new is served; as soon as there is one, all is well', async (t) => {
-  const gateway = await start(t, {
-    RABBITMQ_CONNECTION_IDLE_MS: '500',
-    PUBLISHER_IDLE_MS: '500',
-    READER_IDLE_MS: '500'
-  })
+  const gateway = await start(t, { RABBITMQ_CONNECTION_IDLE_MS: '500', PUBLISHER_IDLE_MS: '500', READER_IDLE_MS: '500' })
   // Not before it runs: loading its own files takes more.
   execFileSync('prlimit', ['--pid', String(gateway.pid), '--nofile=64:64'])
   const stream = uniqueName('test')
   await fetch(`${gateway.url}/v1/streams/${stream}`, { method: 'PUT' })
   t.teardown(async () => { await fetch(`${gateway.url}/v1/streams/${stream}`, { method: 'DELETE' }).catch(() => {}) })
   // No connection to the broker is left, so that the next request needs a descriptor.
-  await until('the connections to the broker are closed', async () =>
-    /^rabbitmq_stream_gateway_connections 0$/m.test(await (await fetch(`${gateway.url}/metrics`)).text())
-  )
+  await until('the connections to the broker are closed', async () => /^rabbitmq_stream_gateway_connections 0$/m.test(await (await fetch(`${gateway.url}/metrics`)).text()))
 
   const crowd: Socket[] = []
   t.teardown(() => { for (const socket of crowd) socket.destroy() })
@@ -78,10 +72,6 @@ t.test('without a free file descriptor nobody new is served; as soon as there is
 
   for (const socket of crowd) socket.destroy()
   await until('the broker is reached again', async () => (await ask()).startsWith('HTTP/1.1 200'))
-  t.equal(
-    (await fetch(`${gateway.url}/v1/streams/${stream}/messages/lines`, { method: 'POST', body: 'x' })).status,
-    200,
-    'and new clients are served'
-  )
+  t.equal((await fetch(`${gateway.url}/v1/streams/${stream}/messages/lines`, { method: 'POST', body: 'x' })).status, 200, 'and new clients are served')
   await endsWell(t, gateway)
 })

@@ -21,12 +21,7 @@ function count (text: string, part: string): number {
 
 t.test('a broker that is killed and restarted under load, between publish and confirm', async (t) => {
   const { node } = await startPrivateBroker(t)
-  const env = {
-    RABBITMQ_STREAM_URL: node.streamUrl,
-    RABBITMQ_MANAGEMENT_URL: node.managementUrl,
-    RABBITMQ_MAX_RECONNECT_DELAY_MS: '500',
-    ...QUICKLY_IDLE
-  }
+  const env = { RABBITMQ_STREAM_URL: node.streamUrl, RABBITMQ_MANAGEMENT_URL: node.managementUrl, RABBITMQ_MAX_RECONNECT_DELAY_MS: '500', ...QUICKLY_IDLE }
   const gateway = await GatewayProcess.start({ env, forgetsRequests: true })
   t.teardown(async () => await gateway.end('SIGKILL'))
   const workload = await Workload.start({ target: gateway })
@@ -67,11 +62,8 @@ t.test('a broker that is frozen longer than its heartbeats', async (t) => {
     const given = count(gateway.output, 'two heartbeat intervals')
     await node.kill('SIGSTOP')
     // A signal stops a process when one of its threads is next run: on a busy machine another may answer before.
-    await until('not ready while the broker is frozen', async () => (await readiness(gateway.url)) === 503, 5000)
-    await until(
-      'a connection is given up for its heartbeats',
-      () => count(gateway.output, 'two heartbeat intervals') > given
-    )
+    await until('not ready while the broker is frozen', async () => await readiness(gateway.url) === 503, 5000)
+    await until('a connection is given up for its heartbeats', () => count(gateway.output, 'two heartbeat intervals') > given)
     await node.kill('SIGCONT')
     await until('ready again', async () => await readiness(gateway.url) === 200)
   }

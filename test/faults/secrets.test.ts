@@ -13,62 +13,26 @@ t.setTimeout(120_000)
 const USER = 'user-Zq8x'
 const SECRET = 's3cr3t-Vw5k'
 // As it stands in a URL, in an Authorization header, in a SASL frame, in a JSON text.
-const TRACES = [
-  SECRET,
-  encodeURIComponent(`${SECRET}/`),
-  Buffer.from(SECRET).toString('base64').slice(1, -3),
-  Buffer.from(`${USER}:${SECRET}`).toString('base64'),
-  Buffer.from(SECRET).toString('hex')
-]
+const TRACES = [SECRET, encodeURIComponent(`${SECRET}/`), Buffer.from(SECRET).toString('base64').slice(1, -3), Buffer.from(`${USER}:${SECRET}`).toString('base64'), Buffer.from(SECRET).toString('hex')]
 const KEY = 'PRIVATE-KEY-Rt7m'
 
 const hostOf = (url: string): string => new URL(url.replace(/^rabbitmq-stream/, 'http')).host
 
 /** Whatever an operator or a caller can see of a gateway that has all kinds of trouble. */
 async function everythingSaid (t: Test, env: Record<string, string>): Promise<string> {
-  const gateway = new GatewayProcess({
-    env: { LOG_LEVEL: 'trace', RABBITMQ_CONNECT_TIMEOUT_MS: '1000', RABBITMQ_MANAGEMENT_TIMEOUT_MS: '1000', ...env }
-  })
+  const gateway = new GatewayProcess({ env: { LOG_LEVEL: 'trace', RABBITMQ_CONNECT_TIMEOUT_MS: '1000', RABBITMQ_MANAGEMENT_TIMEOUT_MS: '1000', ...env } })
   t.teardown(async () => await gateway.end('SIGKILL'))
   await Promise.race([gateway.untilListening(), gateway.ended]).catch(() => {})
   const said: string[] = []
   if (gateway.isRunning) {
-    const paths = [
-      '/health/live',
-      '/health/ready',
-      '/metrics',
-      '/openapi.json',
-      '/docs',
-      '/docs/json',
-      '/docs/static/swagger-initializer.js',
-      '/problems/broker_protocol_error',
-      '/v1/streams',
-      '/v1/streams/a',
-      '/v1/streams/a/messages',
-      '/v1/streams/a/consumers',
-      '/v1/streams/a/publishers',
-      '/v1/streams/a/consumers/c/offset',
-      '/nowhere',
-      '/v1/streams/%00',
-      '/v1/streams?limit=x',
-      `/v1/streams/a?password=${SECRET}x`
-    ]
+    const paths = ['/health/live', '/health/ready', '/metrics', '/openapi.json', '/docs', '/docs/json', '/docs/static/swagger-initializer.js', '/problems/broker_protocol_error', '/v1/streams', '/v1/streams/a', '/v1/streams/a/messages',
+      '/v1/streams/a/consumers', '/v1/streams/a/publishers', '/v1/streams/a/consumers/c/offset', '/nowhere', '/v1/streams/%00', '/v1/streams?limit=x', `/v1/streams/a?password=${SECRET}x`]
     for (const path of paths) {
-      const answer = await fetch(gateway.url + path, {
-        headers: { authorization: `Bearer ${SECRET}`, cookie: `session=${SECRET}` }
-      })
-      said.push(
-        `${path.split('?', 1)[0]} ${answer.status} ${JSON.stringify([...answer.headers])} ${await answer.text()}`
-      )
+      const answer = await fetch(gateway.url + path, { headers: { authorization: `Bearer ${SECRET}`, cookie: `session=${SECRET}` } })
+      said.push(`${path.split('?', 1)[0]} ${answer.status} ${JSON.stringify([...answer.headers])} ${await answer.text()}`)
     }
-    for (const [method, path] of [
-      ['PUT', '/v1/streams/a'], ['DELETE', '/v1/streams/a'], ['POST', '/v1/streams/a/messages/raw'],
-      ['POST', '/v1/streams/a/messages/lines?publisher=p&firstPublishingId=1'], ['POST', '/v1/streams/a/messages']
-    ] as const) {
-      const answer = await fetch(gateway.url + path, {
-        method,
-        ...(method === 'POST' && { body: `a body with ${SECRET} in it` })
-      })
+    for (const [method, path] of [['PUT', '/v1/streams/a'], ['DELETE', '/v1/streams/a'], ['POST', '/v1/streams/a/messages/raw'], ['POST', '/v1/streams/a/messages/lines?publisher=p&firstPublishingId=1'], ['POST', '/v1/streams/a/messages']] as const) {
+      const answer = await fetch(gateway.url + path, { method, ...(method === 'POST' && { body: `a body with ${SECRET} in it` }) })
       said.push(`${method} ${path} ${answer.status} ${JSON.stringify([...answer.headers])} ${await answer.text()}`)
     }
     const raw = await openRaw(t, gateway.port)
@@ -82,10 +46,7 @@ async function everythingSaid (t: Test, env: Record<string, string>): Promise<st
 
 function keepsSecrets (t: Test, said: string, expected: RegExp): void {
   t.match(said, expected)
-  for (const trace of [...TRACES, KEY]) {
-    t.notOk(said.includes(trace), `not a trace of ${trace}: ` +
-    `${context(said, trace)}`)
-  }
+  for (const trace of [...TRACES, KEY]) t.notOk(said.includes(trace), `not a trace of ${trace}: ${context(said, trace)}`)
 }
 
 function context (text: string, part: string): string {
@@ -115,10 +76,7 @@ t.test('a broker that does not answer, hangs up, or answers with what it got', a
   const silent = await listen(t, createServer((socket) => { socket.on('error', () => {}) }))
   const rude = await listen(t, createServer((socket) => { socket.on('error', () => {}).resetAndDestroy() }))
   for (const port of [echo, silent, rude, 1]) {
-    const said = await everythingSaid(t, {
-      RABBITMQ_STREAM_URL: `rabbitmq-stream://${USER}:${SECRET}@127.0.0.1:${port}`,
-      RABBITMQ_MANAGEMENT_URL: `http://${USER}:${SECRET}@127.0.0.1:${port}`
-    })
+    const said = await everythingSaid(t, { RABBITMQ_STREAM_URL: `rabbitmq-stream://${USER}:${SECRET}@127.0.0.1:${port}`, RABBITMQ_MANAGEMENT_URL: `http://${USER}:${SECRET}@127.0.0.1:${port}` })
     keepsSecrets(t, said, /broker_unavailable|broker_protocol_error/)
   }
 })
@@ -146,14 +104,5 @@ t.test('settings that are bad', async (t) => {
     { RABBITMQ_STREAM_PASSWORD: SECRET, HTTP_PORT: SECRET }
   ]
   for (const env of bad) keepsSecrets(t, await everythingSaid(t, env), /^Bad configuration: /)
-  keepsSecrets(
-    t,
-    await everythingSaid(t, {
-      RABBITMQ_STREAM_URL: `rabbitmq-stream+tls://${USER}:${SECRET}@${hostOf(testStreamUrl())}`,
-      RABBITMQ_TLS_CERT_PATH: key,
-      RABBITMQ_TLS_KEY_PATH: key,
-      RABBITMQ_TLS_CA_PATH: key
-    }),
-    /broker_unavailable|Bad configuration/
-  )
+  keepsSecrets(t, await everythingSaid(t, { RABBITMQ_STREAM_URL: `rabbitmq-stream+tls://${USER}:${SECRET}@${hostOf(testStreamUrl())}`, RABBITMQ_TLS_CERT_PATH: key, RABBITMQ_TLS_KEY_PATH: key, RABBITMQ_TLS_CA_PATH: key }), /broker_unavailable|Bad configuration/)
 })

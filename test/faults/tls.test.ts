@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:tls'
 import t, { type Test } from 'tap'
+import type { BrokerOptions } from '../../src/streams/index.ts'
 import { Connection, type ConnectionOptions } from '../../src/streams/protocol/index.ts'
 import { startPrivateBroker } from '../support/broker.ts'
 import { TestAuthority, type Certificate } from '../support/certificates.ts'
 import { FaultProxy } from '../support/proxy.ts'
-import { batchOf, newStream, openBroker, readAll, readOnce, type TestBrokerOptions } from '../support/streams.ts'
+import { batchOf, newStream, openBroker, readAll, readOnce } from '../support/streams.ts'
 import { untilItWorks } from '../support/through-proxy.ts'
 import { until } from '../support/until.ts'
 import { connectionOptions } from '../unit/protocol/open-connection.ts'
@@ -29,25 +30,14 @@ t.test('RabbitMQ over TLS', async (t) => {
   await node.ctl('add_user', 'tls-user', 'not-used')
   await node.ctl('set_permissions', '-p', '/', 'tls-user', '.*', '.*', '.*')
   const proxy = await FaultProxy.listen({ host: '127.0.0.1', port })
-  t.teardown(async () => {
-    await proxy.close()
+  t.teardown(async () => { await proxy.close() })
+  const open = (t: Test, overrides: Partial<BrokerOptions>) => openBroker(t, {
+    hosts: [{ host: '127.0.0.1', port: proxy.port }], addressMode: 'configured', management: undefined, connectTimeoutMs: 2000, authentication: PLAIN, ...overrides
   })
-  const open = (t: Test, overrides: Partial<TestBrokerOptions>) =>
-    openBroker(t, {
-      hosts: [{ host: '127.0.0.1', port: proxy.port }],
-      addressMode: 'configured',
-      management: undefined,
-      connectTimeoutMs: 2000,
-      authentication: PLAIN,
-      ...overrides
-    })
 
   await t.test('PLAIN and EXTERNAL: what one publishes the other reads', async (t) => {
     const plain = open(t, { tls: { ca: authority.ca } })
-    const external = open(t, {
-      tls: { ca: authority.ca, servername: 'rabbit.test', ...client },
-      authentication: { mechanism: 'EXTERNAL' }
-    })
+    const external = open(t, { tls: { ca: authority.ca, servername: 'rabbit.test', ...client }, authentication: { mechanism: 'EXTERNAL' } })
     const stream = await newStream(t, plain)
     t.match(await external.publishing.publish(stream, batchOf(['by certificate'])), { confirmed: 1 })
     t.match(await plain.publishing.publish(stream, batchOf(['by password', 'x'.repeat(500_000)])), { confirmed: 2 })
@@ -57,85 +47,52 @@ t.test('RabbitMQ over TLS', async (t) => {
     t.match(await external.status(), { state: 'up' })
   })
 
-  await t.test(
-    'a wrong authority, a wrong name, a wrong client certificate: refused harmlessly, others go on',
-    async (t) => {
-      const right = open(t, { tls: { ca: authority.ca } })
-      const stream = await newStream(t, right)
-      const wrongs: Array<Partial<TestBrokerOptions>> = [
-        { tls: { ca: stranger.ca } },
-        { tls: {} },
-        { tls: { ca: authority.ca, servername: 'other.test' } },
-        { tls: { ca: authority.ca, ...stranger.client('tls-user') }, authentication: { mechanism: 'EXTERNAL' } }
-      ]
-      for (const wrong of wrongs) {
-        const broker = open(t, wrong)
-        await t.rejects(broker.publishing.publish(stream, batchOf(['x'])), {
-          code: 'broker_unavailable',
-          sideEffects: 'none'
-        })
-        t.match(await broker.status(), { state: 'down' })
-        t.equal(broker.stats().connections, 0)
-        t.match(await right.publishing.publish(stream, batchOf(['y'])), { confirmed: 1 })
-      }
-      const unknown = open(t, {
-        tls: { ca: authority.ca, ...authority.client('nobody') },
-        authentication: { mechanism: 'EXTERNAL' },
-        connectTimeoutMs: 8000
-      })
-      await t.rejects(unknown.publishing.publish(stream, batchOf(['x'])), {
-        code: 'broker_protocol_error',
-        sideEffects: 'none',
-        retryable: false
-      })
-      t.same(
-        await readAll(right, stream),
-        wrongs.map(() => 'y')
-      )
+  await t.test('a wrong authority, a wrong name, a wrong client certificate: refused harmlessly, others go on', async (t) => {
+    const right = open(t, { tls: { ca: authority.ca } })
+    const stream = await newStream(t, right)
+    const wrongs: Array<Partial<BrokerOptions>> = [
+      { tls: { ca: stranger.ca } },
+      { tls: {} },
+      { tls: { ca: authority.ca, servername: 'other.test' } },
+      { tls: { ca: authority.ca, ...stranger.client('tls-user') }, authentication: { mechanism: 'EXTERNAL' } }
+    ]
+    for (const wrong of wrongs) {
+      const broker = open(t, wrong)
+      await t.rejects(broker.publishing.publish(stream, batchOf(['x'])), { code: 'broker_unavailable', sideEffects: 'none' })
+      t.match(await broker.status(), { state: 'down' })
+      t.equal(broker.stats().connections, 0)
+      t.match(await right.publishing.publish(stream, batchOf(['y'])), { confirmed: 1 })
     }
-  )
+    const unknown = open(t, { tls: { ca: authority.ca, ...authority.client('nobody') }, authentication: { mechanism: 'EXTERNAL' }, connectTimeoutMs: 8000 })
+    await t.rejects(unknown.publishing.publish(stream, batchOf(['x'])), { code: 'broker_protocol_error', sideEffects: 'none', retryable: false })
+    t.same(await readAll(right, stream), wrongs.map(() => 'y'))
+  })
 
   await t.test('plain against the TLS port and TLS against the plain port are given up in time', async (t) => {
     const plainToTls = open(t, {})
-    const tlsToPlain = open(t, {
-      tls: { ca: authority.ca },
-      hosts: [{ host: '127.0.0.1', port: node.streamPort }],
-      connectTimeoutMs: 300
-    })
+    const tlsToPlain = open(t, { tls: { ca: authority.ca }, hosts: [{ host: '127.0.0.1', port: node.streamPort }], connectTimeoutMs: 300 })
     for (const broker of [plainToTls, tlsToPlain]) {
       const startedMs = performance.now()
-      await t.rejects(readOnce(broker, 's', { type: 'first' }), {
-        code: 'broker_unavailable',
-        sideEffects: 'none',
-        retryable: true
-      })
+      await t.rejects(readOnce(broker, 's', { type: 'first' }), { code: 'broker_unavailable', sideEffects: 'none', retryable: true })
       t.ok(performance.now() - startedMs < 6000)
     }
   })
 
-  await t.test(
-    'a TLS handshake that is cut anywhere, by silence or by a reset, ends the attempt in time',
-    async (t) => {
-      const options = (connectTimeoutMs: number): ConnectionOptions =>
-        connectionOptions(proxy.port, { tls: { ca: authority.ca }, connectTimeoutMs })
-      await (await Connection.open(options(10_000))).close()
-      const total = proxy.lastReceivedBytes
-      for (let cut = 0; cut < 12; cut++) {
-        const bytes = Math.floor((total * cut) / 14)
-        for (const how of ['silence', 'reset'] as const) {
-          proxy.cutAfter(bytes, how)
-          const startedMs = performance.now()
-          await t.rejects(
-            Connection.open(options(200)),
-            { name: 'ConnectionClosedError' },
-            `${how} after ${bytes} of ${total} bytes`
-          )
-          t.ok(performance.now() - startedMs < 4000)
-        }
+  await t.test('a TLS handshake that is cut anywhere, by silence or by a reset, ends the attempt in time', async (t) => {
+    const options = (connectTimeoutMs: number): ConnectionOptions => connectionOptions(proxy.port, { tls: { ca: authority.ca }, connectTimeoutMs })
+    await (await Connection.open(options(10_000))).close()
+    const total = proxy.lastReceivedBytes
+    for (let cut = 0; cut < 12; cut++) {
+      const bytes = Math.floor(total * cut / 14)
+      for (const how of ['silence', 'reset'] as const) {
+        proxy.cutAfter(bytes, how)
+        const startedMs = performance.now()
+        await t.rejects(Connection.open(options(200)), { name: 'ConnectionClosedError' }, `${how} after ${bytes} of ${total} bytes`)
+        t.ok(performance.now() - startedMs < 4000)
       }
-      proxy.cutNothing()
     }
-  )
+    proxy.cutNothing()
+  })
 
   await t.test('a restart of the broker is got over', async (t) => {
     const broker = open(t, { tls: { ca: authority.ca } })
@@ -143,10 +100,7 @@ t.test('RabbitMQ over TLS', async (t) => {
     t.match(await broker.publishing.publish(stream, batchOf(['before'])), { confirmed: 1 })
     await node.kill('SIGKILL')
     await until('the connections are closed', () => broker.stats().connections === 0)
-    await t.rejects(broker.publishing.publish(stream, batchOf(['meanwhile'])), {
-      code: 'broker_unavailable',
-      sideEffects: 'none'
-    })
+    await t.rejects(broker.publishing.publish(stream, batchOf(['meanwhile'])), { code: 'broker_unavailable', sideEffects: 'none' })
     await node.start()
     const read = await untilItWorks(async () => {
       await broker.publishing.publish(stream, batchOf(['after']))
@@ -159,28 +113,19 @@ t.test('RabbitMQ over TLS', async (t) => {
 })
 
 t.test('a certificate out of date is refused', async (t) => {
-  for (const [certificate, code] of [
-    [authority.expiredServer('rabbit.test'), 'CERT_HAS_EXPIRED'],
-    [authority.server('rabbit.test'), undefined]
-  ] as const) {
+  for (const [certificate, code] of [[authority.expiredServer('rabbit.test'), 'CERT_HAS_EXPIRED'], [authority.server('rabbit.test'), undefined]] as const) {
     const port = await tlsServer(t, certificate)
     const outcome = Connection.open(connectionOptions(port, { tls: { ca: authority.ca }, connectTimeoutMs: 3000 }))
-    if (code === undefined) {
-      await t.rejects(outcome, { message: /not open within/ }, 'one that is not gets as far ' +
-      'as the server lets it')
-    } else await t.rejects(outcome, { name: 'ConnectionClosedError', closedBy: 'fault', cause: { code } })
+    if (code === undefined) await t.rejects(outcome, { message: /not open within/ }, 'one that is not gets as far as the server lets it')
+    else await t.rejects(outcome, { name: 'ConnectionClosedError', closedBy: 'fault', cause: { code } })
   }
 })
 
 async function tlsServer (t: Test, { cert, key }: Certificate): Promise<number> {
-  const server = createServer({ cert, key }, (socket) => {
-    socket.on('error', () => {}).resume()
-  })
+  const server = createServer({ cert, key }, (socket) => { socket.on('error', () => {}).resume() })
   server.on('tlsClientError', () => {})
   server.listen(0, '127.0.0.1')
-  t.teardown(() => {
-    server.close()
-  })
+  t.teardown(() => { server.close() })
   await once(server, 'listening')
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('a TCP server has a port')
