@@ -8,7 +8,7 @@ import { GatewayProcess } from '../support/gateway-process.ts'
 import { untilNothingIsLeft } from '../support/leftovers.ts'
 import { OpenapiCheck } from '../support/openapi-check.ts'
 
-// FUZZ_REQUESTS=20000 for a long run; FUZZ_SEED, printed by a run, for the same requests again.
+// FUZZ_REQUESTS=20000 makes a long run. FUZZ_SEED, which a run prints, makes the same requests again.
 const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 3000)
 const SEED = Number(process.env['FUZZ_SEED'] ?? Date.now() % 0x7fff_ffff)
 const AT_ONCE = 16
@@ -22,7 +22,15 @@ interface Answer { status: number, headers: IncomingMessage['headers'], text: st
 const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE })
 
 async function send (port: number, { method, path, headers, body }: ApiRequest): Promise<Answer> {
-  const request = httpRequest({ host: '127.0.0.1', port, method, path, headers: { ...headers, ...(body && { 'content-length': body.length }) }, agent, timeout: 30_000 })
+  const request = httpRequest({
+    host: '127.0.0.1',
+    port,
+    method,
+    path,
+    headers: { ...headers, ...(body && { 'content-length': body.length }) },
+    agent,
+    timeout: 30_000
+  })
   request.on('timeout', () => { request.destroy(new Error('no answer within 30 s')) })
   request.end(body)
   const [response]: IncomingMessage[] = await once(request, 'response')
@@ -33,7 +41,9 @@ async function send (port: number, { method, path, headers, body }: ApiRequest):
 }
 
 const ANNOUNCED_5XX = [501, 503, 504]
-// Answered before there is an operation.
+const ANNOUNCED_ERRORS =
+  /^(broker_unavailable|stream_not_available|management_unavailable|confirm_timeout|broker_timeout)$/
+// Answered before an operation is chosen.
 const OF_NO_OPERATION = [405, 417, 431]
 
 function faultsOf (check: OpenapiCheck, { method, path }: ApiRequest, { status, headers, text }: Answer): string[] {
@@ -49,7 +59,12 @@ function faultsOf (check: OpenapiCheck, { method, path }: ApiRequest, { status, 
   return faults
 }
 
-t.test('no request, however odd, is answered with what the document does not say, or leaves anything behind', async (t) => {
+function described ({ method, path, headers, body }: ApiRequest, { status, text }: Answer): string {
+  const sent = `${method} ${path} ${JSON.stringify(headers)} ${String(body).slice(0, 500)}`
+  return `${sent} was answered ${status} ${text.slice(0, 500)}`
+}
+
+t.test('every answer to odd requests is one that the document describes, and nothing is left behind', async (t) => {
   const prefix = uniqueName('fuzz')
   const gateway = await GatewayProcess.start({
     env: {
@@ -66,29 +81,38 @@ t.test('no request, however odd, is answered with what the document does not say
   const document: unknown = await (await fetch(`${gateway.url}/openapi.json`)).json()
   if (typeof document !== 'object' || document === null) throw new Error('there is no OpenAPI document')
   const check = new OpenapiCheck(document)
-  for (const stream of STREAMS.slice(0, 4)) await send(gateway.port, { method: 'PUT', path: `/v1/streams/${stream}`, headers: {}, body: undefined })
+  const ask = async (method: string, path: string): Promise<Answer> => {
+    return await send(gateway.port, { method, path, headers: {}, body: undefined })
+  }
+  for (const stream of STREAMS.slice(0, 4)) await ask('PUT', `/v1/streams/${stream}`)
 
   t.comment(`FUZZ_SEED=${SEED} FUZZ_REQUESTS=${REQUESTS}`)
   const statuses = new Map<number, number>()
   const found = new Map<string, string>()
-  await fc.assert(fc.asyncProperty(fc.array(apiRequests(document, STREAMS), { minLength: AT_ONCE, maxLength: AT_ONCE, size: 'max' }), async (requests) => {
-    const answers = await Promise.all(requests.map(async (request) => ({ request, answer: await send(gateway.port, request) })))
+  const together = fc.array(apiRequests(document, STREAMS), { minLength: AT_ONCE, maxLength: AT_ONCE, size: 'max' })
+  const isAnsweredRight = fc.asyncProperty(together, async (requests) => {
+    const answers = await Promise.all(requests.map(async (request) => {
+      return { request, answer: await send(gateway.port, request) }
+    }))
     for (const { request, answer } of answers) {
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
       for (const fault of faultsOf(check, request, answer)) {
-        if (found.size < MAX_FAULTS && !found.has(fault)) found.set(fault, `${request.method} ${request.path} ${JSON.stringify(request.headers)} ${String(request.body).slice(0, 500)} was answered ${answer.status} ${answer.text.slice(0, 500)}`)
+        if (found.size < MAX_FAULTS && !found.has(fault)) found.set(fault, described(request, answer))
       }
     }
-  }), { numRuns: Math.ceil(REQUESTS / AT_ONCE), seed: SEED })
-  // Each kind of fault once, not the first one only: a run is long.
+  })
+  await fc.assert(isAnsweredRight, { numRuns: Math.ceil(REQUESTS / AT_ONCE), seed: SEED })
+  // Each kind of fault once, and not only the first fault: a run is long.
   t.same(Object.fromEntries(found), {}, 'every answer is one that the document describes')
-  t.comment(`answers: ${[...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${count} x ${status}`).join(', ')}`)
+  const counts = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${count} x ${status}`)
+  t.comment(`answers: ${counts.join(', ')}`)
 
   t.ok(gateway.isRunning)
-  t.same(gateway.log.filter(({ level, code }) => Number(level) >= 50 && !/^(broker_unavailable|stream_not_available|management_unavailable|confirm_timeout|broker_timeout)$/.test(String(code))), [], 'no error in the log')
+  const errors = gateway.log.filter(({ level, code }) => Number(level) >= 50 && !ANNOUNCED_ERRORS.test(String(code)))
+  t.same(errors, [], 'no error in the log')
   t.notMatch(gateway.output, /unhandled|uncaught/i)
-  const { text } = await send(gateway.port, { method: 'GET', path: '/v1/streams?limit=1000', headers: {}, body: undefined })
-  for (const stream of JSON.parse(text).streams) await send(gateway.port, { method: 'DELETE', path: `/v1/streams/${encodeURIComponent(stream)}`, headers: {}, body: undefined })
+  const { text } = await ask('GET', '/v1/streams?limit=1000')
+  for (const stream of JSON.parse(text).streams) await ask('DELETE', `/v1/streams/${encodeURIComponent(stream)}`)
   agent.destroy()
   await untilNothingIsLeft(gateway)
   t.same(await gateway.end(), { code: 0, signal: null })

@@ -60,7 +60,7 @@ t.test('a reset makes any position the next one', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 10)
   await broker.consumers.storeOffset(stream, 'c', 7)
-  const next = async (to: Parameters<Broker['resetOffset']>[2]): Promise<number | undefined> => {
+  const next = async (to: Parameters<Broker['consumers']['resetOffset']>[2]): Promise<number | undefined> => {
     await broker.consumers.resetOffset(stream, 'c', to)
     return (await readAs(broker, stream, 'c', 1))[0]
   }
@@ -153,5 +153,5 @@ t.test('streams are listed by their names in the API', async (t) => {
   const broker = openBroker(t, { streamNamePattern: 'shop_{name}_v1' })
   const stream = await newStream(t, broker)
   t.ok((await broker.streams.list({ limit: 1000, prefix: stream })).streams.includes(stream))
-  t.ok((await openBroker(t).listStreams({ limit: 1000, prefix: 'shop_' })).streams.includes(`shop_${stream}_v1`))
+  t.ok((await openBroker(t).streams.list({ limit: 1000, prefix: 'shop_' })).streams.includes(`shop_${stream}_v1`))
 })
