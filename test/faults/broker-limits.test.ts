@@ -1,18 +1,13 @@
 import t from 'tap'
-import { Agent, request } from 'undici'
-import { testManagementUrl, testStreamUrl, uniqueName } from '../support/broker.ts'
-import { GatewayProcess } from '../support/gateway-process.ts'
 import { testAddresses } from '../support/streams.ts'
 import { startGateway, type Gateway } from '../support/gateway.ts'
+import { inParallel } from '../support/in-parallel.ts'
 import { QUICKLY_IDLE, untilNothingIsLeft } from '../support/leftovers.ts'
 import { FaultProxy } from '../support/proxy.ts'
 import { until } from '../support/until.ts'
 import { exactly } from '../support/exactly.ts'
 
 t.setTimeout(1_800_000)
-
-/** Streams that are used in turn; 10,000 take some minutes. */
-const STREAMS = Number(process.env['FAULT_STREAMS'] ?? 300)
 
 const gateway = await startGateway(t, QUICKLY_IDLE)
 
@@ -33,71 +28,55 @@ async function publishLines (stream: string, body: string, query = ''): Promise<
   return await gateway.request('POST', `/v1/streams/${stream}/messages/lines${query}`, { body })
 }
 
-/** Does it for 0 to count - 1, so many at a time. */
-async function inParallel (count: number, width: number, act: (index: number) => Promise<void>): Promise<void> {
-  let next = 0
-  await Promise.all(
-    Array.from({ length: width }, async () => {
-      while (next < count) await act(next++)
-    })
-  )
-}
-
-t.test(
-  'more messages without a confirm than the broker allows a connection wait, and are all confirmed in the end',
-  async (t) => {
-    const { host, port } = testAddresses()
-    const proxy = await FaultProxy.listen({ host, port })
-    t.teardown(async () => {
-      await proxy.close()
-    })
-    const slow = await startGateway(t, {
-      RABBITMQ_STREAM_URL: `rabbitmq-stream://${proxy.host}:${proxy.port}`,
-      RABBITMQ_ADDRESS_MODE: 'configured',
-      ...QUICKLY_IDLE
-    })
-    const stream = await gateway.newStream(t)
-    await slow.publish(stream, 'first')
-    proxy.pause()
-    const publishing = Promise.all(
-      Array.from({ length: 13 }, async (_, request) => {
-        const body = Array.from({ length: 10_000 }, (_, index) => `${request}:${index}`).join('\n')
-        return await slow.request('POST', `/v1/streams/${stream}/messages/lines`, { body })
-      })
-    )
-    await until('all wait', () => slow.app.broker.stats().publishBudgetUsedBytes > 2_000_000)
-    proxy.resume()
-    for (const { json } of await publishing) t.match(json, { confirmed: 10_000 })
-    const seen = new Set<string>()
-    for (let offset = 0, isEnd = false; !isEnd;) {
-      const batch = await read(gateway, stream, `offset=${offset}&limit=10000&maxBytes=16777216`)
-      for (const { body } of batch.messages) seen.add(body)
-      offset = batch.nextOffset
-      isEnd = batch.endOfStream
-    }
-    t.equal(seen.size, 130_001)
-    await untilNothingIsLeft(slow)
+t.test('more unconfirmed messages than a connection may have wait, and all are confirmed in the end', async (t) => {
+  const { host, port } = testAddresses()
+  const proxy = await FaultProxy.listen({ host, port })
+  t.teardown(async () => { await proxy.close() })
+  const slow = await startGateway(t, {
+    RABBITMQ_STREAM_URL: `rabbitmq-stream://${proxy.host}:${proxy.port}`,
+    RABBITMQ_ADDRESS_MODE: 'configured',
+    ...QUICKLY_IDLE
+  })
+  const stream = await gateway.newStream(t)
+  await slow.publish(stream, 'first')
+  proxy.pause()
+  const publishing = Promise.all(Array.from({ length: 13 }, async (_, request) => {
+    const body = Array.from({ length: 10_000 }, (_, index) => `${request}:${index}`).join('\n')
+    return await slow.request('POST', `/v1/streams/${stream}/messages/lines`, { body })
+  }))
+  await until('all wait', () => slow.app.broker.stats().publishBudgetUsedBytes > 2_000_000)
+  proxy.resume()
+  for (const { json } of await publishing) t.match(json, { confirmed: 10_000 })
+  const seen = new Set<string>()
+  for (let offset = 0, isEnd = false; !isEnd;) {
+    const batch = await read(gateway, stream, `offset=${offset}&limit=10000&maxBytes=16777216`)
+    for (const { body } of batch.messages) seen.add(body)
+    offset = batch.nextOffset
+    isEnd = batch.endOfStream
   }
-)
+  t.equal(seen.size, 130_001)
+  await untilNothingIsLeft(slow)
+})
 
 t.test('more publishers and readers than a connection has ids for', async (t) => {
-  // As long as the test takes nobody is idle, so that all of them are there at once.
+  // Nothing becomes idle while the test runs, so that all publishers and readers are there at once.
   const patient = await startGateway(t, {
     PUBLISHER_IDLE_MS: '20000',
     READER_IDLE_MS: '20000',
     RABBITMQ_CONNECTION_IDLE_MS: '1000'
   })
-  const publish = async (stream: string, body: string, query = ''): Promise<unknown> =>
-    (await patient.request('POST', `/v1/streams/${stream}/messages/lines${query}`, { body })).json
+  const publish = async (stream: string, body: string, query = ''): Promise<unknown> => {
+    return (await patient.request('POST', `/v1/streams/${stream}/messages/lines${query}`, { body })).json
+  }
+  const publishAs = async (index: number): Promise<unknown> => {
+    return await publish(stream, `${index}`, `?publisher=p${index}&firstPublishingId=7`)
+  }
   const stream = await gateway.newStream(t)
   const names = 600
   await inParallel(names, 50, async (index) => {
-    t.same(await publish(stream, `${index}`, `?publisher=p${index}&firstPublishingId=7`), {
-      confirmed: 1,
-      duplicates: 0
-    })
+    t.same(await publishAs(index), { confirmed: 1, duplicates: 0 })
   })
-  // Readers of one stream are shared, so these are of many.
+  // Readers of one stream share a subscription, so these read many streams.
   await inParallel(300, 8, async (index) => {
     const other = await gateway.newStream(t)
     t.same(await publish(other, `${index}`), { confirmed: 1, duplicates: 0 })
@@ -107,51 +86,47 @@ t.test('more publishers and readers than a connection has ids for', async (t) =>
   t.comment(`${publishers} publishers and ${readers} readers on ${connections} connections`)
   t.ok(publishers > 256 && readers > 256)
   t.ok(connections <= 10)
-  // The broker keeps the last ids of at least 255 names, of the rest until the segment ends.
+  // The broker keeps the last ids of at least 255 names, and of the other names until the segment ends.
   await inParallel(names, 50, async (index) => {
-    t.same(await publish(stream, `${index}`, `?publisher=p${index}&firstPublishingId=7`), {
-      confirmed: 0,
-      duplicates: 1
-    })
+    t.same(await publishAs(index), { confirmed: 0, duplicates: 1 })
   })
   await untilNothingIsLeft(patient, 60_000)
 })
 
-t.test(
-  'of 300 publisher names the broker forgets some with the segment; what is sent again under a forgotten one is ' +
-  'stored again, and said to be',
-  async (t) => {
-    const stream = await gateway.newStream(t, { maxSegmentSizeBytes: 100_000 })
-    await inParallel(300, 20, async (index) => {
-      await publishLines(stream, `first ${index}`, `?publisher=p${index}&firstPublishingId=1`)
-    })
-    for (let segment = 0; segment < 3; segment++) await publishLines(stream, `${'x'.repeat(150_000)}\n`)
-    let confirmed = 0
-    let duplicates = 0
-    for (let index = 0; index < 300; index++) {
-      const { lastPublishingId } = JSON.parse((await gateway.get(`/v1/streams/${stream}/publishers/p${index}`)).text)
-      const { json } = await publishLines(stream, `first ${index}`, `?publisher=p${index}&firstPublishingId=1`)
-      t.same(json, lastPublishingId === 1 ? { confirmed: 0, duplicates: 1 } : { confirmed: 1, duplicates: 0 })
-      if (lastPublishingId === 1) duplicates++
-      else confirmed++
-    }
-    t.comment(`${duplicates} names known, ${confirmed} forgotten`)
-    t.ok(confirmed > 0, 'some names are forgotten')
-    const { messages } = await read(gateway, stream, 'offset=0&limit=10000&maxBytes=16777216')
-    const stored = messages.filter(({ body }) => body.startsWith('first')).length
-    t.equal(stored, 300 + confirmed, 'every answer was true')
+// What is sent again under a forgotten name is stored again, and its answer says so.
+t.test('of 300 publisher names the broker forgets some with the segment, and every answer is still true', async (t) => {
+  const stream = await gateway.newStream(t, { maxSegmentSizeBytes: 100_000 })
+  const send = async (index: number) => {
+    return await publishLines(stream, `first ${index}`, `?publisher=p${index}&firstPublishingId=1`)
   }
-)
+  await inParallel(300, 20, async (index) => { await send(index) })
+  for (let segment = 0; segment < 3; segment++) await publishLines(stream, `${'x'.repeat(150_000)}\n`)
+  let confirmed = 0
+  let duplicates = 0
+  for (let index = 0; index < 300; index++) {
+    const { lastPublishingId } = JSON.parse((await gateway.get(`/v1/streams/${stream}/publishers/p${index}`)).text)
+    const { json } = await send(index)
+    t.same(json, lastPublishingId === 1 ? { confirmed: 0, duplicates: 1 } : { confirmed: 1, duplicates: 0 })
+    if (lastPublishingId === 1) duplicates++
+    else confirmed++
+  }
+  t.comment(`${duplicates} names known, ${confirmed} forgotten`)
+  t.ok(confirmed > 0, 'some names are forgotten')
+  const { messages } = await read(gateway, stream, 'offset=0&limit=10000&maxBytes=16777216')
+  const stored = messages.filter(({ body }) => body.startsWith('first')).length
+  t.equal(stored, 300 + confirmed, 'every answer was true')
+})
 
 t.test('a reader whose place retention has removed is told what is missing, and nothing comes twice', async (t) => {
-  const gateway = await startGateway(t, { READER_WINDOW_BYTES: '65536' }) // what it has read ahead it still has
+  // A small window: a reader still has what it has read ahead.
+  const gateway = await startGateway(t, { READER_WINDOW_BYTES: '65536' })
   const stream = await gateway.newStream(t, { maxSegmentSizeBytes: 50_000, maxLengthBytes: 200_000 })
   let published = 0
   const publish = async (count: number): Promise<void> => {
     await publishLines(stream, Array.from({ length: count }, () => `${published++}:${'x'.repeat(1000)}\n`).join(''))
   }
   await publish(20)
-  // One that has read a little, one that waits at the end, and a consumer.
+  // A reader that has read a little, a reader that waits at the end, and a consumer.
   const { nextOffset } = await read(gateway, stream, 'offset=0&limit=5')
   t.equal(nextOffset, 5)
   await gateway.request('PUT', `/v1/streams/${stream}/consumers/c/offset`, { json: { offset: 4 } })
@@ -164,7 +139,10 @@ t.test('a reader whose place retention has removed is told what is missing, and 
     return firstOffset > 300
   })
   t.match((await waiting).messages[0], { body: /^20:/ })
-  // The broker's own records take offsets too, so messages are followed by their numbers: without a gap none is
+  const isForgotten = async (): Promise<boolean> => {
+    return (await gateway.get(`/v1/streams/${stream}/consumers/c/offset`)).status === 404
+  }
+  // The broker's own records take offsets too, so the numbers of the messages are compared: without a gap none may be
   // missing.
   for (const path of [`messages?offset=${nextOffset}`, 'consumers/c/messages?']) {
     let number = 5
@@ -173,46 +151,41 @@ t.test('a reader whose place retention has removed is told what is missing, and 
     for (let query = `${path}&limit=7`, isEnd = false; !isEnd;) {
       const batch: Batch = JSON.parse((await gateway.get(`/v1/streams/${stream}/${query}`)).text)
       // The broker drops an offset that retention has overtaken: then its consumer begins anew, at the first message.
-      const isAnew =
-        reached === 0 &&
-        path.startsWith('consumers') &&
-        (await gateway.get(`/v1/streams/${stream}/consumers/c/offset`)).status === 404
+      const isAnew = reached === 0 && path.startsWith('consumers') && await isForgotten()
       if (batch.gap !== undefined || isAnew) {
         const [message] = batch.messages
         const next = Number(message?.body.split(':')[0])
         t.ok(next >= number, 'nothing comes twice')
-        missing += next - number // 0 when it was only a record of the broker's own that retention took
+        missing += next - number // 0 when retention took only a record of the broker's own
         number = next
         if (batch.gap !== undefined) {
           t.ok(batch.gap.from >= reached && batch.gap.to < Number(message?.offset), JSON.stringify(batch.gap))
         }
       }
       for (const { offset, body } of batch.messages) {
-        if (offset < reached || !body.startsWith(`${number}:`)) {
-          t.fail(`offset ${offset} after ${reached}: ` +
-          `${body.slice(0, 10)} in place of ${number}`)
-        }
+        const isNext = offset >= reached && body.startsWith(`${number}:`)
+        if (!isNext) t.fail(`offset ${offset} after ${reached}: ${body.slice(0, 10)} in place of ${number}`)
         number++
         reached = offset + 1
       }
       isEnd = batch.endOfStream
       query = `messages?offset=${batch.nextOffset}&limit=7`
     }
-    // The warm reader may have it all in memory: credit counts chunks, and after small ones it is given for many. Then
-    // it misses nothing.
+    // The warm reader may have all of it in memory and miss nothing: credit counts chunks, and after small chunks the
+    // gateway gives credit for many.
     if (path.startsWith('consumers')) t.ok(missing > 0, `${missing} are missing`)
     t.equal(number, published, 'to the end')
   }
 })
 
-t.test('a thousand commits on an idle stream leave a lag of 0 and the end where it is', async (t) => {
+t.test('storing an offset a thousand times on an idle stream leaves a lag of 0 and the end where it is', async (t) => {
   const stream = await gateway.newStream(t)
   await publishLines(stream, 'a\nb\nc')
   const path = `/v1/streams/${stream}/consumers`
   const controller = new AbortController()
   const startMs = performance.now()
   let polls = 0
-  // A poll at the end sleeps through them: what wakes it is data.
+  // A poll at the end sleeps through them: only data wakes it.
   const polling = (async () => {
     for (; !controller.signal.aborted; polls++) {
       t.match(await read(gateway, stream, 'offset=3&wait=1'), { messages: exactly(), endOfStream: true })
@@ -237,68 +210,4 @@ t.test('a thousand commits on an idle stream leave a lag of 0 and the end where 
   await publishLines(stream, 'd')
   t.match((await read(gateway, stream, `offset=${nextOffset}&wait=5`)).messages, exactly({ body: 'd' }))
   t.match((await read(gateway, stream, 'offset=3&wait=5')).messages, exactly({ body: 'd' }))
-})
-
-t.test(`${STREAMS} streams used in turn leave no more than the pools allow, in a small heap`, async (t) => {
-  const small = await GatewayProcess.start({
-    env: {
-      RABBITMQ_STREAM_URL: testStreamUrl(),
-      RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
-      MAX_PUBLISHERS: '50',
-      MAX_READERS: '50',
-      ...QUICKLY_IDLE
-    },
-    nodeOptions: ['--max-old-space-size=64'],
-    forgetsRequests: true
-  })
-  t.teardown(async () => await small.end('SIGKILL'))
-  const dispatcher = new Agent()
-  const ask = async (
-    status: number,
-    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
-    path: string,
-    { body, headers }: { body?: string, headers?: Record<string, string> } = {}
-  ): Promise<void> => {
-    const answer = await request(small.url + path, { method, body, headers, dispatcher })
-    const text = await answer.body.text()
-    if (answer.statusCode !== status) t.fail(`${method} ${path} answered ${answer.statusCode} ${text}`)
-  }
-  const most = { publishers: 0, readers: 0, connections: 0 }
-  const look = async (): Promise<void> => {
-    const metrics = await (await request(`${small.url}/metrics`, { dispatcher })).body.text()
-    for (const name of ['publishers', 'readers', 'connections'] as const) {
-      most[name] = Math.max(
-        most[name],
-        Number(new RegExp(`^rabbitmq_stream_gateway_${name} (\\d+)$`, 'm').exec(metrics)?.[1])
-      )
-    }
-  }
-  const before = small.residentBytes
-  await inParallel(STREAMS, 8, async (index) => {
-    const path = `/v1/streams/${uniqueName('turn')}`
-    await ask(201, 'PUT', path)
-    await ask(200, 'POST', `${path}/messages/lines`, { body: 'x' })
-    await ask(200, 'GET', `${path}/messages`)
-    await ask(200, 'PUT', `${path}/consumers/c/offset`, {
-      body: '{"offset":0}',
-      headers: { 'content-type': 'application/json' }
-    })
-    if (index % 10 === 0) await look()
-    // Every other one is left to be idle: those that go are no load.
-    if (index % 2 === 0) await ask(204, 'DELETE', path)
-    else {
-      t.teardown(async () => {
-        await gateway.request('DELETE', path)
-      })
-    }
-  })
-  t.comment(
-    `${STREAMS} streams: at most ${JSON.stringify(most)}; memory from ${before >> 20} to ` +
-    `${small.residentBytes >> 20} MiB`
-  )
-  t.ok(most.publishers > 25 && most.readers > 25, 'there were that many')
-  t.ok(most.publishers <= 50 && most.readers <= 50 && most.connections <= 6)
-  await dispatcher.close()
-  await untilNothingIsLeft(small)
-  t.same(await small.end(), { code: 0, signal: null })
 })

@@ -3,18 +3,16 @@ import { QUICKLY_IDLE, untilNothingIsLeft } from '../support/leftovers.ts'
 import { startGateway, type Answer, type Gateway } from '../support/gateway.ts'
 import { exactly } from '../support/exactly.ts'
 import { until } from '../support/until.ts'
+import { RecreatedStreamLoad } from './recreated-stream-load.ts'
 
 t.setTimeout(120_000)
 
 const gateway = await startGateway(t, QUICKLY_IDLE)
-// Somebody else, who deletes streams and creates them anew behind the gateway's back.
+// Somebody else, who deletes streams and creates them anew without the gateway's knowledge.
 const other = await startGateway(t)
 
 async function recreate (stream: string): Promise<void> {
-  for (const [method, status] of [
-    ['DELETE', 204],
-    ['PUT', 201]
-  ] as const) {
+  for (const [method, status] of [['DELETE', 204], ['PUT', 201]] as const) {
     const answer = await other.request(method, `/v1/streams/${stream}`)
     if (answer.status !== status) throw new Error(`${method} answered ${answer.text}`)
   }
@@ -29,7 +27,7 @@ async function linesOf (stream: string): Promise<string[]> {
   return text.split('\n').slice(0, -1)
 }
 
-/** Publishes until it is confirmed, as a client does that is told to try again. */
+/** Publishes until the line is confirmed, as a client does that is told to try again. */
 async function publishUntilConfirmed (t: Test, stream: string, line: string, query = ''): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
     const { status, json } = await publishLines(gateway, stream, [line], query)
@@ -42,7 +40,7 @@ async function publishUntilConfirmed (t: Test, stream: string, line: string, que
   t.fail(`never confirmed: ${line}`)
 }
 
-t.test('after a stream was deleted and created anew, what is confirmed is in the new one', async (t) => {
+t.test('what is confirmed after a stream was deleted and created anew is in the new stream', async (t) => {
   const stream = await gateway.newStream(t)
   for (let round = 0; round < 10; round++) {
     await publishUntilConfirmed(t, stream, `old ${round}`)
@@ -54,106 +52,79 @@ t.test('after a stream was deleted and created anew, what is confirmed is in the
   }
 })
 
-t.test('the ids of a publisher begin again with the stream', async (t) => {
+t.test('the publishing ids of a publisher begin again with the stream', async (t) => {
   const stream = await gateway.newStream(t)
   for (let round = 0; round < 10; round++) {
     await publishUntilConfirmed(t, stream, 'old', '?publisher=p&firstPublishingId=100')
     t.match((await gateway.get(`/v1/streams/${stream}/publishers/p`)).json, { lastPublishingId: 100 })
     await recreate(stream)
     await publishUntilConfirmed(t, stream, 'first', '?publisher=p&firstPublishingId=1&expectedLastPublishingId=0')
-    t.same(await linesOf(stream), ['first'], 'an id below the old last one is no duplicate')
+    t.same(await linesOf(stream), ['first'], 'an id below the last one of the old stream is not a duplicate')
     t.match((await gateway.get(`/v1/streams/${stream}/publishers/p`)).json, { lastPublishingId: 1 })
   }
 })
 
-t.test('a request that goes on over it has no duplicates in the new stream', async (t) => {
+t.test('a request that continues while its stream is created anew has no duplicates in the new stream', async (t) => {
   const stream = await gateway.newStream(t)
   const lines = Array.from({ length: 3000 }, (_, index) => `${index}:${'x'.repeat(100)}`)
   t.match((await publishLines(gateway, stream, lines, '?publisher=p&firstPublishingId=1')).json, { confirmed: 3000 })
-  // The first half are duplicates of the stream that is about to go; the second half comes when it is another one.
+  // The first half are duplicates in the stream that is about to be deleted; the second half arrives in the new stream.
   async function * halves (): AsyncGenerator<Buffer> {
     yield Buffer.from(`${lines.slice(0, 1500).join('\n')}\n`)
-    await new Promise((resolve) => setTimeout(resolve, 100)) // nothing shows that they are worked off
+    await new Promise((resolve) => setTimeout(resolve, 100)) // nothing shows when the gateway has sent them
     await recreate(stream)
     yield Buffer.from(lines.slice(1500).join('\n'))
   }
-  const { status, json } = await gateway.request(
-    'POST',
-    `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1`,
-    { body: halves() }
-  )
+  const path = `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1`
+  const { status, json } = await gateway.request('POST', path, { body: halves() })
   const stored = await linesOf(stream)
   const { confirmed, duplicates, unknown = 0, results = [] } = outcomeOf(json)
   t.comment(`${status}: ${confirmed} confirmed, ${duplicates} duplicates, ${unknown} unknown, ${results.length} others`)
   if (status === 200) t.equal(confirmed + duplicates, 3000)
   else if (status >= 400) t.match(json, { sideEffects: 'possible', retryable: true })
-  t.ok(duplicates <= 1500, 'of the second half none is a duplicate')
+  t.ok(duplicates <= 1500, 'no message of the second half is a duplicate')
   const unknowns = unknown + results.filter(({ status }) => status === 'unknown').length
   t.ok(stored.length >= confirmed && stored.length <= confirmed + unknowns, `${stored.length} are there`)
   const from = stored[0] === undefined ? duplicates : lines.indexOf(stored[0])
   t.ok(from >= duplicates && from <= 1500, `from number ${from} on`)
-  t.same(stored, lines.slice(from, from + stored.length), 'each of them once, and in their order')
+  t.same(stored, lines.slice(from, from + stored.length), 'each line once, and in order')
 })
 
-t.test(
-  'under publishers and a reader, what begins after a stream was created anew and is confirmed before it goes is ' +
-  'there exactly once',
-  async (t) => {
-    const stream = await gateway.newStream(t)
-    const load = new Load(stream)
-    const working = load.run()
-    let confirmedInAll = 0
-    for (let round = 0; round < 10; round++) {
-      load.begin(round)
-      await until(
-        'something of this round is confirmed and read',
-        () => load.confirmed.size >= 50 && load.read.size >= 50
-      )
-      const { confirmed, read } = load.end()
-      const stored = await linesOf(stream)
-      t.equal(new Set(stored).size, stored.length, 'nothing is there twice')
-      t.same(
-        [...confirmed].filter((line) => !stored.includes(line)),
-        [],
-        `what is confirmed in round ${round} is there`
-      )
-      t.same(
-        [...read].filter(([offset, line]) => stored[offset] !== line),
-        [],
-        'what is read is what is there'
-      )
-      confirmedInAll += confirmed.size
-      await recreate(stream)
-    }
-    load.stop()
-    await working
-    t.ok(confirmedInAll >= 500)
-    t.same(load.wrong, [], 'every other answer says that it may be tried again')
+t.test('under load, what is sent and confirmed while one stream exists is in that stream exactly once', async (t) => {
+  const stream = await gateway.newStream(t)
+  const load = new RecreatedStreamLoad(gateway, stream)
+  const working = load.run()
+  let confirmedInAll = 0
+  for (let round = 0; round < 10; round++) {
+    load.begin(round)
+    const hasWorked = (): boolean => load.confirmed.size >= 50 && load.read.size >= 50
+    await until('something of this round is confirmed and read', hasWorked)
+    const { confirmed, read } = load.end()
+    const stored = await linesOf(stream)
+    t.equal(new Set(stored).size, stored.length, 'nothing is there twice')
+    t.same([...confirmed].filter((line) => !stored.includes(line)), [], `what is confirmed in round ${round} is there`)
+    t.same([...read].filter(([offset, line]) => stored[offset] !== line), [], 'what is read is what is there')
+    confirmedInAll += confirmed.size
+    await recreate(stream)
   }
-)
+  load.stop()
+  await working
+  t.ok(confirmedInAll >= 500)
+  t.same(load.wrong, [], 'every other answer says that it may be tried again')
+})
 
 t.test('no read answers with what the old stream had', async (t) => {
   const stream = await gateway.newStream(t)
-  const path = `/v1/streams/${stream}/messages`
+  const read = async (query: string) => (await gateway.get(`/v1/streams/${stream}/messages?${query}`)).json
   for (let round = 0; round < 10; round++) {
     await publishLines(other, stream, [`old ${round}`, `old ${round}`])
-    t.match((await gateway.get(`${path}?offset=0`)).json, {
-      messages: exactly({ body: `old ${round}` }, {}),
-      nextOffset: 2
-    })
+    t.match(await read('offset=0'), { messages: exactly({ body: `old ${round}` }, {}), nextOffset: 2 })
     await recreate(stream)
-    t.match(
-      (await gateway.get(`${path}?offset=2`)).json,
-      { status: 416, firstOffset: 0, lastOffset: null },
-      'it has no such offset'
-    )
-    t.match((await gateway.get(`${path}?offset=last`)).json, { messages: exactly(), nextOffset: 0, endOfStream: true })
+    t.match(await read('offset=2'), { status: 416, firstOffset: 0, lastOffset: null }, 'it has no such offset')
+    t.match(await read('offset=last'), { messages: exactly(), nextOffset: 0, endOfStream: true })
     await publishLines(other, stream, [`new ${round}`])
-    t.match((await gateway.get(`${path}?offset=0`)).json, {
-      messages: exactly({ offset: 0, body: `new ${round}` }),
-      nextOffset: 1,
-      endOfStream: true
-    })
+    const fresh = { messages: exactly({ offset: 0, body: `new ${round}` }), nextOffset: 1, endOfStream: true }
+    t.match(await read('offset=0'), fresh)
     t.match((await gateway.get(`/v1/streams/${stream}`)).json, { firstOffset: 0, nextOffset: 1 })
     await recreate(stream)
   }
@@ -179,25 +150,21 @@ t.test('a waiting poll whose offset a new stream does not have is told so', asyn
   else t.match(json, { status: 416, firstOffset: 0 })
 })
 
-t.test('a consumer begins anew with the stream, and its commits are checked against it', async (t) => {
+t.test('a consumer begins anew with the stream, and the offsets that it stores are checked against it', async (t) => {
   const stream = await gateway.newStream(t)
   const path = `/v1/streams/${stream}/consumers/c`
+  const read = async () => (await gateway.get(`${path}/messages`)).json
+  const store = async (offset: number) => (await gateway.request('PUT', `${path}/offset`, { json: { offset } })).json
   for (let round = 0; round < 5; round++) {
     await publishLines(other, stream, ['a', 'b', 'c'])
-    t.match((await gateway.get(`${path}/messages`)).json, { messages: exactly({ offset: 0 }, {}, {}) })
-    t.match((await gateway.request('PUT', `${path}/offset`, { json: { offset: 2 } })).json, { storedOffset: 2 })
+    t.match(await read(), { messages: exactly({ offset: 0 }, {}, {}) })
+    t.match(await store(2), { storedOffset: 2 })
     await recreate(stream)
     t.match((await gateway.get(`${path}/offset`)).json, { status: 404, code: 'consumer_offset_not_found' })
-    t.match((await gateway.request('PUT', `${path}/offset`, { json: { offset: 2 } })).json, {
-      status: 422,
-      code: 'offset_beyond_end'
-    })
+    t.match(await store(2), { status: 422, code: 'offset_beyond_end' })
     await publishLines(other, stream, [`new ${round}`])
-    t.match((await gateway.get(`${path}/messages`)).json, {
-      messages: exactly({ offset: 0, body: `new ${round}` }),
-      nextOffset: 1
-    })
-    t.match((await gateway.request('PUT', `${path}/offset`, { json: { offset: 0 } })).json, { storedOffset: 0 })
+    t.match(await read(), { messages: exactly({ offset: 0, body: `new ${round}` }), nextOffset: 1 })
+    t.match(await store(0), { storedOffset: 0 })
     t.match((await other.get(`${path}/offset`)).json, { storedOffset: 0 })
     await recreate(stream)
   }
@@ -219,96 +186,6 @@ function outcomeOf (json: unknown): Outcome {
   const { published, sideEffects, ...answer } = JSON.parse(JSON.stringify(json))
   if (sideEffects === undefined) return answer
   return published ?? { confirmed: 0, duplicates: 0, unknown: sideEffects === 'possible' ? Infinity : 0 }
-}
-
-/**
- * Publishers, with a name and without, and a reader, who go on over everything. Only what begins and ends within a
- * round counts.
- */
-class Load {
-  readonly confirmed = new Set<string>()
-  readonly read = new Map<number, string>()
-  readonly wrong: unknown[] = []
-  readonly #stream: string
-  // In which round each line was sent. Those sent in between may be in the old stream or in the new one.
-  readonly #sent = new Map<string, number>()
-  #round: number | undefined
-  #isOver = false
-
-  constructor (stream: string) {
-    this.#stream = stream
-  }
-
-  /** The stream is there. */
-  begin (round: number): void {
-    this.confirmed.clear()
-    this.read.clear()
-    this.#round = round
-  }
-
-  /** It is about to go. */
-  end (): { confirmed: ReadonlySet<string>, read: ReadonlyMap<number, string> } {
-    this.#round = undefined
-    return this
-  }
-
-  stop (): void {
-    this.#isOver = true
-  }
-
-  async run (): Promise<void> {
-    await Promise.all([
-      this.#publish('a'),
-      this.#publish('b'),
-      this.#publish('c', 'p'),
-      this.#publish('d', 'q'),
-      this.#poll()
-    ])
-  }
-
-  async #publish (who: string, publisher?: string): Promise<void> {
-    for (let id = 1; !this.#isOver; id++) {
-      const round = this.#round
-      const line = `${who}:${id}`
-      if (round !== undefined) this.#sent.set(line, round)
-      const { status, json } = await publishLines(
-        gateway,
-        this.#stream,
-        [line],
-        publisher === undefined ? '' : `?publisher=${publisher}&firstPublishingId=${id}`
-      )
-      if (status === 200 && round !== undefined && round === this.#round) this.confirmed.add(line)
-      if (status !== 200) this.#check(json)
-    }
-  }
-
-  async #poll (): Promise<void> {
-    for (let offset = 0; !this.#isOver;) {
-      const round = this.#round
-      const { status, json } = await gateway.get(
-        `/v1/streams/${this.#stream}/messages?offset=${offset}&limit=20&wait=1`
-      )
-      if (status !== 200) {
-        this.#check(json)
-        offset = 0
-        continue
-      }
-      const { messages, nextOffset }: { messages: Array<{ offset: number, body: string }>, nextOffset: number } =
-        JSON.parse(JSON.stringify(json))
-      offset = nextOffset
-      if (round === undefined || round !== this.#round) continue
-      // What was read ahead of the old stream may be answered until the broker has told the gateway that it is gone,
-      // and not any more afterwards.
-      const old = messages.filter(({ body }) => (this.#sent.get(body) ?? round) < round)
-      for (const { offset, body } of messages) if (this.#sent.get(body) === round) this.read.set(offset, body)
-      if (old.length > 0 && this.read.size > 0) this.wrong.push({ old, after: 'what the new stream has' })
-    }
-  }
-
-  #check (json: unknown): void {
-    const { status, retryable }: { status: number, retryable: boolean } = JSON.parse(JSON.stringify(json))
-    if (!retryable && status !== 404 && status !== 416) this.wrong.push(json)
-  }
 }
 
 async function untilWaiting (): Promise<void> {

@@ -7,12 +7,12 @@ import { exactly } from '../support/exactly.ts'
 t.setTimeout(120_000)
 
 const CONFIRM_TIMEOUT_MS = 4000
-const NOBODY_HAS_THAT_MUCH = '100000GB'
+const MORE_THAN_ANY_DISK = '100000GB'
 
 interface Bench { gateway: Gateway, told: Map<string, 'confirmed' | 'failed' | 'unknown'> }
 interface Partly { confirmed: number, results: Array<{ index: number, status: 'failed' | 'unknown' }> }
 
-/** Publishes one message and notes what was told of it. */
+/** Publishes one message and notes what the answer says of it. */
 async function publish ({ gateway, told }: Bench, stream: string, body: string, query = ''): Promise<Answer> {
   const answer = await gateway.request('POST', `/v1/streams/${stream}/messages/lines${query}`, { body })
   const isRefused = answer.status !== 200 && JSON.stringify(answer.json).includes('"sideEffects":"none"')
@@ -28,9 +28,9 @@ async function bodies (gateway: Gateway, stream: string): Promise<string[]> {
 async function checkTold (t: Test, { gateway, told }: Bench, streams: readonly string[]): Promise<void> {
   const stored = (await Promise.all(streams.map(async (stream) => await bodies(gateway, stream)))).flat()
   t.equal(new Set(stored).size, stored.length, 'nothing is stored twice')
-  const wrong = [...told].filter(
-    ([body, outcome]) => outcome !== 'unknown' && stored.includes(body) !== (outcome === 'confirmed')
-  )
+  const wrong = [...told].filter(([body, outcome]) => {
+    return outcome !== 'unknown' && stored.includes(body) !== (outcome === 'confirmed')
+  })
   t.same(wrong, [], 'what was confirmed is there, what was refused is not')
 }
 
@@ -43,7 +43,7 @@ t.test('a broker out of disk space', async (t) => {
     RABBITMQ_REQUEST_TIMEOUT_MS: '3000',
     RABBITMQ_CONNECTION_IDLE_MS: '1000',
     READER_IDLE_MS: '1000',
-    PUBLISHER_IDLE_MS: '15000' // those of before are to be there still when the alarm has come
+    PUBLISHER_IDLE_MS: '15000' // publishers from before the alarm must still be there when it has come
   })
   const [stream, other, large] = [await gateway.newStream(t), await gateway.newStream(t), await gateway.newStream(t)]
   const told: Bench['told'] = new Map()
@@ -53,8 +53,8 @@ t.test('a broker out of disk space', async (t) => {
   t.equal((await publish(bench, large, 'large before')).status, 200)
   t.equal((await publish(bench, stream, 'named before', '?publisher=p&firstPublishingId=1')).status, 200)
 
-  await node.ctl('set_disk_free_limit', NOBODY_HAS_THAT_MUCH)
-  await t.test('a publisher of before is not confirmed any more, and told so in time', async (t) => {
+  await node.ctl('set_disk_free_limit', MORE_THAN_ANY_DISK)
+  await t.test('a publisher from before the alarm is no longer confirmed, and told so in time', async (t) => {
     let tries = 0
     const refused = await until('a message is not confirmed', async () => {
       // The broker still takes what is on its way already.
@@ -63,7 +63,7 @@ t.test('a broker out of disk space', async (t) => {
     })
     t.match(refused.json, { status: 504, code: 'confirm_timeout', sideEffects: 'possible', retryable: true })
   })
-  await t.test('of a large request, what did not even leave is failed and the rest unknown', async (t) => {
+  await t.test('of a large request, what was not sent is failed and the rest is unknown', async (t) => {
     // More than the buffers on the way hold.
     const bodies = Array.from({ length: 14 }, (_, index) => `${index}${'x'.repeat(900_000)}`)
     const messages = bodies.map((body) => ({ body, bodyEncoding: 'text' }))
@@ -77,32 +77,24 @@ t.test('a broker out of disk space', async (t) => {
     t.equal(status, 207)
     const { confirmed, results }: Partly = JSON.parse(JSON.stringify(json))
     t.equal(confirmed, 0)
-    t.same(
-      results.map(({ index }) => index),
-      bodies.map((_, index) => index)
-    )
-    t.same(
-      [...new Set(results.map(({ status }) => status))],
-      ['unknown', 'failed'],
-      'what was sent first, then what was not'
-    )
+    t.same(results.map(({ index }) => index), bodies.map((_, index) => index))
+    const statuses = [...new Set(results.map(({ status }) => status))]
+    t.same(statuses, ['unknown', 'failed'], 'what was sent comes first, then what was not')
     for (const { index, status } of results) told.set(bodies[index] ?? '', status)
   })
   await t.test('new publishers are refused, with nothing sent', async (t) => {
     for (const round of [1, 2]) {
-      t.match((await publish(bench, other, `refused ${round}`)).json, { sideEffects: 'none', retryable: true })
-      t.match((await publish(bench, other, `named refused ${round}`, '?publisher=q&firstPublishingId=1')).json, {
-        sideEffects: 'none',
-        retryable: true
-      })
+      const unnamed = await publish(bench, other, `refused ${round}`)
+      t.match(unnamed.json, { sideEffects: 'none', retryable: true })
+      const named = await publish(bench, other, `named refused ${round}`, '?publisher=q&firstPublishingId=1')
+      t.match(named.json, { sideEffects: 'none', retryable: true })
     }
   })
-  await t.test('reads, waits, commits, listings and new streams go on', async (t) => {
+  await t.test('reads, waits, stored offsets, listings and new streams still work', async (t) => {
     t.match((await gateway.get(`${path}/messages?limit=1`)).json, { messages: exactly({ offset: 0 }), nextOffset: 1 })
     t.match((await gateway.get(`${path}/messages?offset=next&wait=1`)).json, { messages: exactly(), endOfStream: true })
-    t.match((await gateway.request('PUT', `${path}/consumers/c/offset`, { json: { offset: 1 } })).json, {
-      storedOffset: 1
-    })
+    const stored = await gateway.request('PUT', `${path}/consumers/c/offset`, { json: { offset: 1 } })
+    t.match(stored.json, { storedOffset: 1 })
     t.match((await gateway.get(`${path}/consumers/c/offset`)).json, { storedOffset: 1 })
     t.match((await gateway.get('/v1/streams')).json, { streams: exactly(...[stream, other, large].sort()) })
     t.match((await gateway.get(path)).json, { firstOffset: 0 })
@@ -114,9 +106,11 @@ t.test('a broker out of disk space', async (t) => {
   })
 
   await node.ctl('set_disk_free_limit', '50MB')
-  await t.test('with space again everything goes on, for all publishers', async (t) => {
+  await t.test('with space again all publishers are confirmed', async (t) => {
     const cases = [
-      [stream, ''], [other, ''], [stream, '?publisher=p&firstPublishingId=2'],
+      [stream, ''],
+      [other, ''],
+      [stream, '?publisher=p&firstPublishingId=2'],
       [other, '?publisher=q&firstPublishingId=2']
     ] as const
     for (const [name, query] of cases) {

@@ -8,7 +8,7 @@ t.setTimeout(120_000)
 
 const ROUNDS = 5
 
-t.test('a gateway that is killed and started again under publishers, readers and consumers that commit', async (t) => {
+t.test('publishers, readers and consumers lose nothing when their gateway is killed and started again', async (t) => {
   const env = { RABBITMQ_STREAM_URL: testStreamUrl(), RABBITMQ_MANAGEMENT_URL: testManagementUrl(), ...QUICKLY_IDLE }
   let gateway = await GatewayProcess.start({ env, forgetsRequests: true })
   t.teardown(async () => await gateway.end('SIGKILL'))

@@ -13,10 +13,9 @@ const gateway = await startGateway(t, {
 
 async function sendPart (t: Test, stream: string, contentType: string, chunk: string, id: string) {
   const raw = await openRaw(t, gateway.port)
-  raw.send(
-    `POST /v1/streams/${stream}/messages${contentType === 'text/plain' ? '/lines' : ''} HTTP/1.1\r\nHost: ` +
-    `x\r\nX-Request-Id: ${id}\r\nContent-Type: ${contentType}\r\nTransfer-Encoding: chunked\r\n\r\n`
-  )
+  const path = `/v1/streams/${stream}/messages${contentType === 'text/plain' ? '/lines' : ''}`
+  const headers = `Host: x\r\nX-Request-Id: ${id}\r\nContent-Type: ${contentType}\r\nTransfer-Encoding: chunked`
+  raw.send(`POST ${path} HTTP/1.1\r\n${headers}\r\n\r\n`)
   raw.send(`${chunk.length.toString(16)}\r\n${chunk}\r\n`)
   return raw
 }
@@ -34,37 +33,30 @@ async function untilStored (stream: string, count: number): Promise<void> {
 
 const BODIES = [['text/plain', 'a\nb\n'], ['application/x-ndjson', '{"body":1}\n{"body":2}\n']] as const
 
-t.test('a streamed publish whose framing breaks is not called without effects', async (t) => {
+t.test('a streamed publish whose framing breaks is not reported to be without effects', async (t) => {
   for (const [index, [type, lines]] of BODIES.entries()) {
     const stream = await gateway.newStream(t)
-    const raw = await sendPart(t, stream, type, lines, `broken-${index}`)
+    const requestId = `broken-${index}`
+    const raw = await sendPart(t, stream, type, lines, requestId)
     await untilStored(stream, 2)
     raw.send('no length\r\n')
-    t.match(problemOf(await raw.closed()), {
-      status: 400,
-      code: 'bad_request',
-      sideEffects: 'possible',
-      requestId: `broken-${index}`
-    })
-    await until('its line in the log', () =>
-      gateway.log.some(({ msg, reqId, status }) => msg === 'request' && reqId === `broken-${index}` && status === 400)
-    )
+    const problem = problemOf(await raw.closed())
+    t.match(problem, { status: 400, code: 'bad_request', sideEffects: 'possible', requestId })
+    await until('its line in the log', () => gateway.log.some(({ msg, reqId, status }) => {
+      return msg === 'request' && reqId === requestId && status === 400
+    }))
   }
 })
 
-t.test('a streamed publish that does not come to its end in time is not called without effects', async (t) => {
+t.test('a streamed publish that does not end in time is not reported to be without effects', async (t) => {
   const stream = await gateway.newStream(t)
   const raw = await sendPart(t, stream, 'text/plain', 'a\nb\n', 'late')
   await untilStored(stream, 2)
-  t.match(problemOf(await raw.closed()), {
-    status: 408,
-    code: 'request_timeout',
-    sideEffects: 'possible',
-    requestId: 'late'
-  })
+  const problem = problemOf(await raw.closed())
+  t.match(problem, { status: 408, code: 'request_timeout', sideEffects: 'possible', requestId: 'late' })
 })
 
-t.test('what was broken before anything was published has no effects', async (t) => {
+t.test('a publish that breaks before anything was published has no effects', async (t) => {
   const stream = await gateway.newStream(t)
   const raw = await sendPart(t, stream, 'application/json', '{"messages":[{"body":1}', 'whole')
   raw.send('no length\r\n')

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 
 t.setTimeout(180_000)
 
-// The whole numbers, for a long run: ABANDONED_POLLS=10000 IDLE_CONNECTIONS=9000.
+// For a long run: ABANDONED_POLLS=10000 IDLE_CONNECTIONS=9000.
 const ABANDONED_POLLS = Number(process.env['ABANDONED_POLLS'] ?? 3000)
 const IDLE_CONNECTIONS = Number(process.env['IDLE_CONNECTIONS'] ?? 2000)
 const RESETS = Number(process.env['RESETS'] ?? 600)
@@ -19,13 +19,9 @@ const MIB = 1024 * 1024
 interface Served { gateway: GatewayProcess, stream: string }
 
 async function serve (t: Test, env: Record<string, string> = {}, nodeOptions: string[] = []): Promise<Served> {
+  const brokerUrls = { RABBITMQ_STREAM_URL: testStreamUrl(), RABBITMQ_MANAGEMENT_URL: testManagementUrl() }
   const gateway = await GatewayProcess.start({
-    env: {
-      RABBITMQ_STREAM_URL: testStreamUrl(),
-      RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
-      ...QUICKLY_IDLE,
-      ...env
-    },
+    env: { ...brokerUrls, ...QUICKLY_IDLE, ...env },
     nodeOptions,
     forgetsRequests: true
   })
@@ -36,13 +32,10 @@ async function serve (t: Test, env: Record<string, string> = {}, nodeOptions: st
   return { gateway, stream }
 }
 
-async function call (
-  gateway: GatewayProcess,
-  method: 'GET' | 'PUT' | 'POST' | 'DELETE',
-  path: string,
-  body?: string
-): Promise<string> {
-  // A connection for each, closed with its answer: who counts descriptors does not count these.
+type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
+
+async function call (gateway: GatewayProcess, method: Method, path: string, body?: string): Promise<string> {
+  // Each call has a connection of its own, closed with its answer, so that no count of descriptors includes it.
   const answer = await request(gateway.url + path, { method, body, reset: true })
   const text = await answer.body.text()
   if (answer.statusCode >= 300) throw new Error(`${method} ${path} answered ${answer.statusCode} ${text}`)
@@ -60,19 +53,20 @@ async function isLeftWell (t: Test, gateway: GatewayProcess, filesBefore: number
   await untilNothingIsLeft(gateway)
   await until('no descriptor is left', () => gateway.openFiles <= filesBefore + 1)
   t.ok(gateway.isRunning)
-  t.notMatch(gateway.output, /unhandled|uncaught|"level":[56]0/i, 'nothing of it is an error')
+  t.notMatch(gateway.output, /unhandled|uncaught|"level":[56]0/i, 'nothing in the log is an error')
 }
 
-t.test('clients that send and read slowly, and bodies that stop, hold up nobody else', async (t) => {
+t.test('clients that send or read slowly, or stop in the middle of a body, hold up no other client', async (t) => {
   const { gateway, stream } = await serve(t, { HTTP_HEADERS_TIMEOUT_MS: '5000', HTTP_REQUEST_TIMEOUT_MS: '5000' })
   const line = `${'x'.repeat(999)}\n`
-  await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, line.repeat(8000))
+  const path = `/v1/streams/${stream}/messages`
+  await call(gateway, 'POST', `${path}/lines`, line.repeat(8000))
   const usualMs = async (): Promise<number> => {
     const times: number[] = []
     for (let n = 0; n < 100; n++) {
       const startMs = performance.now()
-      await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, 'quick')
-      await call(gateway, 'GET', `/v1/streams/${stream}/messages?limit=10`)
+      await call(gateway, 'POST', `${path}/lines`, 'quick')
+      await call(gateway, 'GET', `${path}?limit=10`)
       times.push(performance.now() - startMs)
     }
     return times.sort((a, b) => a - b)[50] ?? Infinity
@@ -83,98 +77,85 @@ t.test('clients that send and read slowly, and bodies that stop, hold up nobody 
   for (let n = 0; n < 40; n++) {
     const [reader, sender, stopper] = [await open(t, gateway), await open(t, gateway), await open(t, gateway)]
     reader.pause()
-    reader.write(`GET /v1/streams/${stream}/messages?limit=10000&maxBytes=4000000 HTTP/1.1\r\nHost: x\r\n\r\n`)
-    sender.write(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`)
-    stopper.write(
-      `POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ` +
-      '1000000\r\n\r\n{"messages":['
-    )
+    reader.write(`GET ${path}?limit=10000&maxBytes=4000000 HTTP/1.1\r\nHost: x\r\n\r\n`)
+    sender.write(`POST ${path}/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    const jsonHeaders = 'Host: x\r\nContent-Type: application/json\r\nContent-Length: 1000000'
+    stopper.write(`POST ${path} HTTP/1.1\r\n${jsonHeaders}\r\n\r\n{"messages":[`)
     slow.push(reader, sender, stopper)
   }
   const timer = setInterval(() => { for (let n = 1; n < slow.length; n += 3) slow[n]?.write('1\r\nx\r\n') }, 20)
   t.teardown(() => { clearInterval(timer) })
   const besideThemMs = await usualMs()
-  t.ok(
-    besideThemMs < Math.max(200, 10 * aloneMs),
-    `others publish and read in ${Math.round(besideThemMs)} ms, alone in ${Math.round(aloneMs)} ms`
-  )
+  const times = `others publish and read in ${Math.round(besideThemMs)} ms, alone in ${Math.round(aloneMs)} ms`
+  t.ok(besideThemMs < Math.max(200, 10 * aloneMs), times)
   const stopped = slow[2]
-  if (stopped === undefined) throw new Error('nobody has stopped')
+  if (stopped === undefined) throw new Error('no client has stopped')
   const [chunk]: Buffer[] = await once(stopped, 'data')
-  t.match(String(chunk), /^HTTP\/1\.1 408 [^]*"code":"request_timeout"/, 'who stops is told so in the end')
+  t.match(String(chunk), /^HTTP\/1\.1 408 [^]*"code":"request_timeout"/, 'a client that stops is told so in the end')
   clearInterval(timer)
   for (const socket of slow) socket.destroy()
   await isLeftWell(t, gateway, filesBefore)
 })
 
-t.test(
-  'thousands of idle connections cost little, and those beyond HTTP_MAX_CONNECTIONS are closed as they come',
-  async (t) => {
-    const { gateway, stream } = await serve(t, {
-      HTTP_MAX_CONNECTIONS: String(IDLE_CONNECTIONS + 10),
-      HTTP_HEADERS_TIMEOUT_MS: '60000'
-    })
-    const client = await open(t, gateway)
-    let text = ''
-    client.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-    })
-    const ask = async (): Promise<void> => {
-      text = ''
-      client.write(`GET /v1/streams/${stream} HTTP/1.1\r\nHost: x\r\n\r\n`)
-      await until('an answer', () => text.endsWith('}'))
-      t.match(text, /^HTTP\/1\.1 200 /)
-    }
-    await ask()
-    await untilNothingIsLeft(gateway)
-    const [filesBefore, bytesBefore] = [gateway.openFiles, gateway.residentBytes]
-    const crowd: Socket[] = []
-    t.teardown(() => {
-      for (const socket of crowd) socket.destroy()
-    })
-    while (crowd.length < IDLE_CONNECTIONS) {
-      crowd.push(
-        ...(await Promise.all(
-          Array.from({ length: Math.min(200, IDLE_CONNECTIONS - crowd.length) }, async () => await open(t, gateway))
-        ))
-      )
-    }
-    await until('all are accepted', () => gateway.openFiles >= filesBefore + IDLE_CONNECTIONS - 1)
-    const eachKib = Math.round((gateway.residentBytes - bytesBefore) / IDLE_CONNECTIONS / 1024)
-    t.ok(eachKib < 32, `${IDLE_CONNECTIONS} idle connections, ${eachKib} KiB each`)
-    const more = await Promise.all(Array.from({ length: 40 }, async () => await open(t, gateway)))
-    await until('those beyond are closed', () => more.filter((socket) => socket.closed).length >= 30)
-    t.equal(crowd.filter((socket) => socket.closed).length, 0, 'and nobody else')
-    t.match(gateway.output, /"level":40[^\n]*closed as they come/)
-    await ask()
-    for (const socket of [...crowd, ...more]) socket.destroy()
-    await until('there is room again', () => gateway.openFiles <= filesBefore + 1)
-    t.equal(await call(gateway, 'GET', '/health/live'), '{"status":"live"}')
-    t.match(await call(gateway, 'GET', '/metrics'), /^rabbitmq_stream_gateway_http_connections_refused_total [34]\d$/m)
-    await isLeftWell(t, gateway, filesBefore)
+t.test('thousands of idle connections cost little, and those beyond HTTP_MAX_CONNECTIONS are closed', async (t) => {
+  const { gateway, stream } = await serve(t, {
+    HTTP_MAX_CONNECTIONS: String(IDLE_CONNECTIONS + 10),
+    HTTP_HEADERS_TIMEOUT_MS: '60000'
+  })
+  const client = await open(t, gateway)
+  let text = ''
+  client.on('data', (chunk: Buffer) => { text += chunk.toString() })
+  const ask = async (): Promise<void> => {
+    text = ''
+    client.write(`GET /v1/streams/${stream} HTTP/1.1\r\nHost: x\r\n\r\n`)
+    await until('an answer', () => text.endsWith('}'))
+    t.match(text, /^HTTP\/1\.1 200 /)
   }
-)
+  await ask()
+  await untilNothingIsLeft(gateway)
+  const [filesBefore, bytesBefore] = [gateway.openFiles, gateway.residentBytes]
+  const crowd: Socket[] = []
+  t.teardown(() => { for (const socket of crowd) socket.destroy() })
+  while (crowd.length < IDLE_CONNECTIONS) {
+    const count = Math.min(200, IDLE_CONNECTIONS - crowd.length)
+    crowd.push(...await Promise.all(Array.from({ length: count }, async () => await open(t, gateway))))
+  }
+  await until('all are accepted', () => gateway.openFiles >= filesBefore + IDLE_CONNECTIONS - 1)
+  const eachKib = Math.round((gateway.residentBytes - bytesBefore) / IDLE_CONNECTIONS / 1024)
+  t.ok(eachKib < 32, `${IDLE_CONNECTIONS} idle connections, ${eachKib} KiB each`)
+  const more = await Promise.all(Array.from({ length: 40 }, async () => await open(t, gateway)))
+  await until('those beyond are closed', () => more.filter((socket) => socket.closed).length >= 30)
+  t.equal(crowd.filter((socket) => socket.closed).length, 0, 'and no other connection')
+  t.match(gateway.output, /"level":40[^\n]*closed as they come/)
+  await ask()
+  for (const socket of [...crowd, ...more]) socket.destroy()
+  await until('there is room again', () => gateway.openFiles <= filesBefore + 1)
+  t.equal(await call(gateway, 'GET', '/health/live'), '{"status":"live"}')
+  t.match(await call(gateway, 'GET', '/metrics'), /^rabbitmq_stream_gateway_http_connections_refused_total [34]\d$/m)
+  await isLeftWell(t, gateway, filesBefore)
+})
 
 t.test('polls that are abandoned while they wait leave nothing', async (t) => {
-  // So little that there is room for the garbage of some thousand polls, but not for what they would leave.
+  // A heap with room for the garbage of some thousand polls, but not for what they would leave behind.
   const { gateway, stream } = await serve(t, {}, ['--max-old-space-size=64'])
   await call(gateway, 'POST', `/v1/streams/${stream}/messages/lines`, 'first')
   const abandon = async (count: number): Promise<void> => {
     for (let left = count; left > 0; left -= 100) {
-      const sockets = await Promise.all(
-        Array.from({ length: Math.min(100, left) }, async () => {
-          const socket = connect(gateway.port, '127.0.0.1').on('error', () => {})
-          await once(socket, 'connect')
-          return socket
-        })
-      )
+      const sockets = await Promise.all(Array.from({ length: Math.min(100, left) }, async () => {
+        const socket = connect(gateway.port, '127.0.0.1').on('error', () => {})
+        await once(socket, 'connect')
+        return socket
+      }))
       sockets.forEach((socket, n) => {
         const read = n % 2 === 0 ? 'messages?offset=1' : `consumers/c${n % 7}/messages?from=next`
         socket.write(`GET /v1/streams/${stream}/${read}&wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`)
       })
-      // What goes the same way and came later is answered: so they wait.
+      // A later request that goes the same way is answered: by then the polls wait.
       await call(gateway, 'GET', `/v1/streams/${stream}/consumers/c/messages?from=next`)
-      sockets.forEach((socket, n) => { if (n % 2 === 0) socket.destroy(); else socket.resetAndDestroy() })
+      sockets.forEach((socket, n) => {
+        if (n % 2 === 0) socket.destroy()
+        else socket.resetAndDestroy()
+      })
     }
     await untilNothingIsLeft(gateway)
   }
@@ -188,9 +169,8 @@ t.test('polls that are abandoned while they wait leave nothing', async (t) => {
 })
 
 async function activeTimers (gateway: GatewayProcess): Promise<number> {
-  return Number(
-    /^nodejs_active_resources\{type="Timeout"\} (\d+)$/m.exec(await call(gateway, 'GET', '/metrics'))?.[1] ?? 0
-  )
+  const metrics = await call(gateway, 'GET', '/metrics')
+  return Number(/^nodejs_active_resources\{type="Timeout"\} (\d+)$/m.exec(metrics)?.[1] ?? 0)
 }
 
 t.test('clients that reset their connection in the middle of everything leave nothing', async (t) => {
@@ -198,21 +178,23 @@ t.test('clients that reset their connection in the middle of everything leave no
   const filesBefore = gateway.openFiles
   const json = JSON.stringify({ messages: Array.from({ length: 200 }, (_, n) => ({ body: `${n}${'x'.repeat(500)}` })) })
   const lines = `${'x'.repeat(500)}\n`.repeat(500)
+  const path = `/v1/streams/${stream}`
+  const jsonHeaders = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${json.length}`
+  const linesHeaders = `Host: x\r\nContent-Length: ${lines.length}`
+  const named = 'publisher=p&firstPublishingId=1'
   const requests: string[] = [
-    `POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ` +
-    `${json.length}\r\n\r\n${json}`,
-    `POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nContent-Length: ${lines.length}\r\n\r\n${lines}`,
-    `POST /v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1 HTTP/1.1\r\nHost: ` +
-    `x\r\nContent-Length: ${lines.length}\r\n\r\n${lines}`,
-    `GET /v1/streams/${stream}/messages?limit=5000 HTTP/1.1\r\nHost: x\r\n\r\n`,
-    `GET /v1/streams/${stream}/consumers/c/messages?limit=5000&autoCommit=true HTTP/1.1\r\nHost: x\r\n\r\n`,
+    `POST ${path}/messages HTTP/1.1\r\n${jsonHeaders}\r\n\r\n${json}`,
+    `POST ${path}/messages/lines HTTP/1.1\r\n${linesHeaders}\r\n\r\n${lines}`,
+    `POST ${path}/messages/lines?${named} HTTP/1.1\r\n${linesHeaders}\r\n\r\n${lines}`,
+    `GET ${path}/messages?limit=5000 HTTP/1.1\r\nHost: x\r\n\r\n`,
+    `GET ${path}/consumers/c/messages?limit=5000&autoCommit=true HTTP/1.1\r\nHost: x\r\n\r\n`,
     'GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n'
   ]
   for (let n = 0; n < RESETS; n += 20) {
     await Promise.all(Array.from({ length: 20 }, async (_, index) => {
       const socket = await open(t, gateway)
       const text = requests[(n + index) % requests.length] ?? ''
-      // Somewhere: in the headers, in the body, while the answer is made, while it is written.
+      // Cut somewhere: in the headers, in the body, while the answer is made, while it is written.
       const part = ((n + index) * 7919 % 1000) / 800
       socket.write(text.slice(0, Math.ceil(text.length * part)))
       if (part > 1) await delay((part - 1) * 60)

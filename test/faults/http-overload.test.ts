@@ -10,20 +10,26 @@ t.setTimeout(180_000)
 
 const MIB = 1024 * 1024
 const BUDGET_BYTES = 64 * MIB
-/** As docs/operations.md has it: what a request under way takes beside the budgets. */
+/** What a request under way takes beside the budgets, as docs/operations.md says. */
 const CONNECTION_BYTES = 192 * 1024
 const TIMES_OVER = 10
 const CONNECTIONS = TIMES_OVER * BUDGET_BYTES / MIB
 // The client, the gateway and the broker share the machine's cores, and a few requests are refused only when they have
-// been read, because other budgets were full by then: the bound has to hold for nine in ten of those refused in one of
-// a few bursts.
+// been read, because other budgets were full by then: the bound has to hold for nine in ten of the refused requests of
+// one burst in a few.
 const MAX_BURSTS = 5
 const MAX_REFUSAL_MS = 50
-// Of the last one: who was let in may have to wait for the budget until its body is read.
+// For the last refusal: a request that was let in may have to wait for the budget until its body is read.
 const MAX_LAST_REFUSAL_MS = 2000
 const MAX_RECOVERY_MS = 5000
 
-interface Overload { gateway: GatewayProcess, stream: string, idleBytes: number, speed: () => Promise<number> }
+interface Overload {
+  gateway: GatewayProcess
+  stream: string
+  idleBytes: number
+  /** Requests a second. */
+  speed: () => Promise<number>
+}
 
 async function overload (t: Test): Promise<Overload> {
   const gateway = await GatewayProcess.start({
@@ -45,19 +51,17 @@ async function overload (t: Test): Promise<Overload> {
   t.teardown(async () => { await fetch(`${gateway.url}/v1/streams/${other}`, { method: 'DELETE' }) })
   const speed = async (): Promise<number> => {
     const startMs = performance.now()
-    await Promise.all(
-      Array.from({ length: 8 }, async () => {
-        for (let n = 0; n < 25; n++) {
-          const answer = await fetch(`${gateway.url}/v1/streams/${other}/messages`, {
-            method: 'POST',
-            headers: { 'content-type': 'application/json' },
-            body: '{"messages":[{"body":1}]}'
-          })
-          if (answer.status !== 200) throw new Error(`publishing answered ${answer.status}`)
-          await answer.arrayBuffer()
-        }
-      })
-    )
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      for (let n = 0; n < 25; n++) {
+        const answer = await fetch(`${gateway.url}/v1/streams/${other}/messages`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{"messages":[{"body":1}]}'
+        })
+        if (answer.status !== 200) throw new Error(`publishing answered ${answer.status}`)
+        await answer.arrayBuffer()
+      }
+    }))
     return 200_000 / (performance.now() - startMs)
   }
   await speed()
@@ -65,27 +69,17 @@ async function overload (t: Test): Promise<Overload> {
 }
 
 async function burst (gateway: GatewayProcess, burst: Partial<Burst> & Pick<Burst, 'head'>): Promise<BurstResult> {
-  const all: Burst = {
-    port: gateway.port,
-    connections: CONNECTIONS,
-    piece: '',
-    repeat: 0,
-    tail: '',
-    readPauseMs: 0,
-    ...burst
-  }
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--import', 'tsx', 'test/support/burst.ts', JSON.stringify(all)],
-    { maxBuffer: 64 * MIB }
-  )
+  const { port } = gateway
+  const all: Burst = { port, connections: CONNECTIONS, piece: '', repeat: 0, tail: '', readPauseMs: 0, ...burst }
+  const args = ['--import', 'tsx', 'test/support/burst.ts', JSON.stringify(all)]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 64 * MIB })
   return JSON.parse(stdout)
 }
 
 /**
- * Bursts until most of one were refused quickly enough, and then looks at what is left of it.
+ * Sends bursts until most of the refusals of one came quickly enough, and then looks at what is left of it.
  *
- * @param canShrink nobody has to be refused, because answers become smaller instead
+ * @param canShrink no request has to be refused, because answers become smaller instead
  */
 async function survives (
   t: Test,
@@ -100,86 +94,64 @@ async function survives (
     const { statuses, refusalMs, withoutRetryAfter, durationMs, receivedBytes } = await send()
     const { 200: done = 0, 503: refused = 0, ...others } = statuses
     mostMs = refusalMs[Math.floor(refusalMs.length * 0.9)] ?? 0
-    const lastMs = refusalMs.at(-1) ?? 0
-    t.comment(
-      `${done} answered, ${refused} refused, nine in ten within ${mostMs} ms, half within ` +
-      `${refusalMs[refusalMs.length >> 1] ?? 0} ms, the last after ${lastMs} ms; over in ${durationMs} ms, ` +
-      `${inMib(receivedBytes)} MiB of answers`
-    )
-    // Each is held for as long as the slowest client reads: together they are what is in memory.
-    if (canShrink) {
-      t.ok(receivedBytes > BUDGET_BYTES / 4 && receivedBytes <= BUDGET_BYTES, 'the answers share the budget')
-    } else t.ok(refused > 0, 'some were refused')
+    const [halfMs, lastMs] = [refusalMs[refusalMs.length >> 1] ?? 0, refusalMs.at(-1) ?? 0]
+    t.comment(`${done} answered, ${refused} refused, nine in ten within ${mostMs} ms, half within ${halfMs} ms`)
+    t.comment(`the last after ${lastMs} ms; over in ${durationMs} ms, ${inMib(receivedBytes)} MiB of answers`)
+    // Each answer is held for as long as the slowest client reads: together they are what is in memory.
+    const isShared = receivedBytes > BUDGET_BYTES / 4 && receivedBytes <= BUDGET_BYTES
+    if (canShrink) t.ok(isShared, 'the answers share the budget')
+    else t.ok(refused > 0, 'some were refused')
     t.ok(lastMs < MAX_LAST_REFUSAL_MS, `the last one was refused within ${lastMs} ms`)
-    t.same(others, {}, 'nothing but 200 and 503, and everybody got an answer')
+    t.same(others, {}, 'nothing but 200 and 503, and every request was answered')
     t.ok(done > 0, 'some were served')
-    t.equal(withoutRetryAfter, 0, 'each refusal says when to come again')
+    t.equal(withoutRetryAfter, 0, 'each refusal says when to try again')
   }
   t.ok(mostMs < MAX_REFUSAL_MS, `nine in ten refused within ${mostMs} ms`)
 
   const overMs = performance.now()
   let speedAfter = 0
-  // One sample is enough here: it has to come in time, whatever else the machine does meanwhile.
+  // One sample is enough here: it has to come in time, whatever else the machine does at that moment.
   while (speedAfter < speedBefore * 0.7 && performance.now() - overMs < MAX_RECOVERY_MS) speedAfter = await speed()
-  t.ok(
-    speedAfter >= speedBefore * 0.7,
-    `${Math.round(speedBefore)} requests a second before, ${Math.round(speedAfter)} after ` +
-    `${Math.round(performance.now() - overMs)} ms`
-  )
+  const [beforeRate, afterRate, tookMs] = [speedBefore, speedAfter, performance.now() - overMs].map(Math.round)
+  const rates = `${beforeRate} requests a second before, ${afterRate} after ${tookMs} ms`
+  t.ok(speedAfter >= speedBefore * 0.7, rates)
 
   const budgeted = idleBytes + budgetsBytes + CONNECTIONS * CONNECTION_BYTES
   const peak = gateway.peakResidentBytes
   t.ok(peak <= 1.25 * budgeted, `peak ${inMib(peak)} MiB, budgeted ${inMib(budgeted)} MiB (idle ${inMib(idleBytes)})`)
-  t.same(gateway.log.filter(({ level }) => Number(level) >= 50), [], 'nothing of it is an error')
+  t.same(gateway.log.filter(({ level }) => Number(level) >= 50), [], 'nothing in the log is an error')
 }
 
 const inMib = (bytes: number): number => Math.round(bytes / MIB)
 const headers = 'Host: x\r\nConnection: close\r\n'
 
-t.test(
-  'JSON bodies of ten times the budgets: what is too much is refused at once, memory stays within the budgets, and ' +
-  'all is well afterwards',
-  async (t) => {
-    const process = await overload(t)
-    const message = JSON.stringify({ body: { text: 'x'.repeat(1000) } })
-    const piece = `${message},`.repeat(64)
-    const repeat = Math.floor(MIB / piece.length)
-    const start = '{"messages":['
-    const tail = `${message}]}`
-    const head = `POST /v1/streams/${process.stream}/messages HTTP/1.1\r\n${headers}Content-Type: ` +
-      `application/json\r\nContent-Length: ${start.length + piece.length * repeat + tail.length}\r\n\r\n${start}`
-    await survives(
-      t,
-      process,
-      2 * BUDGET_BYTES,
-      async () => await burst(process.gateway, { head, piece, repeat, tail })
-    )
-  }
-)
+// What is too much is refused at once, memory stays within the budgets, and all is well afterwards.
+t.test('JSON bodies of ten times the budgets are refused at once or published', async (t) => {
+  const process = await overload(t)
+  const message = JSON.stringify({ body: { text: 'x'.repeat(1000) } })
+  const piece = `${message},`.repeat(64)
+  const repeat = Math.floor(MIB / piece.length)
+  const start = '{"messages":['
+  const tail = `${message}]}`
+  const bytes = start.length + piece.length * repeat + tail.length
+  const bodyHeaders = `${headers}Content-Type: application/json\r\nContent-Length: ${bytes}\r\n`
+  const head = `POST /v1/streams/${process.stream}/messages HTTP/1.1\r\n${bodyHeaders}\r\n${start}`
+  await survives(t, process, 2 * BUDGET_BYTES, async () => await burst(process.gateway, { head, piece, repeat, tail }))
+})
 
-t.test(
-  'streamed lines of ten times the budget: who has begun comes to an end, who does not get in is refused at once',
-  async (t) => {
-    const process = await overload(t)
-    const piece = `${'x'.repeat(1023)}\n`.repeat(64)
-    const head = `POST /v1/streams/${process.stream}/messages/lines HTTP/1.1\r\n${headers}Content-Length: ` +
-      `${MIB}\r\n\r\n`
-    await survives(t, process, BUDGET_BYTES, async () => await burst(process.gateway, { head, piece, repeat: 16 }))
-  }
-)
+t.test('of streamed lines of ten times the budget, each body is published to its end or refused at once', async (t) => {
+  const process = await overload(t)
+  const piece = `${'x'.repeat(1023)}\n`.repeat(64)
+  const head = `POST /v1/streams/${process.stream}/messages/lines HTTP/1.1\r\n${headers}Content-Length: ${MIB}\r\n\r\n`
+  await survives(t, process, BUDGET_BYTES, async () => await burst(process.gateway, { head, piece, repeat: 16 }))
+})
 
-t.test('answers of ten times the budget for clients that read slowly', async (t) => {
+t.test('answers of ten times the budget, for clients that read slowly, become smaller', async (t) => {
   const process = await overload(t)
   const lines = `${'x'.repeat(1023)}\n`.repeat(1024)
-  for (let n = 0; n < 32; n++) {
-    await fetch(`${process.gateway.url}/v1/streams/${process.stream}/messages/lines`, { method: 'POST', body: lines })
-  }
-  const head = `GET /v1/streams/${process.stream}/messages?limit=10000 HTTP/1.1\r\n${headers}\r\n`
-  await survives(
-    t,
-    process,
-    2 * BUDGET_BYTES,
-    async () => await burst(process.gateway, { head, readPauseMs: 1000 }),
-    true
-  )
+  const path = `/v1/streams/${process.stream}/messages`
+  for (let n = 0; n < 32; n++) await fetch(`${process.gateway.url}${path}/lines`, { method: 'POST', body: lines })
+  const head = `GET ${path}?limit=10000 HTTP/1.1\r\n${headers}\r\n`
+  const send = async () => await burst(process.gateway, { head, readPauseMs: 1000 })
+  await survives(t, process, 2 * BUDGET_BYTES, send, true)
 })

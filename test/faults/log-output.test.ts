@@ -13,7 +13,7 @@ t.setTimeout(120_000)
 
 const env = { RABBITMQ_STREAM_URL: testStreamUrl() }
 
-// The longest request id makes the longest lines. Twice as many as this are more than the log keeps for its reader.
+// The longest request id makes the longest lines. Twice this many requests write more than the log keeps in memory.
 const LONG_ID = 'x'.repeat(128)
 const REQUESTS = 30_000
 const AT_ONCE = 100
@@ -21,24 +21,22 @@ const AT_ONCE = 100
 async function manyRequests (url: string): Promise<void> {
   const dispatcher = new Agent({ connections: AT_ONCE })
   let left = REQUESTS
-  await Promise.all(
-    Array.from({ length: AT_ONCE }, async () => {
-      while (left-- > 0) {
-        const { statusCode, body } = await dispatcher.request({
-          origin: url,
-          path: '/health/live',
-          method: 'GET',
-          headers: { 'x-request-id': LONG_ID }
-        })
-        await body.dump()
-        if (statusCode !== 200) throw new Error(`answered ${statusCode}`)
-      }
-    })
-  )
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    while (left-- > 0) {
+      const { statusCode, body } = await dispatcher.request({
+        origin: url,
+        path: '/health/live',
+        method: 'GET',
+        headers: { 'x-request-id': LONG_ID }
+      })
+      await body.dump()
+      if (statusCode !== 200) throw new Error(`answered ${statusCode}`)
+    }
+  }))
   await dispatcher.close()
 }
 
-t.test('a log that nobody reads costs lines beyond 8 MiB, which are counted, and no answers', async (t) => {
+t.test('a log that is not read drops lines beyond 8 MiB and counts them; no answer is lost', async (t) => {
   const gateway = await GatewayProcess.start({ env })
   t.teardown(async () => await gateway.end('SIGKILL'))
   const { stdout } = gateway.child
@@ -53,8 +51,7 @@ t.test('a log that nobody reads costs lines beyond 8 MiB, which are counted, and
   const requests = gateway.log.filter(({ msg, reqId }) => msg === 'request' && reqId === LONG_ID).length
   const dropped = gateway.log.reduce((sum, { droppedLines }) => sum + Number(droppedLines ?? 0), 0)
   t.ok(dropped > 0)
-  // What waited for the reader at most, and what the system and this process had of it before they stopped to take
-  // more.
+  // At most what waited for the reader, and what the system and this process held when they stopped taking more.
   t.ok(gateway.output.length < 10 * 1024 * 1024, `${gateway.output.length} bytes came through`)
   t.equal(requests + dropped, 2 * REQUESTS)
 })
@@ -82,7 +79,7 @@ const DISK = `data:text/javascript,${encodeURIComponent(`
   }
 `)}`
 
-t.test('a log whose disk was full for long goes on when there is room again', async (t) => {
+t.test('a log whose disk was full for a long time continues when there is room again', async (t) => {
   const gateway = await GatewayProcess.start({ env, nodeOptions: ['--import', DISK] })
   t.teardown(async () => await gateway.end('SIGKILL'))
   gateway.child.kill('SIGWINCH')
@@ -91,7 +88,7 @@ t.test('a log whose disk was full for long goes on when there is room again', as
   t.notMatch(gateway.output, LONG_ID)
   gateway.child.kill('SIGWINCH')
   await until('the dropped lines are counted', async () => {
-    // As long a line as the others: there is no room for it.
+    // A line as long as the others, for which there is no room.
     await fetch(`${gateway.url}/health/live?none`, { headers: { 'x-request-id': LONG_ID } })
     return gateway.output.includes('"droppedLines"')
   })
@@ -99,21 +96,17 @@ t.test('a log whose disk was full for long goes on when there is room again', as
   t.same(await gateway.end(), { code: 0, signal: null })
 })
 
-t.test('a full disk under the log stops nothing', async (t) => {
+t.test('a gateway whose log disk is full still serves, and ends when it is told to', async (t) => {
   const [port] = await freePorts(1)
   const full = openSync('/dev/full', 'w')
   const [program = '', ...args] = tiedToParent([process.execPath, '--import', 'tsx', 'src/server.ts'])
-  const child = spawn(program, args, {
-    env: { PATH: process.env['PATH'], HTTP_PORT: String(port), ...env },
-    stdio: ['ignore', full, 'inherit']
-  })
+  const childEnv = { PATH: process.env['PATH'], HTTP_PORT: String(port), ...env }
+  const child = spawn(program, args, { env: childEnv, stdio: ['ignore', full, 'inherit'] })
   closeSync(full)
   t.teardown(() => child.kill('SIGKILL'))
-  const live = async (): Promise<boolean> =>
-    await fetch(`http://127.0.0.1:${port}/health/live`).then(
-      ({ ok }) => ok,
-      () => false
-    )
+  const live = async (): Promise<boolean> => {
+    return await fetch(`http://127.0.0.1:${port}/health/live`).then(({ ok }) => ok, () => false)
+  }
   await until('it answers', live)
   for (let times = 0; times < 20; times++) t.equal(await live(), true)
   child.kill('SIGTERM')

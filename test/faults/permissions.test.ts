@@ -23,21 +23,18 @@ async function permit (configure: string, write: string, read: string): Promise<
   await node.ctl('set_permissions', 'gateway', configure, write, read)
 }
 
-// How many publishes each stream was told to have.
+// How many publishes were answered as confirmed, by stream.
 const confirmed = new Map<string, number>()
 
-/** Publishes a line. @throws when it is refused and may be stored nevertheless: no fault of this file leaves a doubt */
+/** Publishes a line. @throws when it is refused and may still be stored: no fault of this file leaves a doubt */
 async function publish (stream: string, query = ''): Promise<Answer> {
   const answer = await gateway.request('POST', `/v1/streams/${stream}/messages/lines${query}`, { body: 'a line' })
   if (answer.status === 200) confirmed.set(stream, (confirmed.get(stream) ?? 0) + 1)
-  else if (field(answer.json, 'sideEffects') !== 'none') {
-    throw new Error('a refused publish may be stored: ' +
-    `${answer.text}`)
-  }
+  else if (field(answer.json, 'sideEffects') !== 'none') throw new Error(`a refusal leaves a doubt: ${answer.text}`)
   return answer
 }
 
-/** What was refused is not there, and what was confirmed is, once. */
+/** What was refused is not in the streams, and what was confirmed is, once. */
 async function holdsWhatWasConfirmed (t: Test, ...streams: string[]): Promise<void> {
   for (const stream of streams) {
     const { status, text } = await gateway.get(`/v1/streams/${stream}/messages/lines`)
@@ -45,46 +42,36 @@ async function holdsWhatWasConfirmed (t: Test, ...streams: string[]): Promise<vo
   }
 }
 
-/** The stream after messages that a publisher, a reader and a consumer of the gateway have used. */
+/** A stream after a publisher, a reader and a consumer of the gateway have used it. */
 async function usedStream (t: Test): Promise<string> {
   const stream = await gateway.newStream(t)
   t.match((await publish(stream)).json, { confirmed: 1 })
   t.match((await gateway.get(`/v1/streams/${stream}/messages`)).json, { messages: exactly({ offset: 0 }) })
-  t.match(
-    (await gateway.request('PUT', `/v1/streams/${stream}/consumers/c/offset`, { json: { offset: 0 } })).status,
-    200
-  )
+  const stored = await gateway.request('PUT', `/v1/streams/${stream}/consumers/c/offset`, { json: { offset: 0 } })
+  t.match(stored.status, 200)
   return stream
 }
 
 async function closeConnections (): Promise<void> {
   const connections: unknown = await node.api('/api/stream/connections')
   const names = JSON.stringify(connections).match(/"name":"127[^"]+"/g) ?? []
+  const { origin } = new URL(node.managementUrl)
+  const authorization = `Basic ${Buffer.from('guest:guest').toString('base64')}`
   for (const name of names) {
     const encoded = encodeURIComponent(JSON.parse(`{${name}}`).name)
-    await fetch(`${new URL(node.managementUrl).origin}/api/stream/connections/%2f/${encoded}`, {
-      method: 'DELETE',
-      headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` }
-    })
+    await fetch(`${origin}/api/stream/connections/%2f/${encoded}`, { method: 'DELETE', headers: { authorization } })
   }
 }
 
-t.test('without the permission to write, publishing is refused and the rest goes on', async (t) => {
+t.test('without the permission to write, publishing is refused and everything else works', async (t) => {
   const [stream, unused] = [await usedStream(t), await gateway.newStream(t)]
   await permit('.*', '^$', '.*')
   for (const query of ['', '?publisher=p&firstPublishingId=1']) {
-    t.match((await publish(unused, query)).json, {
-      status: 403,
-      code: 'access_refused',
-      sideEffects: 'none',
-      retryable: false
-    })
+    const refusal = { status: 403, code: 'access_refused', sideEffects: 'none', retryable: false }
+    t.match((await publish(unused, query)).json, refusal)
   }
-  t.match(
-    (await publish(stream)).json,
-    { confirmed: 1 },
-    'the broker asks for the permission when a publisher begins: one that exists goes on'
-  )
+  // The broker checks the permission when a publisher is declared.
+  t.match((await publish(stream)).json, { confirmed: 1 }, 'a publisher that exists still works')
   await holdsWhatWasConfirmed(t, stream)
   t.match((await gateway.get('/health/ready')).status, 200)
   await permit('.*', '.*', '.*')
@@ -94,25 +81,23 @@ t.test('without the permission to write, publishing is refused and the rest goes
   await holdsWhatWasConfirmed(t, stream, unused)
 })
 
-t.test('without the permission to read, reads and commits are refused and publishing goes on', async (t) => {
+t.test('without the permission to read, reads and offsets are refused and publishing works', async (t) => {
   const [stream, unused] = [await usedStream(t), await gateway.newStream(t)]
   await permit('.*', '.*', '^$')
-  for (const path of [
+  const paths = [
     `${unused}/messages`,
     `${unused}/messages?offset=next&wait=5`,
     `${unused}/consumers/c/messages`,
     `${stream}/consumers/c/offset`,
     `${unused}`
-  ]) {
-    t.match(
-      (await gateway.get(`/v1/streams/${path}`)).json,
-      { status: 403, code: 'access_refused', sideEffects: 'none' },
-      path
-    )
+  ]
+  for (const path of paths) {
+    const { json } = await gateway.get(`/v1/streams/${path}`)
+    t.match(json, { status: 403, code: 'access_refused', sideEffects: 'none' }, path)
   }
   for (const name of [stream, unused]) {
-    const commit = await gateway.request('PUT', `/v1/streams/${name}/consumers/c/offset`, { json: { offset: 0 } })
-    t.match(commit.json, { status: 403, code: 'access_refused' }, 'a commit that the broker drops without a word')
+    const storing = await gateway.request('PUT', `/v1/streams/${name}/consumers/c/offset`, { json: { offset: 0 } })
+    t.match(storing.json, { status: 403, code: 'access_refused' }, 'a store that the broker drops without a word')
   }
   t.match((await publish(unused)).json, { confirmed: 1 })
   await permit('.*', '.*', '.*')
@@ -146,7 +131,7 @@ const refusals: ReadonlyArray<{ what: string, revoke: () => Promise<unknown>, re
     }
   },
   {
-    what: 'a virtual host that the user may not use any more',
+    what: 'a virtual host that the user may no longer use',
     revoke: async () => await node.ctl('clear_permissions', 'gateway'),
     restore: async () => { await permit('.*', '.*', '.*') }
   }
@@ -159,22 +144,24 @@ for (const { what, revoke, restore } of refusals) {
       await closeConnections() // the management API learns of them a little later
       return gateway.app.broker.stats().connections === 0
     })
-    for (const ask of [
+    const requests = [
       async () => await publish(stream),
       async () => await publish(stream, '?publisher=p&firstPublishingId=1'),
       async () => await gateway.get(`/v1/streams/${stream}/messages?wait=5`)
-    ]) {
+    ]
+    for (const ask of requests) {
       t.match((await ask()).json, { status: 502, code: 'broker_protocol_error', sideEffects: 'none' })
     }
     const ready = await gateway.get('/health/ready')
     t.match(ready.json, { status: 503, code: 'broker_unavailable', detail: /credentials|virtual host/ })
-    t.notMatch(ready.text, /password"|first password|second password/, 'it does not show them')
+    t.notMatch(ready.text, /password"|first password|second password/, 'the answer does not show the credentials')
     await restore()
     await until('ready again', async () => (await gateway.get('/health/ready')).status === 200)
-    t.match((await until('published again', async () => {
+    const again = await until('published again', async () => {
       const answer = await publish(stream)
       return answer.status === 200 ? answer : undefined
-    })).json, { confirmed: 1 })
+    })
+    t.match(again.json, { confirmed: 1 })
     await holdsWhatWasConfirmed(t, stream)
   })
 }

@@ -16,7 +16,7 @@ async function start (t: Test, more: Record<string, string> = {}): Promise<Gatew
   return gateway
 }
 
-t.test('gateways that are told to end under load: what clients were told is what is in the streams', async (t) => {
+t.test('what clients of a gateway that ends under load were told is what is in the streams', async (t) => {
   let gateway = await start(t)
   const { url, port } = gateway
   const workload = await Workload.start({ target: { url }, unnamed: 4, named: 4, pauseMs: 0 })
@@ -24,7 +24,7 @@ t.test('gateways that are told to end under load: what clients were told is what
   for (let round = 0; round < ROUNDS; round++) {
     await workload.untilConfirmed(500)
     t.same(await gateway.end('SIGTERM'), { code: 0, signal: null }, `round ${round}: it ends well`)
-    t.notMatch(gateway.output, /unhandled|uncaught|cut off|"level":[56]0/i, 'and says nothing of an error')
+    t.notMatch(gateway.output, /unhandled|uncaught|cut off|"level":[56]0/i, 'and logs no error')
     gateway = await start(t, { HTTP_PORT: String(port) })
   }
   await workload.untilConfirmed(500)
@@ -35,41 +35,36 @@ t.test('gateways that are told to end under load: what clients were told is what
   t.same(await gateway.end(), { code: 0, signal: null })
 })
 
-t.test('a gateway that is told to end answers what it has begun', async (t) => {
+t.test('a gateway that is told to end answers the requests that it has begun', async (t) => {
   const gateway = await start(t)
   const stream = uniqueName('test')
   const other = await start(t)
   await fetch(`${gateway.url}/v1/streams/${stream}`, { method: 'PUT' })
   t.teardown(async () => { await fetch(`${other.url}/v1/streams/${stream}`, { method: 'DELETE' }) })
 
+  const path = `/v1/streams/${stream}/messages`
   const waiting = await openRaw(t, gateway.port)
-  waiting.send(`GET /v1/streams/${stream}/messages?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`)
+  waiting.send(`GET ${path}?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`)
   const publishing = await openRaw(t, gateway.port)
-  publishing.send(
-    `POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ` +
-    'chunked\r\n\r\n6\r\nfirst\n\r\n'
-  )
+  const chunked = 'HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked'
+  publishing.send(`POST ${path}/lines ${chunked}\r\n\r\n6\r\nfirst\n\r\n`)
   const idle = await openRaw(t, gateway.port)
   idle.send('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
   await idle.received(/"live"\}$/)
   // The first line is there, so both are under way.
   await waiting.received(/"body":"first"/)
-  waiting.send(`GET /v1/streams/${stream}/messages?offset=next&wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`)
-  while (!/^rabbitmq_stream_gateway_readers 1$/m.test(await (await fetch(`${gateway.url}/metrics`)).text())) {
-    await new Promise(setImmediate)
-  }
+  waiting.send(`GET ${path}?offset=next&wait=60 HTTP/1.1\r\nHost: x\r\n\r\n`)
+  const metrics = async (): Promise<string> => await (await fetch(`${gateway.url}/metrics`)).text()
+  while (!/^rabbitmq_stream_gateway_readers 1$/m.test(await metrics())) await new Promise(setImmediate)
 
   const ended = gateway.end('SIGTERM')
   t.match(await waiting.closed(), /"messages":\[\],"nextOffset":1,"endOfStream":true\}$/, 'a waiting read is answered')
   await idle.closed()
   publishing.send('7\r\nsecond\n\r\n0\r\n\r\n')
-  t.match(
-    await publishing.closed(),
-    /^HTTP\/1\.1 200 OK\r\n[^]*connection: close[^]*"confirmed":2/i,
-    'a body that was on its way is published to its end'
-  )
+  const published = await publishing.closed()
+  t.match(published, /^HTTP\/1\.1 200 OK\r\n[^]*connection: close[^]*"confirmed":2/i, 'a body under way is published')
   t.same(await ended, { code: 0, signal: null })
-  t.equal(await (await fetch(`${other.url}/v1/streams/${stream}/messages/lines`)).text(), 'first\nsecond\n')
+  t.equal(await (await fetch(`${other.url}${path}/lines`)).text(), 'first\nsecond\n')
 })
 
 t.test('a client that never ends does not keep a gateway from ending', async (t) => {

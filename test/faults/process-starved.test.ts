@@ -24,7 +24,7 @@ async function endsWell (t: Test, gateway: GatewayProcess): Promise<void> {
   t.same(await gateway.end(), { code: 0, signal: null })
 }
 
-t.test('a gateway that stands still, for a second and longer than its heartbeats, breaks no promise', async (t) => {
+t.test('a gateway that is frozen, for a second or for longer than its heartbeats, breaks no promise', async (t) => {
   const gateway = await start(t, { RABBITMQ_HEARTBEAT_SECONDS: '1' })
   const workload = await Workload.start({ target: gateway })
   t.teardown(() => { workload.abandon() })
@@ -42,21 +42,19 @@ t.test('a gateway that stands still, for a second and longer than its heartbeats
   await endsWell(t, gateway)
 })
 
-t.test('without a free file descriptor nobody new is served; as soon as there is one, all is well', async (t) => {
-  const gateway = await start(t, {
-    RABBITMQ_CONNECTION_IDLE_MS: '500',
-    PUBLISHER_IDLE_MS: '500',
-    READER_IDLE_MS: '500'
-  })
-  // Not before it runs: loading its own files takes more.
+t.test('a gateway without a free file descriptor serves no new client until there is one again', async (t) => {
+  const quicklyIdle = { RABBITMQ_CONNECTION_IDLE_MS: '500', PUBLISHER_IDLE_MS: '500', READER_IDLE_MS: '500' }
+  const gateway = await start(t, quicklyIdle)
+  // Only once it runs: loading its own files takes more descriptors.
   execFileSync('prlimit', ['--pid', String(gateway.pid), '--nofile=64:64'])
   const stream = uniqueName('test')
   await fetch(`${gateway.url}/v1/streams/${stream}`, { method: 'PUT' })
   t.teardown(async () => { await fetch(`${gateway.url}/v1/streams/${stream}`, { method: 'DELETE' }).catch(() => {}) })
-  // No connection to the broker is left, so that the next request needs a descriptor.
-  await until('the connections to the broker are closed', async () =>
-    /^rabbitmq_stream_gateway_connections 0$/m.test(await (await fetch(`${gateway.url}/metrics`)).text())
-  )
+  // With no connection to the broker left, the next request needs a descriptor.
+  await until('the connections to the broker are closed', async () => {
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text()
+    return /^rabbitmq_stream_gateway_connections 0$/m.test(metrics)
+  })
 
   const crowd: Socket[] = []
   t.teardown(() => { for (const socket of crowd) socket.destroy() })
@@ -72,16 +70,13 @@ t.test('without a free file descriptor nobody new is served; as soon as there is
   }
   for (let n = 0; n < 100; n++) crowd.push(connect(gateway.port, '127.0.0.1').on('error', () => {}))
   await until('there is no descriptor left', () => gateway.openFiles >= 64)
-  t.match(await ask(), /^HTTP\/1\.1 503 [^]*"code":"broker_unavailable"/, 'the broker cannot be reached, which is said')
-  t.match(gateway.output, /EMFILE.*"could not connect to the broker"/, 'and why, in the log')
+  t.match(await ask(), /^HTTP\/1\.1 503 [^]*"code":"broker_unavailable"/, 'the broker cannot be reached')
+  t.match(gateway.output, /EMFILE.*"could not connect to the broker"/, 'and the log says why')
   t.ok(gateway.isRunning)
 
   for (const socket of crowd) socket.destroy()
   await until('the broker is reached again', async () => (await ask()).startsWith('HTTP/1.1 200'))
-  t.equal(
-    (await fetch(`${gateway.url}/v1/streams/${stream}/messages/lines`, { method: 'POST', body: 'x' })).status,
-    200,
-    'and new clients are served'
-  )
+  const newClient = await fetch(`${gateway.url}/v1/streams/${stream}/messages/lines`, { method: 'POST', body: 'x' })
+  t.equal(newClient.status, 200, 'and new clients are served')
   await endsWell(t, gateway)
 })

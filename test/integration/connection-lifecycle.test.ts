@@ -19,29 +19,18 @@ t.test('an open connection knows the broker', async (t) => {
 })
 
 t.test('a wrong password is an authentication error, three seconds later', async (t) => {
-  const options = optionsFromUrl(testStreamUrl(), {
-    authentication: { mechanism: 'PLAIN', username: 'guest', password: 'wrong' }
-  })
-  await t.rejects(Connection.open(options), {
-    name: 'AuthenticationError',
-    responseCode: ResponseCode.authenticationFailure
-  })
+  const options = optionsFromUrl(testStreamUrl(), { authentication: { mechanism: 'PLAIN', username: 'guest', password: 'wrong' } })
+  await t.rejects(Connection.open(options), { name: 'AuthenticationError', responseCode: ResponseCode.authenticationFailure })
 })
 
 t.test('a virtual host that does not exist is an authentication error', async (t) => {
   const options = optionsFromUrl(testStreamUrl(), { virtualHost: uniqueName('nowhere') })
-  await t.rejects(Connection.open(options), {
-    name: 'AuthenticationError',
-    responseCode: ResponseCode.virtualHostAccessFailure
-  })
+  await t.rejects(Connection.open(options), { name: 'AuthenticationError', responseCode: ResponseCode.virtualHostAccessFailure })
 })
 
 t.test('a mechanism that the broker does not offer is an authentication error', async (t) => {
   const options = optionsFromUrl(testStreamUrl(), { authentication: { mechanism: 'EXTERNAL' } })
-  await t.rejects(Connection.open(options), {
-    name: 'AuthenticationError',
-    responseCode: ResponseCode.saslMechanismNotSupported
-  })
+  await t.rejects(Connection.open(options), { name: 'AuthenticationError', responseCode: ResponseCode.saslMechanismNotSupported })
 })
 
 t.test('a peer that accepts and says nothing is given up when the time is over', async (t) => {
@@ -52,32 +41,14 @@ t.test('a peer that accepts and says nothing is given up when the time is over',
     for (const socket of accepted) socket.destroy()
     silent.close()
   })
-  const options = optionsFromUrl(testStreamUrl(), {
-    host: '127.0.0.1',
-    port: portOf(silent.address()),
-    connectTimeoutMs: 100
-  })
-  await t.rejects(Connection.open(options), {
-    name: 'ConnectionClosedError',
-    closedBy: 'fault',
-    message: /within 100 ms/
-  })
+  const options = optionsFromUrl(testStreamUrl(), { host: '127.0.0.1', port: portOf(silent.address()), connectTimeoutMs: 100 })
+  await t.rejects(Connection.open(options), { name: 'ConnectionClosedError', closedBy: 'fault', message: /within 100 ms/ })
 })
 
 t.test("the broker's Close ends the connection with its code", async (t) => {
   const { channel } = await openChannel(optionsFromUrl(testStreamUrl()), undefined)
   // No broker knows this command from a client.
-  const unknown = channel.request(
-    {
-      name: 'consumerUpdate',
-      write (writer) {
-        writer.u16(0)
-      },
-      read () {}
-    },
-    undefined,
-    10_000
-  )
+  const unknown = channel.request({ name: 'consumerUpdate', write (writer) { writer.u16(0) }, read () {} }, undefined, 10_000)
   await t.rejects(unknown, { name: 'ConnectionClosedError', closedBy: 'peer', responseCode: ResponseCode.unknownFrame })
   t.equal(channel.isOpen, false)
   await channel.close('already closed', 10_000)
@@ -108,9 +79,7 @@ t.test('a socket that is cut while requests are under way rejects them all', asy
   const { connection, closings } = await open(t, { host: '127.0.0.1', port: portOf(proxy.address()) })
   const waiting = [connection.metadata(['a']), connection.queryOffset('r', 's'), connection.streamStats('s')]
   cut()
-  for (const result of await Promise.allSettled(waiting)) {
-    t.match(result, { status: 'rejected', reason: { name: 'ConnectionClosedError', closedBy: 'fault' } })
-  }
+  for (const result of await Promise.allSettled(waiting)) t.match(result, { status: 'rejected', reason: { name: 'ConnectionClosedError', closedBy: 'fault' } })
   t.equal((await closings.take()).closedBy, 'fault')
 })
 

@@ -62,10 +62,7 @@ t.test('a credit is a chunk', async (t) => {
   await connection.unsubscribe(1)
   await t.rejects(connection.unsubscribe(1), { responseCode: ResponseCode.subscriptionIdDoesNotExist, message: /./ })
   connection.credit(1, 1)
-  t.same(await opened.refusedCredits.take(), {
-    subscriptionId: 1,
-    responseCode: ResponseCode.subscriptionIdDoesNotExist
-  })
+  t.same(await opened.refusedCredits.take(), { subscriptionId: 1, responseCode: ResponseCode.subscriptionIdDoesNotExist })
 })
 
 t.test('a subscription starts where it says', async (t) => {
@@ -73,17 +70,8 @@ t.test('a subscription starts where it says', async (t) => {
   const { connection, chunks } = opened
   const stream = await createStream(t, connection)
   await publish(opened, stream, 5)
-  await t.rejects(connection.subscribe(0, uniqueName('missing'), { type: 'first' }, 1, none), {
-    responseCode: ResponseCode.streamDoesNotExist,
-    message: /./
-  })
-  const specs = [
-    { type: 'first' },
-    { type: 'last' },
-    { type: 'offset', offset: 0 },
-    { type: 'offset', offset: 0n },
-    { type: 'timestamp', timestamp: Date.now() - 3_600_000 }
-  ] as const
+  await t.rejects(connection.subscribe(0, uniqueName('missing'), { type: 'first' }, 1, none), { responseCode: ResponseCode.streamDoesNotExist, message: /./ })
+  const specs = [{ type: 'first' }, { type: 'last' }, { type: 'offset', offset: 0 }, { type: 'offset', offset: 0n }, { type: 'timestamp', timestamp: Date.now() - 3_600_000 }] as const
   for (const [id, spec] of specs.entries()) {
     await connection.subscribe(id, stream, spec, 1, none)
     t.equal((await chunks.take()).chunk.endOffset > 0, true, spec.type)
@@ -92,10 +80,7 @@ t.test('a subscription starts where it says', async (t) => {
   await connection.subscribe(9, stream, { type: 'next' }, 1, none)
   await publish(opened, stream, 1, 1)
   t.same(bodies((await chunks.take()).chunk), [[5, 'message 0']])
-  await t.rejects(connection.subscribe(9, stream, { type: 'next' }, 1, none), {
-    responseCode: ResponseCode.subscriptionIdAlreadyExists,
-    message: /./
-  })
+  await t.rejects(connection.subscribe(9, stream, { type: 'next' }, 1, none), { responseCode: ResponseCode.subscriptionIdAlreadyExists, message: /./ })
 })
 
 t.test('sub-entry batches are stored as they are and come back as one entry', async (t) => {

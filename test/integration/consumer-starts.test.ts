@@ -4,12 +4,7 @@ import { batchOf, newStream, numbered, openBroker, streamOf } from '../support/s
 import { until } from '../support/until.ts'
 
 async function readAs (broker: Broker, stream: string, limit = 1): Promise<ReadBatch & { offsets: number[] }> {
-  const batch = await broker.consumers.read(
-    stream,
-    'c',
-    { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0 },
-    new AbortController().signal
-  )
+  const batch = await broker.consumers.read(stream, 'c', { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0 }, new AbortController().signal)
   batch.release()
   return Object.assign(batch, { offsets: batch.messages.map(({ offset }) => offset) })
 }
@@ -49,25 +44,18 @@ t.test('a reset to the beginning gives message 0 again, also to who has processe
   await broker.consumers.storeOffset(stream, 'c', 0)
   t.same((await readAs(broker, stream)).offsets, [])
   t.same(await broker.consumers.resetOffset(stream, 'c', { type: 'first' }), { storedOffset: 0n, nextOffset: 0n })
-  t.match(
-    await broker.consumers.storedOffset(stream, 'c'),
-    { nextOffset: 0n, lag: 1n },
-    'it is behind by what it will get'
-  )
+  t.match(await broker.consumers.storedOffset(stream, 'c'), { nextOffset: 0n, lag: 1n }, 'it is behind by what it will get')
   t.same((await readAs(broker, stream)).offsets, [0])
 })
 
-t.test(
-  'a reset to the beginning through another gateway gives message 0 again to who has gone on from there',
-  async (t) => {
-    const [broker, other] = [openBroker(t), openBroker(t)]
-    const stream = await streamOf(t, broker, 3)
-    await broker.consumers.storeOffset(stream, 'c', 0)
-    await broker.consumers.storeOffset(stream, 'c', 1)
-    await other.consumers.resetOffset(stream, 'c', { type: 'first' })
-    t.same((await readAs(broker, stream)).offsets, [0])
-  }
-)
+t.test('a reset to the beginning through another gateway gives message 0 again to who has gone on from there', async (t) => {
+  const [broker, other] = [openBroker(t), openBroker(t)]
+  const stream = await streamOf(t, broker, 3)
+  await broker.consumers.storeOffset(stream, 'c', 0)
+  await broker.consumers.storeOffset(stream, 'c', 1)
+  await other.consumers.resetOffset(stream, 'c', { type: 'first' })
+  t.same((await readAs(broker, stream)).offsets, [0])
+})
 
 t.test('a stream that is created anew has none of the consumers of the old one', async (t) => {
   const [broker, other] = [openBroker(t), openBroker(t)]

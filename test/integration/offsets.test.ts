@@ -4,13 +4,7 @@ import { batchOf, newStream, openBroker, streamOf } from '../support/streams.ts'
 import { until } from '../support/until.ts'
 import { exactly } from '../support/exactly.ts'
 
-async function readAs (
-  broker: Broker,
-  stream: string,
-  consumer: string,
-  limit: number,
-  commit?: number
-): Promise<number[]> {
+async function readAs (broker: Broker, stream: string, consumer: string, limit: number, commit?: number): Promise<number[]> {
   const request = { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0, store: commit } as const
   const batch = await broker.consumers.read(stream, consumer, request, new AbortController().signal)
   batch.release()
@@ -40,23 +34,13 @@ t.test('a commit reads back; going back, beyond the end or unexpected is refused
   const stream = await streamOf(t, broker, 10)
   await t.rejects(broker.consumers.storedOffset(stream, 'c'), { code: 'consumer_offset_not_found' })
   t.same(await broker.consumers.storeOffset(stream, 'c', 5), { storedOffset: 5n, nextOffset: 6n })
-  t.match(await broker.consumers.storedOffset(stream, 'c'), {
-    storedOffset: 5n,
-    nextOffset: 6n,
-    firstOffset: 0,
-    lastOffset: 9,
-    lag: 4n
-  })
+  t.match(await broker.consumers.storedOffset(stream, 'c'), { storedOffset: 5n, nextOffset: 6n, firstOffset: 0, lastOffset: 9, lag: 4n })
   await t.rejects(broker.consumers.storeOffset(stream, 'c', 4), { code: 'offset_goes_back' })
   await t.rejects(broker.consumers.storeOffset(stream, 'c', 1000), { code: 'offset_beyond_end' })
   await t.rejects(broker.consumers.storeOffset(stream, 'c', 6, 4), { code: 'expectation_failed' })
   await t.rejects(broker.consumers.storeOffset(stream, 'new', 6, 4), { code: 'expectation_failed' })
   await t.rejects(broker.consumers.storeOffset(stream, 'c', 6, null), { code: 'expectation_failed' })
-  t.equal(
-    (await broker.consumers.storeOffset(stream, 'first', 6, null)).storedOffset,
-    6n,
-    'the first commit can be one too'
-  )
+  t.equal((await broker.consumers.storeOffset(stream, 'first', 6, null)).storedOffset, 6n, 'the first commit can be one too')
   t.equal((await broker.consumers.storeOffset(stream, 'c', 5)).storedOffset, 5n, 'the same again is fine')
   t.equal((await broker.consumers.storeOffset(stream, 'c', 6, 5)).storedOffset, 6n)
   t.equal((await broker.consumers.storedOffset(stream, 'c')).storedOffset, 6n)
@@ -86,48 +70,38 @@ t.test('a reset makes any position the next one', async (t) => {
   t.equal(await next({ type: 'offset', offset: 5 }), 5)
   t.equal(await next({ type: 'timestamp', timestamp: Date.now() - 3_600_000 }), 0)
   t.equal(await next({ type: 'timestamp', timestamp: Date.now() + 3_600_000 }), undefined)
-  await t.rejects(broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 1000 }), {
-    code: 'offset_beyond_end'
-  })
+  await t.rejects(broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 1000 }), { code: 'offset_beyond_end' })
 })
 
-t.test(
-  'a read that is held goes on at once where its consumer was reset to, and in its time where it was not',
-  async (t) => {
-    const broker = openBroker(t)
-    const stream = await streamOf(t, broker, 10)
-    const held = async (commit: number, waitMs: number): Promise<number[]> => {
-      const batch = await broker.consumers.read(
-        stream,
-        'c',
-        { from: { type: 'first' }, limit: 3, maxBytes: 1_000_000, waitMs, store: commit },
-        new AbortController().signal
-      )
-      batch.release()
-      return batch.messages.map(({ offset }) => offset)
-    }
-    await broker.consumers.resetOffset(stream, 'c', { type: 'first' })
-    const stored = async (): Promise<boolean> => (await broker.consumers.storedOffset(stream, 'c')).storedOffset === 9n
-    const startMs = performance.now()
-    const first = held(9, 60_000)
-    await until('the read is held', stored)
-    await broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 4 })
-    t.same(await first, [4, 5, 6])
-    t.ok(performance.now() - startMs < 4500, 'before it would have looked by itself')
-
-    const second = held(9, 60_000)
-    await until('the read is held again', stored)
-    await broker.consumers.resetOffset(stream, 'other', { type: 'first' })
-    await broker.publishing.publish(stream, batchOf(['new']))
-    t.equal((await second).length, 1, 'another consumer does not matter')
-    const lastOffset = (await broker.consumers.storedOffset(stream, 'c')).lastOffset ?? 0
-
-    const emptyMs = performance.now()
-    t.same(await held(lastOffset, 6000), [], 'longer than one look at the offset')
-    const ms = performance.now() - emptyMs
-    t.ok(ms >= 5900 && ms < 9000, `held for ${Math.round(ms)} ms`)
+t.test('a read that is held goes on at once where its consumer was reset to, and in its time where it was not', async (t) => {
+  const broker = openBroker(t)
+  const stream = await streamOf(t, broker, 10)
+  const held = async (commit: number, waitMs: number): Promise<number[]> => {
+    const batch = await broker.consumers.read(stream, 'c', { from: { type: 'first' }, limit: 3, maxBytes: 1_000_000, waitMs, store: commit }, new AbortController().signal)
+    batch.release()
+    return batch.messages.map(({ offset }) => offset)
   }
-)
+  await broker.consumers.resetOffset(stream, 'c', { type: 'first' })
+  const stored = async (): Promise<boolean> => (await broker.consumers.storedOffset(stream, 'c')).storedOffset === 9n
+  const startMs = performance.now()
+  const first = held(9, 60_000)
+  await until('the read is held', stored)
+  await broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 4 })
+  t.same(await first, [4, 5, 6])
+  t.ok(performance.now() - startMs < 4500, 'before it would have looked by itself')
+
+  const second = held(9, 60_000)
+  await until('the read is held again', stored)
+  await broker.consumers.resetOffset(stream, 'other', { type: 'first' })
+  await broker.publishing.publish(stream, batchOf(['new']))
+  t.equal((await second).length, 1, 'another consumer does not matter')
+  const lastOffset = (await broker.consumers.storedOffset(stream, 'c')).lastOffset ?? 0
+
+  const emptyMs = performance.now()
+  t.same(await held(lastOffset, 6000), [], 'longer than one look at the offset')
+  const ms = performance.now() - emptyMs
+  t.ok(ms >= 5900 && ms < 9000, `held for ${Math.round(ms)} ms`)
+})
 
 t.test('a read from `next` that is held misses nothing, however often it looks again', async (t) => {
   const broker = openBroker(t)
@@ -137,10 +111,7 @@ t.test('a read from `next` that is held misses nothing, however often it looks a
   await new Promise((resolve) => setTimeout(resolve, 5500)) // beyond the first look
   await broker.publishing.publish(stream, batchOf(['new']))
   const batch = await held
-  t.same(
-    batch.messages.map(({ offset }) => offset),
-    [3]
-  )
+  t.same(batch.messages.map(({ offset }) => offset), [3])
   batch.release()
 })
 
@@ -166,10 +137,7 @@ t.test('without the management API the list names who came by this process, and 
   const broker = openBroker(t, { management: undefined })
   const stream = await streamOf(t, broker, 3)
   await broker.consumers.storeOffset(stream, 'seen', 1)
-  t.match(await broker.consumers.list(stream), {
-    consumers: exactly({ name: 'seen', storedOffset: 1n, lag: 1n }),
-    sources: { management: 'not_configured' }
-  })
+  t.match(await broker.consumers.list(stream), { consumers: exactly({ name: 'seen', storedOffset: 1n, lag: 1n }), sources: { management: 'not_configured' } })
   await t.rejects(broker.streams.list({ limit: 10 }), { code: 'management_not_configured' })
 })
 
@@ -177,10 +145,7 @@ t.test('a management API that does not answer makes the list a partial one, not 
   const broker = openBroker(t, { management: { url: 'http://127.0.0.1:1', username: 'guest', password: 'guest' } })
   const stream = await streamOf(t, broker, 3)
   await broker.consumers.storeOffset(stream, 'seen', 1)
-  t.match(await broker.consumers.list(stream), {
-    consumers: exactly({ name: 'seen' }),
-    sources: { management: 'failed' }
-  })
+  t.match(await broker.consumers.list(stream), { consumers: exactly({ name: 'seen' }), sources: { management: 'failed' } })
   await t.rejects(broker.streams.list({ limit: 10 }), { code: 'management_unavailable' })
 })
 

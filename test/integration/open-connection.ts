@@ -1,11 +1,5 @@
 import type { Test } from 'tap'
-import {
-  type Chunk,
-  Connection,
-  type ConnectionClosedError,
-  type ConnectionOptions,
-  type PublishingIds
-} from '../../src/streams/protocol/index.ts'
+import { type Chunk, Connection, type ConnectionClosedError, type ConnectionOptions, type PublishingIds } from '../../src/streams/protocol/index.ts'
 import { handlers, optionsFromUrl } from '../unit/protocol/open-connection.ts'
 import { testStreamUrl, uniqueName } from '../support/broker.ts'
 
@@ -38,43 +32,20 @@ interface Opened {
 }
 
 export async function open (t: Test, options: Partial<ConnectionOptions> = {}): Promise<Opened> {
-  const inboxes = {
-    confirms: new Inbox<{ publisherId: number, ids: number[] }>(),
-    failures: new Inbox<{ publisherId: number, publishingId: number, responseCode: number }>(),
-    chunks: new Inbox<{ subscriptionId: number, chunk: Chunk, committedChunkId: number | undefined }>(),
-    metadataUpdates: new Inbox<{ responseCode: number, stream: string }>(),
-    refusedCredits: new Inbox<{ subscriptionId: number, responseCode: number }>(),
-    closings: new Inbox<ConnectionClosedError>()
-  }
-  const connection = await Connection.open(
-    optionsFromUrl(testStreamUrl(), {
-      connectionName: t.name,
-      handlers: handlers({
-        confirmed: (publisherId, ids) => {
-          inboxes.confirms.put({ publisherId, ids: toArray(ids) })
-        },
-        publishFailed: (publisherId, publishingId, responseCode) => {
-          inboxes.failures.put({ publisherId, publishingId, responseCode })
-        },
-        delivered: (subscriptionId, chunk, committedChunkId) => {
-          inboxes.chunks.put({ subscriptionId, chunk, committedChunkId })
-        },
-        metadataUpdated: (responseCode, stream) => {
-          inboxes.metadataUpdates.put({ responseCode, stream })
-        },
-        creditRefused: (subscriptionId, responseCode) => {
-          inboxes.refusedCredits.put({ subscriptionId, responseCode })
-        },
-        closed: (error) => {
-          inboxes.closings.put(error)
-        }
-      }),
-      ...options
-    })
-  )
-  t.teardown(async () => {
-    await connection.close()
-  })
+  const inboxes = { confirms: new Inbox<{ publisherId: number, ids: number[] }>(), failures: new Inbox<{ publisherId: number, publishingId: number, responseCode: number }>(), chunks: new Inbox<{ subscriptionId: number, chunk: Chunk, committedChunkId: number | undefined }>(), metadataUpdates: new Inbox<{ responseCode: number, stream: string }>(), refusedCredits: new Inbox<{ subscriptionId: number, responseCode: number }>(), closings: new Inbox<ConnectionClosedError>() }
+  const connection = await Connection.open(optionsFromUrl(testStreamUrl(), {
+    connectionName: t.name,
+    handlers: handlers({
+      confirmed: (publisherId, ids) => { inboxes.confirms.put({ publisherId, ids: toArray(ids) }) },
+      publishFailed: (publisherId, publishingId, responseCode) => { inboxes.failures.put({ publisherId, publishingId, responseCode }) },
+      delivered: (subscriptionId, chunk, committedChunkId) => { inboxes.chunks.put({ subscriptionId, chunk, committedChunkId }) },
+      metadataUpdated: (responseCode, stream) => { inboxes.metadataUpdates.put({ responseCode, stream }) },
+      creditRefused: (subscriptionId, responseCode) => { inboxes.refusedCredits.put({ subscriptionId, responseCode }) },
+      closed: (error) => { inboxes.closings.put(error) }
+    }),
+    ...options
+  }))
+  t.teardown(async () => { await connection.close() })
   return { connection, ...inboxes }
 }
 
@@ -99,11 +70,7 @@ export function entry (publishingId: number, body: string | Buffer): Buffer {
 
 export async function publish (opened: Opened, stream: string, count: number, publisherId = 0): Promise<void> {
   await opened.connection.declarePublisher(publisherId, '', stream)
-  opened.connection.publish(
-    publisherId,
-    count,
-    Array.from({ length: count }, (_, index) => entry(index, `message ${index}`))
-  )
+  opened.connection.publish(publisherId, count, Array.from({ length: count }, (_, index) => entry(index, `message ${index}`)))
   for (let confirmed = 0; confirmed < count;) confirmed += (await opened.confirms.take()).ids.length
 }
 

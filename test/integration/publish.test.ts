@@ -15,17 +15,9 @@ t.test('what is confirmed can be read, in the order of the request', async (t) =
 t.test('concurrent requests each get their own count, and lose nothing', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  const results = await Promise.all(
-    Array.from(
-      { length: 200 },
-      async (_, index) => await broker.publishing.publish(stream, batchOf(numbered((index % 7) + 1, index * 10)))
-    )
-  )
-  t.same(
-    results.map(({ confirmed }) => confirmed),
-    Array.from({ length: 200 }, (_, index) => (index % 7) + 1)
-  )
-  const expected = Array.from({ length: 200 }, (_, index) => numbered((index % 7) + 1, index * 10)).flat()
+  const results = await Promise.all(Array.from({ length: 200 }, async (_, index) => await broker.publishing.publish(stream, batchOf(numbered(index % 7 + 1, index * 10)))))
+  t.same(results.map(({ confirmed }) => confirmed), Array.from({ length: 200 }, (_, index) => index % 7 + 1))
+  const expected = Array.from({ length: 200 }, (_, index) => numbered(index % 7 + 1, index * 10)).flat()
   t.same((await readAll(broker, stream)).sort(), expected.sort())
 })
 
@@ -44,11 +36,7 @@ t.test('a message that fits into no frame is refused, and the connection and its
   tooLarge.addData(Buffer.from('small'))
   tooLarge.addData(Buffer.alloc(1024 * 1024))
   const neighbour = broker.publishing.publish(stream, batchOf(['neighbour']))
-  await t.rejects(broker.publishing.publish(stream, tooLarge), {
-    code: 'message_too_large',
-    sideEffects: 'none',
-    details: { index: 1 }
-  })
+  await t.rejects(broker.publishing.publish(stream, tooLarge), { code: 'message_too_large', sideEffects: 'none', details: { index: 1 } })
   t.equal((await neighbour).confirmed, 1)
   t.same(await readAll(broker, stream), ['neighbour'])
   t.equal(broker.stats().connectionsLost, 0)
@@ -72,30 +60,15 @@ t.test('the largest message that fits is stored', async (t) => {
 
 t.test('a stream that does not exist is said to', async (t) => {
   const broker = openBroker(t)
-  await t.rejects(broker.publishing.publish('no-such-stream', batchOf(['x'])), {
-    code: 'stream_not_found',
-    sideEffects: 'none'
-  })
+  await t.rejects(broker.publishing.publish('no-such-stream', batchOf(['x'])), { code: 'stream_not_found', sideEffects: 'none' })
 })
 
 t.test('publishing ids make a repeated request a duplicate', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  t.same(await broker.publishing.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), {
-    confirmed: 10,
-    duplicates: 0,
-    failures: []
-  })
-  t.same(await broker.publishing.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), {
-    confirmed: 0,
-    duplicates: 10,
-    failures: []
-  })
-  t.same(await broker.publishing.publish(stream, batchOf(numbered(10, 5), 6), { publisher: 'p' }), {
-    confirmed: 5,
-    duplicates: 5,
-    failures: []
-  })
+  t.same(await broker.publishing.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), { confirmed: 10, duplicates: 0, failures: [] })
+  t.same(await broker.publishing.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), { confirmed: 0, duplicates: 10, failures: [] })
+  t.same(await broker.publishing.publish(stream, batchOf(numbered(10, 5), 6), { publisher: 'p' }), { confirmed: 5, duplicates: 5, failures: [] })
   t.same(await readAll(broker, stream), numbered(15))
   t.equal((await broker.publishing.describePublisher(stream, 'p')).lastPublishingId, 15n)
 })
@@ -112,20 +85,9 @@ t.test('requests with one publisher name take turns; another gateway sees what t
   const broker = openBroker(t)
   const other = openBroker(t)
   const stream = await newStream(t, broker)
-  const results = await Promise.all(
-    [1, 11, 21, 31].map(
-      async (id) => await broker.publishing.publish(stream, batchOf(numbered(10, id), id), { publisher: 'p' })
-    )
-  )
-  t.same(
-    results.map(({ confirmed }) => confirmed),
-    [10, 10, 10, 10]
-  )
-  t.same(await other.publishing.publish(stream, batchOf(numbered(20, 31), 31), { publisher: 'p' }), {
-    confirmed: 10,
-    duplicates: 10,
-    failures: []
-  })
+  const results = await Promise.all([1, 11, 21, 31].map(async (id) => await broker.publishing.publish(stream, batchOf(numbered(10, id), id), { publisher: 'p' })))
+  t.same(results.map(({ confirmed }) => confirmed), [10, 10, 10, 10])
+  t.same(await other.publishing.publish(stream, batchOf(numbered(20, 31), 31), { publisher: 'p' }), { confirmed: 10, duplicates: 10, failures: [] })
   t.same(await readAll(broker, stream), numbered(50, 1))
 })
 
@@ -133,29 +95,15 @@ t.test('an unexpected last publishing id refuses the request', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   await broker.publishing.publish(stream, batchOf(numbered(3), 1), { publisher: 'p' })
-  await t.rejects(
-    broker.publishing.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 2n }),
-    {
-      code: 'expectation_failed',
-      sideEffects: 'none'
-    }
-  )
-  t.equal(
-    (await broker.publishing.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 3n }))
-      .confirmed,
-    1
-  )
+  await t.rejects(broker.publishing.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 2n }), { code: 'expectation_failed', sideEffects: 'none' })
+  t.equal((await broker.publishing.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 3n })).confirmed, 1)
 })
 
 t.test('what does not fit into the budget is refused at once, and fits again afterwards', async (t) => {
   const broker = openBroker(t, { publishBudgetBytes: 10_000 })
   const stream = await newStream(t, broker)
   const first = broker.publishing.publish(stream, batchOf(['x'.repeat(8000)]))
-  await t.rejects(broker.publishing.publish(stream, batchOf(['y'.repeat(8000)])), {
-    code: 'overloaded',
-    retryable: true,
-    sideEffects: 'none'
-  })
+  await t.rejects(broker.publishing.publish(stream, batchOf(['y'.repeat(8000)])), { code: 'overloaded', retryable: true, sideEffects: 'none' })
   t.equal((await first).confirmed, 1)
   t.equal((await broker.publishing.publish(stream, batchOf(['y'.repeat(8000)]))).confirmed, 1)
   t.equal(broker.stats().publishBudgetUsedBytes, 0)
@@ -199,12 +147,7 @@ t.test('requests leave nothing on a signal that outlives them', async (t) => {
   for (let id = 1; id <= 20; id++) {
     await broker.publishing.publish(stream, batchOf(['named'], id), { publisher: 'p', signal })
     await broker.publishing.publish(stream, batchOf(['unnamed']), { signal })
-    const held = await broker.consumers.read(
-      stream,
-      'c',
-      { from: { type: 'next' }, limit: 1, maxBytes: 1000, waitMs: 1 },
-      signal
-    )
+    const held = await broker.consumers.read(stream, 'c', { from: { type: 'next' }, limit: 1, maxBytes: 1000, waitMs: 1 }, signal)
     held.release()
   }
   t.same(getEventListeners(signal, 'abort'), [])
@@ -218,9 +161,7 @@ t.test('who has left before it could be sent has published nothing, and gives it
   const publishing = broker.publishing.publish(stream, batchOf(['late']), { signal: caller.signal })
   await Promise.resolve()
   caller.abort()
-  t.match(await publishing.catch((error: unknown) => ({ failures: [{ error }] })), {
-    failures: exactly({ error: { code: 'caller_left', sideEffects: 'none' } })
-  })
+  t.match(await publishing.catch((error: unknown) => ({ failures: [{ error }] })), { failures: exactly({ error: { code: 'caller_left', sideEffects: 'none' } }) })
   t.equal(broker.stats().publishBudgetUsedBytes, 0)
   t.same(await readAll(broker, stream), ['first'])
 })

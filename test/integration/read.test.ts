@@ -9,26 +9,16 @@ t.test('an empty stream is empty at once, from everywhere', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   for (const type of ['first', 'last', 'next'] as const) {
-    t.match(
-      await readOnce(broker, stream, { type }),
-      { bodies: exactly(), nextOffset: 0, endOfStream: true, gap: undefined },
-      type
-    )
+    t.match(await readOnce(broker, stream, { type }), { bodies: exactly(), nextOffset: 0, endOfStream: true, gap: undefined }, type)
   }
-  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() - 1000 }), {
-    bodies: exactly(),
-    nextOffset: 0,
-    endOfStream: true
-  })
+  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() - 1000 }), { bodies: exactly(), nextOffset: 0, endOfStream: true })
 })
 
 t.test('polls that follow nextOffset miss nothing and repeat nothing, whatever their size', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const bodies = numbered(3000)
-  for (let from = 0; from < 3000; from += 250) {
-    await broker.publishing.publish(stream, batchOf(bodies.slice(from, from + 250)))
-  }
+  for (let from = 0; from < 3000; from += 250) await broker.publishing.publish(stream, batchOf(bodies.slice(from, from + 250)))
   for (const limit of [1, 7, 250, 999, 10_000]) {
     if (limit > 1) t.same(await readAll(broker, stream, 0, limit), bodies, `limit ${limit}`)
     else t.same(await readAll(broker, stream, 2900, limit), bodies.slice(2900), `limit ${limit}`)
@@ -39,16 +29,8 @@ t.test('a batch is filled over chunk after chunk', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   for (let index = 0; index < 50; index++) await broker.publishing.publish(stream, batchOf([`message ${index}`]))
-  t.match(await readOnce(openBroker(t), stream, { type: 'first' }, { limit: 40 }), {
-    bodies: exactly(...numbered(40)),
-    nextOffset: 40,
-    endOfStream: false
-  })
-  t.match(await readOnce(broker, stream, { type: 'first' }, { limit: 50 }), {
-    bodies: exactly(...numbered(50)),
-    nextOffset: 50,
-    endOfStream: true
-  })
+  t.match(await readOnce(openBroker(t), stream, { type: 'first' }, { limit: 40 }), { bodies: exactly(...numbered(40)), nextOffset: 40, endOfStream: false })
+  t.match(await readOnce(broker, stream, { type: 'first' }, { limit: 50 }), { bodies: exactly(...numbered(50)), nextOffset: 50, endOfStream: true })
 })
 
 t.test('positions mean what they say', async (t) => {
@@ -64,11 +46,7 @@ t.test('positions mean what they say', async (t) => {
   t.same((await readOnce(broker, stream, at(13), { limit: 2 })).offsets, [13, 14])
   t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: between + 1 }, { limit: 1 })).offsets, [10])
   t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: 0 }, { limit: 1 })).offsets, [0])
-  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() + 60_000 }), {
-    offsets: exactly(),
-    nextOffset: 20,
-    endOfStream: true
-  })
+  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() + 60_000 }), { offsets: exactly(), nextOffset: 20, endOfStream: true })
 })
 
 t.test('at least one message, however large, and no more bytes than wanted', async (t) => {
@@ -83,15 +61,8 @@ t.test('a read from beyond the end is refused, with the ends', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   await broker.publishing.publish(stream, batchOf(numbered(5)))
-  t.match(
-    await readOnce(broker, stream, at(5)),
-    { bodies: exactly(), nextOffset: 5, endOfStream: true },
-    'the end itself is not beyond it'
-  )
-  await t.rejects(readOnce(broker, stream, at(6)), {
-    code: 'offset_out_of_range',
-    details: { firstOffset: 0, lastOffset: 4 }
-  })
+  t.match(await readOnce(broker, stream, at(5)), { bodies: exactly(), nextOffset: 5, endOfStream: true }, 'the end itself is not beyond it')
+  await t.rejects(readOnce(broker, stream, at(6)), { code: 'offset_out_of_range', details: { firstOffset: 0, lastOffset: 4 } })
 })
 
 t.test('a waiting poll answers as soon as there is a message', async (t) => {
@@ -109,11 +80,7 @@ t.test('a waiting poll ends empty after its time', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const startedMs = performance.now()
-  t.match(await readOnce(broker, stream, { type: 'next' }, { waitMs: 300 }), {
-    bodies: exactly(),
-    nextOffset: 0,
-    endOfStream: true
-  })
+  t.match(await readOnce(broker, stream, { type: 'next' }, { waitMs: 300 }), { bodies: exactly(), nextOffset: 0, endOfStream: true })
   const tookMs = performance.now() - startedMs
   t.ok(tookMs >= 290 && tookMs < 5000, `${tookMs} ms`)
 })
@@ -165,9 +132,7 @@ t.test('records of the broker between messages are no gap', async (t) => {
 t.test('what retention took is said', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker, { maxLengthBytes: 100_000, maxSegmentSizeBytes: 50_000 })
-  for (let index = 0; index < 40; index++) {
-    await broker.publishing.publish(stream, batchOf([String(index).padStart(20_000, ' ')]))
-  }
+  for (let index = 0; index < 40; index++) await broker.publishing.publish(stream, batchOf([String(index).padStart(20_000, ' ')]))
   await until('retention has removed something', async () => (await broker.streams.describe(stream)).firstOffset > 0)
   const batch = await readOnce(openBroker(t), stream, at(0), { limit: 1 })
   t.same(batch.gap, { from: 0, to: (batch.offsets[0] ?? 0) - 1 })
@@ -183,11 +148,7 @@ t.test('a single message, or the word that there is none', async (t) => {
   batch.release()
   t.equal(message.offset, 2)
   for (const offset of [3, 4, 1000]) {
-    await t.rejects(
-      broker.reading.readMessage(stream, offset, new AbortController().signal),
-      { code: 'message_not_found' },
-      `offset ${offset}`
-    )
+    await t.rejects(broker.reading.readMessage(stream, offset, new AbortController().signal), { code: 'message_not_found' }, `offset ${offset}`)
   }
 })
 

@@ -4,27 +4,14 @@ import { CompressionType } from 'rabbitmq-stream-js-client/dist/compression.js'
 import { CommandKey, Connection } from '../../src/streams/protocol/index.ts'
 import { handlers, optionsFromUrl } from '../unit/protocol/open-connection.ts'
 
-// One fault of rabbitmq-stream-js-client in a process of its own, which it may end: `js-client-fault.ts FAULT STREAM`.
-// What it does by itself it says on its standard output; see js-client-faults.test.ts.
+// One fault of rabbitmq-stream-js-client in a process of its own, which it may end: `js-client-fault.ts FAULT STREAM`. What it does by
+// itself it says on its standard output; see js-client-faults.test.ts.
 
 const url = new URL(process.env['TEST_STREAM_URL'] ?? '')
 const [fault = '', stream = ''] = process.argv.slice(2)
-const say = (what: unknown): void => {
-  process.stdout.write(
-    `${JSON.stringify(what, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value))}\n`
-  )
-}
-const pause = async (ms: number): Promise<void> => {
-  await new Promise((resolve) => setTimeout(resolve, ms))
-}
-const login = {
-  hostname: url.hostname,
-  port: Number(url.port),
-  username: 'guest',
-  password: 'guest',
-  vhost: '/',
-  heartbeat: 0
-}
+const say = (what: unknown): void => { process.stdout.write(`${JSON.stringify(what, (_, value: unknown) => typeof value === 'bigint' ? Number(value) : value)}\n`) }
+const pause = async (ms: number): Promise<void> => { await new Promise((resolve) => setTimeout(resolve, ms)) }
+const login = { hostname: url.hostname, port: Number(url.port), username: 'guest', password: 'guest', vhost: '/', heartbeat: 0 }
 
 /** Passes everything on to RabbitMQ and adds a frame of its own when told to. */
 async function throughMeddler (): Promise<{ client: jsClient.Client, add: (frame: Buffer) => void, end: () => void }> {
@@ -41,12 +28,7 @@ async function throughMeddler (): Promise<{ client: jsClient.Client, add: (frame
       resolve(typeof address === 'object' && address !== null ? address.port : 0)
     })
   })
-  const client = await jsClient.connect({
-    ...login,
-    hostname: '127.0.0.1',
-    port,
-    addressResolver: { enabled: true, endpoint: { host: '127.0.0.1', port } }
-  })
+  const client = await jsClient.connect({ ...login, hostname: '127.0.0.1', port, addressResolver: { enabled: true, endpoint: { host: '127.0.0.1', port } } })
   return {
     client,
     add: (frame) => { for (const socket of sockets) socket.write(frame) },
@@ -87,31 +69,17 @@ const FAULTS: Record<string, () => Promise<void>> = {
     publisher.on('publish_confirm', (error: unknown, ids: unknown) => { say([error, ids]) })
     const id = Buffer.alloc(8)
     id.writeBigUInt64BE(77n)
-    add(
-      Buffer.concat([
-        Buffer.from('00000013', 'hex'),
-        Buffer.from(`000${CommandKey.publishError}0001` + '00' + '00000001', 'hex'),
-        id,
-        Buffer.from('0011', 'hex')
-      ])
-    )
+    add(Buffer.concat([Buffer.from('00000013', 'hex'), Buffer.from(`000${CommandKey.publishError}0001` + '00' + '00000001', 'hex'), id, Buffer.from('0011', 'hex')]))
     await pause(1000)
     process.exit()
   },
   async 'offsets in batches' () {
     const client = await jsClient.connect(login)
     const publisher = await client.declarePublisher({ stream })
-    for (const text of ['a', 'b']) {
-      await publisher.sendSubEntries(
-        ['1', '2', '3'].map((digit) => ({ content: Buffer.from(text + digit) })),
-        CompressionType.Gzip
-      )
-    }
+    for (const text of ['a', 'b']) await publisher.sendSubEntries(['1', '2', '3'].map((digit) => ({ content: Buffer.from(text + digit) })), CompressionType.Gzip)
     await pause(500)
     const offsets: unknown[] = []
-    await client.declareConsumer({ stream, offset: jsClient.Offset.first() }, (message) => {
-      offsets.push([message.content.toString(), message.offset])
-    })
+    await client.declareConsumer({ stream, offset: jsClient.Offset.first() }, (message) => { offsets.push([message.content.toString(), message.offset]) })
     await pause(1000)
     say(offsets)
     process.exit()
@@ -121,9 +89,7 @@ const FAULTS: Record<string, () => Promise<void>> = {
     const publisher = await client.declarePublisher({ stream })
     await publisher.send(Buffer.from('a small one'))
     await pause(500)
-    const sent = await Promise.allSettled(
-      Array.from({ length: 5 }, async () => await publisher.send(Buffer.alloc(600_000)))
-    )
+    const sent = await Promise.allSettled(Array.from({ length: 5 }, async () => await publisher.send(Buffer.alloc(600_000))))
     await pause(1000)
     const counted = new Promise<number>((resolve, reject) => {
       let records = 0

@@ -10,27 +10,12 @@ const MAX_MS = 20_000
 
 /** Shows a fault. @returns what the process said, line by line, and its exit code */
 async function show (fault: string, stream: string): Promise<{ said: unknown[], code: number | null, errors: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'test/interop/js-client-fault.ts', fault, stream], {
-    timeout: MAX_MS
-  })
+  const child = spawn(process.execPath, ['--import', 'tsx', 'test/interop/js-client-fault.ts', fault, stream], { timeout: MAX_MS })
   const output = { said: '', errors: '' }
-  child.stdout.on('data', (data: Buffer) => {
-    output.said += data.toString()
-  })
-  child.stderr.on('data', (data: Buffer) => {
-    output.errors += data.toString()
-  })
-  const code = await new Promise<number | null>((resolve) => {
-    child.on('close', resolve)
-  })
-  return {
-    said: output.said
-      .split('\n')
-      .filter((line) => /^["[]/.test(line))
-      .map((line) => JSON.parse(line)),
-    code,
-    errors: output.errors
-  }
+  child.stdout.on('data', (data: Buffer) => { output.said += data.toString() })
+  child.stderr.on('data', (data: Buffer) => { output.errors += data.toString() })
+  const code = await new Promise<number | null>((resolve) => { child.on('close', resolve) })
+  return { said: output.said.split('\n').filter((line) => /^["[]/.test(line)).map((line) => JSON.parse(line)), code, errors: output.errors }
 }
 
 t.test('the JavaScript client is no base for a gateway', async (t) => {
@@ -38,11 +23,7 @@ t.test('the JavaScript client is no base for a gateway', async (t) => {
   const stream = await newStream(t, broker)
 
   await t.test('a Close of the broker ends the process', async (t) => {
-    t.match(await show('close of the broker', stream), {
-      said: exactly(),
-      code: 1,
-      errors: /rabbitmq-stream-js-client/
-    })
+    t.match(await show('close of the broker', stream), { said: exactly(), code: 1, errors: /rabbitmq-stream-js-client/ })
   })
   await t.test('a message with a type it does not know ends the process', async (t) => {
     const foreign = await newStream(t, broker)
@@ -66,23 +47,10 @@ t.test('the JavaScript client is no base for a gateway', async (t) => {
   })
   await t.test('offsets in sub-entry batches begin at 0 again', async (t) => {
     const batches = await newStream(t, broker)
-    t.same((await show('offsets in batches', batches)).said, [
-      [
-        ['a1', 0],
-        ['a2', 1],
-        ['a3', 2],
-        ['b1', 0],
-        ['b2', 1],
-        ['b3', 2]
-      ]
-    ])
+    t.same((await show('offsets in batches', batches)).said, [[['a1', 0], ['a2', 1], ['a3', 2], ['b1', 0], ['b2', 1], ['b3', 2]]])
     t.equal((await readAll(broker, batches)).length, 6)
   })
   await t.test('messages that are too much for one frame together are said to be sent, and lost', async (t) => {
-    t.same(
-      (await show('frames by number', await newStream(t, broker))).said,
-      [[5, 1]],
-      'only the small one before them is stored'
-    )
+    t.same((await show('frames by number', await newStream(t, broker))).said, [[5, 1]], 'only the small one before them is stored')
   })
 })

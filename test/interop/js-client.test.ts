@@ -10,27 +10,14 @@ import { exactly } from '../support/exactly.ts'
 
 async function connectClient (t: Test): Promise<jsClient.Client> {
   const { host, port } = testAddresses()
-  const client = await jsClient.connect({
-    hostname: host,
-    port,
-    username: 'guest',
-    password: 'guest',
-    vhost: '/',
-    heartbeat: 0
-  })
-  t.teardown(async () => {
-    await client.close()
-  })
+  const client = await jsClient.connect({ hostname: host, port, username: 'guest', password: 'guest', vhost: '/', heartbeat: 0 })
+  t.teardown(async () => { await client.close() })
   return client
 }
 
 /** What the API shows of a stream. */
 async function readJson (broker: Broker, stream: string): Promise<Array<Record<string, unknown>>> {
-  const batch = await broker.reading.read(
-    stream,
-    { from: { type: 'first' }, limit: 100, maxBytes: 1_000_000, waitMs: 0 },
-    new AbortController().signal
-  )
+  const batch = await broker.reading.read(stream, { from: { type: 'first' }, limit: 100, maxBytes: 1_000_000, waitMs: 0 }, new AbortController().signal)
   const messages = batch.messages.map((message) => JSON.parse(messageToJsonText(message, 'auto')))
   batch.release()
   return messages
@@ -49,36 +36,17 @@ t.test('what the JavaScript client writes is read right, sub-entry batches too',
   await publisher.sendSubEntries(['a', 'b', 'c'].map((text) => ({ content: Buffer.from(text) })), CompressionType.Gzip)
   let messages = await readJson(broker, stream)
   for (let tries = 0; tries < 200 && messages.length < 4; tries++) messages = await readJson(broker, stream)
-  t.match(
-    messages,
-    exactly(
-      {
-        offset: 0,
-        body: 'hello',
-        properties: { subject: 'greeting', contentType: 'text/plain', messageId: 'm-1' },
-        applicationProperties: { colour: 'green', size: 7 }
-      },
-      { offset: 1, body: 'a' },
-      { offset: 2, body: 'b' },
-      { offset: 3, body: 'c' }
-    )
-  )
+  t.match(messages, exactly(
+    { offset: 0, body: 'hello', properties: { subject: 'greeting', contentType: 'text/plain', messageId: 'm-1' }, applicationProperties: { colour: 'green', size: 7 } },
+    { offset: 1, body: 'a' }, { offset: 2, body: 'b' }, { offset: 3, body: 'c' }
+  ))
 })
 
 t.test('the JavaScript client reads what the gateway writes', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const batch = new MessageBatch()
-  batch.add({
-    body: Buffer.from('{"a":1}'),
-    properties: { contentType: 'application/json', subject: 's' },
-    applicationProperties: [
-      [
-        { type: 'string', value: 'k' },
-        { type: 'string', value: 'v' }
-      ]
-    ]
-  })
+  batch.add({ body: Buffer.from('{"a":1}'), properties: { contentType: 'application/json', subject: 's' }, applicationProperties: [[{ type: 'string', value: 'k' }, { type: 'string', value: 'v' }]] })
   batch.addData(Buffer.from('line'))
   await broker.publishing.publish(stream, batch)
   const client = await connectClient(t)

@@ -15,27 +15,18 @@ t.test('a client that leaves a waiting read sets it free', async (t) => {
   raw.send(`GET /v1/streams/${stream}/messages?wait=60 HTTP/1.1\r\nHost: x\r\nX-Request-Id: leaver\r\n\r\n`)
   await until(() => gateway.app.broker.stats().readers > 0)
   raw.socket.destroy()
-  await until(
-    () => gateway.log.filter(({ reqId, status }) => reqId === 'leaver' && status === 'client gone').length === 2
-  )
-  t.same(
-    gateway.log.filter(({ level }) => Number(level) >= 50),
-    [],
-    'which is no error'
-  )
+  await until(() => gateway.log.filter(({ reqId, status }) => reqId === 'leaver' && status === 'client gone').length === 2)
+  t.same(gateway.log.filter(({ level }) => Number(level) >= 50), [], 'which is no error')
 })
 
 t.test('answers that nobody fetched give their memory back', async (t) => {
   const stream = await gateway.newStream(t)
   const line = `${'x'.repeat(99_999)}\n`
-  for (let n = 0; n < 5; n++) {
-    await gateway.request('POST', `/v1/streams/${stream}/messages/lines`, { body: line.repeat(20) })
-  }
+  for (let n = 0; n < 5; n++) await gateway.request('POST', `/v1/streams/${stream}/messages/lines`, { body: line.repeat(20) })
   const usedBefore = gateway.app.broker.stats().readBudgetUsedBytes
   const raw = await openRaw(t, gateway.port)
   raw.socket.pause()
-  const get = `GET /v1/streams/${stream}/messages?maxBytes=8000000&limit=80 HTTP/1.1\r\nHost: x\r\nX-Request-Id: ` +
-    'hoarder\r\n\r\n'
+  const get = `GET /v1/streams/${stream}/messages?maxBytes=8000000&limit=80 HTTP/1.1\r\nHost: x\r\nX-Request-Id: hoarder\r\n\r\n`
   raw.send(get + get + get)
   await until(() => gateway.app.broker.stats().readBudgetUsedBytes > usedBefore)
   raw.socket.destroy()
@@ -46,76 +37,45 @@ t.test('answers that nobody fetched give their memory back', async (t) => {
 t.test('a client that stops in the middle of its lines has published what it sent whole', async (t) => {
   const stream = await gateway.newStream(t)
   const raw = await openRaw(t, gateway.port)
-  raw.send(
-    `POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nX-Request-Id: quitter\r\nTransfer-Encoding: ` +
-    'chunked\r\n\r\n9\r\nwhole\nhal\r\n'
-  )
-  await retry(
-    async () => (await gateway.get(`/v1/streams/${stream}/messages?wait=1`)).text.includes('whole') || undefined
-  )
+  raw.send(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nX-Request-Id: quitter\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nwhole\nhal\r\n`)
+  await retry(async () => (await gateway.get(`/v1/streams/${stream}/messages?wait=1`)).text.includes('whole') || undefined)
   raw.socket.destroy()
   await until(() => gateway.log.some(({ reqId }) => reqId === 'quitter'))
   t.equal((await gateway.get(`/v1/streams/${stream}/messages/lines`)).text, 'whole\n')
   t.same(gateway.log.filter(({ level }) => Number(level) >= 50), [])
 })
 
-t.test(
-  'a client that leaves while its lines are on their way to the broker leaves nothing of its body behind',
-  async (t) => {
-    const stream = await gateway.newStream(t)
-    const { hostname, port } = new URL(testStreamUrl())
-    const proxy = await FaultProxy.listen({ host: hostname, port: Number(port) })
-    t.teardown(async () => {
-      await proxy.close()
-    })
-    const slow = await startGateway(t, {
-      RABBITMQ_STREAM_URL: `rabbitmq-stream://guest:guest@${proxy.host}:${proxy.port}/%2f`,
-      RABBITMQ_ADDRESS_MODE: 'configured'
-    })
-    proxy.pause()
-    const raw = await openRaw(t, slow.port)
-    raw.send(
-      `POST /v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1 HTTP/1.1\r\nHost: ` +
-      'x\r\nX-Request-Id: early\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nwhole\nhal\r\n'
-    )
-    await until(() => slow.app.broker.stats().publishers === 1)
-    raw.socket.destroy()
-    await until(() => slow.log.some(({ reqId }) => reqId === 'early'))
-    proxy.resume()
-    const more = `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=2`
-    t.match(
-      (await slow.request('POST', more, { body: 'more' })).json,
-      { confirmed: 1 },
-      'whose turn comes after that of the one who left'
-    )
-    t.equal(slow.app.totalBodyBytes(), 0)
-    t.equal(slow.app.broker.stats().publishBudgetUsedBytes, 0)
-    t.equal(
-      (await gateway.get(`/v1/streams/${stream}/messages/lines`)).text,
-      'more\n',
-      'nothing was sent for who was not there any more'
-    )
-  }
-)
+t.test('a client that leaves while its lines are on their way to the broker leaves nothing of its body behind', async (t) => {
+  const stream = await gateway.newStream(t)
+  const { hostname, port } = new URL(testStreamUrl())
+  const proxy = await FaultProxy.listen({ host: hostname, port: Number(port) })
+  t.teardown(async () => { await proxy.close() })
+  const slow = await startGateway(t, { RABBITMQ_STREAM_URL: `rabbitmq-stream://guest:guest@${proxy.host}:${proxy.port}/%2f`, RABBITMQ_ADDRESS_MODE: 'configured' })
+  proxy.pause()
+  const raw = await openRaw(t, slow.port)
+  raw.send(`POST /v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=1 HTTP/1.1\r\nHost: x\r\nX-Request-Id: early\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nwhole\nhal\r\n`)
+  await until(() => slow.app.broker.stats().publishers === 1)
+  raw.socket.destroy()
+  await until(() => slow.log.some(({ reqId }) => reqId === 'early'))
+  proxy.resume()
+  const more = `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=2`
+  t.match((await slow.request('POST', more, { body: 'more' })).json, { confirmed: 1 }, 'whose turn comes after that of the one who left')
+  t.equal(slow.app.totalBodyBytes(), 0)
+  t.equal(slow.app.broker.stats().publishBudgetUsedBytes, 0)
+  t.equal((await gateway.get(`/v1/streams/${stream}/messages/lines`)).text, 'more\n', 'nothing was sent for who was not there any more')
+})
 
 t.test('bodies held at once are bounded, and given back', async (t) => {
   const stream = await gateway.newStream(t)
   const holders = await Promise.all([1, 2].map(async () => await openRaw(t, gateway.port)))
   const half = Buffer.alloc(2_400_000, 0x20)
   for (const holder of holders) {
-    holder.send(
-      `POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ` +
-      '3000000\r\n\r\n'
-    )
+    holder.send(`POST /v1/streams/${stream}/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 3000000\r\n\r\n`)
     holder.send(half)
   }
   await until(() => gateway.app.totalBodyBytes() === 6_000_000)
-  const send = async () =>
-    await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(400_000) })
-  t.match(await send(), {
-    json: { code: 'overloaded', retryable: true, sideEffects: 'none' },
-    headers: { 'retry-after': '1' }
-  })
+  const send = async () => await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(400_000) })
+  t.match(await send(), { json: { code: 'overloaded', retryable: true, sideEffects: 'none' }, headers: { 'retry-after': '1' } })
   for (const holder of holders) holder.socket.destroy()
   await until(() => gateway.app.totalBodyBytes() === 0)
   t.same((await send()).json, { confirmed: 1, duplicates: 0 })
@@ -124,10 +84,7 @@ t.test('bodies held at once are bounded, and given back', async (t) => {
 
 t.test('a refused body is read to its end, so that the client gets its answer and keeps its connection', async (t) => {
   const raw = await openRaw(t, gateway.port)
-  raw.send(
-    'POST /v1/streams/a/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ' +
-    '6000000\r\n\r\n'
-  )
+  raw.send('POST /v1/streams/a/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 6000000\r\n\r\n')
   await raw.received(/^HTTP\/1\.1 413 /)
   raw.send(Buffer.alloc(6_000_000))
   raw.send('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')
@@ -145,9 +102,7 @@ t.test('a small body that is refused holds up nothing behind it', async (t) => {
     return times.sort((a, b) => a - b)[10] ?? Infinity
   }
   const withoutMs = await usualMs(async () => await gateway.get('/v1/streams/any/messages?unknown=1'))
-  const withMs = await usualMs(
-    async () => await gateway.request('POST', '/v1/streams/any/messages?unknown=1', { json: { messages: [] } })
-  )
+  const withMs = await usualMs(async () => await gateway.request('POST', '/v1/streams/any/messages?unknown=1', { json: { messages: [] } }))
   // An answer that waits for what the client sends comes with the kernel's delayed acknowledgement, 40 ms late.
   t.ok(withMs < withoutMs + 30, `${withMs} ms with a body, ${withoutMs} ms without one`)
 })
@@ -156,20 +111,11 @@ t.test('nesting as deep as a body can hold is refused or stored, and ends nothin
   const stream = await gateway.newStream(t)
   const deep = (open: string, close: string, depth: number): string => open.repeat(depth) + close.repeat(depth)
   for (const body of [deep('[', ']', 500_000), deep('{"a":', '}', 200_000).replace(':}', ':1}')]) {
-    const json = await gateway.request('POST', `/v1/streams/${stream}/messages`, {
-      headers: { 'content-type': 'application/json' },
-      body: `{"messages":[{"body":${body}}]}`
-    })
+    const json = await gateway.request('POST', `/v1/streams/${stream}/messages`, { headers: { 'content-type': 'application/json' }, body: `{"messages":[{"body":${body}}]}` })
     t.match(json.json, { status: 400, code: 'validation_failed', errors: exactly({ pointer: '/messages/0/body' }) })
-    const line = await gateway.request('POST', `/v1/streams/${stream}/messages`, {
-      headers: { 'content-type': 'application/x-ndjson' },
-      body: `{"body":${body}}\n`
-    })
+    const line = await gateway.request('POST', `/v1/streams/${stream}/messages`, { headers: { 'content-type': 'application/x-ndjson' }, body: `{"body":${body}}\n` })
     t.match(line.json, { status: 400, errors: exactly({ pointer: '/0/body' }) })
-    const bare = await gateway.request('PUT', `/v1/streams/${stream}`, {
-      headers: { 'content-type': 'application/json' },
-      body: body.slice(0, 20_000) + body.slice(-20_000)
-    })
+    const bare = await gateway.request('PUT', `/v1/streams/${stream}`, { headers: { 'content-type': 'application/json' }, body: body.slice(0, 20_000) + body.slice(-20_000) })
     t.equal(bare.status, 400)
   }
   const typed = await gateway.request('POST', `/v1/streams/${stream}/messages`, {
@@ -183,24 +129,16 @@ t.test('nesting as deep as a body can hold is refused or stored, and ends nothin
 t.test('deeply nested JSON that is stored raw can be read', async (t) => {
   const stream = await gateway.newStream(t)
   const depth = 200_000
-  await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, {
-    headers: { 'content-type': 'application/json' },
-    body: '['.repeat(depth) + ']'.repeat(depth)
-  })
+  await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { headers: { 'content-type': 'application/json' }, body: '['.repeat(depth) + ']'.repeat(depth) })
   t.equal((await gateway.get(`/v1/streams/${stream}/messages/0/raw`)).bytes.length, 2 * depth)
-  t.match((await gateway.get(`/v1/streams/${stream}/messages?body=text`)).json, {
-    messages: exactly({ bodyEncoding: 'text' })
-  })
+  t.match((await gateway.get(`/v1/streams/${stream}/messages?body=text`)).json, { messages: exactly({ bodyEncoding: 'text' }) })
 })
 
 async function until (isDone: () => boolean): Promise<void> {
   await retry(async () => isDone() || undefined)
 }
 
-/**
- * Tries again until there is a result: each try goes through the gateway's event loop, so this waits for it and for no
- * clock.
- */
+/** Tries again until there is a result: each try goes through the gateway's event loop, so this waits for it and for no clock. */
 async function retry<T> (attempt: () => Promise<T | undefined>): Promise<T> {
   const endMs = performance.now() + 20_000
   for (;;) {

@@ -22,17 +22,14 @@ t.test('metrics count what was done, by operation and status', async (t) => {
   const { text, headers } = await gateway.get('/metrics')
   t.match(headers['content-type'], 'text/plain')
   for (const line of [
-    'rabbitmq_stream_gateway_messages_confirmed_total 3', 'rabbitmq_stream_gateway_messages_read_total 3',
+    'rabbitmq_stream_gateway_messages_confirmed_total 3',
+    'rabbitmq_stream_gateway_messages_read_total 3',
     'rabbitmq_stream_gateway_http_request_duration_seconds_count{operation="publishMessages",status="200"} 1',
     'rabbitmq_stream_gateway_http_request_duration_seconds_count{operation="describeStream",status="404"} 1',
     'rabbitmq_stream_gateway_http_request_duration_seconds_count{operation="none",status="404"} 1'
   ]) t.match(text, line)
   t.notMatch(text, stream, 'no label has a name that callers choose')
-  t.match(
-    (await gateway.get('/metrics')).text,
-    'rabbitmq_stream_gateway_messages_confirmed_total 3\n',
-    'a scrape changes nothing'
-  )
+  t.match((await gateway.get('/metrics')).text, 'rabbitmq_stream_gateway_messages_confirmed_total 3\n', 'a scrape changes nothing')
 })
 
 t.test('two gateways in one process have their own metrics', async (t) => {
@@ -56,16 +53,8 @@ t.test('a process that is shut down ends what it has begun and begins nothing', 
   const ended = gateway.app.shutDown()
 
   keptAlive.send('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')
-  t.match(
-    await keptAlive.closed(),
-    /503 Service Unavailable[^]*connection: close[^]*"code":"draining"/i,
-    'not ready at once, and its connection is closed'
-  )
-  t.match(
-    (await gateway.publish(stream, 1)).json,
-    { confirmed: 1 },
-    'requests that still come before the load balancer has noticed are served'
-  )
+  t.match(await keptAlive.closed(), /503 Service Unavailable[^]*connection: close[^]*"code":"draining"/i, 'not ready at once, and its connection is closed')
+  t.match((await gateway.publish(stream, 1)).json, { confirmed: 1 }, 'requests that still come before the load balancer has noticed are served')
   t.same((await waiting).status, 200, 'a waiting read is answered')
   await ended
   await t.rejects(gateway.get('/health/live'), { code: 'ECONNREFUSED' })
@@ -83,26 +72,21 @@ t.test('a waiting read is answered when the process is shut down, not after its 
   t.ok(performance.now() - startMs < 10_000)
 })
 
-t.test(
-  'a request in flight is finished when the process is shut down, and whoever holds it up is cut off',
-  async (t) => {
-    const gateway = await startGateway(t, { DRAIN_TIMEOUT_MS: '1000' })
-    const stream = await keeper.newStream(t)
-    const slow = await openRaw(t, gateway.port)
-    slow.send(
-      `POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n`
-    )
-    const stuck = await openRaw(t, gateway.port)
-    stuck.send(`POST /v1/streams/${stream}/messages/raw HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc`)
-    await gateway.get(`/v1/streams/${stream}/messages?wait=20`) // until the first line is there
-    while (gateway.app.totalBodyBytes() === 0) await gateway.get('/health/live')
-    const ended = gateway.app.shutDown()
-    slow.send('2\r\nb\n\r\n0\r\n\r\n')
-    t.match(await slow.closed(), /200 OK[^]*connection: close[^]*"confirmed":2/i)
-    await ended
-    t.equal(await stuck.closed(), '')
-  }
-)
+t.test('a request in flight is finished when the process is shut down, and whoever holds it up is cut off', async (t) => {
+  const gateway = await startGateway(t, { DRAIN_TIMEOUT_MS: '1000' })
+  const stream = await keeper.newStream(t)
+  const slow = await openRaw(t, gateway.port)
+  slow.send(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n`)
+  const stuck = await openRaw(t, gateway.port)
+  stuck.send(`POST /v1/streams/${stream}/messages/raw HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc`)
+  await gateway.get(`/v1/streams/${stream}/messages?wait=20`) // until the first line is there
+  while (gateway.app.totalBodyBytes() === 0) await gateway.get('/health/live')
+  const ended = gateway.app.shutDown()
+  slow.send('2\r\nb\n\r\n0\r\n\r\n')
+  t.match(await slow.closed(), /200 OK[^]*connection: close[^]*"confirmed":2/i)
+  await ended
+  t.equal(await stuck.closed(), '')
+})
 
 t.test('once it drains, nothing new is published', async (t) => {
   const gateway = await startGateway(t)
@@ -144,9 +128,7 @@ t.test('every operation of the document works as its example shows it', async (t
   examples.sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'))
   t.equal(examples.length, 23)
   for (const { method, path, body, type } of examples) {
-    const { status, text } = await gateway.request(method, path, {
-      ...(body !== undefined && { body, headers: { 'content-type': type } })
-    })
+    const { status, text } = await gateway.request(method, path, { ...(body !== undefined && { body, headers: { 'content-type': type } }) })
     t.ok(status < 300, `${method} ${path} ${type}: ${status} ${text.slice(0, 300)}`)
   }
 })
@@ -165,12 +147,8 @@ t.test('the broker shows who is connected, in which version and for what', async
   const headers = { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
   for (;;) { // the management learns of connections a moment later
     const connections: unknown = await (await fetch(`${origin}/api/connections`, { headers })).json()
-    const ours = Object.values(field(connections))
-      .map((connection) => field(connection, 'client_properties'))
-      .filter(({ product }) => product === 'rabbitmq-stream-gateway')
-    const roles = new Set(
-      ours.filter((properties) => properties['version'] === version).map((properties) => properties['connection_name'])
-    )
+    const ours = Object.values(field(connections)).map((connection) => field(connection, 'client_properties')).filter(({ product }) => product === 'rabbitmq-stream-gateway')
+    const roles = new Set(ours.filter((properties) => properties['version'] === version).map((properties) => properties['connection_name']))
     if (roles.has('rabbitmq-stream-gateway publish') && roles.has('rabbitmq-stream-gateway streams')) break
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
@@ -191,11 +169,7 @@ function examplesOf (document: unknown, stream: string): Example[] {
   const examples: Example[] = []
   for (const [template, operations] of Object.entries(field(document, 'paths'))) {
     for (const [method, operation] of Object.entries(operations ?? {})) {
-      const parameters = Object.values(field(operation, 'parameters')).map((parameter) => ({
-        name: String(field(parameter).name),
-        place: field(parameter).in,
-        example: field(parameter).example
-      }))
+      const parameters = Object.values(field(operation, 'parameters')).map((parameter) => ({ name: String(field(parameter).name), place: field(parameter).in, example: field(parameter).example }))
       let path = template
       const query = new URLSearchParams()
       for (const { name, place, example } of parameters) {
@@ -205,9 +179,7 @@ function examplesOf (document: unknown, stream: string): Example[] {
         if (place === 'query') query.set(name, value)
       }
       const at = { method: methodOf(method), path: query.size > 0 ? `${path}?${query}` : path }
-      const contents = Object.entries(field(field(operation, 'requestBody'), 'content')).filter(
-        ([type]) => type !== '*/*'
-      )
+      const contents = Object.entries(field(field(operation, 'requestBody'), 'content')).filter(([type]) => type !== '*/*')
       if (contents.length === 0) examples.push({ ...at, type: '' })
       for (const [type, media] of contents) {
         const example = field(media).example ?? field(Object.values(field(media, 'examples'))[0]).value

@@ -8,10 +8,7 @@ import { StreamsError, type PublishFailure, type PublishResult } from '../../src
 import { exactly } from '../support/exactly.ts'
 
 // Outcomes that a healthy broker does not have, through the real error handling.
-async function answerTo (
-  result: PublishResult,
-  error?: unknown
-): Promise<{ statusCode: number, headers: object, json: () => unknown }> {
+async function answerTo (result: PublishResult, error?: unknown): Promise<{ statusCode: number, headers: object, json: () => unknown }> {
   const app = fastify()
   await app.register(requests)
   await app.register(errors)
@@ -24,67 +21,30 @@ async function answerTo (
   return answer
 }
 
-const failure = (index: number, status: PublishFailure['status'], code: StreamsError['code']): PublishFailure => ({
-  index,
-  status,
-  error: new StreamsError(code, `${code} happened`)
-})
+const failure = (index: number, status: PublishFailure['status'], code: StreamsError['code']): PublishFailure => ({ index, status, error: new StreamsError(code, `${code} happened`) })
 
 t.test('when some messages failed, the answer is 207 and names those', async (t) => {
-  const answer = await answerTo({
-    confirmed: 2,
-    duplicates: 1,
-    failures: [failure(1, 'failed', 'message_too_large'), failure(4, 'unknown', 'confirm_timeout')]
-  })
+  const answer = await answerTo({ confirmed: 2, duplicates: 1, failures: [failure(1, 'failed', 'message_too_large'), failure(4, 'unknown', 'confirm_timeout')] })
   t.equal(answer.statusCode, 207)
   t.same(answer.json(), {
     confirmed: 2,
     duplicates: 1,
-    results: [
-      { index: 1, status: 'failed', code: 'payload_too_large' },
-      { index: 4, status: 'unknown', code: 'confirm_timeout' }
-    ]
+    results: [{ index: 1, status: 'failed', code: 'payload_too_large' }, { index: 4, status: 'unknown', code: 'confirm_timeout' }]
   })
 })
 
 t.test('when all failed for one reason, the answer is that problem', async (t) => {
-  const timeout = await answerTo({
-    confirmed: 0,
-    duplicates: 0,
-    failures: [failure(0, 'unknown', 'confirm_timeout'), failure(1, 'unknown', 'confirm_timeout')]
-  })
-  t.match(timeout.json(), {
-    status: 504,
-    code: 'confirm_timeout',
-    detail: 'confirm_timeout happened',
-    retryable: true,
-    sideEffects: 'possible'
-  })
-  const lost = await answerTo({
-    confirmed: 0,
-    duplicates: 0,
-    failures: [failure(0, 'failed', 'broker_unavailable'), failure(1, 'unknown', 'broker_unavailable')]
-  })
-  t.match(
-    lost.json(),
-    { status: 503, code: 'broker_unavailable', sideEffects: 'possible' },
-    'one that may be stored is enough'
-  )
+  const timeout = await answerTo({ confirmed: 0, duplicates: 0, failures: [failure(0, 'unknown', 'confirm_timeout'), failure(1, 'unknown', 'confirm_timeout')] })
+  t.match(timeout.json(), { status: 504, code: 'confirm_timeout', detail: 'confirm_timeout happened', retryable: true, sideEffects: 'possible' })
+  const lost = await answerTo({ confirmed: 0, duplicates: 0, failures: [failure(0, 'failed', 'broker_unavailable'), failure(1, 'unknown', 'broker_unavailable')] })
+  t.match(lost.json(), { status: 503, code: 'broker_unavailable', sideEffects: 'possible' }, 'one that may be stored is enough')
   t.match(lost.headers, { 'retry-after': '1' })
-  const refused = await answerTo({
-    confirmed: 0,
-    duplicates: 0,
-    failures: [failure(0, 'failed', 'stream_not_available')]
-  })
+  const refused = await answerTo({ confirmed: 0, duplicates: 0, failures: [failure(0, 'failed', 'stream_not_available')] })
   t.match(refused.json(), { status: 503, code: 'stream_not_available', sideEffects: 'none' })
 })
 
 t.test('when all failed for several reasons, the answer is 207', async (t) => {
-  const answer = await answerTo({
-    confirmed: 0,
-    duplicates: 0,
-    failures: [failure(0, 'failed', 'overloaded'), failure(1, 'unknown', 'confirm_timeout')]
-  })
+  const answer = await answerTo({ confirmed: 0, duplicates: 0, failures: [failure(0, 'failed', 'overloaded'), failure(1, 'unknown', 'confirm_timeout')] })
   t.match(answer, { statusCode: 207 })
   t.match(answer.json(), { confirmed: 0, duplicates: 0, results: { length: 2 } })
 })
@@ -95,30 +55,11 @@ t.test('an error that ends a streamed publish says what became of the messages b
   const before = await answerTo(nothing, overloaded)
   t.match(before.json(), { status: 503, code: 'overloaded', retryable: true, sideEffects: 'none', limitBytes: 5 })
   t.notHas(before.json(), { published: {} })
-  t.match((await answerTo({ ...nothing, confirmed: 3 }, overloaded)).json(), {
-    status: 503,
-    code: 'overloaded',
-    retryable: true,
-    sideEffects: 'possible',
-    limitBytes: 5,
-    published: { confirmed: 3, duplicates: 0 }
-  })
-  t.match(
-    (await answerTo({ ...nothing, duplicates: 3 }, overloaded)).json(),
-    { sideEffects: 'none', published: { duplicates: 3 } },
-    'duplicates change nothing'
-  )
+  t.match((await answerTo({ ...nothing, confirmed: 3 }, overloaded)).json(), { status: 503, code: 'overloaded', retryable: true, sideEffects: 'possible', limitBytes: 5, published: { confirmed: 3, duplicates: 0 } })
+  t.match((await answerTo({ ...nothing, duplicates: 3 }, overloaded)).json(), { sideEffects: 'none', published: { duplicates: 3 } }, 'duplicates change nothing')
   const bad = new RequestError('validation_failed', 'bad', { errors: [{ pointer: '/2', message: 'is bad' }] })
-  t.match((await answerTo({ ...nothing, failures: [failure(1, 'failed', 'overloaded')] }, bad)).json(), {
-    status: 400,
-    sideEffects: 'none',
-    errors: exactly({ pointer: '/2' }),
-    published: { results: exactly({ index: 1, status: 'failed', code: 'overloaded' }) }
-  })
-  t.match((await answerTo({ ...nothing, failures: [failure(1, 'unknown', 'confirm_timeout')] }, bad)).json(), {
-    status: 400,
-    sideEffects: 'possible'
-  })
+  t.match((await answerTo({ ...nothing, failures: [failure(1, 'failed', 'overloaded')] }, bad)).json(), { status: 400, sideEffects: 'none', errors: exactly({ pointer: '/2' }), published: { results: exactly({ index: 1, status: 'failed', code: 'overloaded' }) } })
+  t.match((await answerTo({ ...nothing, failures: [failure(1, 'unknown', 'confirm_timeout')] }, bad)).json(), { status: 400, sideEffects: 'possible' })
 })
 
 t.test('an error that nobody expected shows nothing of itself', async (t) => {

@@ -44,10 +44,7 @@ export function readOptions (args: string[]): SoakOptions | 'help' | 'list' {
   const names = values.only?.split(',')
   const unknown = names?.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
   if (unknown !== undefined) throw new Error(`there is no scenario ${unknown}`)
-  const scenarios = SCENARIOS.filter(
-    ({ name, nodes }) =>
-      (names?.includes(name) ?? true) && (values.nodes === undefined || nodes === Number(values.nodes))
-  )
+  const scenarios = SCENARIOS.filter(({ name, nodes }) => (names?.includes(name) ?? true) && (values.nodes === undefined || nodes === Number(values.nodes)))
   if (scenarios.length === 0) throw new Error('no scenario is left')
   return {
     minutes: atLeastOne('minutes', values.minutes),

@@ -16,18 +16,11 @@ process.exitCode = await main()
 async function main (): Promise<number> {
   const options = readOptions(process.argv.slice(2))
   if (options === 'help' || options === 'list') {
-    say(
-      options === 'help'
-        ? USAGE
-        : SCENARIOS.map(({ name, nodes }) => `${name} (${nodes === 1 ? 'one node' : 'cluster'})`).join('\n')
-    )
+    say(options === 'help' ? USAGE : SCENARIOS.map(({ name, nodes }) => `${name} (${nodes === 1 ? 'one node' : 'cluster'})`).join('\n'))
     return 0
   }
   const state = options.isResumed ? loadState(options.seed) : newState(options.seed)
-  say(
-    `Seed ${state.seed}, ${options.minutes} minutes, from round ${state.rounds + 1}. Go on later with: npm run soak ` +
-    `-- --seed ${state.seed} --resume`
-  )
+  say(`Seed ${state.seed}, ${options.minutes} minutes, from round ${state.rounds + 1}. Go on later with: npm run soak -- --seed ${state.seed} --resume`)
   await soak(options, state)
   printLedger(state)
   return state.broken.length === 0 ? 0 : 1
@@ -43,13 +36,7 @@ async function soak (options: SoakOptions, state: SoakState): Promise<void> {
     try {
       const end = (Math.floor(state.rounds / ROUNDS_A_WORLD) + 1) * ROUNDS_A_WORLD
       let isUsable = true
-      while (isUsable && state.rounds < end && !isOver()) {
-        isUsable = await nextRound(
-          world,
-          options.scenarios.filter((scenario) => scenario.nodes === nodes),
-          state
-        )
-      }
+      while (isUsable && state.rounds < end && !isOver()) isUsable = await nextRound(world, options.scenarios.filter((scenario) => scenario.nodes === nodes), state)
     } finally {
       await end(world, state)
       saveState(state)
@@ -57,10 +44,7 @@ async function soak (options: SoakOptions, state: SoakState): Promise<void> {
   }
 }
 
-/**
- * @returns whether the next round can have the same world: not when this one did not come to its end, which breaks a
- *   promise like any other
- */
+/** @returns whether the next round can have the same world: not when this one did not come to its end, which breaks a promise like any other */
 async function nextRound (world: World, scenarios: SoakOptions['scenarios'], state: SoakState): Promise<boolean> {
   const round = state.rounds + 1
   const scenario = choose(scenarios, seededRandom(state.seed, round, 1))
@@ -74,8 +58,7 @@ async function nextRound (world: World, scenarios: SoakOptions['scenarios'], sta
     state.broken.push(...broken.map((line) => `round ${round}, ${scenario.name}: ${line}`))
     return true
   } catch (error) {
-    const line = `round ${round}, ${scenario.name}: it did not come to its end: ` +
-      `${error instanceof Error ? error.stack : String(error)}`
+    const line = `round ${round}, ${scenario.name}: it did not come to its end: ${error instanceof Error ? error.stack : String(error)}`
     say(`  BROKEN: ${line}`)
     world.look()
     state.broken.push(line, ...world.alarms.splice(0))
@@ -93,16 +76,9 @@ async function end (world: World, state: SoakState): Promise<void> {
   await world.close()
   for (const gateway of world.gateways) {
     const { code, signal } = await gateway.ended
-    if (code !== 0) {
-      state.broken.push(
-        `a gateway that was told to end ended with ${String(code ?? signal)}: ${gateway.output.slice(-500)}`
-      )
-    }
+    if (code !== 0) state.broken.push(`a gateway that was told to end ended with ${String(code ?? signal)}: ${gateway.output.slice(-500)}`)
   }
-  say(
-    `memory: ${mib(idleBytes)} MiB idle, ${mib(peakBytes)} MiB at the peak, ` +
-    `${(peakBytes / (idleBytes + BUDGET_BYTES)).toFixed(2)} times what is budgeted`
-  )
+  say(`memory: ${mib(idleBytes)} MiB idle, ${mib(peakBytes)} MiB at the peak, ${(peakBytes / (idleBytes + BUDGET_BYTES)).toFixed(2)} times what is budgeted`)
 }
 
 function printLedger (state: SoakState): void {
@@ -113,14 +89,8 @@ function printLedger (state: SoakState): void {
   say(state.broken.length === 0 ? 'Every promise was kept.' : `BROKEN:\n${state.broken.join('\n')}`)
 }
 
-function printTotals (
-  side: string,
-  { sent, confirmed, unknown, failed, stored, lost, repeated, missed, redelivered }: Totals
-): void {
-  say(
-    `${side}: ${sent} sent, ${confirmed} confirmed, ${unknown} unknown, ${failed} failed; ${stored} read, ${lost} ` +
-    `lost, ${repeated} repeated, ${missed} missed by readers, ${redelivered} redelivered to consumers`
-  )
+function printTotals (side: string, { sent, confirmed, unknown, failed, stored, lost, repeated, missed, redelivered }: Totals): void {
+  say(`${side}: ${sent} sent, ${confirmed} confirmed, ${unknown} unknown, ${failed} failed; ${stored} read, ${lost} lost, ${repeated} repeated, ${missed} missed by readers, ${redelivered} redelivered to consumers`)
 }
 
 function mib (bytes: number): string {

@@ -3,9 +3,7 @@ import { dirname, join } from 'node:path'
 import { stateDirectory } from '../../scripts/setup/paths.mjs'
 import type { StreamReport } from '../support/workload/index.ts'
 
-const FIGURES = [
-  'sent', 'confirmed', 'unknown', 'failed', 'stored', 'lost', 'repeated', 'missed', 'redelivered'
-] as const
+const FIGURES = ['sent', 'confirmed', 'unknown', 'failed', 'stored', 'lost', 'repeated', 'missed', 'redelivered'] as const
 /** Sums over all rounds. */
 export type Totals = Record<typeof FIGURES[number], number>
 

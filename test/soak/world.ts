@@ -5,17 +5,10 @@ import { QUICKLY_IDLE } from '../support/leftovers.ts'
 import { FaultProxy } from '../support/proxy.ts'
 
 const MIB = 1024 * 1024
-const BUDGETS = {
-  PUBLISH_BUDGET_BYTES: 32 * MIB,
-  READ_BUDGET_BYTES: 32 * MIB,
-  HTTP_BODY_BUDGET_BYTES: 32 * MIB
-} as const
+const BUDGETS = { PUBLISH_BUDGET_BYTES: 32 * MIB, READ_BUDGET_BYTES: 32 * MIB, HTTP_BODY_BUDGET_BYTES: 32 * MIB } as const
 /** What the engine lets gather under load before it collects it, budgets or not. */
 const ENGINE_BYTES = 64 * MIB
-/**
- * All that may wait in a gateway's memory at once, by its settings, and what goes with it; on top of what it takes when
- * idle.
- */
+/** All that may wait in a gateway's memory at once, by its settings, and what goes with it; on top of what it takes when idle. */
 export const BUDGET_BYTES = Object.values(BUDGETS).reduce((sum, bytes) => sum + bytes, 0) + ENGINE_BYTES
 
 /** Longer than DRAIN_TIMEOUT_MS. */
@@ -44,10 +37,7 @@ export class World {
     this.#broker = broker
     this.nodes = broker.nodes
     this.proxy = proxy
-    const hosts =
-      proxy === undefined
-        ? broker.nodes.map(({ streamPort }) => `127.0.0.1:${streamPort}`).join(',')
-        : `127.0.0.1:${proxy.port}`
+    const hosts = proxy === undefined ? broker.nodes.map(({ streamPort }) => `127.0.0.1:${streamPort}`).join(',') : `127.0.0.1:${proxy.port}`
     this.#env = {
       RABBITMQ_STREAM_URL: `rabbitmq-stream://guest:guest@${hosts}/%2f`,
       RABBITMQ_MANAGEMENT_URL: broker.node.managementUrl,
@@ -124,16 +114,11 @@ export class World {
 
   async describe (stream: string): Promise<{ leader: string | undefined, replicas: number }> {
     try {
-      const response = await fetch(`${this.#gateways[0]?.url ?? ''}/v1/streams/${stream}`, {
-        signal: AbortSignal.timeout(5000)
-      })
+      const response = await fetch(`${this.#gateways[0]?.url ?? ''}/v1/streams/${stream}`, { signal: AbortSignal.timeout(5000) })
       const description: unknown = await response.json()
       if (typeof description !== 'object' || description === null) return { leader: undefined, replicas: 0 }
       const { leader, replicas } = { leader: undefined, replicas: [], ...description }
-      return {
-        leader: typeof leader === 'string' ? leader : undefined,
-        replicas: Array.isArray(replicas) ? replicas.length : 0
-      }
+      return { leader: typeof leader === 'string' ? leader : undefined, replicas: Array.isArray(replicas) ? replicas.length : 0 }
     } catch {
       return { leader: undefined, replicas: 0 }
     }
@@ -167,11 +152,7 @@ export class World {
   }
 
   async #startGateway (port = '0'): Promise<GatewayProcess> {
-    return await GatewayProcess.start({
-      entry: 'dist/server.js',
-      env: { ...this.#env, HTTP_PORT: port },
-      forgetsRequests: true
-    })
+    return await GatewayProcess.start({ entry: 'dist/server.js', env: { ...this.#env, HTTP_PORT: port }, forgetsRequests: true })
   }
 
   #look (process: GatewayProcess): void {

@@ -22,13 +22,25 @@ export function uniqueName (prefix: string): string {
   return `${prefix}-${randomUUID()}`
 }
 
+/** The stream URL of the nodes of a private broker, as one cluster. */
+export function clusterUrl (nodes: readonly BrokerNode[]): string {
+  const hosts = nodes.map(({ streamPort }) => `127.0.0.1:${streamPort}`)
+  return `rabbitmq-stream://guest:guest@${hosts.join(',')}/%2f`
+}
+
+interface PrivateBrokerOptions {
+  nodes?: number
+  configuration?: string[]
+  tls?: { ca: string, cert: string, key: string }
+}
+
 /**
  * A RabbitMQ for one test alone, to be stopped, killed and restarted at will. It is closed with the test.
  * Start-up takes 5 to 10 seconds: share one among the cases of a file by starting it in the outer test.
  */
 export async function startPrivateBroker (
   t: Test,
-  options: { nodes?: number, configuration?: string[], tls?: { ca: string, cert: string, key: string } } = {}
+  options: PrivateBrokerOptions = {}
 ): Promise<{ node: BrokerNode, nodes: BrokerNode[] }> {
   const version = process.env['TEST_RABBITMQ']
   const broker = await startBroker({ ...options, ...version && { version } })

@@ -1,9 +1,8 @@
 import { connect, type Socket } from 'node:net'
 
 /**
- * What a burst is made of: so many connections that all send the same request at the same moment. Run as a program of
- * its own, so that the client's work is not measured as the gateway's: `burst.ts '{"port":8080,...}'` prints a
- * `BurstResult`.
+ * What a burst is made of: so many connections that all send the same request at the same moment. Run as a program of its own, so that
+ * the client's work is not measured as the gateway's: `burst.ts '{"port":8080,...}'` prints a `BurstResult`.
  */
 export interface Burst {
   port: number
@@ -31,14 +30,8 @@ export interface BurstResult {
   durationMs: number
 }
 
-/**
- * One request on a connection of its own; settles with its status when the answer is there whole or the connection
- * ends.
- */
-async function exchange (
-  socket: Socket,
-  burst: Burst
-): Promise<{ status: string, refusalMs: number, hasRetryAfter: boolean, receivedBytes: number }> {
+/** One request on a connection of its own; settles with its status when the answer is there whole or the connection ends. */
+async function exchange (socket: Socket, burst: Burst): Promise<{ status: string, refusalMs: number, hasRetryAfter: boolean, receivedBytes: number }> {
   return await new Promise((resolve) => {
     let lastByteMs = performance.now()
     let answerMs = 0
@@ -48,12 +41,7 @@ async function exchange (
     let sent = 0
     const done = (): void => {
       socket.destroy()
-      resolve({
-        receivedBytes,
-        status: /^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 'none',
-        refusalMs: answerMs - lastByteMs,
-        hasRetryAfter: /^retry-after: /im.test(head)
-      })
+      resolve({ receivedBytes, status: /^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 'none', refusalMs: answerMs - lastByteMs, hasRetryAfter: /^retry-after: /im.test(head) })
     }
     const sendNext = (): void => {
       if (answerMs > 0) return
@@ -92,17 +80,9 @@ async function greet (socket: Socket): Promise<void> {
 }
 
 async function run (burst: Burst): Promise<BurstResult> {
-  const sockets = await Promise.all(
-    Array.from(
-      { length: burst.connections },
-      async () =>
-        await new Promise<Socket>((resolve, reject) => {
-          const socket = connect(burst.port, '127.0.0.1', () => {
-            resolve(socket)
-          }).once('error', reject)
-        })
-    )
-  )
+  const sockets = await Promise.all(Array.from({ length: burst.connections }, async () => await new Promise<Socket>((resolve, reject) => {
+    const socket = connect(burst.port, '127.0.0.1', () => { resolve(socket) }).once('error', reject)
+  })))
   // Until each was served once, some of them wait to be accepted.
   await Promise.all(sockets.map(greet))
   const startMs = performance.now()

@@ -39,23 +39,7 @@ export class TestAuthority {
     this.#newKey(file)
     writeFileSync(join(this.#directory, 'extensions'), extension)
     this.#openssl('req', '-new', '-key', `${file}-key.pem`, '-subj', `/CN=${commonName}`, '-out', `${file}.csr`)
-    this.#openssl(
-      'x509',
-      '-req',
-      '-in',
-      `${file}.csr`,
-      '-CA',
-      'ca.pem',
-      '-CAkey',
-      'ca-key.pem',
-      '-CAcreateserial',
-      '-days',
-      String(days),
-      '-extfile',
-      'extensions',
-      '-out',
-      `${file}.pem`
-    )
+    this.#openssl('x509', '-req', '-in', `${file}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-CAcreateserial', '-days', String(days), '-extfile', 'extensions', '-out', `${file}.pem`)
     return { cert: this.#read(`${file}.pem`), key: this.#read(`${file}-key.pem`) }
   }
 

@@ -34,11 +34,7 @@ export interface Gateway {
   port: number
   /** Lines of its log, parsed. */
   log: Array<Record<string, unknown>>
-  request: (
-    method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH' | 'HEAD',
-    path: string,
-    options?: RequestOptions
-  ) => Promise<Answer>
+  request: (method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH' | 'HEAD', path: string, options?: RequestOptions) => Promise<Answer>
   get: (path: string, headers?: Record<string, string>) => Promise<Answer>
   /** Publishes JSON messages whose bodies are these. */
   publish: (stream: string, ...bodies: unknown[]) => Promise<Answer>
@@ -71,31 +67,10 @@ export async function startGateway (t: Test, env: Record<string, string> = {}): 
       dispatcher: agent
     })
     const bytes = Buffer.from(await response.body.arrayBuffer())
-    const answer = {
-      status: response.statusCode,
-      headers: response.headers,
-      bytes,
-      text: bytes.toString(),
-      json: parsed(bytes)
-    }
-    const faults =
-      method === 'HEAD'
-        ? []
-        : check.faults(method, path.split('?', 1)[0] ?? '', {
-          status: answer.status,
-          contentType: String(answer.headers['content-type'] ?? ''),
-          text: answer.text
-        })
-    if (faults.length > 0) {
-      throw new Error(
-        `${method} ${path} answered ${answer.status}, against the OpenAPI document: ` +
-        `${faults.join('; ')}\n${answer.text}`
-      )
-    }
-    if (typeof answer.headers['x-request-id'] !== 'string') {
-      throw new Error(`${method} ${path} answered without ` +
-      'x-request-id')
-    }
+    const answer = { status: response.statusCode, headers: response.headers, bytes, text: bytes.toString(), json: parsed(bytes) }
+    const faults = method === 'HEAD' ? [] : check.faults(method, path.split('?', 1)[0] ?? '', { status: answer.status, contentType: String(answer.headers['content-type'] ?? ''), text: answer.text })
+    if (faults.length > 0) throw new Error(`${method} ${path} answered ${answer.status}, against the OpenAPI document: ${faults.join('; ')}\n${answer.text}`)
+    if (typeof answer.headers['x-request-id'] !== 'string') throw new Error(`${method} ${path} answered without x-request-id`)
     return answer
   }
 
@@ -106,8 +81,7 @@ export async function startGateway (t: Test, env: Record<string, string> = {}): 
     log,
     request,
     get: async (path, headers) => await request('GET', path, { ...(headers && { headers }) }),
-    publish: async (stream, ...bodies) =>
-      await request('POST', `/v1/streams/${stream}/messages`, { json: { messages: bodies.map((body) => ({ body })) } }),
+    publish: async (stream, ...bodies) => await request('POST', `/v1/streams/${stream}/messages`, { json: { messages: bodies.map((body) => ({ body })) } }),
     async newStream (t, args) {
       const stream = `test-${randomUUID()}`
       const { status, text } = await request('PUT', `/v1/streams/${stream}`, { ...(args && { json: args }) })
@@ -119,31 +93,13 @@ export async function startGateway (t: Test, env: Record<string, string> = {}): 
 }
 
 /** The application with the settings of the tests, not listening. */
-export async function buildGateway (
-  env: Record<string, string> = {},
-  log: Gateway['log'] = []
-): Promise<FastifyInstance> {
-  const { config } = loadConfig(
-    {
-      RABBITMQ_STREAM_URL: testStreamUrl(),
-      RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
-      ...env
-    },
-    () => {
-      throw new Error('the tests have no files')
-    }
-  )
-  return await buildApp(
-    config,
-    pino(
-      { level: 'info' },
-      {
-        write: (line: string) => {
-          log.push(JSON.parse(line))
-        }
-      }
-    )
-  )
+export async function buildGateway (env: Record<string, string> = {}, log: Gateway['log'] = []): Promise<FastifyInstance> {
+  const { config } = loadConfig({
+    RABBITMQ_STREAM_URL: testStreamUrl(),
+    RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
+    ...env
+  }, () => { throw new Error('the tests have no files') })
+  return await buildApp(config, pino({ level: 'info' }, { write: (line: string) => { log.push(JSON.parse(line)) } }))
 }
 
 function isStreamed (body: RequestOptions['body']): body is AsyncIterable<Buffer> {

@@ -36,10 +36,7 @@ export class OpenapiCheck {
     if (type === undefined) return [`${status} of ${operation.path} does not declare ${contentType}`]
     if (!/json$/.test(type)) return []
     return type === 'application/x-ndjson'
-      ? text
-        .split('\n')
-        .filter((line) => line !== '')
-        .flatMap((line) => this.#schemaFaults(['components', 'schemas', 'MessageRead'], line))
+      ? text.split('\n').filter((line) => line !== '').flatMap((line) => this.#schemaFaults(['components', 'schemas', 'MessageRead'], line))
       : this.#schemaFaults([...at, 'content', type, 'schema'], text)
   }
 
@@ -58,9 +55,7 @@ export class OpenapiCheck {
 
   #find (at: readonly string[]): object | undefined {
     let value: object | undefined = this.#document
-    for (const name of at) {
-      value = value === undefined ? undefined : Object.hasOwn(value, name) ? member(value, name) : undefined
-    }
+    for (const name of at) value = value === undefined ? undefined : Object.hasOwn(value, name) ? member(value, name) : undefined
     return value
   }
 }

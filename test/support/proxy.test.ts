@@ -147,9 +147,7 @@ t.test('a target that is gone resets the client', async t => {
   t.equal(error.code, 'ECONNRESET')
 })
 
-async function echoThrough (
-  t: Test
-): Promise<{ proxy: FaultProxy, server: Server, received: () => string, accepted: () => Socket[] }> {
+async function echoThrough (t: Test): Promise<{ proxy: FaultProxy, server: Server, received: () => string, accepted: () => Socket[] }> {
   const sockets: Socket[] = []
   let received = ''
   const server = createServer({ allowHalfOpen: true }, socket => {

@@ -9,9 +9,8 @@ export interface ProxyTarget {
 }
 
 /**
- * A TCP proxy between the gateway and a broker that makes the faults of a network: silence, resets, refusals, delay, a
- * trickle. It listens on a free port of 127.0.0.1 until `close`. With several targets each connection goes to the next
- * one, as behind a load balancer.
+ * A TCP proxy between the gateway and a broker that makes the faults of a network: silence, resets, refusals, delay, a trickle.
+ * It listens on a free port of 127.0.0.1 until `close`. With several targets each connection goes to the next one, as behind a load balancer.
  */
 export class FaultProxy {
   readonly host = '127.0.0.1'
@@ -45,10 +44,7 @@ export class FaultProxy {
     return this.#pairs.size
   }
 
-  /**
-   * A black hole: nothing is forwarded any more, in neither direction; connections stay open, new ones are made and
-   * stay silent.
-   */
+  /** A black hole: nothing is forwarded any more, in neither direction; connections stay open, new ones are made and stay silent. */
   pause (): void {
     this.#line.isPaused = true
   }
@@ -88,10 +84,7 @@ export class FaultProxy {
     this.#line.garbledOneOf = oneOf
   }
 
-  /**
-   * What becomes of a connection when its target has sent so many bytes: silence or a reset in the middle of whatever
-   * it was.
-   */
+  /** What becomes of a connection when its target has sent so many bytes: silence or a reset in the middle of whatever it was. */
   cutAfter (bytes: number, how: Cut['how']): void {
     this.#line.cut = { bytes, how }
   }
@@ -101,10 +94,7 @@ export class FaultProxy {
     this.#line.cut = undefined
   }
 
-  /**
-   * The targets are gone without a word: open connections stay open and silent for ever, what is sent over them is
-   * lost. New ones are fine.
-   */
+  /** The targets are gone without a word: open connections stay open and silent for ever, what is sent over them is lost. New ones are fine. */
   vanish (): void {
     for (const pair of this.#pairs) pair.vanish()
   }
@@ -227,8 +217,7 @@ class Pair {
 
   #forward (from: Socket, to: Socket, line: Line, pass: (data: Buffer) => Buffer = (data) => data): void {
     const signal = this.#end.signal
-    // Each piece waits for the one before it, so the order holds, but its delay runs from its own arrival: latency does
-    // not cost throughput.
+    // Each piece waits for the one before it, so the order holds, but its delay runs from its own arrival: latency does not cost throughput.
     let previous = Promise.resolve()
     let pendingBytes = 0
     const enqueue = (size: number, write: () => void | Promise<void>) => {

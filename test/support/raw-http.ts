@@ -51,3 +51,20 @@ export async function openRaw (t: Test, port: number): Promise<RawConnection> {
     received: async (pattern) => await until(() => pattern.test(text))
   }
 }
+
+/** Sends bytes on a connection of their own. Settles with all that came back until the other side closed it. */
+export async function askRaw (port: number, bytes: string | Buffer): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => { chunks.push(chunk) })
+  socket.on('error', () => {})
+  socket.setTimeout(20_000, () => { socket.destroy(new Error('the connection was not closed')) })
+  socket.write(bytes)
+  await once(socket, 'close')
+  return Buffer.concat(chunks).toString('latin1')
+}
+
+/** The statuses of the answers in what `askRaw` settles with, in order. */
+export function statusesOf (answers: string): number[] {
+  return [...answers.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status))
+}

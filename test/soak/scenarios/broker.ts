@@ -64,11 +64,7 @@ export const brokerScenarios: readonly Scenario[] = [
     async run ({ world: { node }, workload }) {
       for (let times = 0; times < 3; times++) {
         await node.ctl('close_all_connections', 'closed on purpose')
-        await node.ctl(
-          'eval',
-          'lists:foreach(fun({Pid, _}) -> exit(Pid, kill) end, [{P, x} || P <- ' +
-          'pg_local:get_members(rabbit_stream_connections)]).'
-        )
+        await node.ctl('eval', 'lists:foreach(fun({Pid, _}) -> exit(Pid, kill) end, [{P, x} || P <- pg_local:get_members(rabbit_stream_connections)]).')
         await workload.untilConfirmed(200)
       }
     }

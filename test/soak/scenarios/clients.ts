@@ -13,15 +13,7 @@ export const clientScenarios: readonly Scenario[] = [
     async run ({ world }) {
       await withStream(world, async (client, path) => {
         for (let times = 0; times < 20; times++) {
-          await Promise.all(
-            Array.from(
-              { length: 100 },
-              async () =>
-                await client.call('GET', `${path}/messages?offset=next&wait=30`, {
-                  signal: AbortSignal.timeout(20 + times)
-                })
-            )
-          )
+          await Promise.all(Array.from({ length: 100 }, async () => await client.call('GET', `${path}/messages?offset=next&wait=30`, { signal: AbortSignal.timeout(20 + times) })))
         }
       })
     }
@@ -33,17 +25,9 @@ export const clientScenarios: readonly Scenario[] = [
     async run ({ world }) {
       await withStream(world, async (client, path) => {
         const body = `${'x'.repeat(999)}\n`.repeat(1024)
-        const replies = await Promise.all(
-          Array.from(
-            { length: 320 },
-            async () => await client.call('POST', `${path}/messages/lines`, { body, contentType: 'text/plain' })
-          )
-        )
+        const replies = await Promise.all(Array.from({ length: 320 }, async () => await client.call('POST', `${path}/messages/lines`, { body, contentType: 'text/plain' })))
         for (const reply of replies) {
-          if (!reply.isAnswer || ![200, 207, 503].includes(reply.status)) {
-            world.alarms.push('a burst of ' +
-            `${(320 * body.length) / MIB} MiB got ${JSON.stringify(reply)}`)
-          }
+          if (!reply.isAnswer || ![200, 207, 503].includes(reply.status)) world.alarms.push(`a burst of ${320 * body.length / MIB} MiB got ${JSON.stringify(reply)}`)
         }
       })
     }
@@ -54,18 +38,11 @@ export const clientScenarios: readonly Scenario[] = [
     async run ({ world }) {
       for (let times = 0; times < 50; times++) {
         await withStream(world, async (client, path) => {
-          const published = await client.call('POST', `${path}/messages/lines`, {
-            body: 'one\ntwo\n',
-            contentType: 'text/plain'
-          })
+          const published = await client.call('POST', `${path}/messages/lines`, { body: 'one\ntwo\n', contentType: 'text/plain' })
           const read = await client.call('GET', `${path}/messages?offset=first`)
           const messages = read.isAnswer ? field(read.json, 'messages') : undefined
-          const isRight =
-            published.isAnswer && published.status === 200 && Array.isArray(messages) && messages.length === 2
-          if (!isRight) {
-            world.alarms.push(`a new stream was told ${JSON.stringify(published)} and read ` +
-            `${JSON.stringify(read)}`)
-          }
+          const isRight = published.isAnswer && published.status === 200 && Array.isArray(messages) && messages.length === 2
+          if (!isRight) world.alarms.push(`a new stream was told ${JSON.stringify(published)} and read ${JSON.stringify(read)}`)
         })
       }
     }

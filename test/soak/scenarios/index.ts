@@ -8,10 +8,4 @@ import type { Scenario } from './scenario.ts'
 export type { Scenario } from './scenario.ts'
 
 /** All there are, by the part that fails. */
-export const SCENARIOS: readonly Scenario[] = [
-  ...brokerScenarios,
-  ...networkScenarios,
-  ...gatewayScenarios,
-  ...clientScenarios,
-  ...clusterScenarios
-]
+export const SCENARIOS: readonly Scenario[] = [...brokerScenarios, ...networkScenarios, ...gatewayScenarios, ...clientScenarios, ...clusterScenarios]

@@ -23,37 +23,20 @@ export function toldBy (reply: Reply, count: number): Told {
   const figure = (name: string): number => Number(field(published, name) ?? 0)
   const [confirmed, duplicates, doubted] = [figure('confirmed'), figure('duplicates'), figure('unknown')]
   const results = field(published, 'results')
-  const failures = (Array.isArray(results) ? results : []).map(
-    (result) =>
-      ({
-        index: Number(field(result, 'index')),
-        outcome: field(result, 'status') === 'failed' ? 'failed' : 'unknown'
-      }) as const
-  )
+  const failures = (Array.isArray(results) ? results : []).map((result) => ({ index: Number(field(result, 'index')), outcome: field(result, 'status') === 'failed' ? 'failed' : 'unknown' } as const))
   const reached = confirmed + duplicates + doubted + failures.length
   // An error in the middle of a body: what comes after it was not published.
-  const outcomes = Array.from({ length: count }, (_, index): Outcome =>
-    index >= reached ? 'failed' : doubted > 0 ? 'unknown' : 'confirmed'
-  )
+  const outcomes = Array.from({ length: count }, (_, index): Outcome => index >= reached ? 'failed' : doubted > 0 ? 'unknown' : 'confirmed')
   for (const { index, outcome } of failures) outcomes[index] = outcome
 
   const lies: string[] = []
-  if (isDone ? reached !== count : reached > count) {
-    lies.push(`an answer ${status} speaks of ${reached} of ` +
-    `${count} messages`)
-  }
+  if (isDone ? reached !== count : reached > count) lies.push(`an answer ${status} speaks of ${reached} of ${count} messages`)
   if (status === 200 && failures.length + doubted > 0) lies.push('an answer 200 has failures')
-  if (isWithoutEffects && (confirmed + doubted > 0 || failures.some(({ outcome }) => outcome === 'unknown'))) {
-    lies.push('an ' +
-    `answer ${status} without side effects has confirmed or unknown messages`)
-  }
+  if (isWithoutEffects && (confirmed + doubted > 0 || failures.some(({ outcome }) => outcome === 'unknown'))) lies.push(`an answer ${status} without side effects has confirmed or unknown messages`)
   return { outcomes, duplicates, lies }
 }
 
-/**
- * What several attempts together say of a message: what one of them may have stored stays so, whatever the next says of
- * itself.
- */
+/** What several attempts together say of a message: what one of them may have stored stays so, whatever the next says of itself. */
 export function together (before: Outcome, now: Outcome): Outcome {
   if (before === 'confirmed' || now === 'confirmed') return 'confirmed'
   return before === 'unknown' || now === 'unknown' ? 'unknown' : 'failed'

@@ -4,37 +4,22 @@ import { auditStream, brokenIn, Ledger, Tally, type Outcome } from './index.ts'
 import { missedBy } from './audit.ts'
 
 for (const isNamed of [false, true]) {
-  t.test(
-    `an audit finds every kind of broken promise of a publisher ${isNamed ? 'with' : 'without'} a name`,
-    async (t) => {
-      const gateway = await startGateway(t)
-      const stream = await gateway.newStream(t)
-      const told: Outcome[] = ['confirmed', 'confirmed', 'failed', 'unknown', 'confirmed', 'confirmed']
-      const ledger = new Ledger('p', { isNamed, batch: told.length })
-      ledger.take()
-      told.forEach((outcome, number) => {
-        ledger.tell(number, outcome)
-      })
-      // 1 is lost, 2 is stored though it was said to have failed, 4 comes twice, 5 before 4; nobody sent the last one.
-      const stored = [...[0, 2, 3, 5, 4, 4].map((number) => ledger.bodyOf(number)), 'x:0']
-      await gateway.request('POST', `/v1/streams/${stream}/messages/lines`, { body: stored.join('\n') })
-      const audit = await auditStream(gateway, stream, [ledger])
-      t.same(audit, {
-        sent: 6,
-        confirmed: 4,
-        unknown: 1,
-        failed: 1,
-        stored: 7,
-        lost: ['p:1'],
-        wronglyFailed: ['p:2'],
-        repeated: ['p:4'],
-        disordered: ['p:4'],
-        outOfOrder: isNamed ? 1 : 0,
-        lies: ['nobody sent x:0']
-      })
-      t.equal(brokenIn(audit).length, isNamed ? 6 : 5, 'and each is a broken promise')
-    }
-  )
+  t.test(`an audit finds every kind of broken promise of a publisher ${isNamed ? 'with' : 'without'} a name`, async (t) => {
+    const gateway = await startGateway(t)
+    const stream = await gateway.newStream(t)
+    const told: Outcome[] = ['confirmed', 'confirmed', 'failed', 'unknown', 'confirmed', 'confirmed']
+    const ledger = new Ledger('p', { isNamed, batch: told.length })
+    ledger.take()
+    told.forEach((outcome, number) => { ledger.tell(number, outcome) })
+    // 1 is lost, 2 is stored though it was said to have failed, 4 comes twice, 5 before 4; nobody sent the last one.
+    const stored = [...[0, 2, 3, 5, 4, 4].map((number) => ledger.bodyOf(number)), 'x:0']
+    await gateway.request('POST', `/v1/streams/${stream}/messages/lines`, { body: stored.join('\n') })
+    const audit = await auditStream(gateway, stream, [ledger])
+    t.same(audit, {
+      sent: 6, confirmed: 4, unknown: 1, failed: 1, stored: 7, lost: ['p:1'], wronglyFailed: ['p:2'], repeated: ['p:4'], disordered: ['p:4'], outOfOrder: isNamed ? 1 : 0, lies: ['nobody sent x:0']
+    })
+    t.equal(brokenIn(audit).length, isNamed ? 6 : 5, 'and each is a broken promise')
+  })
 }
 
 t.test('requests may change places, messages of one request may not', (t) => {

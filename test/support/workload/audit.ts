@@ -58,11 +58,7 @@ function addLedger (audit: Audit, ledger: Ledger, tally: Tally): void {
 }
 
 /** What a reader that followed the stream missed of it, and what it saw more often than it is there. */
-export function missedBy (
-  reader: Tally,
-  stream: Tally,
-  ledgers: readonly Ledger[]
-): { missed: string[], extra: string[] } {
+export function missedBy (reader: Tally, stream: Tally, ledgers: readonly Ledger[]): { missed: string[], extra: string[] } {
   const missed: string[] = []
   const extra: string[] = []
   for (const ledger of ledgers) {

@@ -20,11 +20,7 @@ export class HttpClient {
     this.#abandon = abandon
   }
 
-  async call (
-    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
-    path: string,
-    { body, contentType, signal = this.#abandon }: { body?: string, contentType?: string, signal?: AbortSignal } = {}
-  ): Promise<Reply> {
+  async call (method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, { body, contentType, signal = this.#abandon }: { body?: string, contentType?: string, signal?: AbortSignal } = {}): Promise<Reply> {
     try {
       const response = await request(this.#target.url + path, {
         method,
@@ -34,12 +30,7 @@ export class HttpClient {
         dispatcher: this.#agent
       })
       const text = await response.body.text()
-      return {
-        isAnswer: true,
-        status: response.statusCode,
-        headers: response.headers,
-        json: text === '' ? undefined : JSON.parse(text)
-      }
+      return { isAnswer: true, status: response.statusCode, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) }
     } catch (error) {
       return { isAnswer: false, wasSent: !isRefused(error), error }
     }
@@ -57,7 +48,5 @@ function isRefused (error: unknown): boolean {
 
 /** A field of a JSON object, undefined when there is none. */
 export function field (json: unknown, name: string): unknown {
-  return typeof json === 'object' && json !== null && name in json
-    ? Object.entries(json).find(([key]) => key === name)?.[1]
-    : undefined
+  return typeof json === 'object' && json !== null && name in json ? Object.entries(json).find(([key]) => key === name)?.[1] : undefined
 }

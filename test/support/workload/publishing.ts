@@ -26,28 +26,15 @@ const LAST_BATCH_MS = 120_000
  * Without a name nothing is sent twice. With a name a batch is sent again with the same ids until all of it is sure, as
  * a careful client does.
  */
-export async function publishLoad ({
-  target,
-  stream,
-  ledger,
-  requests = Infinity,
-  pauseMs = 0,
-  stop,
-  abandon
-}: PublishingOptions): Promise<void> {
+export async function publishLoad ({ target, stream, ledger, requests = Infinity, pauseMs = 0, stop, abandon }: PublishingOptions): Promise<void> {
   const client = new HttpClient(target, abandon)
   const path = `/v1/streams/${encodeURIComponent(stream)}/messages/lines`
   try {
     for (let request = 0; request < requests && !stop.aborted; request++) {
       const batch = new Batch(client, ledger)
       if (ledger.isNamed) {
-        await publishSurely(
-          batch,
-          `${path}?publisher=${encodeURIComponent(ledger.publisher)}&firstPublishingId=${batch.first + 1}`,
-          stop,
-          abandon
-        )
-      } else if (!(await batch.send(path))) {
+        await publishSurely(batch, `${path}?publisher=${encodeURIComponent(ledger.publisher)}&firstPublishingId=${batch.first + 1}`, stop, abandon)
+      } else if (!await batch.send(path)) {
         await delay(20)
       }
       if (pauseMs > 0) await delay(pauseMs)
@@ -57,12 +44,7 @@ export async function publishLoad ({
   }
 }
 
-async function publishSurely (
-  batch: Batch,
-  path: string,
-  stop: AbortSignal,
-  abandon: AbortSignal | undefined
-): Promise<void> {
+async function publishSurely (batch: Batch, path: string, stop: AbortSignal, abandon: AbortSignal | undefined): Promise<void> {
   let giveUpMs = Infinity
   while (performance.now() < giveUpMs && abandon?.aborted !== true) {
     if (await batch.send(path)) return
@@ -94,10 +76,7 @@ class Batch {
     const { outcomes, duplicates, lies } = toldBy(reply, this.#ledger.batch)
     // A message that every answer so far said not to be stored cannot be a duplicate.
     const possible = this.#outcomes.filter((outcome) => outcome !== 'failed').length
-    if (duplicates > possible) {
-      lies.push(`${duplicates} are called duplicates, though only ${possible} may have ` +
-      'been stored before')
-    }
+    if (duplicates > possible) lies.push(`${duplicates} are called duplicates, though only ${possible} may have been stored before`)
     this.#ledger.lies.push(...lies.map((lie) => `${lie}: the request at ${this.#ledger.bodyOf(this.first)}`))
     this.#outcomes = this.#outcomes.map((before, index) => together(before, outcomes[index] ?? 'unknown'))
     this.#outcomes.forEach((outcome, index) => { this.#ledger.tell(this.first + index, outcome) })

@@ -14,9 +14,7 @@ async function answering (t: Test, batches: readonly Poll[], then: () => void): 
     last = left.shift() ?? { ...last, offsets: [] }
     if (left.length === 0) then()
     const messages = last.offsets.map((offset) => ({ offset, body: `p:${offset}` }))
-    response
-      .writeHead(200, { connection: 'close' })
-      .end(JSON.stringify({ messages, nextOffset: last.nextOffset, endOfStream: left.length === 0 }))
+    response.writeHead(200, { connection: 'close' }).end(JSON.stringify({ messages, nextOffset: last.nextOffset, endOfStream: left.length === 0 }))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => { server.close() })
@@ -31,39 +29,17 @@ function poll (first: number, last: number): Poll {
 t.test('what a consumer sees again after one crash is counted over all the polls it comes in', async (t) => {
   const stop = new AbortController()
   const lies: string[] = []
-  const target = await answering(t, [poll(0, 9), poll(0, 3), poll(4, 7), poll(8, 12), poll(13, 15)], () => {
-    stop.abort()
-  })
+  const target = await answering(t, [poll(0, 9), poll(0, 3), poll(4, 7), poll(8, 12), poll(13, 15)], () => { stop.abort() })
   const crashes = [0, 1, 1, 1]
-  const seen = await consumeLoad({
-    target,
-    stream: 's',
-    consumer: 'c',
-    tally: new Tally([]),
-    crashRate: 0.5,
-    random: () => crashes.shift() ?? 1,
-    stop: stop.signal,
-    lies
-  })
+  const seen = await consumeLoad({ target, stream: 's', consumer: 'c', tally: new Tally([]), crashRate: 0.5, random: () => crashes.shift() ?? 1, stop: stop.signal, lies })
   t.same([seen, lies], [{ repeated: 10, largestRepeat: 10 }, []])
 })
 
 t.test('a consumer that sees what it has committed is told a lie', async (t) => {
   const stop = new AbortController()
   const lies: string[] = []
-  const target = await answering(t, [poll(0, 9), poll(10, 19), poll(9, 20)], () => {
-    stop.abort()
-  })
-  await consumeLoad({
-    target,
-    stream: 's',
-    consumer: 'c',
-    tally: new Tally([]),
-    crashRate: 0,
-    random: () => 1,
-    stop: stop.signal,
-    lies
-  })
+  const target = await answering(t, [poll(0, 9), poll(10, 19), poll(9, 20)], () => { stop.abort() })
+  await consumeLoad({ target, stream: 's', consumer: 'c', tally: new Tally([]), crashRate: 0, random: () => 1, stop: stop.signal, lies })
   t.ok(lies.includes('offset 9 came after 19 was committed'))
 })
 
@@ -71,15 +47,7 @@ t.test('a read that goes back, or says to go on where it has been, is found', as
   const liesOf = async (...polls: Poll[]): Promise<number> => {
     const stop = new AbortController()
     const lies: string[] = []
-    await readLoad({
-      target: await answering(t, polls, () => {
-        stop.abort()
-      }),
-      stream: 's',
-      tally: new Tally([]),
-      stop: stop.signal,
-      lies
-    })
+    await readLoad({ target: await answering(t, polls, () => { stop.abort() }), stream: 's', tally: new Tally([]), stop: stop.signal, lies })
     return lies.length
   }
   t.equal(await liesOf(poll(0, 4), poll(5, 9)), 0)

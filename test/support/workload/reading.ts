@@ -2,12 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { field, HttpClient, type Target } from './http-client.ts'
 import type { Tally } from './tally.ts'
 
-export interface Batch {
-  messages: Array<{ offset: number, body: string }>
-  nextOffset: number
-  endOfStream: boolean
-  hasGap: boolean
-}
+export interface Batch { messages: Array<{ offset: number, body: string }>, nextOffset: number, endOfStream: boolean, hasGap: boolean }
 
 interface ReadingOptions {
   target: Target
@@ -30,15 +25,7 @@ export const CONSUMED_AT_ONCE = 500
 const LAST_READ_MS = 120_000
 
 /** Reads from the first offset on, following `nextOffset`, until it was told to stop and is at the end. */
-export async function readLoad ({
-  target,
-  stream,
-  tally,
-  limit = 1000,
-  stop,
-  abandon,
-  lies
-}: ReadingOptions): Promise<void> {
+export async function readLoad ({ target, stream, tally, limit = 1000, stop, abandon, lies }: ReadingOptions): Promise<void> {
   const path = `/v1/streams/${encodeURIComponent(stream)}/messages?limit=${limit}&body=text`
   let next = 0
   await poll({ target, stop, abandon }, async (client, isStopping) => {
@@ -66,23 +53,10 @@ export interface ConsumingOptions extends ReadingOptions {
 
 /**
  * Consumes with commits: each poll commits the batch before. Now and then it crashes, and begins again where the stored
- * offset says. What it sees again must be what no answer said to be committed: no more than one batch, in however many
- * polls it comes.
+ * offset says. What it sees again must be what no answer said to be committed: no more than one batch, in however many polls it comes.
  */
-export async function consumeLoad ({
-  target,
-  stream,
-  consumer,
-  tally,
-  limit = CONSUMED_AT_ONCE,
-  crashRate = 0.05,
-  random,
-  stop,
-  abandon,
-  lies
-}: ConsumingOptions): Promise<{ repeated: number, largestRepeat: number }> {
-  const path = `/v1/streams/${encodeURIComponent(stream)}/consumers/${encodeURIComponent(consumer)}/messages` +
-    `?limit=${limit}&body=text`
+export async function consumeLoad ({ target, stream, consumer, tally, limit = CONSUMED_AT_ONCE, crashRate = 0.05, random, stop, abandon, lies }: ConsumingOptions): Promise<{ repeated: number, largestRepeat: number }> {
+  const path = `/v1/streams/${encodeURIComponent(stream)}/consumers/${encodeURIComponent(consumer)}/messages?limit=${limit}&body=text`
   let commit: number | undefined
   let committed = -1
   let highest = -1
@@ -92,10 +66,7 @@ export async function consumeLoad ({
   let largestRepeat = 0
   await poll({ target, stop, abandon }, async (client, isStopping) => {
     const committing = commit
-    const batch = await read(
-      client,
-      `${path}&wait=${isStopping ? 0 : 2}${committing === undefined ? '' : `&commit=${committing}`}`
-    )
+    const batch = await read(client, `${path}&wait=${isStopping ? 0 : 2}${committing === undefined ? '' : `&commit=${committing}`}`)
     if (batch === undefined) return 'failed'
     if (committing !== undefined) committed = Math.max(committed, committing)
     for (const { offset, body } of batch.messages) {
@@ -129,10 +100,7 @@ export async function readWhole (target: Target, stream: string, tally: Tally): 
   if (lies.length > 0) throw new Error(lies.join('; '))
 }
 
-async function poll (
-  { target, stop, abandon }: Pick<ReadingOptions, 'target' | 'stop'> & { abandon: AbortSignal | undefined },
-  turn: (client: HttpClient, isStopping: boolean) => Promise<'failed' | 'more' | 'end'>
-): Promise<void> {
+async function poll ({ target, stop, abandon }: Pick<ReadingOptions, 'target' | 'stop'> & { abandon: AbortSignal | undefined }, turn: (client: HttpClient, isStopping: boolean) => Promise<'failed' | 'more' | 'end'>): Promise<void> {
   const client = new HttpClient(target, abandon)
   let giveUpMs = Infinity
   try {
@@ -160,10 +128,7 @@ async function read (client: HttpClient, path: string): Promise<Batch | undefine
   }
   const messages = field(reply.json, 'messages')
   return {
-    messages: (Array.isArray(messages) ? messages : []).map((message) => ({
-      offset: Number(field(message, 'offset')),
-      body: String(field(message, 'body'))
-    })),
+    messages: (Array.isArray(messages) ? messages : []).map((message) => ({ offset: Number(field(message, 'offset')), body: String(field(message, 'body')) })),
     nextOffset: Number(field(reply.json, 'nextOffset')),
     endOfStream: field(reply.json, 'endOfStream') === true,
     hasGap: field(reply.json, 'gap') !== undefined

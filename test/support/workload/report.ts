@@ -4,9 +4,7 @@ import type { Report, StreamReport } from './workload.ts'
 
 /** The promises that a report shows to be broken, a line each; empty when all were kept. */
 export function brokenPromises ({ unnamed, named }: Report): string[] {
-  return [['without names', unnamed] as const, ['with names', named] as const].flatMap(([side, report]) =>
-    broken(report).map((line) => `${side}: ${line}`)
-  )
+  return [['without names', unnamed] as const, ['with names', named] as const].flatMap(([side, report]) => broken(report).map((line) => `${side}: ${line}`))
 }
 
 /** The promises that an audit shows to be broken, a line each. */
@@ -22,9 +20,7 @@ function broken (report: StreamReport): string[] {
   return [
     ...brokenIn(report),
     ...listed({ missed, readTwice }),
-    ...(largestRedelivery > CONSUMED_AT_ONCE
-      ? [`a consumer saw ${largestRedelivery} messages again, and takes at most ${CONSUMED_AT_ONCE} before it commits`]
-      : [])
+    ...largestRedelivery > CONSUMED_AT_ONCE ? [`a consumer saw ${largestRedelivery} messages again, and takes at most ${CONSUMED_AT_ONCE} before it commits`] : []
   ]
 }
 
@@ -41,7 +37,5 @@ export function ledgerLines ({ unnamed, named }: Report): string[] {
 
 function ledgerLine (side: string, report: StreamReport): string {
   const { sent, confirmed, unknown, failed, stored, lost, repeated, redelivered, largestRedelivery } = report
-  return `${side}: ${sent} sent, ${confirmed} confirmed, ${unknown} unknown, ${failed} failed; ${stored} read, ` +
-    `${lost.length} lost, ${repeated.length} repeated; a consumer saw ${redelivered} again, at most ` +
-    `${largestRedelivery} at once`
+  return `${side}: ${sent} sent, ${confirmed} confirmed, ${unknown} unknown, ${failed} failed; ${stored} read, ${lost.length} lost, ${repeated.length} repeated; a consumer saw ${redelivered} again, at most ${largestRedelivery} at once`
 }

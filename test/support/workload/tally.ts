@@ -28,8 +28,7 @@ export class Tally {
     const { ledger: { batch, isNamed }, sights } = known
     const place = number % batch
     const request = Math.floor(number / batch)
-    // A message that was delivered twice comes after later ones, and is counted as such; it need not be a disorder of
-    // its request.
+    // A message that was delivered twice comes after later ones, and is counted as such; it need not be a disorder of its request.
     if (sights.times.at(number) === 0 && place + 1 < sights.highest.at(request)) this.disordered.push(body)
     // Without a name, requests may change places when a connection is lost between them.
     if (isNamed && number < sights.last) this.outOfOrder++

@@ -32,10 +32,7 @@ export interface StreamReport extends Audit {
   missed: string[]
   /** Delivered to the reader more often than it is in the stream. */
   readTwice: string[]
-  /**
-   * Messages that the consumer saw again, and the most of them after one crash: at most the batch that it had not
-   * committed.
-   */
+  /** Messages that the consumer saw again, and the most of them after one crash: at most the batch that it had not committed. */
   redelivered: number
   largestRedelivery: number
 }
@@ -54,9 +51,8 @@ interface Side {
 }
 
 /**
- * Load on a gateway: publishers with and without names, each kind on a stream of its own, and on each stream a reader
- * that follows it and a consumer that commits and crashes. In the end what they were told is held against what the
- * streams have.
+ * Load on a gateway: publishers with and without names, each kind on a stream of its own, and on each stream a reader that follows it
+ * and a consumer that commits and crashes. In the end what they were told is held against what the streams have.
  */
 export class Workload {
   readonly #options: WorkloadOptions
@@ -71,10 +67,7 @@ export class Workload {
     const { unnamed = 2, named = 2 } = options
     // Every request under way listens to it.
     setMaxListeners(0, this.#abandon.signal)
-    this.#sides = {
-      unnamed: this.#start(streams.unnamed, unnamed, false),
-      named: this.#start(streams.named, named, true)
-    }
+    this.#sides = { unnamed: this.#start(streams.unnamed, unnamed, false), named: this.#start(streams.named, named, true) }
   }
 
   /** Creates the streams and starts. */
@@ -82,15 +75,8 @@ export class Workload {
     const streams = { unnamed: `unnamed-${randomUUID()}`, named: `named-${randomUUID()}` }
     await withClient(options.target, async (client) => {
       for (const stream of Object.values(streams)) {
-        const reply = await client.call(
-          'PUT',
-          `/v1/streams/${stream}`,
-          options.streamArguments && { body: JSON.stringify(options.streamArguments), contentType: 'application/json' }
-        )
-        if (!(reply.isAnswer && reply.status === 201)) {
-          throw new Error(`the stream ${stream} could not be created: ` +
-          `${JSON.stringify(reply)}`)
-        }
+        const reply = await client.call('PUT', `/v1/streams/${stream}`, options.streamArguments && { body: JSON.stringify(options.streamArguments), contentType: 'application/json' })
+        if (!(reply.isAnswer && reply.status === 201)) throw new Error(`the stream ${stream} could not be created: ${JSON.stringify(reply)}`)
       }
     })
     return new Workload(options, streams)
@@ -105,22 +91,13 @@ export class Workload {
     return this.#ledgers().reduce((sum, ledger) => sum + ledger.confirmed, 0)
   }
 
-  /**
-   * Waits until every publisher has been told of so many more confirmed messages.
-   *
-   * @throws when that takes too long, or the load has failed
-   */
+  /** Waits until every publisher has been told of so many more confirmed messages. @throws when that takes too long, or the load has failed */
   async untilConfirmed (count: number, timeoutMs = 60_000): Promise<void> {
     const goals = this.#ledgers().map((ledger) => ({ ledger, goal: ledger.confirmed + count }))
     const deadline = performance.now() + timeoutMs
     while (goals.some(({ ledger, goal }) => ledger.confirmed < goal)) {
       this.throwIfFailed()
-      if (performance.now() > deadline) {
-        throw new Error(
-          `publishing stands still at ${goals.map(({ ledger, goal }) => `${ledger.publisher}: ${ledger.confirmed} of ` +
-            `${goal}`).join(', ')}`
-        )
-      }
+      if (performance.now() > deadline) throw new Error(`publishing stands still at ${goals.map(({ ledger, goal }) => `${ledger.publisher}: ${ledger.confirmed} of ${goal}`).join(', ')}`)
       await delay(10)
     }
   }
@@ -154,10 +131,7 @@ export class Workload {
   #start (stream: string, publishers: number, isNamed: boolean): Side {
     const { target, readTarget = target, batch, pauseMs = 2, random = Math.random } = this.#options
     const abandon = this.#abandon.signal
-    const ledgers = Array.from(
-      { length: publishers },
-      (_, index) => new Ledger(`${isNamed ? 'p' : 'u'}${index}`, { isNamed, ...(batch !== undefined && { batch }) })
-    )
+    const ledgers = Array.from({ length: publishers }, (_, index) => new Ledger(`${isNamed ? 'p' : 'u'}${index}`, { isNamed, ...batch !== undefined && { batch } }))
     const [reader, consumer] = [new Tally(ledgers), new Tally(ledgers)]
     const lies: string[] = []
     const reading = { target: readTarget, stream, stop: this.#stopReading.signal, abandon, lies }
@@ -167,9 +141,7 @@ export class Workload {
       reader,
       consumer,
       lies,
-      publishing: ledgers.map((ledger) =>
-        this.#watched(publishLoad({ target, stream, ledger, pauseMs, stop: this.#stopPublishing.signal, abandon }))
-      ),
+      publishing: ledgers.map((ledger) => this.#watched(publishLoad({ target, stream, ledger, pauseMs, stop: this.#stopPublishing.signal, abandon }))),
       reading: this.#watched(readLoad({ ...reading, tally: reader })),
       consuming: this.#watched(consumeLoad({ ...reading, tally: consumer, consumer: 'c', random }))
     }
@@ -192,10 +164,7 @@ export class Workload {
     return {
       ...audit,
       lies: [...audit.lies, ...lies],
-      missed: [
-        ...followed.missed.map((body) => `${body} by the reader`),
-        ...consumed.missed.map((body) => `${body} by the consumer`)
-      ],
+      missed: [...followed.missed.map((body) => `${body} by the reader`), ...consumed.missed.map((body) => `${body} by the consumer`)],
       readTwice: followed.extra,
       redelivered: repeated,
       largestRedelivery: largestRepeat
