@@ -12,6 +12,7 @@ export { MessageBatch } from './message-batch.ts'
 export { MAX_OFFSET } from './offset.ts'
 export type { Position } from './offset.ts'
 export type { StreamDescription } from './topology/stream-admin.ts'
+export { STREAM_ARGUMENTS } from './topology/stream-arguments.ts'
 export type { StreamArguments } from './topology/stream-arguments.ts'
 
 export type { ConsumerOffset, Stored } from './consuming/consumer-offsets.ts'
