@@ -357,8 +357,8 @@ function answer (
 }
 
 /** The facts that an error of the domain has for the caller, as further members of a problem. */
-export function extensionsOf ({ details = {} }: StreamsError): Record<string, unknown> {
+export function extensionsOf ({ details }: StreamsError): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(details).map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value])
+    Object.entries(details ?? {}).map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value])
   )
 }

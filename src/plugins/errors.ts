@@ -161,8 +161,8 @@ function mediaTypeFault ({ headers, routeOptions }: FastifyRequest): string {
 /** A name that the domain refuses is a field of the request. */
 function withPointer (error: unknown, { params }: FastifyRequest): unknown {
   if (!(error instanceof StreamsError) || error.code !== 'invalid_argument') return error
-  const argument = error.details?.['argument']
-  if (typeof argument !== 'string') return error
+  if (error.details === undefined || !('argument' in error.details)) return error
+  const { argument } = error.details
   const part = typeof params === 'object' && params !== null && argument in params ? 'path' : 'query'
   return invalidRequest([{ pointer: `/${part}/${argument}`, message: error.message }], error)
 }

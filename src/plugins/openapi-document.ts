@@ -1,5 +1,9 @@
-/** What the generator cannot know, put into its document: what is optional, and the header that every answer has. */
-export function completeDocument (document: object): void {
+/**
+ * What the generator cannot know, put into its document: what is optional, and the header that every answer has.
+ *
+ * @param optionalBodies the operationIds of those that may be called without their body
+ */
+export function completeDocument (document: object, optionalBodies: ReadonlySet<string>): void {
   for (const operation of operationsOf(document)) {
     // A parameter with a default is always there for the handler, and need not be given by the caller.
     for (const parameter of listOf(operation.parameters)) {
@@ -10,7 +14,7 @@ export function completeDocument (document: object): void {
       operation.parameters = operation.parameters.toSorted((a, b) => Number(isInPath(b)) - Number(isInPath(a)))
     }
     const { requestBody } = operation
-    if (isRecord(requestBody) && OPTIONAL_BODIES.has(String(operation.operationId))) requestBody.required = false
+    if (isRecord(requestBody) && optionalBodies.has(String(operation.operationId))) requestBody.required = false
     if (!isRecord(operation.responses)) continue
     for (const response of listOf(Object.values(operation.responses))) {
       response.headers = {
@@ -29,8 +33,6 @@ export const COMMON_RESPONSE_HEADERS = {
     schema: { type: 'string' as const }
   }
 }
-
-const OPTIONAL_BODIES: ReadonlySet<string> = new Set(['createStream'])
 
 /** The operations of an OpenAPI document. */
 export function operationsOf (document: object): Array<Record<string, unknown>> {

@@ -2,11 +2,13 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { ProblemSchema } from '../api/problem-schema.ts'
 import type { ProblemCode } from '../api/problems.ts'
+import { PublishFailureSchema } from '../api/publish-failure.ts'
 import type { BodyFormat } from '../messages/index.ts'
 import { VERSION } from '../version.ts'
 import { COMMON_RESPONSE_HEADERS, completeDocument } from './openapi-document.ts'
-import { problemExamples, problemResponses, ProblemSchema } from './openapi-problems.ts'
+import { problemExamples, problemResponses } from './openapi-problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -14,8 +16,6 @@ declare module 'fastify' {
     problems?: readonly ProblemCode[]
     /** What the body may be sent as, where the handler reads and checks it itself: for the document and the 415. */
     bodyFormats?: readonly BodyFormat[]
-    /** Whether the operation may be called without its body. */
-    hasOptionalBody?: boolean
     /** Headers that the handler reads and checks itself, for the document only. */
     describedHeaders?: object
   }
@@ -47,6 +47,10 @@ const DOCS_CSP =
 
 /** The OpenAPI document of the routes that are registered after this, and Swagger UI at /docs. */
 async function openapi (app: FastifyInstance): Promise<void> {
+  const optionalBodies = new Set<string>()
+  app.addHook('onRoute', ({ config, schema }) => {
+    if (config?.hasOptionalBody === true && schema?.operationId !== undefined) optionalBodies.add(schema.operationId)
+  })
   await app.register(swagger, {
     convertConstToEnum: false,
     openapi: {
@@ -69,7 +73,7 @@ async function openapi (app: FastifyInstance): Promise<void> {
     },
     transformObject: (result) => {
       const document = 'openapiObject' in result ? result.openapiObject : result.swaggerObject
-      completeDocument(document)
+      completeDocument(document, optionalBodies)
       return document
     },
     transform: ({ schema, url, route }) => {
@@ -84,7 +88,7 @@ async function openapi (app: FastifyInstance): Promise<void> {
       }
     }
   })
-  app.addSchema({ ...ProblemSchema, $id: 'Problem' })
+  for (const schema of [ProblemSchema, PublishFailureSchema]) app.addSchema(schema)
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: DOCS_CSP,

@@ -3,23 +3,15 @@ import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fast
 import fp from 'fastify-plugin'
 import { pointerTo } from '../text/json-pointer.ts'
 import { MAX_FIELD_ERRORS, type FieldError } from '../api/field-error.ts'
-import { parseDecimal, parsePosition } from '../api/position.ts'
+import { parseDecimal } from '../api/position.ts'
 import { describeSchemaError, type SchemaError } from '../api/schema-error.ts'
-import { parseTimestamp } from '../api/timestamp.ts'
+import { TEXT_FORMATS } from '../api/text-formats.ts'
 import { invalidRequest, RequestError } from '../api/problems.ts'
 
-/**
- * What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are
- * checked by the domain.
- */
-const FORMATS: Readonly<Record<string, { check: (text: string) => boolean, message: string }>> = {
-  position: {
-    check: (text) => parsePosition(text) !== undefined,
-    message: 'must be first, last, next or an offset from 0 to 2^53-1'
-  },
-  timestamp: {
-    check: (text) => parseTimestamp(text) !== undefined,
-    message: 'must be a time in UTC like 2026-01-31T12:00:00.000Z'
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the operation may be called without its body: then the body is an empty object. */
+    hasOptionalBody?: boolean
   }
 }
 
@@ -36,7 +28,7 @@ export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
     verbose: true,
     // For the document only.
     keywords: ['x-examples'],
-    formats: Object.fromEntries(Object.entries(FORMATS).map(([name, { check }]) => [name, check]))
+    formats: Object.fromEntries(Object.entries(TEXT_FORMATS).map(([name, { accepts }]) => [name, accepts]))
   }
 }
 
@@ -55,7 +47,7 @@ export function fieldErrors (errors: readonly SchemaError[], part: string): Fiel
 }
 
 function describe (error: SchemaError): FieldError {
-  const format = error.keyword === 'format' ? FORMATS[String(error.params.format)] : undefined
+  const format = error.keyword === 'format' ? TEXT_FORMATS[String(error.params.format)] : undefined
   return format === undefined ? describeSchemaError(error) : { pointer: error.instancePath, message: format.message }
 }
 
@@ -72,11 +64,13 @@ function validation (app: FastifyInstance): void {
     }
     const query = kindsOf(route.schema?.querystring)
     const path = kindsOf(route.schema?.params)
+    const hasOptionalBody = route.config?.hasOptionalBody === true
     route.preValidation = [
       (request, _reply, done) => {
         checkQueryString(request)
         convert(request.query, query)
         convert(request.params, path)
+        if (hasOptionalBody) request.body ??= {}
         done()
       },
       ...[route.preValidation ?? []].flat()

@@ -1,6 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
-import { parseTimestamp } from '../api/timestamp.ts'
-import { RequestError } from '../api/problems.ts'
+import { toTimePosition } from '../api/text-formats.ts'
 import type { Position } from '../streams/index.ts'
 import {
   BODY_PROBLEMS,
@@ -192,15 +191,12 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => {
       const { stream, consumer } = request.params
-      return await app.broker.consumers.resetOffset(stream, consumer, toPosition(request.body.to))
+      return await app.broker.consumers.resetOffset(stream, consumer, targetOf(request.body.to))
     }
   )
 }
 
-function toPosition (to: Static<typeof Reset>['to']): Position {
+function targetOf (to: Static<typeof Reset>['to']): Position {
   if (typeof to === 'string') return { type: to }
-  if ('offset' in to) return { type: 'offset', offset: to.offset }
-  const timestamp = parseTimestamp(to.timestamp)
-  if (timestamp === undefined) throw new RequestError('validation_failed', 'the time is none')
-  return { type: 'timestamp', timestamp }
+  return 'offset' in to ? { type: 'offset', offset: to.offset } : toTimePosition(to.timestamp, '/to/timestamp')
 }

@@ -1,5 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { StreamsError } from '../streams/index.ts'
+import { shuttingDown, StreamsError } from '../streams/index.ts'
 import { json } from '../api/schemas.ts'
 
 const Live = Type.Object({ status: Type.Literal('live') })
@@ -38,7 +38,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       }
     },
     async () => {
-      if (app.isDraining()) throw new StreamsError('draining', 'this process is shutting down')
+      if (app.isDraining()) throw shuttingDown()
       const { state, reason, version } = await app.broker.status()
       if (state === 'down') throw new StreamsError('broker_unavailable', reason ?? 'the broker cannot be reached')
       return { status: 'ready' as const, brokerVersion: version }

@@ -1,17 +1,13 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { ApiApp } from '../http/api-app.ts'
 import {
-  BODY_PROBLEMS,
-  BROKER_PROBLEMS,
-  json,
-  offset,
-  SourceState,
-  StreamParams,
-  strictObject
+  BODY_PROBLEMS, BROKER_PROBLEMS, json, offset, SourceState, StreamParams, strictObject
 } from '../api/schemas.ts'
+import { STREAM_ARGUMENTS } from '../streams/index.ts'
 
 const MAX_LIST = 1000
 const MAX_ARGUMENTS_BYTES = 64 * 1024
-const MAX_SEGMENT_BYTES = 3_000_000_000
+const tags = ['Streams']
 
 const ListQuery = strictObject({
   prefix: Type.Optional(Type.String({ description: 'Only names that begin so.' })),
@@ -29,38 +25,36 @@ const StreamList = Type.Object(
   { $id: 'StreamList' }
 )
 
-// The broker does not check these when they come over the stream protocol: a malformed age ends the connection or
-// silently keeps everything for ever. So nothing malformed gets past here.
+const { maxLengthBytes, maxAge, maxSegmentSizeBytes, initialClusterSize, filterSizeBytes } = STREAM_ARGUMENTS
+
 const Arguments = strictObject(
   {
     maxLengthBytes: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: Number.MAX_SAFE_INTEGER,
-        description: 'Oldest segments are removed above this size.'
-      })
+      Type.Integer({ ...maxLengthBytes.bounds, description: 'Oldest segments are removed above this size.' })
     ),
     maxAge: Type.Optional(
       Type.String({
-        pattern: '^[1-9][0-9]{0,8}[YMDhms]$',
+        ...maxAge.bounds,
         description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.'
       })
     ),
     maxSegmentSizeBytes: Type.Optional(
       Type.Integer({
-        minimum: 1,
-        maximum: MAX_SEGMENT_BYTES,
+        ...maxSegmentSizeBytes.bounds,
         description: 'Size of a segment; retention removes whole segments.'
       })
     ),
     initialClusterSize: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 255, description: 'How many nodes keep the stream; all of them by default.' })
+      Type.Integer({
+        ...initialClusterSize.bounds,
+        description: 'How many nodes keep the stream; all of them by default.'
+      })
     ),
     leaderLocator: Type.Optional(
       Type.Union([Type.Literal('client-local'), Type.Literal('balanced')], { description: 'Where the leader goes.' })
     ),
     filterSizeBytes: Type.Optional(
-      Type.Integer({ minimum: 16, maximum: 255, description: 'Size of the filter of a chunk.' })
+      Type.Integer({ ...filterSizeBytes.bounds, description: 'Size of the filter of a chunk.' })
     )
   },
   {
@@ -105,7 +99,13 @@ const Description = Type.Object(
 /** Streams: list, create, describe, delete. */
 export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [StreamList, Description]) app.addSchema(schema)
+  listStreams(app)
+  createStream(app)
+  describeStream(app)
+  deleteStream(app)
+}
 
+function listStreams (app: ApiApp): void {
   app.get(
     '/streams',
     {
@@ -116,7 +116,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
       schema: {
         operationId: 'listStreams',
-        tags: ['Streams'],
+        tags,
         summary: 'List streams',
         description: 'Names in ascending order, from the management API.',
         querystring: ListQuery,
@@ -125,26 +125,22 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => await app.broker.streams.list(request.query)
   )
+}
 
+function createStream (app: ApiApp): void {
   app.put(
     '/streams/:stream',
     {
       bodyLimit: MAX_ARGUMENTS_BYTES,
       config: {
         problems: [
-          ...BROKER_PROBLEMS.filter((code) => code !== 'stream_not_found'),
-          ...BODY_PROBLEMS,
-          'stream_arguments_differ'
-        ]
-      },
-      // A body is not required: the defaults are often what is wanted.
-      preValidation: (request, _reply, done) => {
-        request.body ??= {}
-        done()
+          ...BROKER_PROBLEMS.filter((code) => code !== 'stream_not_found'), ...BODY_PROBLEMS, 'stream_arguments_differ'
+        ],
+        hasOptionalBody: true
       },
       schema: {
         operationId: 'createStream',
-        tags: ['Streams'],
+        tags,
         summary: 'Create a stream',
         description:
           'Creating a stream again with the same arguments is not an error. Arguments cannot be changed afterwards.',
@@ -162,14 +158,16 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
       return reply.code(outcome === 'created' ? 201 : 200).send({ name: stream })
     }
   )
+}
 
+function describeStream (app: ApiApp): void {
   app.get(
     '/streams/:stream',
     {
       config: { problems: BROKER_PROBLEMS },
       schema: {
         operationId: 'describeStream',
-        tags: ['Streams'],
+        tags,
         summary: 'Describe a stream',
         params: StreamParams,
         response: {
@@ -188,14 +186,16 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => await app.broker.streams.describe(request.params.stream)
   )
+}
 
+function deleteStream (app: ApiApp): void {
   app.delete(
     '/streams/:stream',
     {
       config: { problems: BROKER_PROBLEMS },
       schema: {
         operationId: 'deleteStream',
-        tags: ['Streams'],
+        tags,
         summary: 'Delete a stream',
         description: 'With all its messages and stored offsets.',
         params: StreamParams,

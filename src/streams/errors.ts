@@ -30,16 +30,43 @@ export type StreamsErrorCode =
 
 export type SideEffects = 'none' | 'possible'
 
-export interface StreamsErrorOptions {
-  /** Whether the same call may succeed later. Default: by code. */
-  retryable?: boolean
-  /** Whether something may have been changed or stored. Default 'none'. */
-  sideEffects?: SideEffects
-  /** Facts for the caller, e.g. `{ firstOffset, lastOffset }`; safe to show. */
-  details?: Readonly<Record<string, bigint | number | string | null>>
-  /** What happened underneath; logged, never shown. */
-  cause?: unknown
+/** The facts that an error has for the caller, by its code; safe to show. An error with another code has none. */
+export interface ErrorDetails {
+  invalid_argument: { readonly argument: 'stream' | 'consumer' | 'publisher' }
+  offset_goes_back: { readonly storedOffset: bigint }
+  expectation_failed: { readonly storedOffset: bigint | null } | { readonly lastPublishingId: bigint }
+  publisher_overtaken: { readonly lastPublishingId: bigint }
+  message_too_large: { readonly index: number, readonly limitBytes: number }
+  offset_out_of_range: { readonly firstOffset: number, readonly lastOffset: number | null }
+  offset_beyond_end: { readonly nextOffset: number }
+  body_not_a_line: { readonly offset: number }
+  stream_not_available: { readonly storedOffset: bigint }
+  overloaded: { readonly limit: number } | { readonly limitBytes: number }
 }
+
+type AnyDetails = ErrorDetails[keyof ErrorDetails]
+type KeysOf<T> = T extends unknown ? keyof T : never
+
+/** The name of any of these facts. */
+export type DetailName = KeysOf<AnyDetails>
+
+export interface StreamsErrorOptions<Details = undefined> {
+  /** Whether the same call may succeed later. Default: by code. */
+  readonly retryable?: boolean
+  /** Whether something may have been changed or stored. Default 'none'. */
+  readonly sideEffects?: SideEffects
+  /** See `ErrorDetails`. */
+  readonly details?: Details
+  /** What happened underneath; logged, never shown. */
+  readonly cause?: unknown
+}
+
+// Details that do not belong to the code do not compile.
+type WithDetails<Code extends keyof ErrorDetails> =
+  readonly [code: Code, message: string, options: StreamsErrorOptions<ErrorDetails[Code]>]
+type StreamsErrorArguments =
+  | readonly [code: StreamsErrorCode, message: string, options?: StreamsErrorOptions]
+  | { [Code in keyof ErrorDetails]: WithDetails<Code> }[keyof ErrorDetails]
 
 const RETRYABLE: ReadonlySet<StreamsErrorCode> = new Set<StreamsErrorCode>([
   'broker_unavailable', 'stream_not_available', 'overloaded', 'draining', 'confirm_timeout', 'broker_timeout',
@@ -52,9 +79,9 @@ export class StreamsError extends Error {
   readonly code: StreamsErrorCode
   readonly retryable: boolean
   readonly sideEffects: SideEffects
-  readonly details: StreamsErrorOptions['details']
+  readonly details: AnyDetails | undefined
 
-  constructor (code: StreamsErrorCode, message: string, options: StreamsErrorOptions = {}) {
+  constructor (...[code, message, options = {}]: StreamsErrorArguments) {
     super(message, { cause: options.cause })
     this.code = code
     this.retryable = options.retryable ?? RETRYABLE.has(code)
@@ -65,11 +92,7 @@ export class StreamsError extends Error {
   /** The same error, of a call that has changed something before it failed. */
   afterSideEffects (): StreamsError {
     const { code, message, retryable, details, cause } = this
-    return new StreamsError(code, message, {
-      retryable,
-      sideEffects: 'possible',
-      cause,
-      ...(details !== undefined && { details })
-    })
+    const error = new StreamsError(code, message, { retryable, sideEffects: 'possible', cause })
+    return Object.assign(error, { details })
   }
 }

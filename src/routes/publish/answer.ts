@@ -1,21 +1,9 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
+import { byName } from '../../api/by-name.ts'
+import { PublishFailureSchema } from '../../api/publish-failure.ts'
 import { extensionsOf, problemCodeOf, RequestError, toProblemAnswer } from '../../api/problems.ts'
 import { StreamsError, type PublishFailure, type PublishResult } from '../../streams/index.ts'
-
-/** What became of a message that was not stored for sure. */
-export const PublishFailureSchema = Type.Object(
-  {
-    index: Type.Integer({ minimum: 0, description: 'Which message of the request, from 0.' }),
-    status: Type.Unsafe<PublishFailure['status']>({
-      type: 'string',
-      enum: ['failed', 'unknown'],
-      description: '`failed`: not stored. `unknown`: may have been stored.'
-    }),
-    code: Type.String({ description: 'Why, as in a problem.' })
-  },
-  { $id: 'PublishFailure' }
-)
 
 const confirmed = Type.Integer({ minimum: 0, description: 'How many messages the broker has stored.' })
 const duplicates = Type.Integer({
@@ -32,7 +20,7 @@ export const PartlyPublishedSchema = Type.Object(
   {
     confirmed,
     duplicates,
-    results: Type.Array(Type.Ref('PublishFailure'), {
+    results: Type.Array(byName(PublishFailureSchema), {
       description: 'Those that did not succeed, in the order of the request.'
     })
   },

@@ -2,7 +2,8 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import { clientSignal, whenClosed } from '../../http/request-scope.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { answerFormat, batchResponse, READ_HEADERS, sendBatch } from './answer.ts'
-import { amountQuery, bodyQuery, position, readRequest, toPosition, type ReadLimits } from './query.ts'
+import { amountQuery, bodyQuery, position, readRequest, type ReadLimits } from './query.ts'
+import { toPosition } from '../../api/text-formats.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
 
 /** Reads that resume where a consumer left off. */
@@ -60,7 +61,7 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
       if (expected !== undefined && commit === undefined) {
         throw invalidRequest([{ pointer: '/query/expected', message: 'can only stand beside commit' }])
       }
-      const read = { ...readRequest(toPosition(query.from), query), store: commit, expected }
+      const read = { ...readRequest(toPosition(query.from, '/query/from'), query), store: commit, expected }
       const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply))
       const { lastOffset } = batch
       if (query.autoCommit && lastOffset !== undefined) {

@@ -1,7 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox'
-import { parsePosition } from '../../api/position.ts'
-import { parseTimestamp } from '../../api/timestamp.ts'
-import { invalidRequest, RequestError } from '../../api/problems.ts'
+import { invalidRequest } from '../../api/problems.ts'
+import { toPosition, toTimePosition } from '../../api/text-formats.ts'
 import type { Position, ReadRequest } from '../../streams/index.ts'
 
 /** Bounds of a read. */
@@ -78,18 +77,9 @@ export function readRequest (
 
 /** @throws RequestError when both are given */
 export function startOf ({ offset, timestamp }: { offset?: string, timestamp?: string }): Position {
-  if (timestamp === undefined) return toPosition(offset ?? 'first')
+  if (timestamp === undefined) return toPosition(offset ?? 'first', '/query/offset')
   if (offset !== undefined) {
     throw invalidRequest([{ pointer: '/query/timestamp', message: 'cannot stand beside offset' }])
   }
-  const ms = parseTimestamp(timestamp)
-  if (ms === undefined) throw invalidRequest([{ pointer: '/query/timestamp', message: 'is no time' }])
-  return { type: 'timestamp', timestamp: ms }
-}
-
-/** The schema has checked the text already. */
-export function toPosition (text: string): Position {
-  const position = parsePosition(text)
-  if (position === undefined) throw new RequestError('validation_failed', `${text} is no position`)
-  return position
+  return toTimePosition(timestamp, '/query/timestamp')
 }

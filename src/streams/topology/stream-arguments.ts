@@ -4,7 +4,7 @@ import { StreamsError } from '../errors.ts'
 export interface StreamArguments {
   /** Oldest segments go when the stream is larger. */
   maxLengthBytes?: number | undefined
-  /** Oldest segments go when they are older; as the broker writes it: `^[1-9][0-9]*[YMDhms]$`. */
+  /** Oldest segments go when they are older; as the broker writes it, such as `7D`. */
   maxAge?: string | undefined
   maxSegmentSizeBytes?: number | undefined
   /** Number of members. */
@@ -13,33 +13,41 @@ export interface StreamArguments {
   filterSizeBytes?: number | undefined
 }
 
-// And how the stream protocol calls them. As the arguments of a queue they have `x-` before that.
-const NAMES = [
-  ['maxLengthBytes', 'max-length-bytes'], ['maxAge', 'max-age'],
-  ['maxSegmentSizeBytes', 'stream-max-segment-size-bytes'], ['initialClusterSize', 'initial-cluster-size'],
-  ['leaderLocator', 'queue-leader-locator'], ['filterSizeBytes', 'stream-filter-size-bytes']
-] as const satisfies ReadonlyArray<readonly [keyof StreamArguments, string]>
+interface ArgumentRule {
+  /** Its name in the stream protocol. As the argument of a queue it has `x-` before that. */
+  readonly wireName: string
+  /** In the words of JSON Schema, which the API uses as they are. */
+  readonly bounds?: { readonly pattern: string } | { readonly minimum: number, readonly maximum: number }
+}
 
-const API_NAMES: ReadonlyMap<string, string> = new Map(NAMES.map(([name, wireName]) => [`x-${wireName}`, name]))
+/**
+ * Every argument, with what it may be. The broker does not check arguments that come over the stream protocol: a
+ * malformed age ends the connection, or silently keeps the stream for ever. So nothing malformed gets there.
+ */
+export const STREAM_ARGUMENTS = {
+  maxLengthBytes: { wireName: 'max-length-bytes', bounds: { minimum: 1, maximum: Number.MAX_SAFE_INTEGER } },
+  maxAge: { wireName: 'max-age', bounds: { pattern: '^[1-9][0-9]{0,8}[YMDhms]$' } },
+  maxSegmentSizeBytes: { wireName: 'stream-max-segment-size-bytes', bounds: { minimum: 1, maximum: 3_000_000_000 } },
+  initialClusterSize: { wireName: 'initial-cluster-size', bounds: { minimum: 1, maximum: 255 } },
+  leaderLocator: { wireName: 'queue-leader-locator' },
+  filterSizeBytes: { wireName: 'stream-filter-size-bytes', bounds: { minimum: 16, maximum: 255 } }
+} as const satisfies Record<keyof StreamArguments, ArgumentRule>
 
-// What the broker would do with a bad value: crash the connection, or keep the stream for ever without a word. So
-// nothing unchecked gets there.
-const MAX_AGE = /^[1-9][0-9]{0,8}[YMDhms]$/
+const RULES: ReadonlyArray<readonly [keyof StreamArguments, ArgumentRule]> =
+  Object.keys(STREAM_ARGUMENTS).filter(isArgument).map((name) => [name, STREAM_ARGUMENTS[name]])
+
+const API_NAMES: ReadonlyMap<string, string> = new Map(RULES.map(([name, { wireName }]) => [`x-${wireName}`, name]))
 
 /** @throws StreamsError `invalid_argument` */
 export function encodeArguments (args: StreamArguments): Map<string, string> {
-  const { maxLengthBytes, maxAge, maxSegmentSizeBytes, initialClusterSize, filterSizeBytes } = args
-  if (maxAge !== undefined && !MAX_AGE.test(maxAge)) {
-    throw new StreamsError(
-      'invalid_argument',
-      'maxAge is a number of years (Y), months (M), days (D), hours (h), minutes (m) or seconds (s), such as 7D'
-    )
+  const encoded = new Map<string, string>()
+  for (const [name, { wireName, bounds }] of RULES) {
+    const value = args[name]
+    if (value === undefined) continue
+    if (bounds !== undefined) refuseOutside(name, value, bounds)
+    encoded.set(wireName, String(value))
   }
-  refuseOutside('maxLengthBytes', maxLengthBytes, 1, Number.MAX_SAFE_INTEGER)
-  refuseOutside('maxSegmentSizeBytes', maxSegmentSizeBytes, 1, 3_000_000_000)
-  refuseOutside('initialClusterSize', initialClusterSize, 1, 255)
-  refuseOutside('filterSizeBytes', filterSizeBytes, 16, 255)
-  return new Map(NAMES.flatMap(([name, wireName]) => args[name] === undefined ? [] : [[wireName, String(args[name])]]))
+  return encoded
 }
 
 /** The arguments of a stream as its queue has them, under the names that it is created with. Others keep their own. */
@@ -50,10 +58,22 @@ export function decodeArguments (queueArguments: Readonly<Record<string, unknown
 
 /** The names of those that differ. */
 export function differentArguments (wanted: StreamArguments, existing: Readonly<Record<string, unknown>>): string[] {
-  return NAMES.map(([name]) => name).filter((name) => String(wanted[name]) !== String(existing[name]))
+  return RULES.map(([name]) => name).filter((name) => String(wanted[name]) !== String(existing[name]))
 }
 
-function refuseOutside (name: string, value: number | undefined, least: number, most: number): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= most)) return
-  throw new StreamsError('invalid_argument', `${name} is an integer from ${least} to ${most}`)
+function refuseOutside (name: string, value: number | string, bounds: NonNullable<ArgumentRule['bounds']>): void {
+  if ('pattern' in bounds) {
+    if (new RegExp(bounds.pattern).test(String(value))) return
+    throw new StreamsError(
+      'invalid_argument',
+      `${name} is a number of years (Y), months (M), days (D), hours (h), minutes (m) or seconds (s), such as 7D`
+    )
+  }
+  const { minimum, maximum } = bounds
+  if (Number.isSafeInteger(value) && Number(value) >= minimum && Number(value) <= maximum) return
+  throw new StreamsError('invalid_argument', `${name} is an integer from ${minimum} to ${maximum}`)
+}
+
+function isArgument (name: string): name is keyof StreamArguments {
+  return Object.hasOwn(STREAM_ARGUMENTS, name)
 }

@@ -1,4 +1,4 @@
-import { StreamsError } from '../errors.ts'
+import { StreamsError, type ErrorDetails } from '../errors.ts'
 
 const MAX_STREAM_BYTES = 200
 const MAX_REFERENCE_BYTES = 255
@@ -50,7 +50,9 @@ export function refuseBadReference (what: 'consumer' | 'publisher', name: string
   refuseBadName(what, name, MAX_REFERENCE_BYTES)
 }
 
-function refuseBadName (what: string, name: string, maxBytes: number): void {
+type Named = ErrorDetails['invalid_argument']['argument']
+
+function refuseBadName (what: Named, name: string, maxBytes: number): void {
   const bytes = Buffer.byteLength(name)
   if (bytes < 1 || bytes > maxBytes) throw invalid(what, `has 1 to ${maxBytes} bytes of UTF-8`)
   // Parts of a path that clients and proxies make something else of, however they are encoded.
@@ -59,6 +61,6 @@ function refuseBadName (what: string, name: string, maxBytes: number): void {
   if (/\p{Surrogate}/u.test(name)) throw invalid(what, 'has no lone surrogates')
 }
 
-function invalid (what: string, rule: string): StreamsError {
+function invalid (what: Named, rule: string): StreamsError {
   return new StreamsError('invalid_argument', `a ${what} name ${rule}`, { details: { argument: what } })
 }

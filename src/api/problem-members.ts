@@ -1,0 +1,39 @@
+import { Type, type TSchema } from '@sinclair/typebox'
+import type { DetailName } from '../streams/index.ts'
+import { byName } from './by-name.ts'
+import { PublishFailureSchema } from './publish-failure.ts'
+
+const integer = (description: string) => Type.Integer({ description })
+
+const integerOrNull = (description: string) =>
+  Type.Unsafe<number | null>({ type: ['integer', 'null'], description })
+
+// The name that a caller sees in `errors` instead: see `withPointer` in plugins/errors.ts.
+type UnseenDetail = 'argument'
+
+/**
+ * The members that some problems have beyond those that every problem has: the details of the domain's errors, and
+ * what became of the messages of a publish. One without its schema does not compile.
+ */
+export const PROBLEM_MEMBERS = {
+  firstOffset: integer('The first offset that is still there.'),
+  lastOffset: integerOrNull('The offset of the last message.'),
+  nextOffset: integer('The offset after the last one of the stream.'),
+  storedOffset: integerOrNull('What is stored for the consumer; null when nothing is.'),
+  lastPublishingId: integer('The last publishing id that the broker has of the publisher.'),
+  offset: integer('The offset of the message that it is about.'),
+  index: integer('Which message of the request it is about, from 0.'),
+  limit: integer('The limit that was reached.'),
+  limitBytes: integer('The same, in bytes.'),
+  published: Type.Object(
+    {
+      confirmed: Type.Integer({ minimum: 0 }),
+      duplicates: Type.Integer({ minimum: 0 }),
+      unknown: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Messages that are confirmed and yet may not be stored.' })
+      ),
+      results: Type.Optional(Type.Array(byName(PublishFailureSchema)))
+    },
+    { description: 'What became of the messages, or of those before the one that ended a streamed publish.' }
+  )
+} as const satisfies Record<Exclude<DetailName, UnseenDetail> | 'published', TSchema>

@@ -1,0 +1,36 @@
+import type { Position } from '../streams/index.ts'
+import { parsePosition } from './position.ts'
+import { invalidRequest } from './problems.ts'
+import { parseTimestamp } from './timestamp.ts'
+
+interface TextFormat { readonly accepts: (text: string) => boolean, readonly message: string }
+
+const POSITION: TextFormat = {
+  accepts: (text) => parsePosition(text) !== undefined,
+  message: 'must be first, last, next or an offset from 0 to 2^53-1'
+}
+
+const TIMESTAMP: TextFormat = {
+  accepts: (text) => parseTimestamp(text) !== undefined,
+  message: 'must be a time in UTC like 2026-01-31T12:00:00.000Z'
+}
+
+/**
+ * What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are
+ * checked by the domain.
+ */
+export const TEXT_FORMATS: Readonly<Record<string, TextFormat>> = { position: POSITION, timestamp: TIMESTAMP }
+
+/** The position that a text of the format `position` means. @throws RequestError at `pointer` */
+export function toPosition (text: string, pointer: string): Position {
+  const position = parsePosition(text)
+  if (position === undefined) throw invalidRequest([{ pointer, message: POSITION.message }])
+  return position
+}
+
+/** The position that a text of the format `timestamp` means. @throws RequestError at `pointer` */
+export function toTimePosition (text: string, pointer: string): Position {
+  const timestamp = parseTimestamp(text)
+  if (timestamp === undefined) throw invalidRequest([{ pointer, message: TIMESTAMP.message }])
+  return { type: 'timestamp', timestamp }
+}
