@@ -10,7 +10,7 @@ export interface Options {
   readonly json: string | undefined
   /** RabbitMQ series; undefined: any that is new enough. */
   readonly broker: string | undefined
-  /** A folder for the plots of docs/performance.md, measured in place of the cases. */
+  /** A folder for the plots of docs/performance.md, which are measured instead of the cases. */
   readonly plots: string | undefined
   /** Fail when a ratio is below half of its goal. */
   readonly guard: boolean
