@@ -79,7 +79,7 @@ export class Bench {
   async close (): Promise<void> {
     for (const close of this.#closers.splice(0).reverse()) {
       // After an interruption a stream cannot be deleted, because its gateway has ended: the rest is closed anyway.
-      await close().catch((error: unknown) => { say(`something could not be closed: ${String(error)}`) })
+      await close().catch((error: unknown) => { say(`Could not clean up after a case: ${String(error)}`) })
     }
   }
 }

@@ -49,7 +49,7 @@ export async function compare (candidate: Side, baseline: Side, { rounds, second
     for (const side of sides) await side.round(seconds)
   }
   const [figures, baselineFigures] = sides.map((side) => side.figures())
-  if (figures === undefined || baselineFigures === undefined) throw new Error('two sides are compared')
+  if (figures === undefined || baselineFigures === undefined) throw new Error('a comparison has two sides')
   const ratios = figures.rates.map((rate, index) => rate / (baselineFigures.rates[index] ?? NaN))
   return { candidate: figures, baseline: baselineFigures, ratio: median(ratios) }
 }

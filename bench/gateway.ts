@@ -28,10 +28,10 @@ export class BenchGateway {
     const [port = 0] = await freePorts(1)
     const gateway = new BenchGateway(port, env)
     const isReady = await waitFor(async () => {
-      if (gateway.#child.exitCode !== null) throw new Error('the gateway ended at its start')
+      if (gateway.#child.exitCode !== null) throw new Error('the gateway ended while it started')
       return await fetch(`${gateway.url}/health/ready`).then(({ ok }) => ok, () => false)
     }, { timeoutMs: START_TIMEOUT_MS, everyMs: 50 })
-    if (isReady !== true) throw new Error('the gateway did not get ready')
+    if (isReady !== true) throw new Error('the gateway was not ready in time')
     return gateway
   }
 

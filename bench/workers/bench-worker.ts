@@ -37,7 +37,7 @@ export class BenchWorker {
     const answer = this.#message()
     this.#child.send(seconds)
     const sample = await answer
-    if (!isSample(sample)) throw new Error('a worker answered with something else than a sample')
+    if (!isSample(sample)) throw new Error('a worker did not answer with a sample')
     return sample
   }
 

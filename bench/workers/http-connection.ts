@@ -48,7 +48,7 @@ export class HttpConnection {
       socket.once('connect', () => { resolve(connection) })
       socket.once('error', reject)
       socket.once('close', () => {
-        if (connection.#waiting.length > 0) throw new Error('the server closed a connection that owes an answer')
+        if (connection.#waiting.length > 0) throw new Error('the server closed a connection before it had answered')
       })
     })
   }
