@@ -7,7 +7,7 @@ COPY src ./src
 RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev
 
 FROM node:24-slim
-# Inside a container all addresses are the container's own; what is published is decided outside.
+# All addresses in a container are its own. Whoever runs it decides which ports are published.
 ENV NODE_ENV=production HTTP_HOST=0.0.0.0 HTTP_PORT=8080
 WORKDIR /app
 COPY --from=build /app/package.json ./
@@ -15,6 +15,8 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 USER node
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_PORT}/health/ready`).then(answer => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# What Node.js 20 has by itself: with more than that for young objects, newer ones let a hundred MB of garbage gather beside the budgets.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
+  CMD ["node", "-e", \
+    "fetch(`http://127.0.0.1:${process.env.HTTP_PORT}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1))"]
+# The command of scripts/setup/gateway-command.mjs, which says why it has this option.
 CMD ["node", "--max-semi-space-size=16", "dist/server.js"]

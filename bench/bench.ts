@@ -3,7 +3,7 @@ import { say } from '../scripts/setup/say.mjs'
 import { BenchGateway } from './gateway.ts'
 import { BenchWorker } from './workers/bench-worker.ts'
 
-/** The RabbitMQ that is measured against. */
+/** The RabbitMQ that everything is measured with. */
 export interface BenchBroker {
   readonly streamUrl: string
   readonly managementUrl: string
@@ -11,7 +11,7 @@ export interface BenchBroker {
   readonly pid: number | undefined
 }
 
-/** What one case needs: a gateway, workers, streams. All of it is gone after `close`. */
+/** The gateways, workers and streams of one case. `close` ends and deletes all of them. */
 export class Bench {
   readonly broker: BenchBroker
   #filler: BenchGateway | undefined
@@ -42,7 +42,7 @@ export class Bench {
     return worker
   }
 
-  /** A new stream. Old segments go, so that no run fills the disk. */
+  /** Creates a stream. Its old segments are deleted, so that no run fills the disk. */
   async stream (gateway: BenchGateway, name: string = `bench-${randomUUID()}`): Promise<string> {
     const url = `${gateway.url}/v1/streams/${name}`
     const body = JSON.stringify({ maxLengthBytes: 5_000_000_000 })
@@ -53,8 +53,8 @@ export class Bench {
   }
 
   /**
-   * A new stream with at least so many messages, written through a gateway of its own, so that the measured one has
-   * done nothing yet; answers how many.
+   * Creates a stream with at least `count` messages and returns how many it has. They are written through another
+   * gateway, so that the measured one has done nothing yet.
    */
   async filledStream (
     count: number,
@@ -78,8 +78,8 @@ export class Bench {
 
   async close (): Promise<void> {
     for (const close of this.#closers.splice(0).reverse()) {
-      // What cannot be closed, because an interruption has ended its gateway, must not keep the rest open.
-      await close().catch((error: unknown) => { say(`something could not be closed: ${String(error)}`) })
+      // After an interruption a stream cannot be deleted, because its gateway has ended: the rest is closed anyway.
+      await close().catch((error: unknown) => { say(`Could not clean up after a case: ${String(error)}`) })
     }
   }
 }

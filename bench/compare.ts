@@ -1,11 +1,11 @@
 import { cpuSeconds, median, quantile, residentBytes } from './measure.ts'
 import type { Sample } from './workers/worker.ts'
 
-/** One of two things that are compared. */
+/** One of the two sides of a comparison. */
 export interface Side {
-  /** Whose CPU time is counted, by what they do. */
+  /** The processes whose CPU time is counted, by what they do. */
   readonly processes: Readonly<Record<string, number | undefined>>
-  /** Whose memory is looked at. */
+  /** The process whose memory is measured. */
   readonly pid: number
   round (seconds: number): Promise<Sample>
 }
@@ -41,7 +41,7 @@ export interface Amount {
 
 const WARM_UP_SECONDS = 1
 
-/** Candidate, baseline, candidate, baseline ...: what the machine does beside hits both alike. */
+/** Measures candidate, baseline, candidate, baseline ... in turn, so that other load on the machine affects both. */
 export async function compare (candidate: Side, baseline: Side, { rounds, seconds }: Amount): Promise<Comparison> {
   const sides = [candidate, baseline].map((side) => new MeasuredSide(side))
   for (const side of sides) await side.warmUp()
@@ -49,12 +49,12 @@ export async function compare (candidate: Side, baseline: Side, { rounds, second
     for (const side of sides) await side.round(seconds)
   }
   const [figures, baselineFigures] = sides.map((side) => side.figures())
-  if (figures === undefined || baselineFigures === undefined) throw new Error('two sides are compared')
+  if (figures === undefined || baselineFigures === undefined) throw new Error('a comparison has two sides')
   const ratios = figures.rates.map((rate, index) => rate / (baselineFigures.rates[index] ?? NaN))
   return { candidate: figures, baseline: baselineFigures, ratio: median(ratios) }
 }
 
-/** One side alone. */
+/** Measures one side alone. */
 export async function measure (side: Side, { rounds, seconds }: Amount, { isCold = false } = {}): Promise<Figures> {
   const measured = new MeasuredSide(side)
   if (!isCold) await measured.warmUp()

@@ -8,8 +8,8 @@ const START_TIMEOUT_MS = 30_000
 const END_TIMEOUT_MS = 15_000
 
 /**
- * What is measured: the built gateway with its default settings, in a process of its own. Its log goes to the null
- * device: written, and read by nobody, so that this process is not part of the figures.
+ * The gateway that is measured: the build with its default settings, in a process of its own. It writes its log to the
+ * null device, so that the figures do not include a reader of the log.
  */
 export class BenchGateway {
   readonly port: number
@@ -28,10 +28,10 @@ export class BenchGateway {
     const [port = 0] = await freePorts(1)
     const gateway = new BenchGateway(port, env)
     const isReady = await waitFor(async () => {
-      if (gateway.#child.exitCode !== null) throw new Error('the gateway ended at its start')
+      if (gateway.#child.exitCode !== null) throw new Error('the gateway ended while it started')
       return await fetch(`${gateway.url}/health/ready`).then(({ ok }) => ok, () => false)
     }, { timeoutMs: START_TIMEOUT_MS, everyMs: 50 })
-    if (isReady !== true) throw new Error('the gateway did not get ready')
+    if (isReady !== true) throw new Error('the gateway was not ready in time')
     return gateway
   }
 
@@ -44,7 +44,7 @@ export class BenchGateway {
     return this.#child.pid
   }
 
-  /** The value of one of its metrics, by the end of its name. */
+  /** The value of a metric, by its name without the prefix of the gateway. */
   async metric (name: string): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text()
     return Number(new RegExp(`^rabbitmq_stream_gateway_${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN)

@@ -11,15 +11,15 @@ import { toSvg, type Plot, type Series } from './svg.ts'
 const MIB = 1024 * 1024
 const LINES = `messages/lines?limit=10000&maxBytes=${MIB}`
 const CONNECTIONS = 32
-// What is read is so much at least, so that no round comes to its end often.
+// The size of the streams that are read: a round seldom reaches the end of one.
 const FILLED_BYTES = 200_000_000
 
-/** One thing that grows, and what is measured at each size of it. */
+/** A quantity that grows, and what is measured at each of its sizes. */
 interface Growth {
   readonly file: string
   readonly plot: Omit<Plot, 'series'>
   readonly sizes: readonly number[]
-  /** By the name of the line. */
+  /** By the name of the line in the plot. */
   readonly lines: Readonly<Record<string, (bench: Bench, size: number) => Promise<Side>>>
   y (figures: Figures, size: number): number
 }
@@ -106,7 +106,7 @@ const GROWTHS: readonly Growth[] = [
   }
 ]
 
-/** Measures all of them and writes a plot for each into the folder; answers their figures as tables in Markdown. */
+/** Measures every growth, writes a plot of each into the folder, and returns the figures as tables in Markdown. */
 export async function growth (broker: BenchBroker, folder: string, amount: Amount): Promise<string> {
   mkdirSync(folder, { recursive: true })
   const tables: string[] = []

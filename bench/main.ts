@@ -21,7 +21,7 @@ const CASE_NAMES = CASES.map(({ name }) => name).join(', ')
 export async function main (): Promise<number> {
   const options = readOptions(process.argv.slice(2))
   if (options.help) {
-    process.stdout.write(`${USAGE}\ncases: ${CASE_NAMES}\n`)
+    process.stdout.write(`${USAGE}\n\nThe cases: ${CASE_NAMES}\n`)
     return 0
   }
   const cases = chosen(options)
@@ -65,7 +65,7 @@ async function runAll (cases: readonly Case[], broker: BenchBroker, options: Opt
 
 function chosen ({ cases }: Options): readonly Case[] {
   const unknown = cases?.find((name) => CASES.every((one) => one.name !== name))
-  if (unknown !== undefined) throw new Stop(`There is no case ${unknown}; there are ${CASE_NAMES}.`)
+  if (unknown !== undefined) throw new Stop(`There is no case ${unknown}. The cases are ${CASE_NAMES}.`)
   return CASES.filter(({ name }) => cases?.includes(name) ?? true)
 }
 

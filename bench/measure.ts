@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 
-/** The middle one; of an even number the mean of the two in the middle. NaN of none. */
+/** The middle value; of an even number of values, the mean of the two in the middle. NaN without values. */
 export function median (values: readonly number[]): number {
   return quantile(values, 0.5)
 }
 
-/** Between the two nearest, linearly. NaN of none. */
+/** Interpolated linearly between the two nearest values. NaN without values. */
 export function quantile (values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   const at = (sorted.length - 1) * part
@@ -14,7 +14,7 @@ export function quantile (values: readonly number[], part: number): number {
   return low + (high - low) * (at - Math.floor(at))
 }
 
-// What /proc counts in: sysconf(_SC_CLK_TCK), 100 on every Linux that Node runs on.
+// The unit of /proc/PID/stat: sysconf(_SC_CLK_TCK), 100 on every Linux that Node.js runs on.
 const TICKS_PER_SECOND = 100
 
 /** User and system time of a process with all its threads, seconds (Linux). */
@@ -23,7 +23,7 @@ export function cpuSeconds (pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-/** Resident memory now, or the most there ever was, bytes (Linux). */
+/** Resident memory now, or its peak, bytes (Linux). */
 export function residentBytes (pid: number, which: 'now' | 'peak'): number {
   const field = which === 'now' ? 'VmRSS' : 'VmHWM'
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')

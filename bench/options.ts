@@ -10,22 +10,22 @@ export interface Options {
   readonly json: string | undefined
   /** RabbitMQ series; undefined: any that is new enough. */
   readonly broker: string | undefined
-  /** A folder for the plots of docs/performance.md, measured in place of the cases. */
+  /** A folder for the plots of docs/performance.md, which are measured instead of the cases. */
   readonly plots: string | undefined
-  /** Fail when a ratio is below half of its goal. */
+  /** Fail when a ratio is below its guard. */
   readonly guard: boolean
   readonly help: boolean
 }
 
 export const USAGE = `npm run bench -- [OPTIONS]
-  --cases a,b       only these cases
+  --cases a,b       run only these cases
   --rounds 5        rounds of each side
-  --seconds 3       of each round
-  --broker 4.3      series of RabbitMQ (4.0 or 4.3) that is started; with TEST_STREAM_URL and TEST_MANAGEMENT_URL set,
-                    that one is used
-  --json FILE       write the figures there
-  --plots FOLDER    measure how the cost grows, in place of the cases, and write the plots there
-  --guard           fail when a ratio is below half of its goal`
+  --seconds 3       seconds of each round
+  --broker 4.3      series of the RabbitMQ to start (4.0 or 4.3); without effect when TEST_STREAM_URL and
+                    TEST_MANAGEMENT_URL name a running one
+  --json FILE       write the figures to FILE
+  --plots FOLDER    measure how the cost grows, instead of the cases, and write the plots to FOLDER
+  --guard           fail when a ratio is below half of its goal, or below the guard of its case`
 
 /** @throws Stop with the usage when they are wrong */
 export function readOptions (args: readonly string[]): Options {
@@ -60,6 +60,6 @@ export function readOptions (args: readonly string[]): Options {
 
 function positive (name: string, text: string): number {
   const value = Number(text)
-  if (!(value > 0)) throw new Error(`--${name} is a number above 0`)
+  if (!(value > 0)) throw new Error(`--${name} must be a number above 0`)
   return value
 }

@@ -10,7 +10,7 @@ export interface Plot {
   readonly xLabel: string
   readonly yLabel: string
   readonly series: readonly Series[]
-  /** Powers of ten on both axes, as suits figures of several orders; else the y axis begins at 0. */
+  /** The y axis has powers of ten, for figures of several orders of magnitude; otherwise it begins at 0. */
   readonly isLogarithmic?: boolean
 }
 
@@ -22,7 +22,7 @@ const TOP = 64
 const BOTTOM = 56
 const COLORS = ['#1f6feb', '#d1242f', '#1a7f37', '#8250df']
 
-/** Places on an axis. */
+/** Where values are on an axis. */
 interface Axis {
   readonly ticks: readonly number[]
   /** 0 to 1. */
@@ -33,7 +33,7 @@ interface Axis {
 export function toSvg ({ title, xLabel, yLabel, series, isLogarithmic = false }: Plot): string {
   const xs = series.flatMap(({ points }) => points.map(({ x }) => x))
   const ys = series.flatMap(({ points }) => points.map(({ y }) => y))
-  // The values measured are the ticks: they are few, and chosen.
+  // The measured sizes are the ticks: they are few, and chosen for the plot.
   const xAxis = logarithmic([...new Set(xs)].sort((a, b) => a - b), Math.min(...xs), Math.max(...xs))
   const yAxis = isLogarithmic ? decades(Math.min(...ys), Math.max(...ys)) : fromZero(Math.max(...ys))
   const toX = (x: number): number => LEFT + xAxis.place(x) * (WIDTH - LEFT - RIGHT)
@@ -88,7 +88,7 @@ function decades (lowest: number, highest: number): Axis {
 }
 
 function fromZero (highest: number): Axis {
-  // A step of 1, 2 or 5 times a power of ten, of which four to ten fit.
+  // The step is 1, 2 or 5 times a power of ten, so that the axis has four to ten steps.
   const power = 10 ** Math.floor(Math.log10(highest / 4))
   const step = [5, 2, 1].map((factor) => factor * power).find((candidate) => highest / candidate >= 4) ?? power
   const count = Math.ceil(highest / step)

@@ -1,11 +1,11 @@
 import type { Bench } from '../bench.ts'
 import type { Amount, Figures } from '../compare.ts'
 
-/** Something that was promised, and what was measured. */
+/** What is promised, and what was measured. */
 export interface Goal {
   readonly text: string
   readonly measured: string
-  /** Of a ratio: below this the build fails. */
+  /** The build fails when the ratio is below this. */
   readonly guard?: number
   readonly isMet: boolean
 }
@@ -18,7 +18,7 @@ export interface CaseResult {
   readonly goals: readonly Goal[]
 }
 
-/** One line of the table. */
+/** One row of the table. */
 export interface Case {
   readonly name: string
   readonly workload: string
@@ -30,8 +30,7 @@ export interface Case {
 const GUARD_PART = 0.5
 
 /**
- * The result of a comparison whose goal is a ratio. `guard`: of a goal that is known to be missed, what the build
- * guards in place of its half.
+ * A goal for a ratio. The build fails below half of the goal; where the goal is known to be missed, below `guard`.
  */
 export function ratioGoal (atLeast: number, ratio: number, guard = atLeast * GUARD_PART): Goal {
   return { text: `>= ${atLeast} x`, measured: `${ratio.toFixed(2)} x`, guard, isMet: ratio >= atLeast }

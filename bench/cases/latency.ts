@@ -9,7 +9,7 @@ import { limitGoal, ratioGoal, type Case } from './case.ts'
 import { protocolClientSide } from './publish.ts'
 
 const BODY_BYTES = 100
-// Between two messages, so that each finds everything idle.
+// Between two messages, so that each finds gateway and broker idle.
 const PAUSE_MS = 10
 const WAITING_POLLS = 500
 const STREAMS = 2000

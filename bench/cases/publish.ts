@@ -11,10 +11,10 @@ import { ratioGoal, type Case, type CaseResult } from './case.ts'
 const BATCH_CONNECTIONS = 32
 /** For one message a request. */
 const SINGLE_CONNECTIONS = 64
-// The goal is beyond what a process can do beside its work for the broker: docs/performance.md shows why.
+// The work for the broker alone keeps a process from the goal: docs/performance.md shows why.
 const PUBLISH_ONE_GUARD = 0.25
 
-/** A request that publishes, and what its answer stands for. */
+/** A request that publishes messages. */
 export type Batch = Pick<RepeatLoad, 'headers' | 'body' | 'messagesPerRequest'> & {
   readonly path: string
   readonly bodyBytes: number
@@ -31,7 +31,7 @@ export function lines (count: number, bodyBytes: number): Batch {
   }
 }
 
-/** A body of JSON envelopes, whose bodies are JSON of so many bytes. */
+/** A body of JSON envelopes. The body of each message is JSON, `bodyBytes` long. */
 export function envelopes (count: number, bodyBytes: number): Batch {
   const message = { body: jsonOf(bodyBytes) }
   return {
@@ -43,13 +43,13 @@ export function envelopes (count: number, bodyBytes: number): Batch {
   }
 }
 
-/** Something that looks like a message, of exactly so many bytes of JSON. */
+/** An object that looks like a message; its JSON has exactly this many bytes. */
 export function jsonOf (bytes: number): Record<string, unknown> {
   const json = { id: 4711, type: 'order', isPaid: true, total: 12.5, note: '' }
   return { ...json, note: 'x'.repeat(bytes - JSON.stringify(json).length) }
 }
 
-/** A gateway under load, and the streams it publishes to in turn. */
+/** A gateway under load, which publishes to these streams in turn. */
 export async function publishSide (
   bench: Bench, gateway: BenchGateway, streams: string | readonly string[], batch: Batch,
   connections = BATCH_CONNECTIONS
@@ -72,7 +72,7 @@ export async function publishSide (
   }
 }
 
-/** The same with one message a request. */
+/** A gateway under load, which publishes one message a request to a stream of its own. */
 export async function singlesSide (bench: Bench, gateway: BenchGateway): Promise<Side> {
   return await publishSide(bench, gateway, await bench.stream(gateway), envelopes(1, 100), SINGLE_CONNECTIONS)
 }

@@ -8,11 +8,11 @@ import { envelopes, jsClientSide, lines, protocolClientSide, type Batch } from '
 const MIB = 1024 * 1024
 const SLOW_BYTES_PER_SECOND = 10_000
 
-/** Lines: as many as fit into a MiB. */
+/** As many lines as fit into a MiB. */
 const LINES = `messages/lines?limit=10000&maxBytes=${MIB}`
 const JSON_MESSAGES = 'messages?limit=1000'
 
-/** Clients that follow `nextOffset`, one connection each, all over the same stream. */
+/** Clients that follow `nextOffset`, one connection each: one client for each stream that is named. */
 export async function readSide (
   bench: Bench, gateway: BenchGateway, streams: readonly string[], query: string, bytesPerMessage?: number
 ): Promise<Side> {
@@ -25,7 +25,7 @@ export async function readSide (
   }
 }
 
-/** A stream of these batches. */
+/** A stream filled with these batches. */
 export async function filled (
   bench: Bench, count: number, batch: Batch
 ): Promise<{ stream: string, messages: number }> {
@@ -122,7 +122,7 @@ interface ReadCase {
   readonly name: string
   readonly workload: string
   readonly query: string
-  /** What the stream is filled with, until it has that many messages. */
+  /** What the stream is filled with, until it has `messages` of them. */
   readonly batch: Batch
   readonly messages: number
   readonly bytesPerMessage?: number

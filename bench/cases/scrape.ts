@@ -2,7 +2,7 @@ import { compare, type Side } from '../compare.ts'
 import { ratioGoal, type Case } from './case.ts'
 import { singlesSide } from './publish.ts'
 
-// A Prometheus asks every 15 seconds or so.
+// Much more often than a Prometheus, which asks about every 15 seconds.
 const SCRAPE_INTERVAL_MS = 500
 
 export const scrapeCases: readonly Case[] = [

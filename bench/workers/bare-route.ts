@@ -3,7 +3,7 @@ import { fastify } from 'fastify'
 import { MessageWrite } from '../../src/messages/schemas.ts'
 import { work } from './worker.ts'
 
-/** Where it is to listen. */
+/** Where it listens. */
 export interface BareRouteConfig {
   readonly port: number
 }
@@ -31,6 +31,6 @@ await work<BareRouteConfig>(async ({ port }) => {
     async () => ({ confirmed: 1, duplicates: 0 })
   )
   await app.listen({ host: '127.0.0.1', port })
-  // It does nothing by itself; the round is only there to be asked for.
+  // The load comes from another worker. This one only has to have a round.
   return async (seconds) => ({ count: 0, seconds, latenciesMs: [] })
 })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Sample } from './worker.ts'
 
-/** A worker seen from outside. It is to be closed by who started it, and ends with that process. */
+/** A worker, seen from the process that starts it. That process closes it; the worker also ends with that process. */
 export class BenchWorker {
   readonly #child: ChildProcess
   readonly #ended: Promise<never>
@@ -14,7 +14,7 @@ export class BenchWorker {
     this.#ended = once(this.#child, 'exit').then(([code]: unknown[]) => {
       throw new Error(`the worker ${name} ended with ${String(code)}`)
     })
-    this.#ended.catch(() => {}) // after `close` it is meant to end
+    this.#ended.catch(() => {}) // after `close` the end is expected
   }
 
   /** Starts one and waits until it is connected and warm. */
@@ -37,7 +37,7 @@ export class BenchWorker {
     const answer = this.#message()
     this.#child.send(seconds)
     const sample = await answer
-    if (!isSample(sample)) throw new Error('a worker answered with something else than a sample')
+    if (!isSample(sample)) throw new Error('a worker did not answer with a sample')
     return sample
   }
 

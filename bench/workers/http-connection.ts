@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net'
 
-/** An answer; its body is only kept when it is small. */
+/** An answer. Its body is kept only when it is small. */
 export interface Answer {
   readonly status: number
   /** Status line and headers. */
   readonly head: string
   readonly bodyBytes: number
-  /** Of a body that arrived in one piece with its headers; else ''. */
+  /** The body, if it is small and arrived in one piece with the headers; otherwise ''. */
   readonly text: string
 }
 
@@ -15,9 +15,9 @@ const HEAD_END = '\r\n\r\n'
 const MAX_TEXT_BYTES = 4096
 
 /**
- * One HTTP/1.1 connection that sends requests made beforehand and counts answers: a tenth of what an HTTP client for
- * general use costs, so that the load generator is not what is measured. Bodies are read and passed over, all into one
- * buffer.
+ * One HTTP/1.1 connection that sends requests made beforehand and counts answers. It costs a tenth of what an HTTP
+ * client for general use costs, so that the load generator is not what is measured. All bodies are read into one
+ * buffer, each over the one before.
  */
 export class HttpConnection {
   readonly #socket: Socket
@@ -48,12 +48,12 @@ export class HttpConnection {
       socket.once('connect', () => { resolve(connection) })
       socket.once('error', reject)
       socket.once('close', () => {
-        if (connection.#waiting.length > 0) throw new Error('the server closed a connection that owes an answer')
+        if (connection.#waiting.length > 0) throw new Error('the server closed a connection before it had answered')
       })
     })
   }
 
-  /** Sends a request; `answered` is called with its answer. Several may be on their way. */
+  /** Sends a request; `answered` is called with its answer. Several requests may be in flight. */
   send (request: Buffer, answered: (answer: Answer) => void): void {
     this.#waiting.push(answered)
     this.#socket.write(request)
@@ -85,7 +85,7 @@ export class HttpConnection {
 
   #readHead (bytes: Buffer, at: number): number {
     const end = bytes.indexOf(HEAD_END, at)
-    // A head that is cut is rare, so it may cost: it is put together as text and looked at again.
+    // A head seldom arrives in pieces, so this may cost more: the pieces are joined as text and searched again.
     if (end === -1 || this.#partialHead !== '') return this.#readCutHead(bytes, at)
     const bodyStart = end + HEAD_END.length
     this.#begin(bytes.toString('latin1', at, end), bytes, bodyStart)

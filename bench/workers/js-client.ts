@@ -10,9 +10,9 @@ export interface JsClientConfig {
   readonly bodyBytes: number
   /** Of published messages; undefined: no properties at all. */
   readonly contentType?: string
-  /** Messages sent and not confirmed at a time, at most: as many as the HTTP clients of the case have under way. */
+  /** Most unconfirmed messages at a time: as many as the HTTP clients of the case have in flight. */
   readonly inFlight: number
-  /** How many the stream has that is consumed. */
+  /** How many messages the consumed stream has. */
   readonly messages: number
 }
 
@@ -20,8 +20,8 @@ type Client = Awaited<ReturnType<typeof connect>>
 
 /*
  * rabbitmq-stream-js-client as its README shows it: `declarePublisher`, `send`, the `publish_confirm` event;
- * `declareConsumer` with a handler. To its advantage: no publisher reference, since deduplication costs the broker
- * something, and `send` is not awaited one by one. Everything else is its default; longer frames (`maxChunkLength` 250
+ * `declareConsumer` with a handler. To its advantage it has no publisher reference, since deduplication costs the
+ * broker something, and does not await each `send`. Everything else is its default; longer frames (`maxChunkLength` 250
  * to 2,000 in place of 100) made it slower more often than faster.
  */
 await work<JsClientConfig>(async (config) => {
@@ -50,7 +50,7 @@ async function publish (client: Client, { stream, bodyBytes, contentType, inFlig
     let count = 0
     while (performance.now() < endMs) {
       while (window.tryTake(1)) {
-        void publisher.send(body, options) // one that fails ends this process
+        void publisher.send(body, options) // a failure ends this process
         count++
       }
       await window.nextConfirm()
@@ -69,7 +69,7 @@ function consume (client: Client, { stream, bodyBytes, messages }: JsClientConfi
     return { count, seconds: (performance.now() - startedMs) / 1000, latenciesMs: [] }
   }
 
-  // From the first message to the last, or as far as there is time.
+  // Consumes from the first message to the last, or until the time is over.
   async function pass (endMs: number): Promise<number> {
     let count = 0
     let done = (): void => {}

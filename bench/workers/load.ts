@@ -1,7 +1,7 @@
 import { headerOf, HttpConnection, requestBytes, type Answer } from './http-connection.ts'
 import { work, type Sample } from './worker.ts'
 
-/** The same request again and again, on every connection one at a time, to one path after the other. */
+/** The same request again and again, to each path in turn. Each connection has one request in flight. */
 export interface RepeatLoad {
   readonly kind: 'repeat'
   readonly port: number
@@ -11,18 +11,19 @@ export interface RepeatLoad {
   readonly headers: Record<string, string>
   readonly body: string
   readonly status: number
-  /** What every answer has to be; undefined: not looked at. */
+  /** The body that every answer has to have; undefined: not checked. */
   readonly answer: string | undefined
   readonly messagesPerRequest: number
 }
 
 /**
- * Reads that follow the `stream-next-offset` of the answer before, each connection by itself, from 0 again at the end.
+ * Reads that follow `stream-next-offset`. Each connection reads by itself, and starts again at 0 after the end of the
+ * stream.
  */
 export interface FollowLoad {
   readonly kind: 'follow'
   readonly port: number
-  /** One connection for each; with its query, but for the offset. */
+  /** Each gets one connection. A path has its query, except for the offset. */
   readonly paths: readonly string[]
   /** Bytes that one message takes in an answer; undefined: not checked. */
   readonly bytesPerMessage: number | undefined
@@ -40,7 +41,7 @@ await work<Load>(async (load) => {
   return async (seconds) => await round(connections, steps, seconds)
 })
 
-/** What a connection does: the next request, and how many messages its answer stands for. */
+/** What a connection does: the next request, and how many messages its answer has or confirms. */
 interface Step {
   next (): Buffer
   /** @throws when the answer is not the expected one */
@@ -99,7 +100,7 @@ function follow ({ bytesPerMessage }: FollowLoad, path: string): Step {
     count (answer) {
       const next = Number(headerOf(answer, 'stream-next-offset') ?? NaN)
       if (answer.status !== 200 || Number.isNaN(next)) throw new Error(`answered with ${answer.head}\n\n${answer.text}`)
-      // The streams have no other records than messages, so that offsets count them.
+      // The streams have messages alone, no other records, so that offsets count messages.
       const count = next - offset
       if (bytesPerMessage !== undefined && answer.bodyBytes !== count * bytesPerMessage) {
         throw new Error(`${count} messages in ${answer.bodyBytes} bytes`)

@@ -9,8 +9,10 @@ export interface ManyStreamsConfig {
   readonly connections: number
 }
 
-/* A round goes once over all streams, however long it takes: on each one publish, and when it is confirmed one poll
-   that has to find a message. */
+/*
+ * A round visits every stream once, however long that takes. On each it publishes one message and, after the confirm,
+ * makes one poll, which has to find a message.
+ */
 await work<ManyStreamsConfig>(async ({ port, prefix, streams, connections: count }) => {
   const connections: HttpConnection[] = []
   for (let opened = 0; opened < count; opened++) connections.push(await HttpConnection.open(port))

@@ -1,7 +1,7 @@
 import { headerOf, HttpConnection, requestBytes } from './http-connection.ts'
 import { work, type Sample } from './worker.ts'
 
-/** Polls that wait at the end of a stream, and one who publishes. */
+/** Polls that wait at the end of a stream, and one client that publishes. */
 export interface PollsConfig {
   readonly port: number
   readonly stream: string
@@ -14,8 +14,8 @@ export interface PollsConfig {
 const WAIT_SECONDS = 20
 
 /*
- * A round, again and again: all polls wait, one message is published, and each poll has to be answered with it. A
- * latency goes from the publish request to the last of these answers.
+ * A round repeats this: all polls wait, one message is published, and each poll has to be answered with it. A latency
+ * is the time from the publish request to the last of these answers.
  */
 await work<PollsConfig>(async ({ port, stream, polls, bodyBytes, pauseMs }) => {
   const publisher = await HttpConnection.open(port)

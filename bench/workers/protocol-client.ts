@@ -10,11 +10,11 @@ export interface ProtocolClientConfig {
   readonly streamPort: number
   readonly stream: string
   readonly bodyBytes: number
-  /** Messages of one frame. */
+  /** Messages in one frame. */
   readonly frameMessages: number
-  /** Messages sent and not confirmed at a time, at most. */
+  /** Most unconfirmed messages at a time. */
   readonly inFlight: number
-  /** How many the stream has that is consumed. */
+  /** How many messages the consumed stream has. */
   readonly messages: number
   /** Before each message, ms. */
   readonly pauseMs: number
@@ -130,7 +130,7 @@ async function open ({ streamPort }: ProtocolClientConfig, handlers: Partial<Con
   })
 }
 
-// The same bytes in every frame: a publisher without a name may use its ids again.
+// The same bytes in every frame: a publisher without a reference may use its publishing ids again.
 function entriesOf (count: number, bodyBytes: number): Buffer {
   const batch = new MessageBatch()
   for (let index = 0; index < count; index++) batch.addData(Buffer.alloc(bodyBytes, 'x'))

@@ -22,8 +22,7 @@ await work<SlowReaderConfig>(async ({ port, path, bytesPerSecond }) => async (se
   let count = 0
   while (performance.now() < startedMs + seconds * 1000) {
     await sleep(STEP_MS)
-    // A paused stream reads ahead no further than its own small buffer; the rest stays in the kernel and in the
-    // gateway.
+    // A paused socket reads ahead only into its own small buffer. The rest stays in the kernel and in the gateway.
     const bytes: Buffer | null = socket.read(step)
     count += bytes?.length ?? 0
   }

@@ -1,4 +1,4 @@
-/** Messages sent and not confirmed. */
+/** Counts unconfirmed messages and keeps them within a limit. */
 export class Window {
   readonly #limit: number
   #used = 0
@@ -8,7 +8,7 @@ export class Window {
     this.#limit = limit
   }
 
-  /** Whether so many more may be sent now; if so, they count as sent. */
+  /** Whether `count` more may be sent now. If so, they count as sent. */
   tryTake (count: number): boolean {
     if (this.#used + count > this.#limit) return false
     this.#used += count

@@ -6,18 +6,18 @@ export interface Sample {
   readonly count: number
   /** From the first request to the last answer. */
   readonly seconds: number
-  /** What each request, or wake-up, took, ms, in no order; empty when that is not measured. */
+  /** How long each request, or wake-up, took, ms, in no order; empty when that is not measured. */
   readonly latenciesMs: readonly number[]
 }
 
-/** One round of work, for about so many seconds. */
+/** One round of work, of about this many seconds. */
 export type Round = (seconds: number) => Promise<Sample>
 
 /**
- * The body of a worker: a process that does one kind of work whenever it is told to. What is measured, what it is
- * compared with and what makes the load each have a process, so that none waits for the event loop of another.
+ * Runs a worker: a process that does one kind of work, a round each time it is told to. The measured program, its
+ * baseline and the load generator have a process each, so that none waits for the event loop of another.
  *
- * @param prepare gets what `BenchWorker.start` was given; connects and warms up
+ * @param prepare gets the configuration given to `BenchWorker.start`; connects, warms up and returns the round
  */
 export async function work<Config> (prepare: (config: Config) => Promise<Round>): Promise<void> {
   // A configuration may hold a request, which is too much for a command line.
@@ -27,7 +27,7 @@ export async function work<Config> (prepare: (config: Config) => Promise<Round>)
   process.on('message', (seconds) => {
     round(Number(seconds)).then((sample) => { process.send?.(sample) }, fail)
   })
-  // Who has started it is gone.
+  // The process that started this one has ended.
   process.on('disconnect', () => { process.exit() })
   process.send?.('ready')
 }

@@ -21,7 +21,7 @@ export function missingPaths (pages: readonly Page[]): string[] {
 }
 
 // Not in the middle of a longer path or of a URL.
-const PATH = /(?<![\w./-])(?:src|test|scripts|bench|openapi|deploy|docs|examples)\/[^\s`'"()<>,;]*/g
+const PATH = /(?<![\w./-])(?:src|test|scripts|bench|lint|openapi|deploy|docs|examples)\/[^\s`'"()<>,;]*/g
 
 /** The folder of a pattern such as `test/faults/*.test.ts`, and a path without the end of its sentence. */
 function withoutPattern (path: string): string {

@@ -4,9 +4,9 @@ import t from 'tap'
 import { buildGateway } from '../support/gateway.ts'
 
 const page = readFileSync('docs/operations.md', 'utf8')
+// A text may stand in several lines of the source.
 const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
-  // A text may be written in several pieces.
   .map((name) => readFileSync(join('src', name), 'utf8').replace(/' \+\s+'/g, ''))
 const quotations = [
   ...page

@@ -7,23 +7,23 @@ import { tiedToParent } from '../../scripts/setup/process.mjs'
 /** How a gateway process is started. */
 export interface GatewayProcessOptions {
   /**
-   * Settings; the port is a free one unless HTTP_PORT is among them. Nothing of this process's environment but PATH is
-   * passed on.
+   * Settings. The port is a free one unless HTTP_PORT is among them. Of this process's environment only PATH is passed
+   * on.
    */
   env: Record<string, string>
-  /** What runs: the source by tsx, as tests do, or what is built. */
+  /** What runs: the source by tsx, as in most tests, or the build. */
   entry?: 'src/server.ts' | 'dist/server.js'
   nodeOptions?: readonly string[]
-  /** Leaves the log lines of requests out of its output: under load they would fill this process's memory. */
+  /** Leaves the log lines of requests out of `output`: under load they would fill this process's memory. */
   forgetsRequests?: boolean
 }
 
 /**
- * A gateway in a process of its own: to be measured, starved, ended and killed. It is to be ended by who started it.
+ * A gateway in a process of its own: to be measured, starved, ended and killed. Whoever starts one ends it.
  */
 export class GatewayProcess {
   readonly child: ChildProcess
-  /** Settles when the process has ended and all of its output is read. */
+  /** Settles when the process has ended and all of its output has been read. */
   readonly ended: Promise<{ code: unknown, signal: unknown }>
   readonly #changes = new EventTarget()
   #output = ''
@@ -31,14 +31,14 @@ export class GatewayProcess {
   #openFilesAtStart = Infinity
 
   constructor ({ env, entry = 'src/server.ts', nodeOptions = [], forgetsRequests = false }: GatewayProcessOptions) {
-    // It ends with this process, however that ends.
+    // It ends with this process, however this process ends.
     const [program = '', ...args] = tiedToParent(gatewayCommand({ entry, nodeOptions }))
     this.child = spawn(program, args, {
       env: { PATH: process.env['PATH'], HTTP_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe']
     })
     for (const stream of [this.child.stdout, this.child.stderr]) {
-      // A line may come in pieces; only whole ones can be told apart.
+      // A line may come in pieces; only a whole one shows whether it is about a request.
       let rest = ''
       stream?.on('data', (chunk: Buffer) => {
         if (forgetsRequests) {
@@ -57,7 +57,7 @@ export class GatewayProcess {
     })
   }
 
-  /** Starts one and waits until it listens, which its log says at LOG_LEVEL `info`. */
+  /** Starts a gateway and waits until it listens, which its log says at LOG_LEVEL `info`. */
   static async start (options: GatewayProcessOptions): Promise<GatewayProcess> {
     const gateway = new GatewayProcess(options)
     await gateway.untilListening()
@@ -83,12 +83,12 @@ export class GatewayProcess {
     return this.child.exitCode === null && this.child.signalCode === null
   }
 
-  /** All that it wrote to its standard output and error so far. */
+  /** Everything that it has written to standard output and standard error so far. */
   get output (): string {
     return this.#output
   }
 
-  /** The lines of its log, parsed; what is no JSON is left out. */
+  /** The lines of its log, parsed. Lines that are not JSON are left out. */
   get log (): Array<Record<string, unknown>> {
     return this.#output.split('\n').flatMap((line) => {
       try {
@@ -105,7 +105,7 @@ export class GatewayProcess {
     this.#openFilesAtStart = this.openFiles
   }
 
-  /** Waits until its output matches. @throws when it ends before */
+  /** Waits until its output matches. @throws when it ends before that */
   async said (pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.#output)
@@ -115,7 +115,7 @@ export class GatewayProcess {
     }
   }
 
-  /** Sends a signal and waits for the end. On one that has ended it only answers how. */
+  /** Sends a signal and waits for the end. When it has ended already, this only returns how. */
   async end (signal: NodeJS.Signals = 'SIGTERM'): Promise<{ code: unknown, signal: unknown }> {
     if (this.isRunning) this.child.kill(signal)
     return await this.ended
@@ -126,7 +126,7 @@ export class GatewayProcess {
     return this.#statusBytes('VmRSS')
   }
 
-  /** The largest its resident memory ever was, bytes (Linux). */
+  /** The peak of its resident memory, bytes (Linux). */
   get peakResidentBytes (): number {
     return this.#statusBytes('VmHWM')
   }
@@ -136,7 +136,7 @@ export class GatewayProcess {
     return readdirSync(`/proc/${this.pid}/fd`).length
   }
 
-  /** How many it had when it began to listen. */
+  /** Open file descriptors when it began to listen. */
   get openFilesAtStart (): number {
     return this.#openFilesAtStart
   }
