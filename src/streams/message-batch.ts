@@ -84,13 +84,13 @@ export class MessageBatch {
 
   #number (publishingId: number | undefined): void {
     if ((publishingId !== undefined) !== (this.#publishingIds !== undefined) && this.#starts.length > 0) {
-      throw new RangeError('publishing ids stand on every message of a batch or on none')
+      throw new RangeError('either every message of a batch has a publishing id or none has')
     }
     if (publishingId === undefined) return
     this.#publishingIds ??= []
     const last = this.#publishingIds.at(-1)
     if (!Number.isSafeInteger(publishingId) || publishingId < 0 || (last !== undefined && publishingId <= last)) {
-      throw new RangeError('publishing ids are integers from 0 to 2^53-1 that ascend')
+      throw new RangeError('publishing ids must be ascending integers from 0 to 2^53 - 1')
     }
     this.#publishingIds.push(publishingId)
   }

@@ -63,7 +63,7 @@ t.test('a queue of the name that is no stream is called so', async (t) => {
   t.match((await gateway.request('PUT', `/v1/streams/${name}`, { json: { maxAge: '7D' } })).json, {
     status: 409,
     code: 'stream_arguments_differ',
-    detail: 'the name is taken by a queue that is no stream'
+    detail: 'the name is taken by a queue that is not a stream'
   })
 })
 

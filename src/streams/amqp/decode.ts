@@ -12,7 +12,7 @@ import { ValueReader } from './value-reader.ts'
  * entry or a truncated message is told apart from a message.
  */
 export function decodeMessage (bytes: Uint8Array): AmqpMessage {
-  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is no message')
+  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is not a message')
   const reader = new ValueReader(bytes)
   let seen = 0
   const body = new BodySections()
@@ -69,7 +69,7 @@ export function loneDataStart (bytes: Buffer, from: number, to: number): number 
 }
 
 function joinedDataSections (bytes: Uint8Array): Uint8Array | undefined {
-  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is no message')
+  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is not a message')
   const reader = new ValueReader(bytes)
   let first: Uint8Array | undefined
   const more: Uint8Array[] = []
@@ -128,11 +128,11 @@ class BodySections {
 }
 
 function listOf (value: AmqpValue): readonly AmqpValue[] {
-  if (value.type !== 'list') throw new AmqpDecodeError('a section holds something else than a list')
+  if (value.type !== 'list') throw new AmqpDecodeError('a section that must hold a list holds another value')
   return value.value
 }
 
 function mapOf (value: AmqpValue): AmqpMap {
-  if (value.type !== 'map') throw new AmqpDecodeError('a section holds something else than a map')
+  if (value.type !== 'map') throw new AmqpDecodeError('a section that must hold a map holds another value')
   return value.value
 }

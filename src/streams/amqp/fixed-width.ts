@@ -55,7 +55,7 @@ function readBoolean (bytes: Buffer, at: number): AmqpValue {
 
 function readChar (bytes: Buffer, at: number): AmqpValue {
   const value = bytes.readUInt32BE(at)
-  if (value > 0x10ffff) throw new AmqpDecodeError('a char is no code point')
+  if (value > 0x10ffff) throw new AmqpDecodeError('a char is not a Unicode code point')
   return { type: 'char', value }
 }
 

@@ -174,7 +174,7 @@ export class ValueReader {
 
   #u8 (): number {
     const byte = this.#position < this.#limit ? this.#bytes[this.#position] : undefined
-    if (byte === undefined) throw new AmqpDecodeError('the bytes end within a value')
+    if (byte === undefined) throw new AmqpDecodeError('the bytes end inside a value')
     this.#position++
     return byte
   }
@@ -186,7 +186,7 @@ export class ValueReader {
   /** Passes over `length` bytes and returns where they start. */
   #take (length: number): number {
     const start = this.#position
-    if (length > this.#limit - start) throw new AmqpDecodeError('the bytes end within a value')
+    if (length > this.#limit - start) throw new AmqpDecodeError('the bytes end inside a value')
     this.#position = start + length
     return start
   }

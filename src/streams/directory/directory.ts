@@ -136,7 +136,7 @@ export class Directory {
       const [kept, live] = await Promise.all([listTracking(management, stream, type), listLive(management, stream)])
       return { source: 'ok', kept, live }
     } catch (error) {
-      logger.warn({ err: error }, 'the management API could not be asked; the list is a partial one')
+      logger.warn({ err: error }, 'the management API could not be asked: the list is a partial one')
       return { source: 'failed', kept: new Map(), live: [] }
     }
   }

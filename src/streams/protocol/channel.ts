@@ -134,7 +134,7 @@ export class Channel {
   writeFrame (start: Buffer, rest: readonly Uint8Array[] = []): void {
     const size = start.readUInt32BE(0)
     if (size > this.#frameMaxBytes) {
-      throw new RangeError(`a frame of ${size} bytes; the broker takes ${this.#frameMaxBytes}`)
+      throw new RangeError(`a frame of ${size} bytes is above the broker's limit of ${this.#frameMaxBytes}`)
     }
     this.#output.write(start)
     for (const piece of rest) this.#output.write(piece)
@@ -173,7 +173,7 @@ export class Channel {
     const key = keyAndBit & ~RESPONSE_BIT
     const version = reader.u16()
     if (size > MAX_FRAME_BYTES_WITHOUT_CHUNK && key !== CommandKey.deliver) {
-      throw new MalformedFrameError(`${describeCommand(key)} in ${size} bytes`)
+      throw new MalformedFrameError(`a frame of ${size} bytes is too large for ${describeCommand(key)}`)
     }
     if (version < 1 || version > maxVersion(key)) throw unknownCommand(key, version)
     // The answer to Credit is one in name only: it has no correlation id and goes with the commands of the broker.

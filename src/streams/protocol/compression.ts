@@ -82,7 +82,7 @@ export function expandSubBatch (
   // Without compression the bytes are there already, and what is announced is of no use.
   const length = name === 'none' ? bytes.length : uncompressedLength
   if (length > maxBytes) {
-    throw new CompressionError('too_large', `a sub-entry batch of ${length} bytes; at most ${maxBytes} are expanded`)
+    throw new CompressionError('too_large', `a sub-entry batch of ${length} bytes is above the limit of ${maxBytes}`)
   }
   const expanded = EXPAND[name](bytes, length)
   const ends = recordEnds(expanded, recordCount)

@@ -69,7 +69,7 @@ export class FrameAssembler {
       throw new MalformedFrameError(`a frame of ${this.#size} bytes has no room for its command`)
     }
     if (this.#size > this.maxFrameBytes) {
-      throw new MalformedFrameError(`a frame of ${this.#size} bytes; at most ${this.maxFrameBytes} are accepted here`)
+      throw new MalformedFrameError(`a frame of ${this.#size} bytes is above the limit of ${this.maxFrameBytes}`)
     }
   }
 

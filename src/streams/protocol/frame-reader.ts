@@ -78,7 +78,7 @@ export class FrameReader {
   }
 
   #length (length: number): number {
-    if (length < -1) throw new MalformedFrameError(`a length of ${length} in a frame`)
+    if (length < -1) throw new MalformedFrameError(`a frame announces a length of ${length}`)
     return Math.max(length, 0)
   }
 

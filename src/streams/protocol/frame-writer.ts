@@ -44,7 +44,7 @@ export class FrameWriter {
   string (value: string): this {
     const length = Buffer.byteLength(value)
     if (length > MAX_STRING_BYTES) {
-      throw new RangeError(`a string of ${length} bytes; the protocol has room for ${MAX_STRING_BYTES}`)
+      throw new RangeError(`a string of ${length} bytes is above the protocol's limit of ${MAX_STRING_BYTES}`)
     }
     this.u16(length)
     const at = this.#reserve(length)

@@ -115,8 +115,8 @@ function refuseOldBroker (version: string): void {
   const isSupported = major > OLDEST_BROKER.major || (major === OLDEST_BROKER.major && minor >= OLDEST_BROKER.minor)
   if (isSupported) return
   throw new UnsupportedBrokerError(
-    `RabbitMQ ${OLDEST_BROKER.major}.${OLDEST_BROKER.minor} or newer is needed; the broker says it is ` +
-    `${version === '' ? 'nothing' : version}`
+    `RabbitMQ ${OLDEST_BROKER.major}.${OLDEST_BROKER.minor} or newer is needed; the version of this broker is ` +
+    (version === '' ? 'not known' : version)
   )
 }
 
@@ -126,7 +126,7 @@ async function authenticate (channel: Channel, authentication: Authentication): 
     const offered = await channel.request(saslHandshake, undefined, NO_TIMEOUT)
     if (!offered.includes(mechanism)) {
       throw new AuthenticationError(
-        `the broker offers ${offered.join(', ')} and not ${mechanism}`,
+        `the broker does not offer ${mechanism}, only ${offered.join(', ')}`,
         ResponseCode.saslMechanismNotSupported
       )
     }

@@ -32,10 +32,12 @@ export function writeOffsetSpec (writer: FrameWriter, spec: OffsetSpec | undefin
 /** Reads a specification that can only be an offset. */
 export function readResolvedOffset (reader: FrameReader): number {
   const type = reader.u16()
-  if (type !== OffsetType.offset) throw new MalformedFrameError(`an offset specification was resolved to type ${type}`)
+  if (type !== OffsetType.offset) {
+    throw new MalformedFrameError(`the broker resolved an offset specification to type ${type}`)
+  }
   const offset = reader.u64AsNumber()
   if (offset === undefined) {
-    throw new MalformedFrameError('an offset specification was resolved to an offset above 2^53 - 1')
+    throw new MalformedFrameError('the broker resolved an offset specification to an offset above 2^53 - 1')
   }
   return offset
 }

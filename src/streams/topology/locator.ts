@@ -65,7 +65,7 @@ export class Locator {
     if (replica !== undefined) return { node: replica, isLeader: false }
     if (leader !== undefined) return { node: leader, isLeader: true }
     this.forget(stream)
-    throw new StreamsError('stream_not_available', 'no node with the stream can be reached at the moment')
+    throw new StreamsError('stream_not_available', 'no node that has the stream can be reached at the moment')
   }
 
   /** Call when a location turned out to be wrong. */
@@ -79,7 +79,7 @@ export class Locator {
       const connection = await this.#connections.connection('streams')
       const [metadata] = await connection.metadata([stream])
       if (metadata === undefined) {
-        throw new StreamsError('broker_protocol_error', 'the broker answered a question for a stream without one')
+        throw new StreamsError('broker_protocol_error', 'the broker answered a metadata request without the stream')
       }
       if (metadata.responseCode !== ResponseCode.ok) throw classifyResponseCode(metadata.responseCode)
       const location = { leader: metadata.leader, replicas: metadata.replicas }

@@ -93,7 +93,7 @@ export class StreamAdmin {
     try {
       return { source: 'ok', managed: await describeManagedStream(management, stream) }
     } catch (error) {
-      logger.warn({ err: error }, 'the management API could not be asked for a stream')
+      logger.warn({ err: error }, 'the management API could not be asked about a stream')
       return { source: 'failed' }
     }
   }
@@ -101,10 +101,10 @@ export class StreamAdmin {
   // The broker only says that they differ.
   async #differenceOf (stream: string, args: StreamArguments): Promise<string> {
     const { managed } = await this.#managed(stream)
-    if (managed?.isStream === false) return 'the name is taken by a queue that is no stream'
+    if (managed?.isStream === false) return 'the name is taken by a queue that is not a stream'
     const names = managed === undefined ? [] : differentArguments(args, decodeArguments(managed.arguments))
     if (names.length > 0) return `the stream exists with other values of: ${names.join(', ')}`
-    return 'the name is taken by a stream with other arguments, or by a queue that is no stream'
+    return 'the name is taken by a stream with other arguments, or by a queue that is not a stream'
   }
 }
 

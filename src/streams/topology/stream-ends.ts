@@ -217,6 +217,6 @@ function statsOf (stats: ReadonlyMap<string, bigint>): Stats {
 function endUnknown (): StreamsError {
   return new StreamsError(
     'stream_not_available',
-    'the end of the stream is not known at the moment: no majority of its members has said yet how far it is'
+    'the end of the stream is not known at the moment: a majority of its members has not reported its offsets yet'
   )
 }

@@ -18,7 +18,7 @@ export class StreamNames {
   constructor (pattern: string) {
     const [prefix, suffix, ...rest] = pattern.split(PLACEHOLDER)
     if (prefix === undefined || suffix === undefined || rest.length > 0) {
-      throw new RangeError('the pattern has to contain {name} once')
+      throw new RangeError('the pattern must contain {name} once')
     }
     this.#prefix = prefix
     this.#suffix = suffix
@@ -28,10 +28,10 @@ export class StreamNames {
   toBroker (name: string): string {
     const brokerName = this.#prefix + name + this.#suffix
     refuseBadName('stream', name, MAX_STREAM_BYTES)
-    if (name.startsWith('amq.') || brokerName.startsWith('amq.')) throw invalid('stream', 'does not start with "amq."')
+    if (name.startsWith('amq.') || brokerName.startsWith('amq.')) throw invalid('stream', 'must not start with "amq."')
     // The broker makes a directory of `<virtual host>_<name>_<digits>`, and a path's part has 255 bytes at most.
     if (Buffer.byteLength(brokerName) > MAX_STREAM_BYTES) {
-      throw invalid('stream', `has at most ${MAX_STREAM_BYTES} bytes, with what the gateway's pattern adds`)
+      throw invalid('stream', `must have at most ${MAX_STREAM_BYTES} bytes with what the gateway's pattern adds`)
     }
     return brokerName
   }
@@ -52,11 +52,11 @@ export function refuseBadReference (what: 'consumer' | 'publisher', name: string
 
 function refuseBadName (what: string, name: string, maxBytes: number): void {
   const bytes = Buffer.byteLength(name)
-  if (bytes < 1 || bytes > maxBytes) throw invalid(what, `has 1 to ${maxBytes} bytes of UTF-8`)
+  if (bytes < 1 || bytes > maxBytes) throw invalid(what, `must have 1 to ${maxBytes} bytes of UTF-8`)
   // Parts of a path that clients and proxies make something else of, however they are encoded.
-  if (name === '.' || name === '..') throw invalid(what, 'is not "." or ".."')
-  if (CONTROL.test(name)) throw invalid(what, 'has no control characters')
-  if (/\p{Surrogate}/u.test(name)) throw invalid(what, 'has no lone surrogates')
+  if (name === '.' || name === '..') throw invalid(what, 'must not be "." or ".."')
+  if (CONTROL.test(name)) throw invalid(what, 'must not contain control characters')
+  if (/\p{Surrogate}/u.test(name)) throw invalid(what, 'must not contain lone surrogates')
 }
 
 function invalid (what: string, rule: string): StreamsError {

@@ -36,7 +36,7 @@ class PublishingIdsView implements PublishingIds {
     // Checked here once, so that a handler is called with all ids of the frame or with none.
     for (let index = 0; index < length; index++) {
       if (!Number.isSafeInteger(this.at(index))) {
-        throw new MalformedFrameError('a confirm of a publishing id above 2^53 - 1, which nobody has sent')
+        throw new MalformedFrameError('the broker confirmed a publishing id above 2^53 - 1, which was never sent')
       }
     }
   }

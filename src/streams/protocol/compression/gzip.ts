@@ -7,7 +7,7 @@ export function expandGzip (bytes: Uint8Array, length: number): Buffer {
   try {
     expanded = gunzipSync(bytes, { maxOutputLength: Math.max(length, 1) })
   } catch (cause) {
-    throw corrupt('is no gzip, or longer than announced', cause)
+    throw corrupt('is not gzip, or is longer than announced', cause)
   }
   if (expanded.length !== length) throw corrupt('is shorter than announced')
   return expanded

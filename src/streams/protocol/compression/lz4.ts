@@ -26,7 +26,7 @@ function expandFrame (input: Buffer, start: number, output: Output): number {
   const magic = u32(input, start)
   // `& ~0xf` would make it a signed number.
   if (magic - (magic % 16) === SKIPPABLE_MAGIC) return start + 8 + u32(input, start + 4)
-  if (magic !== FRAME_MAGIC) throw corrupt('is no LZ4 frame')
+  if (magic !== FRAME_MAGIC) throw corrupt('is not an LZ4 frame')
   const flags = input[start + 4] ?? 0
   if (flags >> 6 !== VERSION) throw corrupt('is an LZ4 frame of an unknown version')
   const hasDictionary = (flags & 0x01) !== 0
@@ -75,7 +75,7 @@ function expandBlock (input: Buffer, start: number, end: number, output: Output)
     position += 2
     output.match(distance, readLength(token & 0xf) + MIN_MATCH_BYTES)
   }
-  throw corrupt('ends with an LZ4 match')
+  throw corrupt('ends with an LZ4 match instead of literals')
 }
 
 function u32 (input: Buffer, position: number): number {

@@ -53,5 +53,5 @@ export class Output {
 }
 
 export function corrupt (what: string, cause?: unknown): CompressionError {
-  return new CompressionError('corrupt', `the expanded sub-entry batch ${what}`, cause)
+  return new CompressionError('corrupt', `the sub-entry batch ${what}`, cause)
 }

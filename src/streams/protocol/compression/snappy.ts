@@ -65,7 +65,7 @@ function expandBlock (input: Buffer, output: Output): void {
         position += 4
     }
   }
-  if (output.length !== end) throw corrupt('has a Snappy block of another length than it says')
+  if (output.length !== end) throw corrupt('has a Snappy block whose length differs from the announced one')
 }
 
 function uint (input: Buffer, position: number, bytes: number): number {

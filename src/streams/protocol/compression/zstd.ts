@@ -23,7 +23,7 @@ export function expandZstd (bytes: Uint8Array, length: number): Buffer {
       params: { [WINDOW_LOG_MAX_PARAMETER]: WINDOW_LOG_MAX }
     })
   } catch (cause) {
-    throw corrupt('is no zstd, or longer than announced', cause)
+    throw corrupt('is not zstd, or is longer than announced', cause)
   }
   if (!Buffer.isBuffer(expanded) || expanded.length !== length) throw corrupt('is shorter than announced')
   return expanded
