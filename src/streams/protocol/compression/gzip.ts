@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { corrupt } from './output.ts'
 
-/** Expands gzip members. Never allocates more than the length and one of zlib's pieces. */
+/** Expands gzip members. Never allocates more than `length` and one chunk of zlib. */
 export function expandGzip (bytes: Uint8Array, length: number): Buffer {
   let expanded
   try {
