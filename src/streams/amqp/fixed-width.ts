@@ -9,10 +9,10 @@ const UINT_0: AmqpValue = { type: 'uint', value: 0 }
 const ULONG_0: AmqpValue = { type: 'ulong', value: 0n }
 
 /**
- * Reads a value whose width its constructor tells. The caller has checked that the bytes are there: `FEWEST_BYTES` is
- * the width of these constructors.
+ * Reads a value whose constructor determines its width, which is `FEWEST_BYTES`. The caller has checked that these
+ * bytes are there.
  *
- * @param at where the value begins, behind its constructor
+ * @param at where the value begins, after its constructor
  * @throws AmqpDecodeError
  */
 export function readFixedWidth (code: number, bytes: Buffer, at: number): AmqpValue {
