@@ -1,19 +1,19 @@
 import { StreamsError } from '../errors.ts'
 
-/** What a stream is created with; absent: the broker's default. */
+/** The arguments a stream is created with. The broker has a default for each absent one. */
 export interface StreamArguments {
-  /** Oldest segments go when the stream is larger. */
+  /** The broker removes the oldest segments when the stream is larger. */
   maxLengthBytes?: number | undefined
-  /** Oldest segments go when they are older; as the broker writes it: `^[1-9][0-9]*[YMDhms]$`. */
+  /** The broker removes segments that are older. Written as the broker does: `^[1-9][0-9]*[YMDhms]$`. */
   maxAge?: string | undefined
   maxSegmentSizeBytes?: number | undefined
-  /** Number of members. */
+  /** The number of members. */
   initialClusterSize?: number | undefined
   leaderLocator?: 'client-local' | 'balanced' | undefined
   filterSizeBytes?: number | undefined
 }
 
-// And how the stream protocol calls them. As the arguments of a queue they have `x-` before that.
+// The names in the stream protocol. As arguments of a queue they begin with `x-`.
 const NAMES = [
   ['maxLengthBytes', 'max-length-bytes'], ['maxAge', 'max-age'],
   ['maxSegmentSizeBytes', 'stream-max-segment-size-bytes'], ['initialClusterSize', 'initial-cluster-size'],
@@ -22,8 +22,8 @@ const NAMES = [
 
 const API_NAMES: ReadonlyMap<string, string> = new Map(NAMES.map(([name, wireName]) => [`x-${wireName}`, name]))
 
-// What the broker would do with a bad value: crash the connection, or keep the stream for ever without a word. So
-// nothing unchecked gets there.
+// Every value is checked here because the broker does not refuse a bad one: its connection crashes, or it silently keeps
+// the stream for ever.
 const MAX_AGE = /^[1-9][0-9]{0,8}[YMDhms]$/
 
 /** @throws StreamsError `invalid_argument` */
@@ -42,13 +42,13 @@ export function encodeArguments (args: StreamArguments): Map<string, string> {
   return new Map(NAMES.flatMap(([name, wireName]) => args[name] === undefined ? [] : [[wireName, String(args[name])]]))
 }
 
-/** The arguments of a stream as its queue has them, under the names that it is created with. Others keep their own. */
+/** Renames the arguments of the stream's queue to those of `StreamArguments`. Unknown ones keep their names. */
 export function decodeArguments (queueArguments: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const known = Object.entries(queueArguments).filter(([name]) => name !== 'x-queue-type')
   return Object.fromEntries(known.map(([name, value]) => [API_NAMES.get(name) ?? name, value]))
 }
 
-/** The names of those that differ. */
+/** The names of the arguments that differ. */
 export function differentArguments (wanted: StreamArguments, existing: Readonly<Record<string, unknown>>): string[] {
   return NAMES.map(([name]) => name).filter((name) => String(wanted[name]) !== String(existing[name]))
 }
