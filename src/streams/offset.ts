@@ -19,7 +19,7 @@ export type Position =
   | { readonly type: 'timestamp', readonly timestamp: number }
 
 /**
- * Where a consumer continues whose stored offset is `stored`: after it, because the stored offset is the last one
+ * Where a consumer with the stored offset `stored` continues: after it, because the stored offset is the last one
  * processed. A stored 0 resumes at 0, because `rabbitmq-streams reset_offset` writes 0 for "from the beginning".
  */
 export function resumeOffset (stored: bigint): bigint {

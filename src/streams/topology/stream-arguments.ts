@@ -22,8 +22,8 @@ const NAMES = [
 
 const API_NAMES: ReadonlyMap<string, string> = new Map(NAMES.map(([name, wireName]) => [`x-${wireName}`, name]))
 
-// Every value is checked here because the broker does not refuse a bad one: its connection crashes, or it silently keeps
-// the stream for ever.
+// Every value is checked here because the broker does not refuse a bad one: its connection crashes, or it silently
+// keeps the stream for ever.
 const MAX_AGE = /^[1-9][0-9]{0,8}[YMDhms]$/
 
 /** @throws StreamsError `invalid_argument` */
