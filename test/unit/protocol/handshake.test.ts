@@ -153,7 +153,7 @@ t.test('an aborted signal ends the attempt with its reason', async (t) => {
   const asked = broker.next('peerProperties')
   const opening = Connection.open(connectionOptions(broker.port), controller.signal)
   await asked
-  const reason = new Error('nobody waits any more')
+  const reason = new Error('no longer needed')
   controller.abort(reason)
   t.equal(await opening.catch((error: unknown) => error), reason)
   await t.rejects(Connection.open(connectionOptions(broker.port), AbortSignal.abort(reason)), reason)

@@ -71,7 +71,7 @@ export class ScriptedBroker {
 
   /** The latest connection. */
   get socket (): Socket {
-    if (this.#socket === undefined) throw new Error('nobody has connected')
+    if (this.#socket === undefined) throw new Error('no client has connected')
     return this.#socket
   }
 
