@@ -4,9 +4,9 @@ import {
 } from './protocol/index.ts'
 
 /**
- * Turns what the protocol layer threw into the domain's error: the one place where response codes are classified.
+ * Turns an error of the protocol layer into the domain's error. Response codes are classified only here.
  *
- * @param sideEffects what may have happened when no answer came; an answer that refuses has none
+ * @param sideEffects what may have happened when no answer came; a refusal has no side effects
  */
 export function classify (error: unknown, sideEffects: SideEffects = 'none'): StreamsError {
   if (error instanceof StreamsError) return error
@@ -44,7 +44,7 @@ const BY_RESPONSE_CODE: ReadonlyMap<number, readonly [code: StreamsErrorCode, me
   [ResponseCode.noOffset, ['consumer_offset_not_found', 'no offset is stored for this consumer']]
 ])
 
-/** Classifies a code other than ok. Codes whose meaning depends on the command (5, 17) are looked at by who sent it. */
+/** Classifies a code other than ok. The sender handles codes whose meaning depends on the command (5, 17). */
 export function classifyResponseCode (code: number, cause?: unknown): StreamsError {
   const known = BY_RESPONSE_CODE.get(code)
   if (known !== undefined) return new StreamsError(known[0], known[1], { cause })

@@ -3,12 +3,13 @@ import type { OutgoingMessage } from './amqp/index.ts'
 import { PUBLISH_ENTRY_OVERHEAD_BYTES } from './protocol/index.ts'
 
 const INITIAL_BYTES = 1024
-// Where it starts, its publishing id, its outcome.
+// For each message: where it starts, its publishing id, its outcome.
 const NOTE_BYTES = 17
 
 /**
- * Several messages, encoded once into the very bytes that a publish frame carries: `(PublishingId u64, Size u32, AMQP
- * message)*`. A publisher numbers them in place and cuts the run into frames, copying nothing.
+ * Several messages, encoded once into the bytes that a publish frame carries:
+ * `(PublishingId u64, Size u32, AMQP message)*`. A publisher numbers them in place and cuts them into frames without
+ * copying.
  */
 export class MessageBatch {
   #buffer: Buffer
@@ -16,27 +17,27 @@ export class MessageBatch {
   readonly #starts: number[] = []
   #publishingIds: number[] | undefined
 
-  /** @param expectedBytes encoded size, if it can be guessed: saves growing */
+  /** @param expectedBytes the encoded size, if it can be estimated: the buffer then need not grow */
   constructor (expectedBytes = INITIAL_BYTES) {
     this.#buffer = Buffer.allocUnsafe(expectedBytes)
   }
 
-  /** Number of messages. */
+  /** The number of messages. */
   get count (): number {
     return this.#starts.length
   }
 
-  /** Encoded size with the entries' headers, bytes. */
+  /** The encoded size with the headers of the entries, bytes. */
   get byteLength (): number {
     return this.#end
   }
 
-  /** Memory it takes: the buffer, and what is noted of each message. */
+  /** The memory it takes: the buffer, and the notes on each message. */
   get heldBytes (): number {
     return this.#buffer.length + this.#starts.length * NOTE_BYTES
   }
 
-  /** The callers' ids, one for each message, ascending; undefined when the publisher is to number them. */
+  /** The caller's publishing ids, ascending, one for each message; undefined when the publisher assigns them. */
   get publishingIds (): readonly number[] | undefined {
     return this.#publishingIds
   }
@@ -44,8 +45,8 @@ export class MessageBatch {
   /**
    * Encodes a message.
    *
-   * @param publishingId 0 to 2^53-1, higher than the one before; on every message of the batch or on none
-   * @throws RangeError when that is not so
+   * @param publishingId 0 to 2^53 - 1, higher than the previous one; for every message of the batch or for none
+   * @throws RangeError when the publishing id breaks this rule
    */
   add (message: OutgoingMessage, publishingId?: number): void {
     this.#number(publishingId)
@@ -53,21 +54,21 @@ export class MessageBatch {
     encodeMessage(message, this.#buffer, at)
   }
 
-  /** The short way for bytes without properties: one data section. The bytes are copied. */
+  /** Encodes bytes without properties as one data section, which is faster. The bytes are copied. */
   addData (body: Uint8Array, publishingId?: number): void {
     this.#number(publishingId)
     const at = this.#startEntry(dataSectionHeaderLength(body.length) + body.length)
     this.#buffer.set(body, writeDataSectionHeader(this.#buffer, at, body.length))
   }
 
-  /** Encoded size of one message with its entry header. */
+  /** The encoded size of one message with the header of its entry. */
   entryLength (index: number): number {
     return this.#startOf(index + 1) - this.#startOf(index)
   }
 
   /**
-   * The messages from `from` up to but not with `to`, as they go into a frame. A view: not to be touched until it is
-   * written.
+   * The messages from `from` up to but not including `to`, as they go into a frame. A view, which must not change until
+   * it is written.
    */
   entries (from: number, to: number): Buffer {
     return this.#buffer.subarray(this.#startOf(from), this.#startOf(to))
@@ -84,18 +85,18 @@ export class MessageBatch {
 
   #number (publishingId: number | undefined): void {
     if ((publishingId !== undefined) !== (this.#publishingIds !== undefined) && this.#starts.length > 0) {
-      throw new RangeError('publishing ids stand on every message of a batch or on none')
+      throw new RangeError('either every message of a batch has a publishing id or none has')
     }
     if (publishingId === undefined) return
     this.#publishingIds ??= []
     const last = this.#publishingIds.at(-1)
     if (!Number.isSafeInteger(publishingId) || publishingId < 0 || (last !== undefined && publishingId <= last)) {
-      throw new RangeError('publishing ids are integers from 0 to 2^53-1 that ascend')
+      throw new RangeError('publishing ids must be ascending integers from 0 to 2^53 - 1')
     }
     this.#publishingIds.push(publishingId)
   }
 
-  // Makes room and writes the entry's header; returns where the message goes.
+  // Makes room and writes the header of the entry. Returns where the message goes.
   #startEntry (length: number): number {
     const start = this.#end
     const end = start + PUBLISH_ENTRY_OVERHEAD_BYTES + length

@@ -21,7 +21,7 @@ t.test('a queue of the name that is no stream is called so', async (t) => {
   const queue = async (method: string, body?: string) => await fetch(`${origin}/api/queues/%2f/${name}`, { method, body: body ?? null, headers: { authorization: `Basic ${btoa(`${username}:${password}`)}` } })
   t.equal((await queue('PUT', '{"durable":true}')).status, 201)
   t.teardown(async () => { await queue('DELETE') })
-  t.match((await gateway.request('PUT', `/v1/streams/${name}`, { json: { maxAge: '7D' } })).json, { status: 409, code: 'stream_arguments_differ', detail: 'the name is taken by a queue that is no stream' })
+  t.match((await gateway.request('PUT', `/v1/streams/${name}`, { json: { maxAge: '7D' } })).json, { status: 409, code: 'stream_arguments_differ', detail: 'the name is taken by a queue that is not a stream' })
 })
 
 t.test('a stream needs no arguments and no body', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * The constructor byte of every primitive encoding (AMQP 1.0, part 1, 1.6). The high half of the byte tells how many
- * bytes follow: 4 none, 5 one, 6 two, 7 four, 8 eight, 9 sixteen; A and B a length of one or four bytes and then the
+ * The constructor byte of every primitive encoding (AMQP 1.0, part 1, 1.6). The high half of the byte says what
+ * follows: 4 nothing, 5 one byte, 6 two, 7 four, 8 eight, 9 sixteen; A and B a length of one or four bytes and then the
  * content; C to F a size of one or four bytes, a count of the same width, and then the elements.
  */
 export const CODE = {
@@ -46,7 +46,7 @@ export const CODE = {
   array32: 0xf0
 } as const
 
-/** The sections of a message by the number of their descriptor (AMQP 1.0, part 3, 3.2). */
+/** The sections of a message, by the numbers of their descriptors (AMQP 1.0, part 3, 3.2). */
 export const SECTION = {
   header: 0x70,
   deliveryAnnotations: 0x71,
@@ -59,7 +59,7 @@ export const SECTION = {
   footer: 0x78
 } as const
 
-/** A descriptor may be the number or this symbol. */
+/** The descriptor of a section may be its number or this symbol. */
 export const SECTION_SYMBOLS: ReadonlyMap<string, number> = new Map([
   ['amqp:header:list', SECTION.header],
   ['amqp:delivery-annotations:map', SECTION.deliveryAnnotations],
@@ -72,27 +72,27 @@ export const SECTION_SYMBOLS: ReadonlyMap<string, number> = new Map([
   ['amqp:footer:map', SECTION.footer]
 ])
 
-/** What follows a constructor, at least, by the high half of its byte. */
+/** The fewest bytes that follow a constructor, by the high half of its byte. */
 const FEWEST_BYTES_BY_CLASS: readonly number[] = [-1, -1, -1, -1, 0, 1, 2, 4, 8, 16, 1, 4, 2, 8, 2, 8]
 
-/** The fewest bytes that a value of this constructor takes after it; -1 for a byte that is no primitive constructor. */
+/** The fewest bytes that follow each constructor; -1 for a byte that is not a primitive constructor. */
 export const FEWEST_BYTES: Int8Array = new Int8Array(256).fill(-1)
 for (const code of Object.values(CODE)) FEWEST_BYTES[code] = FEWEST_BYTES_BY_CLASS[code >>> 4] ?? -1
 
 /**
- * How deep values may nest: the value of a section is at depth 1, its elements at depth 2. Keeps what is decoded
- * recursively off the end of the stack.
+ * How deep values may nest: the value of a section is at depth 1, its elements at depth 2. The limit keeps recursive
+ * decoding from overflowing the stack.
  */
 export const MAX_DEPTH = 64
 
 /**
- * How many array elements of no width (an array of nulls) a message may claim in all. They cost a writer nothing and
- * a reader memory; no known client writes such arrays.
+ * How many array elements without any bytes (an array of nulls) a message may have in total. They cost the writer
+ * nothing and the reader memory. No known client writes such arrays.
  */
 export const MAX_ZERO_WIDTH_ELEMENTS = 256
 
 /**
- * How many bytes of descriptors a message may save by arrays of described values. Such an array says its descriptor
- * once, and whoever reads it meets it again with every element.
+ * How many bytes of descriptors a message may save with arrays of described values. Such an array has its descriptor
+ * once, and a reader gets it again with every element.
  */
 export const MAX_REPEATED_DESCRIPTOR_BYTES = 65_536

@@ -3,10 +3,10 @@ import type { AmqpProperties } from './message.ts'
 import type { AmqpValue } from './value.ts'
 
 /**
- * The fields of the properties section, in the order of AMQP 1.0, part 3, 3.2.4; the last ones may be left out.
+ * The fields of the properties section, in the order of AMQP 1.0, part 3, 3.2.4. The last ones may be missing.
  *
- * More is taken than the specification allows where clients differ: strings and symbols stand for each other, and
- * message ids may be any scalar (clients that take "any object" as an id write what they are given).
+ * Where clients differ, this accepts more than the specification: a string in place of a symbol and the reverse, and
+ * any scalar as a message id (clients that accept "any object" as an id write what they are given).
  */
 export function decodeProperties (fields: readonly AmqpValue[]): AmqpProperties {
   if (fields.length > 13) throw new AmqpDecodeError('the properties section has more than 13 fields')

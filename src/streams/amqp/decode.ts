@@ -8,11 +8,11 @@ import { ValueReader } from './value-reader.ts'
 /**
  * Decodes a whole message: every type, every section, in any order. Binaries are views of `bytes`.
  *
- * Throws AmqpDecodeError, and nothing else, unless all the bytes are well-formed sections: so plain text, an empty
- * entry or a truncated message is told apart from a message.
+ * Throws AmqpDecodeError, and nothing else, unless all the bytes are well-formed sections. So plain text, an empty
+ * entry or a truncated message is not taken for a message.
  */
 export function decodeMessage (bytes: Uint8Array): AmqpMessage {
-  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is no message')
+  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is not a message')
   const reader = new ValueReader(bytes)
   let seen = 0
   const body = new BodySections()
@@ -43,11 +43,11 @@ export function decodeMessage (bytes: Uint8Array): AmqpMessage {
 }
 
 /**
- * The bytes of the body when it is made of data sections; several are joined, a single one is a view of `bytes`.
- * undefined for any other body, and for none.
+ * The bytes of a body that consists of data sections: a single one is a view of `bytes`, several are joined. undefined
+ * for any other body, and when there is no body.
  *
- * Made for reads that want nothing else: other sections are passed over by their size, what is inside them is not
- * checked. Throws AmqpDecodeError when the sections themselves are malformed.
+ * For reads that need nothing but the body: other sections are skipped by their size, and their content is not checked.
+ * Throws AmqpDecodeError when the sections themselves are malformed.
  */
 export function dataBodyOf (bytes: Uint8Array): Uint8Array | undefined {
   const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -56,12 +56,12 @@ export function dataBodyOf (bytes: Uint8Array): Uint8Array | undefined {
 }
 
 /**
- * Where the body begins in a data section that goes from `from` to `to` and has the usual head; undefined when
- * something else is there, or more. Most messages in a stream are such a section and nothing else.
+ * Where the body begins when the bytes from `from` to `to` are one data section with the usual header; otherwise
+ * undefined. Most messages in a stream consist of one such section.
  */
 export function loneDataStart (bytes: Buffer, from: number, to: number): number | undefined {
-  // The described constructor, the small ulong constructor, the section; then a binary with a length of one byte or of
-  // four.
+  // The described constructor, the small ulong constructor and the section; then a binary whose length takes one byte
+  // or four.
   if (bytes[from] !== 0x00 || bytes[from + 1] !== 0x53 || bytes[from + 2] !== SECTION.data) return undefined
   if (bytes[from + 3] === 0xa0 && from + 5 <= to && bytes[from + 4] === to - from - 5) return from + 5
   if (bytes[from + 3] === 0xb0 && from + 8 <= to && bytes.readUInt32BE(from + 4) === to - from - 8) return from + 8
@@ -69,7 +69,7 @@ export function loneDataStart (bytes: Buffer, from: number, to: number): number 
 }
 
 function joinedDataSections (bytes: Uint8Array): Uint8Array | undefined {
-  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is no message')
+  if (bytes.length === 0) throw new AmqpDecodeError('an empty entry is not a message')
   const reader = new ValueReader(bytes)
   let first: Uint8Array | undefined
   const more: Uint8Array[] = []
@@ -93,7 +93,7 @@ function joinedDataSections (bytes: Uint8Array): Uint8Array | undefined {
   return first === undefined || more.length === 0 ? first : Buffer.concat([first, ...more])
 }
 
-/** Collects the body, which is data sections, or sequence sections, or one value, never a mixture. */
+/** Collects the body: data sections, sequence sections or one value, never a mixture. */
 class BodySections {
   #body: AmqpBody = { kind: 'none' }
   readonly #data: Uint8Array[] = []
@@ -128,11 +128,11 @@ class BodySections {
 }
 
 function listOf (value: AmqpValue): readonly AmqpValue[] {
-  if (value.type !== 'list') throw new AmqpDecodeError('a section holds something else than a list')
+  if (value.type !== 'list') throw new AmqpDecodeError('a section that must hold a list holds another value')
   return value.value
 }
 
 function mapOf (value: AmqpValue): AmqpMap {
-  if (value.type !== 'map') throw new AmqpDecodeError('a section holds something else than a map')
+  if (value.type !== 'map') throw new AmqpDecodeError('a section that must hold a map holds another value')
   return value.value
 }

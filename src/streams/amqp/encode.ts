@@ -3,7 +3,7 @@ import type { AmqpMap, AmqpProperties, OutgoingMessage, TypedBody } from './mess
 import type { AmqpValue } from './value.ts'
 import { mapLength, valueLength, writeValue } from './value-writer.ts'
 
-/** A section starts with a descriptor of three bytes: described, small ulong, number. */
+/** A section starts with three bytes: the described constructor, the small ulong constructor, its number. */
 const DESCRIPTOR_LENGTH = 3
 
 /** The number of bytes that `encodeMessage` writes. */
@@ -16,8 +16,8 @@ export function encodedLength (message: OutgoingMessage): number {
 
 /**
  * Writes the message in its smallest encoding to `target`, which must have room for `encodedLength(message)` bytes
- * from `at` on; returns the new position. Sections: message annotations, properties, application properties, body;
- * what is absent or empty gets none. Arrays must have no `arrayFault`.
+ * from `at` on. Returns the new position. The sections are message annotations, properties, application properties and
+ * body; what is absent or empty gets no section. Arrays must have no `arrayFault`.
  */
 export function encodeMessage (message: OutgoingMessage, target: Buffer, at: number): number {
   let position = writeMapSection(SECTION.messageAnnotations, message.messageAnnotations, target, at)
@@ -35,7 +35,7 @@ export function dataSectionHeaderLength (bodyLength: number): 5 | 8 {
   return bodyLength <= 0xff ? 5 : 8
 }
 
-/** Writes what comes before `bodyLength` bytes of body; returns the new position. */
+/** Writes the header of a data section with `bodyLength` bytes of body. Returns the new position. */
 export function writeDataSectionHeader (target: Buffer, at: number, bodyLength: number): number {
   const position = writeDescriptor(SECTION.data, target, at)
   if (bodyLength <= 0xff) {
@@ -93,7 +93,7 @@ function writeDescriptor (section: number, target: Buffer, at: number): number {
 
 const ABSENT: AmqpValue = { type: 'null' }
 
-/** The fields in the order of AMQP 1.0, part 3, 3.2.4, without the absent ones at the end. */
+/** The fields in the order of AMQP 1.0, part 3, 3.2.4, without absent ones at the end. */
 function fieldsOf (properties: AmqpProperties): AmqpValue[] {
   const fields = [
     properties.messageId ?? ABSENT,

@@ -9,10 +9,10 @@ const UINT_0: AmqpValue = { type: 'uint', value: 0 }
 const ULONG_0: AmqpValue = { type: 'ulong', value: 0n }
 
 /**
- * Reads a value whose width its constructor tells. The caller has checked that the bytes are there: `FEWEST_BYTES` is
- * the width of these constructors.
+ * Reads a value whose constructor determines its width, which is `FEWEST_BYTES`. The caller has checked that these
+ * bytes are there.
  *
- * @param at where the value begins, behind its constructor
+ * @param at where the value begins, after its constructor
  * @throws AmqpDecodeError
  */
 export function readFixedWidth (code: number, bytes: Buffer, at: number): AmqpValue {
@@ -55,7 +55,7 @@ function readBoolean (bytes: Buffer, at: number): AmqpValue {
 
 function readChar (bytes: Buffer, at: number): AmqpValue {
   const value = bytes.readUInt32BE(at)
-  if (value > 0x10ffff) throw new AmqpDecodeError('a char is no code point')
+  if (value > 0x10ffff) throw new AmqpDecodeError('a char is not a Unicode code point')
   return { type: 'char', value }
 }
 

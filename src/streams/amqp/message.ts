@@ -20,7 +20,7 @@ export interface AmqpProperties {
   replyToGroupId?: string
 }
 
-/** Application properties and annotations: a map in its written order. */
+/** Application properties or annotations: a map in its written order. */
 export type AmqpMap = ReadonlyArray<readonly [AmqpValue, AmqpValue]>
 
 export type AmqpBody =
@@ -29,10 +29,12 @@ export type AmqpBody =
   | { readonly kind: 'sequence', readonly sections: ReadonlyArray<readonly AmqpValue[]> }
   | { readonly kind: 'none' }
 
-/** A body that is made of AMQP values instead of bytes. */
+/** A body of AMQP values instead of bytes. */
 export type TypedBody = Extract<AmqpBody, { kind: 'value' | 'sequence' }>
 
-/** A decoded message. Header, delivery annotations and footer are checked and passed over: nothing reads them. */
+/**
+ * A decoded message. Header, delivery annotations and footer are checked and then dropped, because nothing reads them.
+ */
 export interface AmqpMessage {
   readonly messageAnnotations?: AmqpMap
   readonly properties?: AmqpProperties
@@ -40,11 +42,11 @@ export interface AmqpMessage {
   readonly body: AmqpBody
 }
 
-/** A message to write: what is absent or empty gets no section. */
+/** A message to write. What is absent or empty gets no section. */
 export interface OutgoingMessage {
   readonly messageAnnotations?: AmqpMap
   readonly properties?: AmqpProperties
   readonly applicationProperties?: AmqpMap
-  /** Bytes become one data section, which every client can read; a value or sequences keep their own sections. */
+  /** Bytes become one data section, which every client can read. A value or sequences keep their own sections. */
   readonly body: Uint8Array | TypedBody
 }

@@ -1,12 +1,12 @@
 import { CODE } from './codes.ts'
 import type { AmqpValue } from './value.ts'
 
-/** Every value that does not contain others. */
+/** A value that does not contain other values. */
 export type AmqpScalar = Exclude<AmqpValue, { type: 'list' | 'array' | 'map' | 'described' }>
 
 /**
- * The constructor of the smallest encoding. Only a uint is always written whole: rabbitmq-stream-js-client 1.0 reads
- * the group sequence as four bytes, whatever its constructor says, and ends its process over the rest.
+ * The constructor of the smallest encoding. Only a uint always takes four bytes: rabbitmq-stream-js-client 1.0 reads
+ * the group sequence as four bytes, whatever its constructor says, and then crashes on the remaining bytes.
  */
 export function scalarCode (scalar: AmqpScalar): number {
   switch (scalar.type) {
@@ -17,7 +17,7 @@ export function scalarCode (scalar: AmqpScalar): number {
   }
 }
 
-/** The same for an element of an array, where a boolean has a byte, and a zero is a number like any other. */
+/** The same for an element of an array, where a boolean takes a byte and zero has no constructor of its own. */
 export function elementCode (scalar: AmqpScalar): number {
   switch (scalar.type) {
     case 'ulong': return scalar.value <= 0xffn ? CODE.smallUlong : CODE.ulong
@@ -30,7 +30,7 @@ export function elementCode (scalar: AmqpScalar): number {
   }
 }
 
-/** How many bytes follow the constructor. */
+/** The number of bytes that follow the constructor. */
 export function scalarLength (code: number, scalar: AmqpScalar): number {
   switch (code >>> 4) {
     case 0x4: return 0
@@ -43,7 +43,7 @@ export function scalarLength (code: number, scalar: AmqpScalar): number {
   }
 }
 
-/** Writes what follows the constructor; returns the new position. */
+/** Writes what follows the constructor. Returns the new position. */
 export function writeScalar (code: number, scalar: AmqpScalar, target: Buffer, at: number): number {
   switch (scalar.type) {
     case 'null': return at
@@ -86,7 +86,7 @@ function writeUlong (code: number, value: bigint, target: Buffer, at: number): n
   return code === CODE.smallUlong ? target.writeUInt8(Number(value), at) : target.writeBigUInt64BE(value, at)
 }
 
-/** Writes the text after its place for the length, which is known only then. */
+/** Leaves room for the length and writes the text first, because the length is known only then. */
 function writeText (code: number, text: string, target: Buffer, at: number): number {
   const start = at + (code >>> 4 === 0xa ? 1 : 4)
   const length = target.write(text, start)

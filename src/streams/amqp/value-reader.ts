@@ -9,8 +9,9 @@ import type { AmqpValue } from './value.ts'
 const EMPTY_LIST: AmqpValue = { type: 'list', value: [] }
 
 /**
- * Walks over encoded values. Binaries are views of the given bytes. Every length and count is checked against the bytes
- * that are there before anything is made of it, so a few bytes cannot ask for much memory. Throws AmqpDecodeError only.
+ * Reads encoded values one after the other. Binaries are views of the given bytes. Every length and count is checked
+ * against the bytes that are left before anything is allocated, so a few bytes cannot claim much memory. Throws only
+ * AmqpDecodeError.
  */
 export class ValueReader {
   readonly #bytes: Buffer
@@ -29,7 +30,7 @@ export class ValueReader {
     return this.#position === this.#limit
   }
 
-  /** The number of the section that starts here, known or not. */
+  /** Reads the number of the section that starts here. The number may be unknown. */
   readSectionDescriptor (): number {
     if (this.#u8() !== CODE.described) throw new AmqpDecodeError('a section must start with a descriptor')
     if (this.#position + 1 < this.#limit && this.#bytes[this.#position] === CODE.smallUlong) {
@@ -43,7 +44,7 @@ export class ValueReader {
     return known
   }
 
-  /** A value that must be a binary: a view. */
+  /** Reads a value that must be a binary. Returns a view. */
   readBinary (): Uint8Array {
     const code = this.#u8()
     if (code === CODE.binary8) return this.#view(this.#u8())
@@ -51,7 +52,7 @@ export class ValueReader {
     throw new AmqpDecodeError('expected a binary')
   }
 
-  /** Passes over a list or a map by its size; what is inside is not looked at. */
+  /** Skips a list or a map by its size. Its content is not checked. */
   skipListOrMap (): void {
     const code = this.#u8()
     switch (code) {
@@ -85,12 +86,12 @@ export class ValueReader {
       case CODE.map32: return { type: 'map', value: this.#map(4, depth) }
       case CODE.array8: return { type: 'array', value: this.#array(1, depth) }
       case CODE.array32: return { type: 'array', value: this.#array(4, depth) }
-      // No bytes are taken for an unknown constructor, which has the width -1 and is refused.
+      // An unknown constructor, of width -1, takes no bytes and is refused.
       default: return readFixedWidth(code, this.#bytes, this.#take(Math.max(FEWEST_BYTES[code] ?? 0, 0)))
     }
   }
 
-  /** Reads the size and the count of a list, map or array, and makes its end the limit. */
+  /** Reads the size of a list, map or array, makes its end the limit and returns the count. */
   #open (width: 1 | 4): number {
     const size = width === 1 ? this.#u8() : this.#u32()
     if (size < width || size > this.#limit - this.#position) {
@@ -100,7 +101,7 @@ export class ValueReader {
     return width === 1 ? this.#u8() : this.#u32()
   }
 
-  /** What was opened must end where its size said. */
+  /** Checks that the list, map or array ends where its size said. */
   #close (outerLimit: number): void {
     if (this.#position !== this.#limit) throw new AmqpDecodeError('a compound value is shorter than its size')
     this.#limit = outerLimit
@@ -132,13 +133,13 @@ export class ValueReader {
     return entries
   }
 
-  /** One constructor for all elements, perhaps described; the elements follow without it. */
+  /** An array has one constructor, perhaps described, before its elements. */
   #array (width: 1 | 4, depth: number): AmqpValue[] {
     checkDepth(depth)
     const outerLimit = this.#limit
     const count = this.#open(width)
     const values: AmqpValue[] = []
-    // Some writers leave out the constructor of an array without elements.
+    // Some clients write no constructor for an array without elements.
     if (count > 0 || !this.isAtEnd) {
       const start = this.#position
       const descriptors: AmqpValue[] = []
@@ -174,7 +175,7 @@ export class ValueReader {
 
   #u8 (): number {
     const byte = this.#position < this.#limit ? this.#bytes[this.#position] : undefined
-    if (byte === undefined) throw new AmqpDecodeError('the bytes end within a value')
+    if (byte === undefined) throw new AmqpDecodeError('the bytes end inside a value')
     this.#position++
     return byte
   }
@@ -183,10 +184,10 @@ export class ValueReader {
     return this.#bytes.readUInt32BE(this.#take(4))
   }
 
-  /** Passes over `length` bytes and returns where they start. */
+  /** Moves past `length` bytes and returns where they start. */
   #take (length: number): number {
     const start = this.#position
-    if (length > this.#limit - start) throw new AmqpDecodeError('the bytes end within a value')
+    if (length > this.#limit - start) throw new AmqpDecodeError('the bytes end inside a value')
     this.#position = start + length
     return start
   }
@@ -199,7 +200,7 @@ export class ValueReader {
   #text (length: number): string {
     const start = this.#take(length)
     const text = this.#bytes.toString('utf8', start, start + length)
-    // What is not UTF-8 comes out as U+FFFD; a text may also hold that character, so only then the bytes are checked.
+    // Bytes that are not UTF-8 become U+FFFD. A text may hold that character itself, so then the bytes are checked.
     if (text.includes('\ufffd') && !isUtf8(this.#bytes.subarray(start, start + length))) {
       throw new AmqpDecodeError('a string is not UTF-8')
     }

@@ -3,8 +3,8 @@ import type { AmqpMap } from './message.ts'
 import { elementCode, scalarCode, scalarLength, writeScalar } from './scalars.ts'
 import type { AmqpValue } from './value.ts'
 
-// A length is counted once per level above it, by each compound value that must know its size before it is written.
-// Values of messages are hardly nested, and never deeper than MAX_DEPTH, so sizes are not kept between the passes.
+// A compound value needs its size before it is written, so the length of a value is counted once for each level above
+// it. Values in messages are hardly nested, and never deeper than MAX_DEPTH, so sizes are not kept between the passes.
 
 type Compound = Extract<AmqpValue, { type: 'list' | 'array' | 'map' }>
 
@@ -23,7 +23,7 @@ export function valueLength (value: AmqpValue): number {
   }
 }
 
-/** Writes the smallest encoding; returns the new position. */
+/** Writes the smallest encoding. Returns the new position. */
 export function writeValue (value: AmqpValue, target: Buffer, at: number): number {
   switch (value.type) {
     case 'list':
@@ -47,8 +47,8 @@ export function mapLength (entries: AmqpMap): number {
 }
 
 /**
- * Why the values cannot be written as one array, or undefined when they can: an array has one type, and when its
- * elements are described, one descriptor; and the decoder's bounds on elements that cost nothing hold here too.
+ * Why the values cannot be written as one array; undefined when they can. The elements of an array have one type and,
+ * if they are described, one descriptor. The decoder's limits on elements that cost nothing hold here too.
  */
 export function arrayFault (values: readonly AmqpValue[]): string | undefined {
   let elements = values
@@ -82,7 +82,7 @@ function encoded (value: AmqpValue): Buffer {
   return target
 }
 
-/** Whether size and count fit into a byte each; the size counts the count as well. */
+/** Whether size and count fit into one byte each. The size includes the count. */
 function isSmall (content: number, count: number): boolean {
   return content < 0xff && count <= 0xff
 }
@@ -94,7 +94,7 @@ function compoundLength (content: number, count: number): number {
 function writeCompound (smallCode: number, value: Compound, target: Buffer, at: number): number {
   const content = contentLength(value)
   const small = isSmall(content, elementCount(value))
-  // The code of the wide form of a list, map or array is 0x10 higher.
+  // The code of the wide form is 0x10 higher.
   target[at] = small ? smallCode : smallCode + 0x10
   return writeCompoundBody(value, content, small, target, at + 1)
 }
@@ -121,7 +121,7 @@ function elementCount (value: Compound): number {
   return value.type === 'map' ? value.value.length * 2 : value.value.length
 }
 
-/** The bytes after size and count. */
+/** The number of bytes after size and count. */
 function contentLength (value: Compound): number {
   if (value.type === 'map') return mapContentLength(value.value)
   if (value.type === 'array') return arrayLayout(value.value).length
@@ -156,7 +156,7 @@ function arrayLayout (values: readonly AmqpValue[]): ArrayLayout {
     length += 1 + valueLength(elements[0].descriptor)
     elements = elements.map(element => element.type === 'described' ? element.value : notUniform())
   }
-  // An array without elements has lost their type; null is as good as any.
+  // An array without elements does not know their type, so any type will do.
   if (elements.length === 0) return { descriptors, code: CODE.null, elements, length }
   const code = commonCode(elements)
   for (const element of elements) length += elementLength(code, element)
@@ -164,8 +164,9 @@ function arrayLayout (values: readonly AmqpValue[]): ArrayLayout {
 }
 
 /**
- * The constructor that fits all elements: of two constructors of a type, the wider one has the higher code. Compound
- * elements are always wide: to know better, their sizes would have to be counted twice at every level of nesting.
+ * The constructor that fits all elements: of the two constructors of a type, the wider one has the higher code.
+ * Compound elements always take the wide one; to choose, their sizes would have to be counted twice at every level of
+ * nesting.
  */
 function commonCode (elements: readonly AmqpValue[]): number {
   let common = 0

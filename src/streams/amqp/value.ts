@@ -1,6 +1,6 @@
 /**
- * An AMQP 1.0 value with its type kept, so that what was read can be told apart (a ubyte 1 from a ulong 1)
- * and written again as it was. Source: OASIS AMQP 1.0, part 1 (Types).
+ * An AMQP 1.0 value with its type, so that a ubyte 1 differs from a ulong 1 and a value is written back as it was read.
+ * Source: OASIS AMQP 1.0, part 1 (Types).
  */
 export type AmqpValue =
   | { readonly type: 'null' }
@@ -12,7 +12,7 @@ export type AmqpValue =
   | { readonly type: 'timestamp', readonly value: bigint }
   /** The raw IEEE 754 decimal: 4, 8 or 16 bytes. */
   | { readonly type: 'decimal32' | 'decimal64' | 'decimal128', readonly value: Uint8Array }
-  /** A Unicode code point; not a string, because a lone surrogate is one too. */
+  /** A Unicode code point. It is not a string because it may be a lone surrogate. */
   | { readonly type: 'char', readonly value: number }
   /** Lower-case, with dashes. */
   | { readonly type: 'uuid', readonly value: string }

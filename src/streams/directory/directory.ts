@@ -9,13 +9,14 @@ import { lagOf, type ConsumerOffsets } from '../consuming/consumer-offsets.ts'
 import { KnownNames } from './known-names.ts'
 
 /**
- * `ok`: answered. A list without the management API is a partial one: only names that were used through this process.
+ * `ok`: the source answered. Without the management API a list is partial: it has only the names that were used through
+ * this process.
  */
 export interface Sources { readonly management: SourceState, readonly instance: 'ok' }
 
 export interface ConsumerInfo {
   readonly name: string
-  /** Null when nothing is stored: a live subscription that has not stored yet. */
+  /** Null when no offset is stored: a live subscription that has not stored one yet. */
   readonly storedOffset: bigint | null
   readonly nextOffset: bigint | null
   readonly lag: bigint | null
@@ -32,7 +33,7 @@ export interface SubscriptionInfo {
 
 export interface PublisherInfo {
   readonly name: string
-  /** Null when the broker keeps none for a name that is in use. */
+  /** Null when the broker has none for a name that is in use. */
   readonly lastPublishingId: bigint | null
   readonly connections: ReadonlyArray<{ host: string, connectionName: string }>
 }
@@ -52,8 +53,8 @@ interface Asked {
 }
 
 /**
- * Who consumes and who publishes, put together from what the broker keeps, who is connected, and what this process has
- * seen.
+ * Lists consumers and publishers from three sources: what the broker stores, the live connections, and the names that
+ * this process has seen.
  */
 export class Directory {
   readonly #options: DirectoryOptions
@@ -101,7 +102,8 @@ export class Directory {
 
   /** @throws StreamsError `stream_not_found`, ... */
   async publishers (stream: string): Promise<{ publishers: PublisherInfo[], sources: Sources }> {
-    await this.#options.ends.firstOffset(stream) // so that an unknown stream is told apart from one without publishers
+    // Throws for an unknown stream, which would otherwise look like a stream without publishers.
+    await this.#options.ends.firstOffset(stream)
     const { source, kept, live } = await this.#ask('writer', stream, listLivePublishers)
     const names = new Set([...kept.keys(), ...namesOf(live), ...this.#publisherNames.of(stream)])
     const publishers = await inBatches([...names].sort(), async (name): Promise<PublisherInfo | undefined> => {
@@ -115,8 +117,8 @@ export class Directory {
   }
 
   /**
-   * The highest publishing id that the broker has seen of the name. 0 also for a name it does not know: the protocol
-   * does not tell these apart.
+   * The highest publishing id that the broker has seen from the publisher. 0 also for a name that it does not know: the
+   * protocol does not distinguish the two.
    *
    * @throws StreamsError `stream_not_found`, ...
    */
@@ -136,7 +138,7 @@ export class Directory {
       const [kept, live] = await Promise.all([listTracking(management, stream, type), listLive(management, stream)])
       return { source: 'ok', kept, live }
     } catch (error) {
-      logger.warn({ err: error }, 'the management API could not be asked; the list is a partial one')
+      logger.warn({ err: error }, 'the management API could not be asked: the list is a partial one')
       return { source: 'failed', kept: new Map(), live: [] }
     }
   }
@@ -150,12 +152,12 @@ function namesOf (links: readonly LiveLink[]): string[] {
   return links.flatMap(({ name }) => name ?? [])
 }
 
-// The management API speaks JSON: what is above 2^53 has lost its last digits on the way and is asked for again.
+// The management API answers in JSON, where a number above 2^53 has lost its last digits. It is then queried again.
 function exact (value: number | undefined): bigint | undefined {
   return value !== undefined && value <= MAX_OFFSET ? BigInt(value) : undefined
 }
 
-// A bounded number of questions at a time.
+// Asks a limited number of questions at a time.
 async function inBatches<T, R> (items: readonly T[], ask: (item: T) => Promise<R | undefined>): Promise<R[]> {
   const answers: R[] = []
   for (let at = 0; at < items.length; at += 50) {

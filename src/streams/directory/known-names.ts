@@ -2,8 +2,8 @@ const MAX_NAMES = 50_000
 const MAX_NAMES_PER_STREAM = 1_000
 
 /**
- * Names that were used through this process, by stream: all there is to list when the management API cannot be asked.
- * Bounded; the names of the stream that was used first are forgotten first.
+ * The names that were used through this process, by stream: the only ones to list when the management API does not
+ * answer. Their number is limited, and the names of the stream that was used first are forgotten first.
  */
 export class KnownNames {
   readonly #byStream = new Map<string, Set<string>>()

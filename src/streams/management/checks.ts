@@ -4,7 +4,7 @@ export function isObject (value: Unchecked): value is Record<string, Unchecked> 
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The objects of an array; everything else is passed over. */
+/** The objects in an array. All other elements are skipped. */
 export function objectsIn (value: Unchecked): Array<Record<string, Unchecked>> {
   return Array.isArray(value) ? value.filter(isObject) : []
 }

@@ -6,25 +6,23 @@ export interface ManagementOptions {
   url: string
   username: string
   password: string
-  /** PEM of the authority that signed the server's certificate. */
+  /** The certificate of the authority that signed the server's certificate, as PEM. */
   ca?: string | undefined
-  /** For each request, ms. */
+  /** The deadline of each request, ms. */
   timeoutMs: number
   virtualHost: string
 }
 
-// An answer larger than this is not read: lists come in pages.
+// A larger answer is refused. Lists come in pages and stay below this.
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
-/** A JSON object or value whose shape nobody has checked yet. */
+/** A JSON value whose shape has not been checked yet. */
 export type Unchecked = unknown
 
 /** Whether the management API answered. */
 export type SourceState = 'ok' | 'not_configured' | 'failed'
 
-/**
- * RabbitMQ's management HTTP API, the few questions that the stream protocol cannot answer.
- */
+/** A client of RabbitMQ's management HTTP API, for the few questions that the stream protocol cannot answer. */
 export class ManagementClient {
   readonly #options: ManagementOptions
   readonly #base: URL
@@ -51,10 +49,10 @@ export class ManagementClient {
   }
 
   /**
-   * Asks for a resource.
+   * Gets a resource.
    *
    * @param path below `/api/`, its segments percent-encoded
-   * @returns the parsed answer; undefined when there is no such resource
+   * @returns the parsed answer; undefined when the resource does not exist
    * @throws StreamsError `management_unavailable`
    */
   async get (path: string, query: Readonly<Record<string, string>> = {}): Promise<Unchecked> {
@@ -84,7 +82,7 @@ export class ManagementClient {
   }
 }
 
-// Not the error itself: undici puts into some what the peer has sent, which may be an echo of our credentials.
+// Never the error itself: some errors of undici hold what the peer sent, which may echo our credentials.
 function describe (error: unknown): Error {
   if (!(error instanceof Error)) return new Error('an unknown error')
   const code = 'code' in error ? String(error.code) : ''

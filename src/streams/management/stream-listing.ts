@@ -1,22 +1,22 @@
 import type { ManagementClient, Unchecked } from './management-client.ts'
 import { isObject, numberIn, objectsIn, textIn } from './checks.ts'
 
-/** What the management API knows of a stream beyond the protocol. */
+/** What the management API knows about a stream and the stream protocol does not. */
 export interface ManagedStream {
-  /** False: a queue has the name, but of another type. */
+  /** False: the name belongs to a queue of another type. */
   isStream: boolean
   arguments: Record<string, Unchecked>
   segments: number | undefined
 }
 
-/** A live subscription or publisher, on whichever client's connection. */
+/** A live subscription or publisher, of any client. */
 export interface LiveLink {
-  /** The consumer's or the publisher's name; undefined when it has none. */
+  /** The name of the consumer or publisher; undefined when it has none. */
   name: string | undefined
   connectionName: string
   host: string
   isActive: boolean
-  /** First offset of the last chunk sent to it. */
+  /** The first offset of the last chunk that was sent to the subscription. */
   offset: number | undefined
   offsetLag: number | undefined
 }
@@ -65,7 +65,7 @@ export async function describeManagedStream (
 }
 
 /**
- * The live subscriptions of a stream, of all clients that the management user may see.
+ * The live subscriptions of a stream, for all clients that the management user may see.
  *
  * @throws StreamsError `management_unavailable`
  */
@@ -83,8 +83,8 @@ export async function listLivePublishers (client: ManagementClient, stream: stri
 }
 
 /**
- * What the leader of the stream keeps: the last processed offset of each consumer, or the last publishing id of each
- * publisher. Numbers above 2^53 come out inexact.
+ * What the leader of the stream stores: the offset of each consumer, or the last publishing id of each publisher.
+ * Numbers above 2^53 are inexact.
  *
  * @throws StreamsError `management_unavailable`
  */

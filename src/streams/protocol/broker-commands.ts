@@ -13,10 +13,10 @@ import type { FrameReader } from './frame-reader.ts'
 import type { ConnectionHandlers } from './options.ts'
 
 /**
- * Reads a command that the broker sends by itself and calls its handler. What is thrown here, by a codec or by a
- * handler, ends the connection.
+ * Reads a command that the broker sends by itself and calls its handler. An error of a codec or of a handler is thrown
+ * and ends the connection.
  *
- * @param channel takes the answer, if the command has one
+ * @param channel for the answer, if the command has one
  */
 export function handleCommand (
   key: number, version: number, reader: FrameReader, handlers: ConnectionHandlers, channel: Channel
@@ -58,7 +58,7 @@ export function handleCommand (
   }
 }
 
-// A damaged chunk leaves the frames after it as they are: it concerns its subscription alone.
+// A damaged chunk does not harm the frames after it, so it concerns its subscription alone.
 function handleDelivery (delivery: Delivery, handlers: ConnectionHandlers): void {
   const { subscriptionId, committedChunkId, chunk: { buffer, start, end, isOwn } } = delivery
   let chunk

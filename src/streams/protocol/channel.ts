@@ -13,21 +13,21 @@ import { describeResponseCode, ResponseCode } from './response-codes.ts'
 import { SocketOutput } from './socket-output.ts'
 import type { ConnectingSocket } from './socket.ts'
 
-/** Before Open is answered only short frames are due. */
+/** Before Open is answered the broker sends only short frames. */
 const MAX_HANDSHAKE_FRAME_BYTES = 64 * 1024
-/** Chunks may be larger than frame_max: the broker delivers them whole, whatever their size. */
+/** A chunk may be larger than frame_max: the broker delivers it whole, whatever its size. */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
-/** What is no chunk is short, but for confirms, of which a broker gathers as many as it has. */
+/** Frames without a chunk are short, except PublishConfirm: the broker puts all the confirms it has into one. */
 const MAX_FRAME_BYTES_WITHOUT_CHUNK = 4 * 1024 * 1024
 
-/** What is told to who uses the channel. */
+/** What the channel reports to its user. */
 export interface ChannelListener {
-  /** A frame that is neither an answer to a request nor dealt with by the channel itself. */
+  /** A frame that is neither an answer to a request nor handled by the channel itself. */
   received (key: number, version: number, reader: FrameReader): void
-  /** Once; nothing is told afterwards. */
+  /** Called once; nothing is called afterwards. */
   closed (error: ConnectionClosedError): void
   drained (): void
-  /** A request got no answer in time, and not a byte of anything else has come since it was sent. */
+  /** A request got no answer in time, and no byte at all has arrived since it was sent. */
   silent (): void
 }
 
@@ -39,8 +39,8 @@ const NOBODY: ChannelListener = {
 }
 
 /**
- * Frames over a connected socket: requests and their answers, heartbeats, the close handshake and the end. What goes
- * wrong in here, or in a listener, ends this channel and is told to all who wait on it.
+ * Frames over a connected socket: requests and their answers, heartbeats, the close handshake and the end. An error in
+ * the channel or in its listener ends the channel, and every pending request fails with it.
  */
 export class Channel {
   readonly #socket: Socket
@@ -66,7 +66,7 @@ export class Channel {
     socket.on('close', () => { this.#finish(this.#closedError('fault', 'the connection to the broker broke')) })
   }
 
-  /** Whether requests are taken. */
+  /** Whether the channel accepts requests. */
   get isOpen (): boolean {
     return this.#closing === undefined && this.#closedWith === undefined
   }
@@ -83,12 +83,12 @@ export class Channel {
     return this.#socket.writableLength
   }
 
-  /** Tells this listener from now on, and nobody else. */
+  /** Replaces the listener. */
   listen (listener: ChannelListener): void {
     this.#listener = listener
   }
 
-  /** What was agreed on. */
+  /** Applies what client and broker agreed on. */
   tune ({ frameMaxBytes, heartbeatSeconds }: Tuning): void {
     this.#frameMaxBytes = frameMaxBytes
     if (heartbeatSeconds === 0) return
@@ -97,7 +97,7 @@ export class Channel {
       () => { this.fail(`nothing came from the broker for two heartbeat intervals of ${heartbeatSeconds} s`) })
   }
 
-  /** From here on large frames are accepted. */
+  /** Call after Open: from now on the channel accepts large frames. */
   opened (): void {
     this.#assembler.maxFrameBytes = MAX_FRAME_BYTES
   }
@@ -108,7 +108,7 @@ export class Channel {
     if (this.#closing !== undefined) throw new ConnectionClosedError('us', 'the connection is being closed')
   }
 
-  /** @param timeoutMs 0: no deadline of its own */
+  /** @param timeoutMs 0: the request has no deadline of its own */
   request<Arguments, Answer> (
     request: Request<Arguments, Answer>, args: Arguments, timeoutMs: number
   ): Promise<Answer> {
@@ -119,28 +119,26 @@ export class Channel {
     }, () => { this.#guard(() => { if (this.#socket.bytesRead === bytesRead) this.#listener.silent() }) })
   }
 
-  /**
-   * Sends a command that nobody answers; does nothing when the channel is not open, which nobody would answer either.
-   */
+  /** Sends a command that the broker never answers. Does nothing when the channel is not open. */
   send<Arguments> (command: Command<Arguments>, args: Arguments): void {
     if (this.isOpen) this.writeFrame(encodeCommand(command, args))
   }
 
   /**
-   * Writes a frame that is in several pieces, none of which is copied.
+   * Writes a frame that consists of several pieces. No piece is copied.
    *
-   * @throws RangeError when the broker would close the connection for its size
+   * @throws RangeError when the frame is so large that the broker would close the connection
    */
   writeFrame (start: Buffer, rest: readonly Uint8Array[] = []): void {
     const size = start.readUInt32BE(0)
     if (size > this.#frameMaxBytes) {
-      throw new RangeError(`a frame of ${size} bytes; the broker takes ${this.#frameMaxBytes}`)
+      throw new RangeError(`a frame of ${size} bytes is above the broker's limit of ${this.#frameMaxBytes}`)
     }
     this.#output.write(start)
     for (const piece of rest) this.#output.write(piece)
   }
 
-  /** Says Close, waits for the answer and ends the socket. Requests under way may still be answered. Never rejects. */
+  /** Sends Close, waits for the answer and ends the socket. Pending requests may still be answered. Never rejects. */
   close (reason: string, timeoutMs: number): Promise<void> {
     this.#closing ??= this.#closedWith === undefined ? this.#closeGracefully(reason, timeoutMs) : this.#output.closed()
     return this.#closing
@@ -152,7 +150,7 @@ export class Channel {
     this.#socket.destroy()
   }
 
-  /** Ends at once, as nobody wanted. */
+  /** Ends at once because of an error. */
   fail (message: string, cause?: unknown): void {
     const reason = cause instanceof Error ? `${message}: ${describeError(cause)}` : message
     this.destroy(this.#closedError('fault', reason, cause))
@@ -162,7 +160,7 @@ export class Channel {
     const answered = this.#pending.add(close, timeoutMs, (correlationId) => {
       this.#output.write(encodeRequest(close, correlationId, { code: ResponseCode.ok, reason }))
     })
-    await answered.catch(() => {}) // refused, too late or closed by something else: it ends all the same
+    await answered.catch(() => {}) // refused, too late or ended otherwise: the channel ends in any case
     this.#end(new ConnectionClosedError('us', `closed: ${reason}`))
     await this.#output.closed()
   }
@@ -173,10 +171,10 @@ export class Channel {
     const key = keyAndBit & ~RESPONSE_BIT
     const version = reader.u16()
     if (size > MAX_FRAME_BYTES_WITHOUT_CHUNK && key !== CommandKey.deliver) {
-      throw new MalformedFrameError(`${describeCommand(key)} in ${size} bytes`)
+      throw new MalformedFrameError(`a frame of ${size} bytes is too large for ${describeCommand(key)}`)
     }
     if (version < 1 || version > maxVersion(key)) throw unknownCommand(key, version)
-    // The answer to Credit is one in name only: it has no correlation id and goes with the commands of the broker.
+    // Credit's answer has the response bit but no correlation id, so it is handled like a command of the broker.
     if (keyAndBit !== key && key !== CommandKey.credit) this.#pending.answer(key, reader)
     else if (key === CommandKey.close) this.#closedByBroker(reader)
     else if (key !== CommandKey.heartbeat) this.#listener.received(key, version, reader)
@@ -198,7 +196,7 @@ export class Channel {
     }
   }
 
-  // Whatever happens to a connection that is being closed, it is us who closed it.
+  // Once we have begun to close, we count as the one who closed, whatever happens to the connection then.
   #closedError (closedBy: ClosedBy, message: string, cause?: unknown): ConnectionClosedError {
     return new ConnectionClosedError(this.#closing === undefined ? closedBy : 'us', message, { cause })
   }
@@ -217,12 +215,12 @@ export class Channel {
     try {
       this.#listener.closed(error)
     } catch {
-      // A listener that throws ends its connection; this one has ended.
+      // A listener that throws ends its channel, and this channel has already ended.
     }
   }
 }
 
-// When a name has several addresses, Node's error has one error for each and no message of its own.
+// When a host name has several addresses, Node throws an error without a message that holds one error per address.
 function describeError (error: Error): string {
   if (error.message !== '') return error.message
   return error instanceof AggregateError ? error.errors.map(String).join(', ') : error.name

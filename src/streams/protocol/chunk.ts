@@ -3,26 +3,28 @@ import { EntryCursor } from './entry-cursor.ts'
 import { ChunkError } from './errors.ts'
 import { readU64AsNumber } from './frame-reader.ts'
 
-// Osiris calls this version 1 in its description of the format and writes 0 (osiris.hrl).
+// The high half is the magic number, the low half the version. Osiris documents the format as version 1 and writes 0
+// (osiris.hrl).
 const MAGIC_AND_VERSION = 0x50
 const HEADER_BYTES = 48
 
-/** What a chunk holds, `Chunk.chunkType`. Subscriptions get user chunks only, unless they ask for others. */
+/** What a chunk holds (`Chunk.chunkType`). A subscription gets user chunks only, unless it asks for others. */
 export const ChunkType = { user: 0, trackingDelta: 1, trackingSnapshot: 2 } as const
 
 /**
- * What the broker stores, replicates and delivers as one. Its bytes are checked; the entries inside are read on demand.
+ * The unit that the broker stores, replicates and delivers. The checksum and the header are already verified; the
+ * entries are read on demand.
  */
 export class Chunk {
   readonly firstOffset: number
-  /** When the leader wrote it, milliseconds since the epoch. */
+  /** When the leader wrote the chunk, milliseconds since the epoch. */
   readonly timestamp: number
-  /** Messages. */
+  /** The number of messages. */
   readonly recordCount: number
-  /** A sub-entry batch is one entry with many records. */
+  /** The number of entries: a sub-entry batch is one entry with many records. */
   readonly entryCount: number
   readonly chunkType: number
-  /** The entries as they came. */
+  /** The encoded entries. */
   readonly data: Buffer
 
   constructor (fields: {
@@ -41,7 +43,7 @@ export class Chunk {
     this.data = fields.data
   }
 
-  /** The memory that stays allocated as long as this is referenced: the whole buffer behind `data`. */
+  /** The memory that the chunk keeps allocated: the whole buffer behind `data`. */
   get byteLength (): number {
     return this.data.buffer.byteLength
   }
@@ -72,10 +74,10 @@ export class Chunk {
  * Reserved        uint24
  * Data
  *
- * The trailer and the Bloom filter are described by the header, but the broker leaves them out of what it delivers
- * (osiris_log, send_file): their lengths are of no use here.
+ * The header has the lengths of a trailer and of a Bloom filter, but the broker does not deliver either of them
+ * (osiris_log, send_file), so the lengths are ignored.
  *
- * @param isOwn the chunk may keep the frame's buffer; else its data is copied
+ * @param isOwn true: the chunk keeps the frame's buffer; false: it copies its data
  * @throws ChunkError
  */
 export function parseChunk (frame: Buffer, start: number, end: number = frame.length, isOwn = false): Chunk {

@@ -5,10 +5,10 @@ import { expandSnappy } from './compression/snappy.ts'
 import { expandZstd } from './compression/zstd.ts'
 import { CompressionError } from './errors.ts'
 
-/** By the three bits of a sub-entry batch that name its compression. */
+/** The compressions, indexed by the three bits in the header of a sub-entry batch. */
 export const compressionNames = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 
-/** Expands to exactly the length, or throws CompressionError without allocating more than that. */
+/** Expands to exactly `length` bytes. Throws CompressionError, and never allocates more than that. */
 type Expand = (bytes: Uint8Array, length: number) => Buffer
 
 const EXPAND: Record<(typeof compressionNames)[number], Expand> = {
@@ -23,14 +23,14 @@ const MAX_RECORD_BYTES = 0x7fff_ffff
 const RECORD_HEADER_BYTES = 4
 
 /**
- * The records of a sub-entry batch, in their order: one buffer and where each of them ends. A view costs more than many
- * a record does, and a batch of 300 bytes may hold 65,535 records, so views are made when they are asked for.
+ * The records of a sub-entry batch, in order: one buffer, and where each record ends. A view often takes more memory
+ * than its record, and a batch of 300 bytes may hold 65,535 records, so a view is made only when it is asked for.
  */
 export class SubBatchRecords implements Iterable<Buffer> {
-  /** The records as they were expanded, the length of each before it. */
+  /** The expanded records, each behind its length. */
   readonly data: Buffer
   readonly #ends: Uint32Array
-  /** The memory that this keeps beside what it was expanded from. */
+  /** The memory this keeps allocated, without the bytes it was expanded from. */
   readonly byteLength: number
 
   constructor (expanded: Buffer, ends: Uint32Array, byteLength: number) {
@@ -43,7 +43,7 @@ export class SubBatchRecords implements Iterable<Buffer> {
     return this.#ends.length
   }
 
-  /** Where the bytes of a record begin in `data`. */
+  /** Where a record begins in `data`. */
   startOf (index: number): number {
     return (this.#ends[index - 1] ?? 0) + RECORD_HEADER_BYTES
   }
@@ -52,7 +52,7 @@ export class SubBatchRecords implements Iterable<Buffer> {
     return (this.#ends[index] ?? 0) - this.startOf(index)
   }
 
-  /** Views, one by one. */
+  /** Yields a view of each record. */
   * [Symbol.iterator] (): Generator<Buffer> {
     for (const [index, end] of this.#ends.entries()) yield this.data.subarray(this.startOf(index), end)
   }
@@ -63,10 +63,10 @@ export class SubBatchRecords implements Iterable<Buffer> {
  *
  * Records => [Length uint32, Body] // as many as the batch says, the highest bit of a length is 0
  *
- * What the batch says of itself was written by a publisher and is checked by no broker before 4.3.5: it is believed
- * only within `maxBytes`.
+ * A publisher wrote the counts and lengths, and brokers before 4.3.5 do not check them, so they are trusted only up to
+ * `maxBytes`.
  *
- * @param uncompressedLength what the batch announces
+ * @param uncompressedLength the length that the batch announces
  * @param maxBytes the most that may be allocated
  * @throws CompressionError
  */
@@ -79,10 +79,10 @@ export function expandSubBatch (
 ): SubBatchRecords {
   const name = compressionNames[compression]
   if (name === undefined) throw new CompressionError('unsupported', `compression ${compression} is unknown`)
-  // Without compression the bytes are there already, and what is announced is of no use.
+  // Without compression the bytes themselves have the length, and the announced one is ignored.
   const length = name === 'none' ? bytes.length : uncompressedLength
   if (length > maxBytes) {
-    throw new CompressionError('too_large', `a sub-entry batch of ${length} bytes; at most ${maxBytes} are expanded`)
+    throw new CompressionError('too_large', `a sub-entry batch of ${length} bytes is above the limit of ${maxBytes}`)
   }
   const expanded = EXPAND[name](bytes, length)
   const ends = recordEnds(expanded, recordCount)

@@ -25,19 +25,19 @@ import type { ConnectionHandlers, ConnectionOptions } from './options.ts'
 const NO_DEADLINE = 0
 
 /**
- * An open connection to a broker: its commands as methods, what it says by itself as calls of the handlers.
+ * An open connection to a broker. Its commands are methods; what the broker sends by itself goes to the handlers.
  *
- * Methods that return a promise reject with `ResponseError`, `RequestTimeoutError` or `ConnectionClosedError`. What the
- * broker never answers (`storeOffset`, `credit`) does nothing when the connection is not open. Arguments that the
- * protocol cannot express are a `RangeError`. Ids of publishers and subscriptions are 0 to 255 and chosen by the
- * caller.
+ * Methods that return a promise reject with `ResponseError`, `RequestTimeoutError` or `ConnectionClosedError`. Commands
+ * that the broker never answers (`storeOffset`, `credit`) do nothing when the connection is not open. An argument that
+ * the protocol cannot express throws a `RangeError`. The caller chooses the ids of publishers and subscriptions, from 0
+ * to 255.
  */
 export class Connection {
-  /** The largest frame the broker takes, its size field not counted. */
+  /** The largest frame that the broker accepts, without its size field. */
   readonly frameMaxBytes: number
   readonly brokerVersion: string
   readonly peerProperties: ReadonlyMap<string, string>
-  /** The node that was reached, as clients are to address it. */
+  /** The address of the node that was reached, as the broker advertises it to clients. */
   readonly advertisedHost: string | undefined
   readonly advertisedPort: number | undefined
 
@@ -68,7 +68,7 @@ export class Connection {
   /**
    * Connects, authenticates and opens the virtual host. No handler is called before it resolves.
    *
-   * @param signal ends the attempt; of no effect afterwards
+   * @param signal ends the attempt; has no effect afterwards
    * @throws AuthenticationError, UnsupportedBrokerError, ConnectionClosedError, the reason of the signal
    */
   static async open (options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
@@ -79,23 +79,23 @@ export class Connection {
     return this.#channel.isOpen
   }
 
-  /** More is written than the operating system has taken; `drained` is called when it has taken it all. */
+  /** More is written than the operating system has taken. `drained` is called when it has taken everything. */
   get needsDrain (): boolean {
     return this.#channel.needsDrain
   }
 
-  /** What is written and not yet taken by the operating system. */
+  /** The bytes that are written and that the operating system has not yet taken. */
   get bufferedBytes (): number {
     return this.#channel.bufferedBytes
   }
 
-  /** Whether the broker takes the command in that version; about what it sends by itself it says nothing. */
+  /** Whether the broker accepts the command in this version. It does not list the commands that it sends itself. */
   supports (command: CommandName, version = 1): boolean {
     const versions = this.#commandVersions.get(CommandKey[command])
     return versions !== undefined && versions.min <= version && version <= versions.max
   }
 
-  /** Where streams live. One that does not exist is no error, but an answer with its code. */
+  /** Where streams live. A stream that does not exist is not an error: its metadata has the response code. */
   async metadata (streams: readonly string[]): Promise<StreamMetadata[]> {
     return await this.#request(metadata, { streams })
   }
@@ -108,17 +108,17 @@ export class Connection {
     await this.#request(deleteStream, { stream })
   }
 
-  /** @param reference empty for none: no deduplication */
+  /** @param reference empty: no reference, and the broker does not deduplicate */
   async declarePublisher (publisherId: number, reference: string, stream: string): Promise<void> {
     await this.#request(declarePublisher, { publisherId, reference, stream })
   }
 
-  /** Settles when the broker answers, however late, or with the connection: until then the id may not be used again. */
+  /** Settles when the broker answers, however late, or the connection ends. Until then the id must not be reused. */
   async deletePublisher (publisherId: number): Promise<void> {
     await this.#channel.request(deletePublisher, { publisherId }, NO_DEADLINE)
   }
 
-  /** The last publishing id of the reference; 0 also when there is none. */
+  /** The last publishing id of the reference; 0 also when the broker has none. */
   async queryPublisherSequence (reference: string, stream: string): Promise<bigint> {
     return await this.#request(queryPublisherSequence, { reference, stream })
   }
@@ -134,7 +134,7 @@ export class Connection {
     await this.#request(subscribe, { subscriptionId, stream, spec, credit, properties })
   }
 
-  /** As `deletePublisher`. */
+  /** Settles as `deletePublisher` does. */
   async unsubscribe (subscriptionId: number): Promise<void> {
     await this.#channel.request(unsubscribe, { subscriptionId }, NO_DEADLINE)
   }
@@ -144,14 +144,14 @@ export class Connection {
     return await this.#request(queryOffset, { reference, stream })
   }
 
-  /** The broker does not say whether it did it: see `storeAndQueryOffset`. */
+  /** The broker does not confirm this: see `storeAndQueryOffset`. */
   storeOffset (reference: string, stream: string, offset: bigint): void {
     this.#channel.send(storeOffset, { reference, stream, offset })
   }
 
   /**
-   * Stores and reads back in one write. On one connection the broker does both in order, so another answer means that
-   * it was not stored.
+   * Stores an offset and queries it, in one write. On one connection the broker executes both in order, so an answer
+   * other than `offset` means that it was not stored.
    */
   async storeAndQueryOffset (reference: string, stream: string, offset: bigint): Promise<bigint> {
     this.storeOffset(reference, stream, offset)
@@ -162,25 +162,23 @@ export class Connection {
     return await this.#request(streamStats, { stream })
   }
 
-  /** From RabbitMQ 4.3 on: ask `supports('resolveOffsetSpec')` first, older brokers close the connection. */
+  /** From RabbitMQ 4.3 on. Ask `supports('resolveOffsetSpec')` first: an older broker closes the connection. */
   async resolveOffsetSpec (stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string>): Promise<number> {
     return await this.#request(resolveOffsetSpec, { stream, spec, properties })
   }
 
-  /** Lets the broker deliver so many chunks more. */
+  /** Lets the broker deliver this many more chunks. */
   credit (subscriptionId: number, credits: number): void {
     this.#channel.send(credit, { subscriptionId, credit: credits })
   }
 
   /**
-   * Sends a Publish frame. Its outcome is told to `confirmed` and `publishFailed`.
+   * Sends a Publish frame. Its outcome goes to the handlers `confirmed` and `publishFailed`.
    *
    * @param entries encoded messages one after the other, each `PublishingId uint64, Length int32, bytes`, cut anywhere.
-   *   They are not copied and must stay as they are until written, which is by the time `drained` is called or
-   *   `bufferedBytes` is 0
+   *   They are not copied and must not change until they are written: until `drained` is called or `bufferedBytes` is 0
    * @throws ConnectionClosedError
-   * @throws RangeError when `PUBLISH_FRAME_OVERHEAD_BYTES` and the entries are more than `frameMaxBytes`; nothing is
-   *   sent then
+   * @throws RangeError when `PUBLISH_FRAME_OVERHEAD_BYTES` and the entries exceed `frameMaxBytes`; nothing is sent then
    */
   publish (publisherId: number, messageCount: number, entries: readonly Uint8Array[]): void {
     this.#channel.throwIfNotOpen()
@@ -190,8 +188,8 @@ export class Connection {
   }
 
   /**
-   * Says goodbye, waits for the answer and ends the socket; resolves when that is closed, also when it was before.
-   * Requests under way may still be answered.
+   * Sends Close, waits for the answer and ends the socket. Resolves when the socket is closed, at once when it already
+   * is. Pending requests may still be answered.
    */
   async close (reason = 'the client closes the connection'): Promise<void> {
     await this.#channel.close(reason, this.#requestTimeoutMs)

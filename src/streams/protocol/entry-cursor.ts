@@ -5,22 +5,22 @@ const SIMPLE_HEADER_BYTES = 4
 const SUB_BATCH_HEADER_BYTES = 11
 
 /**
- * Walks the entries of a chunk without an object per entry: after `next`, the fields tell of the entry reached. An
- * entry nobody looks into costs its header.
+ * Walks the entries of a chunk without an object per entry: after `next`, the fields describe the current entry. An
+ * entry whose body is not read costs no more than its header.
  *
  * SimpleEntry   => 0 (1 bit), Length (31 bits), Body
- * SubBatchEntry => 1 (1 bit), Compression (3 bits), Reserved (4 bits), RecordCount uint16, UncompressedLength uint32,
- * Length uint32, Body
+ * SubBatchEntry => 1 (1 bit), Compression (3 bits), Reserved (4 bits), RecordCount uint16,
+ *                  UncompressedLength uint32, Length uint32, Body
  */
 export class EntryCursor {
-  /** Of the entry's first record. */
+  /** The offset of the entry's first record. */
   offset: number
   /** 1 for a simple entry. */
   recordCount = 0
   isSubBatch = false
   /** 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd, 5 to 7 unassigned. */
   compression = 0
-  /** Of a sub-entry batch. */
+  /** The announced length of a sub-entry batch; 0 for a simple entry. */
   uncompressedLength = 0
 
   readonly #data: Buffer
@@ -37,7 +37,7 @@ export class EntryCursor {
   }
 
   /**
-   * Moves to the next entry; false after the last.
+   * Moves to the next entry; false after the last one.
    *
    * @throws ChunkError when the entries do not fill the chunk as its header says
    */
@@ -70,12 +70,12 @@ export class EntryCursor {
     return this.#bodyStart
   }
 
-  /** The length of `bytes()` without making the view. */
+  /** The length of `bytes()`, without making the view. */
   get bodyLength (): number {
     return this.#bodyEnd - this.#bodyStart
   }
 
-  /** Another cursor at the same entry, which goes on by itself. */
+  /** Another cursor at the same entry. The two move independently. */
   clone (): EntryCursor {
     const other = new EntryCursor(this.#data, this.offset, this.#entriesLeft, this.#recordsLeft)
     other.recordCount = this.recordCount

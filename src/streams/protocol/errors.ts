@@ -1,14 +1,14 @@
 import { describeResponseCode } from './response-codes.ts'
 
 /**
- * What this folder throws is one of these, a `RangeError` for arguments that cannot be written, or the reason of an
- * aborted signal.
+ * Everything in this folder throws a subclass of this, a `RangeError` for an argument that cannot be written, or the
+ * reason of an aborted signal.
  */
 export class ProtocolError extends Error {
   override readonly name: string = 'ProtocolError'
 }
 
-/** The broker answered with a code other than ok. The connection goes on as before. */
+/** The broker answered with a code other than ok. The connection stays open. */
 export class ResponseError extends ProtocolError {
   override readonly name = 'ResponseError'
   readonly responseCode: number
@@ -22,8 +22,8 @@ export class ResponseError extends ProtocolError {
 }
 
 /**
- * No answer came in time; whether the broker did what was asked is unknown. The connection goes on, a late answer is
- * dropped.
+ * No answer came in time. It is unknown whether the broker executed the request. The connection stays open, and a late
+ * answer is dropped.
  */
 export class RequestTimeoutError extends ProtocolError {
   override readonly name = 'RequestTimeoutError'
@@ -36,12 +36,12 @@ export class RequestTimeoutError extends ProtocolError {
 }
 
 /**
- * `peer`: the broker said Close or ended the socket. `us`: `close` or `destroy` was called. `fault`: anything else,
- * told by the cause.
+ * `peer`: the broker sent Close or ended the socket. `us`: `close` or `destroy` was called. `fault`: anything else; see
+ * the cause.
  */
 export type ClosedBy = 'peer' | 'us' | 'fault'
 
-/** The connection is gone, or never came to be. Everything that waits for it gets this. */
+/** The connection has ended or could not be opened. Everything that waits on it fails with this. */
 export class ConnectionClosedError extends ProtocolError {
   override readonly name = 'ConnectionClosedError'
   readonly closedBy: ClosedBy
@@ -55,12 +55,12 @@ export class ConnectionClosedError extends ProtocolError {
   }
 }
 
-/** The broker is older than RabbitMQ 3.13, or does not say how old it is. */
+/** The broker is older than RabbitMQ 3.13, or does not name its version. */
 export class UnsupportedBrokerError extends ProtocolError {
   override readonly name = 'UnsupportedBrokerError'
 }
 
-/** The broker refused the mechanism, the credentials or the virtual host; trying again changes nothing. */
+/** The broker refused the mechanism, the credentials or the virtual host. A retry would be refused as well. */
 export class AuthenticationError extends ProtocolError {
   override readonly name = 'AuthenticationError'
   readonly responseCode: number
@@ -71,7 +71,7 @@ export class AuthenticationError extends ProtocolError {
   }
 }
 
-/** The peer sent what is no frame of this protocol. Ends the connection it came on. */
+/** The peer sent bytes that are not a frame of this protocol. This ends the connection. */
 export class MalformedFrameError extends ProtocolError {
   override readonly name = 'MalformedFrameError'
 }

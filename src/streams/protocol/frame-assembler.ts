@@ -2,30 +2,30 @@ import { MalformedFrameError } from './errors.ts'
 
 /** Key and version. */
 const MIN_FRAME_BYTES = 4
-/** What is allocated for a frame on the word of its size field alone: the frame_max that brokers use, and a bit. */
+/** The most that is allocated when only a frame's size field has arrived: more than the usual frame_max, 1 MiB. */
 const MAX_FIRST_ALLOCATION_BYTES = 2 * 1024 * 1024
 
 /**
- * A frame without its size field: `buffer` from `start` to `end`. When it is not the frame's own, the buffer may hold
- * other frames too, and is only valid until the listener returns.
+ * Receives a frame without its size field: `buffer` from `start` to `end`. Unless `isOwn` is true, the buffer may hold
+ * other frames too and is valid only until the listener returns.
  */
 export type FrameListener = (buffer: Buffer, start: number, end: number, isOwn: boolean) => void
 
 /**
- * Cuts what the socket reads into frames. A frame that lies in one read is handed on where it is; one that spans reads
- * is collected in a buffer of its size, each byte copied once.
+ * Cuts what the socket reads into frames. A frame that lies in one read is passed on without a copy. A frame that spans
+ * several reads is collected in a buffer of its size.
  *
  * Frame => Size uint32 // of what follows
  */
 export class FrameAssembler {
-  /** A larger frame is refused at its size field. */
+  /** A larger frame is refused as soon as its size is known. */
   maxFrameBytes: number
   readonly #onFrame: FrameListener
   #isStopped = false
-  // The size field, of which any number of bytes may have come.
+  // The size field, of which any number of bytes may have arrived.
   #sizeBytesRead = 0
   #size = 0
-  // The frame that is being collected, if any.
+  // The frame that is being collected, if there is one.
   #collected: Buffer | undefined
   #collectedBytes = 0
 
@@ -34,13 +34,13 @@ export class FrameAssembler {
     this.#onFrame = onFrame
   }
 
-  /** Hands on no more frames, also not those of the read being worked on. */
+  /** Passes on no more frames, not even those left in the current read. */
   stop (): void {
     this.#isStopped = true
     this.#collected = undefined
   }
 
-  /** @throws MalformedFrameError for a size out of bounds, and what the listener throws */
+  /** @throws MalformedFrameError for a size out of bounds, and whatever the listener throws */
   push (data: Buffer): void {
     let position = 0
     while (position < data.length && !this.#isStopped) {
@@ -69,7 +69,7 @@ export class FrameAssembler {
       throw new MalformedFrameError(`a frame of ${this.#size} bytes has no room for its command`)
     }
     if (this.#size > this.maxFrameBytes) {
-      throw new MalformedFrameError(`a frame of ${this.#size} bytes; at most ${this.maxFrameBytes} are accepted here`)
+      throw new MalformedFrameError(`a frame of ${this.#size} bytes is above the limit of ${this.maxFrameBytes}`)
     }
   }
 
@@ -94,7 +94,7 @@ export class FrameAssembler {
     return position + taken
   }
 
-  // A frame that claims to be huge gets its memory as its bytes arrive: a size field alone must not allocate 256 MiB.
+  // The memory of a huge frame grows as its bytes arrive: a size field alone must not allocate 256 MiB.
   #roomFor (bytes: number): Buffer {
     const needed = this.#collectedBytes + bytes
     const current = this.#collected

@@ -1,12 +1,11 @@
 import { MalformedFrameError } from './errors.ts'
 
 /**
- * A cursor over one frame. Every read is checked against the end of the frame and throws `MalformedFrameError` beyond
- * it.
+ * A cursor over one frame. A read beyond the end of the frame throws `MalformedFrameError`.
  *
  * Types of the protocol, all big endian: uint8 to uint64, int16 to int64; string = int16 length, UTF-8 bytes; bytes =
- * int32 length, bytes; array = int32 count, elements. A length of -1 stands for null, which is read as empty here: no
- * command gives the two a different meaning.
+ * int32 length, bytes; array = int32 count, elements. A length of -1 means null, which is read as empty: no command
+ * distinguishes the two.
  */
 export class FrameReader {
   readonly #buffer: Buffer
@@ -14,7 +13,7 @@ export class FrameReader {
   readonly #isOwn: boolean
   #position: number
 
-  /** @param isOwn the buffer holds nothing else, and stays as it is when the frame has been dealt with */
+  /** @param isOwn the buffer holds only this frame and may be kept */
   constructor (buffer: Buffer, start: number, end: number, isOwn = false) {
     this.#buffer = buffer
     this.#position = start
@@ -46,7 +45,7 @@ export class FrameReader {
     return this.#buffer.readBigInt64BE(this.#advance(8))
   }
 
-  /** A uint64 as a number, undefined when it is above 2^53 - 1. */
+  /** A uint64 as a number; undefined when it is above 2^53 - 1. */
   u64AsNumber (): number | undefined {
     const value = readU64AsNumber(this.#buffer, this.#advance(8))
     return Number.isSafeInteger(value) ? value : undefined
@@ -58,7 +57,7 @@ export class FrameReader {
     return this.#buffer.toString('utf8', start, start + length)
   }
 
-  /** Reads the elements of an array. A count that lies runs into the end of the frame; nothing is allocated by it. */
+  /** Reads an array. A count that is too high ends at the end of the frame, because nothing is allocated ahead. */
   array<T> (readElement: (reader: FrameReader) => T): T[] {
     const elements: T[] = []
     for (let left = this.#length(this.#buffer.readInt32BE(this.#advance(4))); left > 0; left--) {
@@ -67,18 +66,18 @@ export class FrameReader {
     return elements
   }
 
-  /** Reads an array of key and value. */
+  /** Reads an array of keys and values. */
   map<V> (readValue: (reader: FrameReader) => V): Map<string, V> {
     return new Map(this.array((reader) => [reader.string(), readValue(reader)]))
   }
 
-  /** What is left of the frame, for codecs that work on the bytes themselves. */
+  /** The rest of the frame, for codecs that work on the bytes themselves. */
   rest (): { buffer: Buffer, start: number, end: number, isOwn: boolean } {
     return { buffer: this.#buffer, start: this.#position, end: this.#end, isOwn: this.#isOwn }
   }
 
   #length (length: number): number {
-    if (length < -1) throw new MalformedFrameError(`a length of ${length} in a frame`)
+    if (length < -1) throw new MalformedFrameError(`a frame announces a length of ${length}`)
     return Math.max(length, 0)
   }
 
@@ -93,8 +92,8 @@ export class FrameReader {
 }
 
 /**
- * Exact up to 2^53 - 1, above that not a safe integer. Two 32 bit reads cost a tenth of a bigint, and this is done per
- * message.
+ * Exact up to 2^53 - 1; a larger value becomes a number that is not a safe integer. Two 32 bit reads cost a tenth of a
+ * bigint, and this runs once per message.
  */
 export function readU64AsNumber (buffer: Buffer, position: number): number {
   return buffer.readUInt32BE(position) * 0x1_0000_0000 + buffer.readUInt32BE(position + 4)

@@ -3,8 +3,8 @@ const INITIAL_BYTES = 256
 const MAX_U64 = 0xffff_ffff_ffff_ffffn
 
 /**
- * Writes one frame: first its size, which is put in at the end, then what is asked for. For the types see
- * `FrameReader`. Throws `RangeError` for what the protocol cannot express, before anything reaches the socket.
+ * Writes one frame, whose size `finish` fills in. For the types see `FrameReader`. Throws `RangeError` for a value that
+ * the protocol cannot express, before anything reaches the socket.
  */
 export class FrameWriter {
   #buffer = Buffer.allocUnsafe(INITIAL_BYTES)
@@ -44,7 +44,7 @@ export class FrameWriter {
   string (value: string): this {
     const length = Buffer.byteLength(value)
     if (length > MAX_STRING_BYTES) {
-      throw new RangeError(`a string of ${length} bytes; the protocol has room for ${MAX_STRING_BYTES}`)
+      throw new RangeError(`a string of ${length} bytes is above the protocol's limit of ${MAX_STRING_BYTES}`)
     }
     this.u16(length)
     const at = this.#reserve(length)
@@ -69,13 +69,13 @@ export class FrameWriter {
     return this.array([...entries], (writer, [key, value]) => writer.string(key).string(value))
   }
 
-  /** The frame. Nothing may be written afterwards. */
+  /** Returns the frame. Nothing may be written afterwards. */
   finish (): Buffer {
     this.#buffer.writeUInt32BE(this.#length - 4, 0)
     return this.#buffer.subarray(0, this.#length)
   }
 
-  // May replace the buffer: call it before `this.#buffer` is looked at.
+  // May replace the buffer, so call it before using `this.#buffer`.
   #reserve (length: number): number {
     const start = this.#length
     const needed = start + length

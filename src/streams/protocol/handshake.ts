@@ -11,23 +11,23 @@ import type { Authentication, ConnectionOptions } from './options.ts'
 import { ResponseCode } from './response-codes.ts'
 import { startConnecting } from './socket.ts'
 
-/** A channel that the broker has opened, and what it told of itself. */
+/** A channel that the broker has opened, and what the broker said about itself. */
 export interface OpenChannel {
   readonly channel: Channel
   readonly brokerVersion: string
   readonly peerProperties: ReadonlyMap<string, string>
   /** The answer to Open. */
   readonly connectionProperties: ReadonlyMap<string, string>
-  /** By key; what the broker does not name it does not know. */
+  /** By key. The broker does not know a command that is missing here. */
   readonly commandVersions: ReadonlyMap<number, CommandVersions>
 }
 
 const OLDEST_BROKER = { major: 3, minor: 13 } as const
-/** The steps have no deadlines of their own, only all of them together. */
+/** The steps have no deadlines of their own: `connectTimeoutMs` holds for all of them together. */
 const NO_TIMEOUT = 0
 
 /**
- * Connects and does PeerProperties, SaslHandshake, SaslAuthenticate, Tune, Open and ExchangeCommandVersions.
+ * Connects and performs PeerProperties, SaslHandshake, SaslAuthenticate, Tune, Open and ExchangeCommandVersions.
  *
  * @throws AuthenticationError, UnsupportedBrokerError, ConnectionClosedError, the reason of the signal
  */
@@ -62,8 +62,8 @@ export async function openChannel (options: ConnectionOptions, signal: AbortSign
   }
 }
 
-// Rejects when the channel closes. Listened for from the start, because Tune may lie in the same read as the answer
-// before it.
+// Rejects when the channel closes. The listener is set from the start, because Tune may arrive in the same read as the
+// answer before it.
 function listenForTune (channel: Channel): Promise<Tuning> {
   return new Promise((resolve, reject) => {
     channel.listen({
@@ -95,7 +95,7 @@ async function performHandshake (
     .catch((error: unknown) => { throw asRefusal('the broker refused the virtual host', error) })
   channel.opened()
 
-  // A broker that does not know this command closes the connection, which is why its version is looked at first.
+  // A broker that does not know this command closes the connection, so its version is checked before.
   const commands = await channel.request(exchangeCommandVersions, { commands: UNDERSTOOD }, NO_TIMEOUT)
   const commandVersions = new Map(commands.map((command) => [command.key, command]))
   return { channel, brokerVersion, peerProperties: properties, connectionProperties, commandVersions }
@@ -115,8 +115,8 @@ function refuseOldBroker (version: string): void {
   const isSupported = major > OLDEST_BROKER.major || (major === OLDEST_BROKER.major && minor >= OLDEST_BROKER.minor)
   if (isSupported) return
   throw new UnsupportedBrokerError(
-    `RabbitMQ ${OLDEST_BROKER.major}.${OLDEST_BROKER.minor} or newer is needed; the broker says it is ` +
-    `${version === '' ? 'nothing' : version}`
+    `RabbitMQ ${OLDEST_BROKER.major}.${OLDEST_BROKER.minor} or newer is needed; the version of this broker is ` +
+    (version === '' ? 'not known' : version)
   )
 }
 
@@ -126,11 +126,11 @@ async function authenticate (channel: Channel, authentication: Authentication): 
     const offered = await channel.request(saslHandshake, undefined, NO_TIMEOUT)
     if (!offered.includes(mechanism)) {
       throw new AuthenticationError(
-        `the broker offers ${offered.join(', ')} and not ${mechanism}`,
+        `the broker does not offer ${mechanism}, only ${offered.join(', ')}`,
         ResponseCode.saslMechanismNotSupported
       )
     }
-    // RFC 4616 for PLAIN; with EXTERNAL the broker looks at the certificate alone.
+    // PLAIN as in RFC 4616. With EXTERNAL the broker uses only the certificate.
     const data = authentication.mechanism === 'PLAIN' ? `\0${authentication.username}\0${authentication.password}` : ''
     await channel.request(saslAuthenticate, { mechanism, data: Buffer.from(data) }, NO_TIMEOUT)
   } catch (error) {
@@ -149,13 +149,13 @@ function agree (theirs: Tuning, { frameMaxBytes, heartbeatSeconds }: ConnectionO
   }
 }
 
-// The broker's 0 says that it has no wish of its own.
+// 0 from the broker means that it sets no limit.
 function smaller (theirs: number, ours: number): number {
   return theirs === 0 ? ours : Math.min(theirs, ours)
 }
 
-// Asked for are the versions of what the broker sends by itself; it takes the highest that both sides name (Deliver
-// only, so far).
+// The commands that the broker sends by itself. It uses the highest version that both sides name, which differs from 1
+// only for Deliver so far.
 const UNDERSTOOD: readonly CommandVersions[] = [
   CommandKey.publishConfirm, CommandKey.publishError, CommandKey.deliver, CommandKey.metadataUpdate,
   CommandKey.consumerUpdate

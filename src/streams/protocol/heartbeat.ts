@@ -1,17 +1,17 @@
-/** Bytes that went over the wire so far. */
+/** The bytes that went over the wire so far. */
 export interface Traffic {
   readonly bytesRead: number
   readonly bytesWritten: number
 }
 
-// Two intervals without a byte from the peer: it is gone. Counted in half intervals.
+// The peer is gone after two intervals without a byte from it. A tick is half an interval.
 const MAX_SILENT_TICKS = 4
 
 /**
- * Sends when nothing else was sent, and notices when nothing comes.
+ * Sends a heartbeat when nothing else was sent, and notices when nothing arrives.
  *
- * It counts ticks instead of comparing times: when this process was held up, the clock would blame the peer for it,
- * while a late tick is one tick, after which what came meanwhile is read.
+ * It counts ticks instead of comparing times. After this process was held up, elapsed time would accuse the peer of
+ * silence; a late tick counts as one tick, and what arrived in between is read before the next one.
  */
 export class Heartbeat {
   readonly #traffic: Traffic

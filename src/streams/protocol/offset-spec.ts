@@ -3,9 +3,10 @@ import type { FrameWriter } from './frame-writer.ts'
 import { MalformedFrameError } from './errors.ts'
 
 /**
- * Where a subscription starts. `last`: at the last chunk. `next`: after it. `offset`: the chunk that holds it, so
- * messages below it come along; below the first one or above the last one the broker takes the nearest it has.
- * `timestamp`: milliseconds since the epoch, the first chunk written at or after it.
+ * Where a subscription starts. `last`: at the last chunk. `next`: after the last chunk. `offset`: at the chunk that
+ * holds the offset, so messages below it are delivered too; for an offset below the first or above the last one the
+ * broker takes the nearest one it has. `timestamp`: milliseconds since the epoch; at the first chunk written at or
+ * after it.
  */
 export type OffsetSpec =
   | { readonly type: 'first' | 'last' | 'next' }
@@ -15,9 +16,10 @@ export type OffsetSpec =
 const OffsetType = { none: 0, first: 1, last: 2, next: 3, offset: 4, timestamp: 5 } as const
 
 /**
- * OffsetSpecification => OffsetType [Offset] OffsetType => uint16 // 0 none, only in the answer to a ConsumerUpdate; 1
- * first, 2 last, 3 next, 4 offset, 5 timestamp Offset     => uint64 for an offset, int64 for a timestamp; absent for
- * the rest
+ * OffsetSpecification => OffsetType [Offset]
+ *   OffsetType => uint16 // 0 none (only in the answer to ConsumerUpdate), 1 first, 2 last, 3 next, 4 offset,
+ *                        // 5 timestamp
+ *   Offset     => uint64 for an offset, int64 for a timestamp; absent for the others
  */
 export function writeOffsetSpec (writer: FrameWriter, spec: OffsetSpec | undefined): void {
   if (spec === undefined) {
@@ -29,13 +31,15 @@ export function writeOffsetSpec (writer: FrameWriter, spec: OffsetSpec | undefin
   else if (spec.type === 'timestamp') writer.i64(BigInt(Math.trunc(spec.timestamp)))
 }
 
-/** Reads a specification that can only be an offset. */
+/** Reads a specification whose type must be an offset. */
 export function readResolvedOffset (reader: FrameReader): number {
   const type = reader.u16()
-  if (type !== OffsetType.offset) throw new MalformedFrameError(`an offset specification was resolved to type ${type}`)
+  if (type !== OffsetType.offset) {
+    throw new MalformedFrameError(`the broker resolved an offset specification to type ${type}`)
+  }
   const offset = reader.u64AsNumber()
   if (offset === undefined) {
-    throw new MalformedFrameError('an offset specification was resolved to an offset above 2^53 - 1')
+    throw new MalformedFrameError('the broker resolved an offset specification to an offset above 2^53 - 1')
   }
   return offset
 }

@@ -6,24 +6,24 @@ import { ResponseCode } from './response-codes.ts'
 
 interface Pending {
   readonly key: number
-  /** Reads the answer and settles the request; throws when it cannot be read. */
+  /** Reads the answer and settles the request. Throws when the answer cannot be read. */
   answer (reader: FrameReader): void
   fail (error: Error): void
 }
 
 const MAX_CORRELATION_ID = 0xffff_ffff
 
-/** The requests that wait for their answers, by correlation id. */
+/** The requests that wait for their answers. */
 export class PendingRequests {
   readonly #pending = new Map<number, Pending>()
   #lastId = 0
 
   /**
-   * Registers a request and has it sent.
+   * Registers a request and sends it.
    *
-   * @param send called once, with the correlation id; when it throws, the request fails with that
-   * @param timeoutMs 0: no deadline of its own
-   * @param timedOut called when the deadline has passed, before the request fails with it
+   * @param send called once, with the correlation id; when it throws, the request fails with that error
+   * @param timeoutMs 0: the request has no deadline of its own
+   * @param timedOut called when the deadline has passed, before the request fails
    */
   add<Arguments, Answer> (
     request: Request<Arguments, Answer>,
@@ -39,8 +39,8 @@ export class PendingRequests {
         settle()
         reject(new RequestTimeoutError(request.name, timeoutMs))
       }
-      // Timers come before sockets in a turn of the event loop. When this process was held up past the deadline, the
-      // answer may have come meanwhile; setImmediate, after the sockets, lets it count.
+      // In a turn of the event loop timers run before sockets are read. When this process was held up past the
+      // deadline, the answer may already have arrived; setImmediate runs after the sockets, so that answer counts.
       const timer = timeoutMs > 0 ? setTimeout(() => { setImmediate(expire) }, timeoutMs) : undefined
       const settle = (): void => {
         clearTimeout(timer)
@@ -74,8 +74,7 @@ export class PendingRequests {
   }
 
   /**
-   * Takes the answer in the frame to who waits for it. One that nobody waits for came after its deadline and is
-   * dropped.
+   * Passes the answer in the frame to its request. An answer without a request came after the deadline and is dropped.
    */
   answer (key: number, reader: FrameReader): void {
     const pending = this.#pending.get(reader.u32())

@@ -1,6 +1,6 @@
 /**
- * What the broker answers. Source: the protocol reference and `rabbit_stream.hrl` of RabbitMQ (20 and 21 are only
- * there).
+ * The codes that the broker answers with. Source: the protocol reference and `rabbit_stream.hrl` of RabbitMQ, which
+ * alone has 20 and 21.
  */
 export const ResponseCode = {
   ok: 1,

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 
-/** How long the last bytes may take to leave once nothing more is expected. */
+/** How long the last bytes may take to leave after `end`. */
 const LINGER_MS = 2_000
 
-/** The writing half of a socket: gathers what one turn of the event loop writes, and lets it leave before the end. */
+/** The writing half of a socket: gathers the writes of one turn of the event loop, and ends once they have left. */
 export class SocketOutput {
   readonly #socket: Socket
   #isCorked = false
@@ -12,8 +12,8 @@ export class SocketOutput {
     this.#socket = socket
   }
 
-  // Requests of one turn of the event loop share one write: setImmediate runs after all that the turn's sockets had to
-  // say, and an idle loop runs it at once, so that a lone request does not wait.
+  // The requests of one turn of the event loop share one write. setImmediate runs after all sockets of the turn were
+  // read, and runs at once in an idle loop, so a single request does not wait.
   write (bytes: Uint8Array): void {
     if (!this.#isCorked) {
       this.#isCorked = true
@@ -26,7 +26,7 @@ export class SocketOutput {
     this.#socket.write(bytes)
   }
 
-  // Lets what is written leave, but not for ever: a peer that reads nothing must not keep the socket.
+  // Written bytes may still leave, but only for a limited time: a peer that reads nothing must not keep the socket.
   end (): void {
     if (this.#socket.destroyed) return
     this.#socket.destroySoon()
@@ -34,6 +34,7 @@ export class SocketOutput {
     this.#socket.once('close', () => { clearTimeout(timer) })
   }
 
+  /** Resolves when the socket is closed. */
   async closed (): Promise<void> {
     if (this.#socket.closed) return
     await new Promise<void>((resolve) => { this.#socket.once('close', () => { resolve() }) })

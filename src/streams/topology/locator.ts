@@ -8,11 +8,11 @@ export interface Location {
   readonly replicas: readonly Endpoint[]
 }
 
-// Locations are a hint, asked for again whenever one turns out wrong; the bound only keeps a client that walks through
-// names from filling memory.
+// A location is a hint: it is asked for again when it turns out to be wrong. The limit only keeps a client that tries
+// many names from filling memory.
 const MAX_REMEMBERED = 10_000
 
-/** Knows on which nodes a stream lives. */
+/** Knows the nodes that have a stream. */
 export class Locator {
   readonly #connections: ConnectionPool
   readonly #known = new Map<string, Location>()
@@ -23,13 +23,13 @@ export class Locator {
   }
 
   /**
-   * @throws StreamsError `stream_not_found`, `stream_not_available`, `access_refused` and what a request can fail with
+   * @throws StreamsError `stream_not_found`, `stream_not_available`, `access_refused` and those of any request
    */
   async locate (stream: string): Promise<Location> {
     return this.#known.get(stream) ?? await this.locateAfresh(stream)
   }
 
-  /** Asks the broker even when the answer is known. Who asks for the same stream meanwhile shares the question. */
+  /** Asks the broker even when a location is known. Calls for the same stream at the same time share one request. */
   async locateAfresh (stream: string): Promise<Location> {
     let asking = this.#asking.get(stream)
     if (asking === undefined) {
@@ -48,8 +48,8 @@ export class Locator {
   }
 
   /**
-   * A node that passes messages on to the leader, wherever that is. RabbitMQ leaves leaders on a node that is drained
-   * for maintenance, where nobody can reach them, and names none.
+   * A node that forwards messages to the leader, wherever the leader is. When a node is drained for maintenance,
+   * RabbitMQ leaves its leaders there, where no client can reach them, and names no leader.
    *
    * @throws as `leader`
    */
@@ -58,17 +58,17 @@ export class Locator {
     return leader ?? anyOf(replicas) ?? await this.leader(stream)
   }
 
-  /** The node to read from: a replica when there is one, so that the leader is left to publishers. */
+  /** The node to read from: a replica if there is one, so that the leader is left to the publishers. */
   async member (stream: string): Promise<{ node: Endpoint, isLeader: boolean }> {
     const { leader, replicas } = await this.locate(stream)
     const replica = anyOf(replicas)
     if (replica !== undefined) return { node: replica, isLeader: false }
     if (leader !== undefined) return { node: leader, isLeader: true }
     this.forget(stream)
-    throw new StreamsError('stream_not_available', 'no node with the stream can be reached at the moment')
+    throw new StreamsError('stream_not_available', 'no node that has the stream can be reached at the moment')
   }
 
-  /** Call when a location turned out to be wrong. */
+  /** Call this when a location turned out to be wrong. */
   forget (stream: string): void {
     this.#known.delete(stream)
   }
@@ -79,7 +79,7 @@ export class Locator {
       const connection = await this.#connections.connection('streams')
       const [metadata] = await connection.metadata([stream])
       if (metadata === undefined) {
-        throw new StreamsError('broker_protocol_error', 'the broker answered a question for a stream without one')
+        throw new StreamsError('broker_protocol_error', 'the broker answered a metadata request without the stream')
       }
       if (metadata.responseCode !== ResponseCode.ok) throw classifyResponseCode(metadata.responseCode)
       const location = { leader: metadata.leader, replicas: metadata.replicas }

@@ -10,19 +10,19 @@ import type { StreamEnds } from './stream-ends.ts'
 import { decodeArguments, differentArguments, encodeArguments, type StreamArguments } from './stream-arguments.ts'
 
 export interface StreamDescription {
-  /** The first offset that is still there. */
+  /** The first offset that the stream still has. */
   readonly firstOffset: number
   /**
-   * The offset after the last one: the next message gets this one or a later one, for the broker's own records take
-   * offsets too.
+   * The offset after the last one. The next message gets this offset or a later one, because the broker's own records
+   * take offsets too.
    */
   readonly nextOffset: number
-  /** `host:port` as the broker advertises it; null while there is none. */
+  /** `host:port` as the broker advertises it; null while there is no leader. */
   readonly leader: string | null
   readonly replicas: readonly string[]
-  /** What it was created with, under the names of `StreamArguments`; only when the management API answered. */
+  /** The arguments it was created with, named as in `StreamArguments`. Only when the management API answered. */
   readonly arguments?: Readonly<Record<string, unknown>>
-  /** Only when the management API answered and the broker has counted them, which it does every few seconds. */
+  /** Only when the management API answered and the broker has counted the segments, which it does every few seconds. */
   readonly segments?: number
   readonly sources: { readonly management: SourceState }
 }
@@ -35,7 +35,7 @@ export interface StreamAdminOptions {
   logger: Logger
 }
 
-/** Creates, describes and deletes streams. Names are the broker's. */
+/** Creates, describes and deletes streams. The names are those of the broker. */
 export class StreamAdmin {
   readonly #options: StreamAdminOptions
 
@@ -93,18 +93,18 @@ export class StreamAdmin {
     try {
       return { source: 'ok', managed: await describeManagedStream(management, stream) }
     } catch (error) {
-      logger.warn({ err: error }, 'the management API could not be asked for a stream')
+      logger.warn({ err: error }, 'the management API could not be asked about a stream')
       return { source: 'failed' }
     }
   }
 
-  // The broker only says that they differ.
+  // The broker says only that the arguments differ, not which ones.
   async #differenceOf (stream: string, args: StreamArguments): Promise<string> {
     const { managed } = await this.#managed(stream)
-    if (managed?.isStream === false) return 'the name is taken by a queue that is no stream'
+    if (managed?.isStream === false) return 'the name is taken by a queue that is not a stream'
     const names = managed === undefined ? [] : differentArguments(args, decodeArguments(managed.arguments))
     if (names.length > 0) return `the stream exists with other values of: ${names.join(', ')}`
-    return 'the name is taken by a stream with other arguments, or by a queue that is no stream'
+    return 'the name is taken by a stream with other arguments, or by a queue that is not a stream'
   }
 }
 

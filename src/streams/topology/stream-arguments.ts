@@ -1,13 +1,13 @@
 import { StreamsError } from '../errors.ts'
 
-/** What a stream is created with; absent: the broker's default. */
+/** The arguments a stream is created with. The broker has a default for each absent one. */
 export interface StreamArguments {
-  /** Oldest segments go when the stream is larger. */
+  /** The broker removes the oldest segments when the stream is larger. */
   maxLengthBytes?: number | undefined
-  /** Oldest segments go when they are older; as the broker writes it, such as `7D`. */
+  /** The broker removes segments that are older. Written as the broker does, such as `7D`. */
   maxAge?: string | undefined
   maxSegmentSizeBytes?: number | undefined
-  /** Number of members. */
+  /** The number of members. */
   initialClusterSize?: number | undefined
   leaderLocator?: 'client-local' | 'balanced' | undefined
   filterSizeBytes?: number | undefined
@@ -50,13 +50,13 @@ export function encodeArguments (args: StreamArguments): Map<string, string> {
   return encoded
 }
 
-/** The arguments of a stream as its queue has them, under the names that it is created with. Others keep their own. */
+/** Renames the arguments of the stream's queue to those of `StreamArguments`. Unknown ones keep their names. */
 export function decodeArguments (queueArguments: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const known = Object.entries(queueArguments).filter(([name]) => name !== 'x-queue-type')
   return Object.fromEntries(known.map(([name, value]) => [API_NAMES.get(name) ?? name, value]))
 }
 
-/** The names of those that differ. */
+/** The names of the arguments that differ. */
 export function differentArguments (wanted: StreamArguments, existing: Readonly<Record<string, unknown>>): string[] {
   return RULES.map(([name]) => name).filter((name) => String(wanted[name]) !== String(existing[name]))
 }

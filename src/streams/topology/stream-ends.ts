@@ -8,19 +8,19 @@ import type { Chunk, Connection, OffsetSpec } from '../protocol/index.ts'
 import { Subscription } from '../connections/subscription.ts'
 
 export interface Bounds {
-  /** The first offset that is still there. */
+  /** The first offset that the stream still has. */
   readonly firstOffset: number
-  /** The offset after the last one that is committed, the broker's own records included. */
+  /** The offset after the last committed one. The broker's own records count too. */
   readonly nextOffset: number
 }
 
-// An internal subscription property of the broker since 3.13: deliver its own chunks (tracking) too.
+// An internal subscription property of the broker since 3.13: it delivers its own chunks (tracking) too.
 const ALL_CHUNKS: ReadonlyMap<string, string> = new Map([['chunk_selector', 'all']])
 const USER_CHUNKS: ReadonlyMap<string, string> = new Map()
-// The broker attaches at the first chunk of that time or a later one. Clocks that go back could put older ones behind
-// it; it stays bounded.
+// The broker attaches at the first chunk with that timestamp or a later one. When a clock went back, older chunks may
+// follow it; this limits how many are read.
 const MAX_PROBED_CHUNKS = 1000
-// How long a new leader may take to hear from a majority how far they are.
+// How long a new leader may take to learn the offsets of a majority.
 const SETTLE_MS = 2000
 const SETTLE_PAUSE_MS = 5
 
@@ -28,13 +28,13 @@ interface Stats {
   readonly firstOffset: number
   readonly committedChunkId: number
   readonly committedOffset: number | undefined
-  /** The last chunk that the leader has, committed or not. */
+  /** The first offset of the last chunk that the leader has, committed or not. */
   readonly lastChunkId: number
 }
 
 /**
- * Where a stream begins and ends, asked of its leader, whose word on it is final. Nothing is remembered: streams grow,
- * shrink and are recreated.
+ * Finds where a stream begins and ends. It asks the leader, whose answer is authoritative, and remembers nothing,
+ * because streams grow, shrink and are recreated.
  */
 export class StreamEnds {
   readonly #connections: ConnectionPool
@@ -51,7 +51,7 @@ export class StreamEnds {
       const { firstOffset, committedChunkId, committedOffset } = await this.#settledStats(stream)
       if (committedChunkId < 0) return { firstOffset, nextOffset: firstOffset }
       if (committedOffset !== undefined) return { firstOffset, nextOffset: committedOffset + 1 }
-      // Before 4.3 only the first offset of the last chunk is known. The chunk's header says how many it has.
+      // Before 4.3 only the first offset of the last chunk is known. The header of the chunk has its number of records.
       const probe = await this.#probe(stream, { type: 'offset', offset: committedChunkId }, ALL_CHUNKS)
       try {
         const chunk = await probe.next()
@@ -62,7 +62,7 @@ export class StreamEnds {
     })
   }
 
-  /** The first offset that is still there; 0 in an empty stream. */
+  /** The first offset that the stream still has; 0 in an empty stream. */
   async firstOffset (stream: string): Promise<number> {
     return await this.#asking(stream, async () => (await this.#stats(stream)).firstOffset)
   }
@@ -71,17 +71,17 @@ export class StreamEnds {
   async committedChunkId (stream: string): Promise<number> {
     return await this.#asking(stream, async () => {
       const { committedChunkId, lastChunkId } = await this.#stats(stream)
-      // Before a leader that has just started has heard of its replicas it knows of none; that is not an empty stream.
+      // A leader that has just started knows of no committed chunk until its replicas report. The stream is not empty.
       if (committedChunkId < 0 && lastChunkId >= 0) throw endUnknown()
       return committedChunkId
     })
   }
 
   /**
-   * Settles when a majority of the members has all that the leader has now. Where the leader is not named although
-   * there is one (on a drained node) nobody can be asked, and it settles at once.
+   * Settles when a majority of the members has everything that the leader has now. When the broker names no leader
+   * although there is one (on a drained node), the leader cannot be asked and this settles at once.
    *
-   * @throws StreamsError `stream_not_available` when that is not so within two seconds
+   * @throws StreamsError `stream_not_available` when the majority needs more than two seconds
    */
   async settled (stream: string): Promise<void> {
     await this.#asking(stream, async () => {
@@ -105,8 +105,8 @@ export class StreamEnds {
   }
 
   /**
-   * The offset of the first message whose chunk was written at or after the time, or a little before; undefined when
-   * all are older.
+   * The offset of the first message whose chunk was written at or after `timestamp`; a slightly earlier one when
+   * `MAX_PROBED_CHUNKS` is reached; undefined when all messages are older.
    */
   async firstSince (stream: string, timestamp: number): Promise<number | undefined> {
     return await this.#asking(stream, async () => {
@@ -117,15 +117,15 @@ export class StreamEnds {
           if (probed === MAX_PROBED_CHUNKS) break
           chunk = await probe.next()
         }
-        return chunk?.firstOffset // too early where the bound was reached, which misses nothing
+        return chunk?.firstOffset // too early when the limit was reached, which misses no message
       } finally {
         probe.close()
       }
     })
   }
 
-  // What the broker refuses for lack of the right node or of a stream may be due to an old location: the next question
-  // asks for it anew.
+  // An old location may be the reason when the broker refuses: the node or the stream was not the right one. So the
+  // next request asks for the location again.
   async #asking<T> (stream: string, ask: () => Promise<T>): Promise<T> {
     try {
       return await ask()
@@ -136,9 +136,9 @@ export class StreamEnds {
     }
   }
 
-  // A new leader counts as committed what its replicas say to have, and they begin to say it when they have connected
-  // to it: for seconds the end may lie before messages that were confirmed long ago. They are in its log; so what was
-  // in there has to be committed before the end counts.
+  // A new leader regards as committed what its replicas report, and they report only once they have connected to it. So
+  // for seconds the committed end may lie before messages that were confirmed long ago. Those are in the leader's log,
+  // so everything that was in the log at the first answer must be committed before the end is used.
   async #settledStats (stream: string): Promise<Stats> {
     const deadline = new Deadline(SETTLE_MS)
     for (let goal: number | undefined; ;) {
@@ -165,7 +165,7 @@ export class StreamEnds {
   }
 }
 
-/** A subscription for a look at a chunk or two. */
+/** A short-lived subscription that reads a chunk or two. */
 class Probe {
   readonly #subscription: Subscription
   readonly #chunks: Chunk[] = []
@@ -180,8 +180,9 @@ class Probe {
   }
 
   /**
-   * The next chunk, or undefined when there is none. The broker attaches also at a chunk that is not committed yet, and
-   * delivers it when it is: what the leader has at the call is waited for, and the second fence is behind it.
+   * The next chunk; undefined when there is none. The broker also attaches at a chunk that is not committed yet, and
+   * delivers it once it is committed. So this waits until everything that the leader has at the call is committed; the
+   * delivery then arrives before the answer to a second fence.
    */
   async next (): Promise<Chunk | undefined> {
     if (this.#chunks.length === 0 && this.#subscription.outstandingCredit === 0) this.#subscription.giveCredit(1)
@@ -217,6 +218,6 @@ function statsOf (stats: ReadonlyMap<string, bigint>): Stats {
 function endUnknown (): StreamsError {
   return new StreamsError(
     'stream_not_available',
-    'the end of the stream is not known at the moment: no majority of its members has said yet how far it is'
+    'the end of the stream is not known at the moment: a majority of its members has not reported its offsets yet'
   )
 }

@@ -1,10 +1,10 @@
-/** Which names to list. */
+/** The names to list. */
 export interface PageQuery {
-  /** Only names that begin with it. */
+  /** Only names that begin with this. */
   prefix?: string | undefined
   /** At most this many names. */
   limit: number
-  /** The last name of the page before. */
+  /** The last name of the previous page. */
   cursor?: string | undefined
 }
 

@@ -3,12 +3,12 @@ import { StreamsError, type ErrorDetails } from '../errors.ts'
 const MAX_STREAM_BYTES = 200
 const MAX_REFERENCE_BYTES = 255
 const PLACEHOLDER = '{name}'
-// eslint-disable-next-line no-control-regex -- what is refused here
+// eslint-disable-next-line no-control-regex -- these are the refused characters
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
 
 /**
- * Maps the API's stream names to the broker's by a pattern such as `shop_{name}`, and refuses names that the broker
- * would change, crash on or keep for itself.
+ * Maps the API's stream names to the broker's with a pattern such as `shop_{name}`. It refuses names that the broker
+ * would change, would crash on or reserves for itself.
  */
 export class StreamNames {
   readonly #prefix: string
@@ -18,7 +18,7 @@ export class StreamNames {
   constructor (pattern: string) {
     const [prefix, suffix, ...rest] = pattern.split(PLACEHOLDER)
     if (prefix === undefined || suffix === undefined || rest.length > 0) {
-      throw new RangeError('the pattern has to contain {name} once')
+      throw new RangeError('the pattern must contain {name} once')
     }
     this.#prefix = prefix
     this.#suffix = suffix
@@ -28,10 +28,10 @@ export class StreamNames {
   toBroker (name: string): string {
     const brokerName = this.#prefix + name + this.#suffix
     refuseBadName('stream', name, MAX_STREAM_BYTES)
-    if (name.startsWith('amq.') || brokerName.startsWith('amq.')) throw invalid('stream', 'does not start with "amq."')
-    // The broker makes a directory of `<virtual host>_<name>_<digits>`, and a path's part has 255 bytes at most.
+    if (name.startsWith('amq.') || brokerName.startsWith('amq.')) throw invalid('stream', 'must not start with "amq."')
+    // The broker creates a directory `<virtual host>_<name>_<digits>`, and a part of a path has at most 255 bytes.
     if (Buffer.byteLength(brokerName) > MAX_STREAM_BYTES) {
-      throw invalid('stream', `has at most ${MAX_STREAM_BYTES} bytes, with what the gateway's pattern adds`)
+      throw invalid('stream', `must have at most ${MAX_STREAM_BYTES} bytes with what the gateway's pattern adds`)
     }
     return brokerName
   }
@@ -45,7 +45,7 @@ export class StreamNames {
   }
 }
 
-/** Refuses what is no consumer or publisher reference. A longer one than 255 bytes crashes brokers older than 4.0.3. */
+/** Refuses a bad reference. One of more than 255 bytes crashes brokers older than 4.0.3. */
 export function refuseBadReference (what: 'consumer' | 'publisher', name: string): void {
   refuseBadName(what, name, MAX_REFERENCE_BYTES)
 }
@@ -54,11 +54,11 @@ type Named = ErrorDetails['invalid_argument']['argument']
 
 function refuseBadName (what: Named, name: string, maxBytes: number): void {
   const bytes = Buffer.byteLength(name)
-  if (bytes < 1 || bytes > maxBytes) throw invalid(what, `has 1 to ${maxBytes} bytes of UTF-8`)
-  // Parts of a path that clients and proxies make something else of, however they are encoded.
-  if (name === '.' || name === '..') throw invalid(what, 'is not "." or ".."')
-  if (CONTROL.test(name)) throw invalid(what, 'has no control characters')
-  if (/\p{Surrogate}/u.test(name)) throw invalid(what, 'has no lone surrogates')
+  if (bytes < 1 || bytes > maxBytes) throw invalid(what, `must have 1 to ${maxBytes} bytes of UTF-8`)
+  // Clients and proxies change these parts of a path, however they are encoded.
+  if (name === '.' || name === '..') throw invalid(what, 'must not be "." or ".."')
+  if (CONTROL.test(name)) throw invalid(what, 'must not contain control characters')
+  if (/\p{Surrogate}/u.test(name)) throw invalid(what, 'must not contain lone surrogates')
 }
 
 function invalid (what: Named, rule: string): StreamsError {

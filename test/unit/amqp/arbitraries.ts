@@ -3,7 +3,7 @@ import type { AmqpMap, AmqpProperties, AmqpValue } from '../../../src/streams/am
 
 // Generated AMQP values for the tests of the codec and of the mapping to JSON.
 
-/** Any text that UTF-8 can hold. */
+/** Any text that UTF-8 can encode. */
 export const unicodeText = fc.string({ unit: 'binary', maxLength: 300 })
 const shortText = fc.string({ unit: 'grapheme', maxLength: 12 })
 const asciiText = fc.string({ unit: 'grapheme-ascii', maxLength: 12 })
@@ -51,7 +51,7 @@ const uniqueEntries = (
 const arrayOf = (element: fc.Arbitrary<AmqpValue>): fc.Arbitrary<AmqpValue> =>
   fc.array(element, { maxLength: 5 }).map(value => ({ type: 'array' as const, value }))
 
-/** Any value, nested, arrays of compound and described elements included. */
+/** Any value, also a nested one, and arrays of compound and described elements. */
 export const anyValue: fc.Arbitrary<AmqpValue> = fc.letrec<
   { value: AmqpValue, list: AmqpValue, map: AmqpValue, array: AmqpValue, described: AmqpValue }
 >(tie => ({
@@ -77,7 +77,7 @@ export const anyValue: fc.Arbitrary<AmqpValue> = fc.letrec<
     .map(([label, value]) => ({ type: 'described' as const, descriptor: label, value }))
 })).value
 
-/** Values that the peer library can both write and read: it knows one descriptor a value, and no described elements. */
+/** Values that rhea can both write and read: it knows one descriptor a value, and no described elements of arrays. */
 export const peerValue: fc.Arbitrary<AmqpValue> = fc.letrec<
   { value: AmqpValue, plain: AmqpValue, list: AmqpValue, map: AmqpValue }
 >(tie => ({
@@ -115,7 +115,7 @@ export const properties: fc.Arbitrary<AmqpProperties> = fc.record({
   replyToGroupId: shortText
 }, { requiredKeys: [] })
 
-/** A text that differs whenever anything in the value does, -0 and NaN and absent fields included. */
+/** A text that is the same only for equal values. It distinguishes -0 from 0, and leaves out absent fields. */
 export function spell (value: unknown): string {
   if (value instanceof Uint8Array) return `bytes(${Buffer.from(value).toString('hex')})`
   if (Array.isArray(value)) return `[${value.map(spell).join(',')}]`

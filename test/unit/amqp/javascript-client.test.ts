@@ -3,7 +3,7 @@ import t from 'tap'
 import { decodeMessage, encodedLength, encodeMessage } from '../../../src/streams/amqp/index.ts'
 import type { OutgoingMessage } from '../../../src/streams/amqp/index.ts'
 
-// The inner parts of the official JavaScript client, without a broker between: how it writes and reads one entry.
+// The internal functions of the official JavaScript client that write and read one entry, used without a broker.
 const require = createRequire(import.meta.url)
 const { BufferDataReader, decodeFormatCode } = require('rabbitmq-stream-js-client/dist/response_decoder.js')
 const { Properties } = require('rabbitmq-stream-js-client/dist/amqp10/properties.js')
@@ -12,7 +12,7 @@ const { Annotations } = require('rabbitmq-stream-js-client/dist/amqp10/messageAn
 const { amqpEncode } = require('rabbitmq-stream-js-client/dist/amqp10/encoder.js')
 const { BufferDataWriter } = require('rabbitmq-stream-js-client/dist/requests/buffer_data_writer.js')
 
-t.test('the official JavaScript client reads every section that is written', async t => {
+t.test('the official JavaScript client reads every section that is written here', async t => {
   const message: OutgoingMessage = {
     messageAnnotations: [[{ type: 'symbol', value: 'x-a' }, { type: 'string', value: 'b' }]],
     properties: {
@@ -53,7 +53,7 @@ t.test('the official JavaScript client reads every section that is written', asy
   t.ok(reader.isAtEnd())
 })
 
-t.test('what the official JavaScript client writes is read', async t => {
+t.test('a message of the official JavaScript client is read here', async t => {
   const sent = {
     content: Buffer.from('hello'),
     messageAnnotations: { key: 'value', n: 7 },

@@ -12,7 +12,7 @@ function encode (message: OutgoingMessage): Buffer {
   return target
 }
 
-/** Whether it decodes; anything but an AmqpDecodeError is a fault and is thrown on. */
+/** Whether the entry decodes. Any error other than an AmqpDecodeError is thrown on. */
 function isMessage (entry: Uint8Array, decode: (bytes: Uint8Array) => unknown = decodeMessage): boolean {
   try {
     decode(entry)
@@ -26,7 +26,7 @@ function isMessage (entry: Uint8Array, decode: (bytes: Uint8Array) => unknown = 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const value = (text: string) => hex(`005377${text}`)
 
-t.test('what is no message is told apart', async t => {
+t.test('an entry that is not a message is refused', async t => {
   for (const text of ['', 'hello', '{"a":1}', 'Ss', '<xml/>', '\u0000', '\u0000Su', '\u0000S']) {
     t.notOk(isMessage(Buffer.from(text)), JSON.stringify(text))
   }
@@ -34,7 +34,7 @@ t.test('what is no message is told apart', async t => {
   t.notOk(isMessage(Buffer.from('hello'), dataBodyOf))
 })
 
-t.test('random bytes never do worse than being no message', async t => {
+t.test('random bytes throw nothing but an AmqpDecodeError', async t => {
   const start = fc.constantFrom('', '005377', '005373', '005374', '005375a0', '0053770053')
   fc.assert(fc.property(start, fc.uint8Array({ maxLength: 60 }), (prefix, rest) => {
     const entry = Buffer.concat([hex(prefix), rest])
@@ -44,7 +44,7 @@ t.test('random bytes never do worse than being no message', async t => {
   t.pass('nothing else was thrown')
 })
 
-t.test('a damaged message never does worse than being no message', async t => {
+t.test('a damaged message throws nothing but an AmqpDecodeError', async t => {
   const body = fc.oneof(bytes, anyValue.map(value => ({ kind: 'value' as const, value })))
   const message = fc.record({ properties, applicationProperties, body })
   fc.assert(fc.property(message, fc.nat(), fc.nat(255), (message, at, byte) => {
@@ -56,7 +56,7 @@ t.test('a damaged message never does worse than being no message', async t => {
   t.pass('nothing else was thrown')
 })
 
-t.test('a truncated message is none', async t => {
+t.test('a truncated message is not a message', async t => {
   const entry = encode({
     messageAnnotations: [[
       { type: 'symbol', value: 'x' },
@@ -108,14 +108,14 @@ t.test('sizes and counts must agree with the bytes', async t => {
     ['a1 01 ff', 'a string that is not UTF-8'],
     ['3f', 'a constructor of no type'],
     ['40 40', 'a value and a byte'],
-    ['00', 'a descriptor that is not there']
+    ['00', 'a missing descriptor']
   ]
   for (const [bytes, what] of cases) t.notOk(isMessage(value(bytes)), what)
-  t.ok(isMessage(value('a1 03 efbfbd')), 'while U+FFFD itself is a character like any other')
-  t.ok(isMessage(value('e0 01 00')), 'and an array without elements needs no constructor')
+  t.ok(isMessage(value('a1 03 efbfbd')), 'U+FFFD itself is a valid character')
+  t.ok(isMessage(value('e0 01 00')), 'an array without elements needs no constructor')
 })
 
-t.test('sections must make sense together', async t => {
+t.test('sections must fit together', async t => {
   const data = '005375a00161'
   const cases: Array<[string, string]> = [
     [`${data}00537740`, 'data and a value'],
@@ -137,8 +137,8 @@ t.test('sections must make sense together', async t => {
   ]
   for (const [bytes, what] of cases) t.notOk(isMessage(hex(bytes)), what)
   t.notOk(isMessage(hex(`${data}00537740`), dataBodyOf))
-  t.notOk(isMessage(hex(`005374a00161${data}`), dataBodyOf), 'the fast path looks at the outer type')
-  t.ok(isMessage(hex(`005374c10140${data}`), dataBodyOf), 'but not inside')
+  t.notOk(isMessage(hex(`005374a00161${data}`), dataBodyOf), 'the fast path checks the type of a section')
+  t.ok(isMessage(hex(`005374c10140${data}`), dataBodyOf), 'but not its content')
 })
 
 function lengthOf (length: number): Buffer {

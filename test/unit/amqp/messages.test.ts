@@ -9,13 +9,13 @@ import { anyValue, applicationProperties, bytes, messageAnnotations, properties,
 import { peerEncode } from './rhea-peer.ts'
 
 function encode (message: OutgoingMessage): Buffer {
-  // Written into the middle of a larger buffer, as into a publish frame.
+  // The message goes into the middle of a larger buffer, as it does into a publish frame.
   const length = encodedLength(message)
   const target = Buffer.alloc(length + 14, 0xee)
   const end = encodeMessage(message, target, 7)
   if (end !== length + 7) throw new Error(`promised ${length} bytes and wrote ${end - 7}`)
   if (!target.subarray(0, 7).every(byte => byte === 0xee) || !target.subarray(end).every(byte => byte === 0xee)) {
-    throw new Error('wrote outside its place')
+    throw new Error('wrote outside its range')
   }
   return target.subarray(7, end)
 }
@@ -35,7 +35,7 @@ const outgoing: fc.Arbitrary<OutgoingMessage> = fc.record({
   )
 }, { requiredKeys: ['body'] })
 
-/** What decoding must give: empty sections are not written. */
+/** The message that decoding must return. Empty sections are not written. */
 function expected ({ body, ...message }: OutgoingMessage) {
   const isEmpty = (section: object | undefined) =>
     section === undefined || Object.values(section).every(value => value === undefined)
@@ -53,13 +53,13 @@ function spellSorted (value: Record<string, unknown>): string {
   return spell({ ...others, properties: properties === undefined ? undefined : Object.fromEntries(sorted) })
 }
 
-t.test('every message comes back as it was', async t => {
+t.test('every message decodes to what was encoded', async t => {
   fc.assert(fc.property(outgoing, message =>
     spellSorted({ ...decodeMessage(encode(message)) }) === spellSorted(expected(message))), { numRuns: 1000 })
   t.pass('round trips hold')
 })
 
-t.test('the fast path finds the same body as decoding does', async t => {
+t.test('the fast path finds the same body as decodeMessage', async t => {
   fc.assert(fc.property(outgoing, message => {
     const body = dataBodyOf(encode(message))
     return message.body instanceof Uint8Array
@@ -167,7 +167,7 @@ t.test('a section may be named by its symbol, and sections may come in any order
   t.equal(String(dataBodyOf(annotated)), 'x')
 })
 
-t.test('properties written with the types that other clients choose are read', async t => {
+t.test('properties with the types that other clients use are read', async t => {
   const fields: AmqpValue[] = [
     { type: 'int', value: 5 },
     { type: 'string', value: 'alice' },
@@ -197,7 +197,7 @@ t.test('a body is a view of the given bytes, not a copy', async t => {
   t.equal(String(fast), 'xyz')
 })
 
-t.test('bytes that are no Buffer, and lie anywhere in their memory, are read as well', async t => {
+t.test('a Uint8Array that is not a Buffer is read wherever it lies in its memory', async t => {
   const memory = new Uint8Array(20)
   memory.set(encode({ body: Buffer.from('abc') }), 9)
   const entry = memory.subarray(9, 17)
@@ -205,7 +205,7 @@ t.test('bytes that are no Buffer, and lie anywhere in their memory, are read as 
   t.equal(decodeMessage(entry).body.kind, 'data')
 })
 
-t.test('a body alone takes five bytes more, a long one eight, and no section is empty', async t => {
+t.test('a body alone takes five more bytes, a long one eight, and empty sections are not written', async t => {
   const short = encode({ body: Buffer.from('hi'), properties: {}, applicationProperties: [], messageAnnotations: [] })
   t.equal(short.toString('hex'), '005375a0026869')
   for (const [length, header] of [[0, 5], [255, 5], [256, 8], [70_000, 8]] as const) {

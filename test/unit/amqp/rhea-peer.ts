@@ -1,17 +1,17 @@
 import { createRequire } from 'node:module'
 import type { AmqpValue } from '../../../src/streams/amqp/index.ts'
 
-// The other implementation that ours is checked against. Its reader and writer of single values have no typings.
+// The implementation that ours is checked against. Its reader and writer of single values have no types.
 const types = createRequire(import.meta.url)('rhea/lib/types.js')
 
-/** rhea's bytes of a value. */
+/** The bytes that rhea writes for a value. */
 export function peerEncode (value: AmqpValue): Buffer {
   const writer = new types.Writer()
   writer.write(toPeer(value))
   return Buffer.from(writer.toBuffer())
 }
 
-/** What rhea makes of the bytes, which must be one value and nothing else. */
+/** The value that rhea reads from the bytes, which must hold one value and nothing else. */
 export function peerDecode (bytes: Buffer): AmqpValue {
   const reader = new types.Reader(bytes)
   const value = fromPeer(reader.read())
@@ -72,7 +72,7 @@ function elementCode (values: readonly AmqpValue[]): number {
   return ELEMENT_CODES[values[0]?.type ?? 'null'] ?? 0
 }
 
-/** Elements of an array are given to rhea bare. */
+/** rhea takes the elements of an array as plain values. */
 function rawElement (value: AmqpValue): unknown {
   switch (value.type) {
     case 'ulong': case 'long': case 'timestamp': return bigBytes(value.value)

@@ -30,18 +30,18 @@ t.test('every value comes back with its type', async t => {
   t.pass('round trips hold')
 })
 
-t.test('what rhea writes is read with the same types', async t => {
+t.test('values that rhea writes are read with the same types', async t => {
   fc.assert(fc.property(peerValue, value => spell(decode(peerEncode(value))) === spell(value)), { numRuns: 1000 })
   t.pass('agrees with rhea')
 })
 
-t.test('what is written is read by rhea with the same types', async t => {
+t.test('rhea reads the values written here with the same types', async t => {
   const readable = peerValue.filter(value => !holdsFarTimestamp(value))
   fc.assert(fc.property(readable, value => spell(peerDecode(encode(value))) === spell(value)), { numRuns: 1000 })
   t.pass('agrees with rhea')
 })
 
-t.test('each value has its smallest encoding, but a uint, for the sake of another client', async t => {
+t.test('each value has its smallest encoding, except a uint, which another client reads only in full', async t => {
   const cases: Array<[AmqpValue, string]> = [
     [{ type: 'null' }, '40'],
     [{ type: 'boolean', value: true }, '41'],
@@ -70,21 +70,21 @@ t.test('each value has its smallest encoding, but a uint, for the sake of anothe
   for (const [value, hex] of cases) t.equal(encode(value).toString('hex'), hex, spell(value))
 })
 
-t.test('the short forms end exactly where a byte no longer holds length, size or count', async t => {
+t.test('the short forms end exactly where length, size or count no longer fits into a byte', async t => {
   const text = (length: number): AmqpValue => ({ type: 'string', value: 'x'.repeat(length) })
   const nulls = (count: number): AmqpValue =>
     ({ type: 'list', value: Array.from({ length: count }, () => ({ type: 'null' })) })
   t.equal(encode(text(255))[0], 0xa1)
   t.equal(encode(text(256))[0], 0xb1)
   t.equal(encode(nulls(254))[0], 0xc0)
-  t.equal(encode(nulls(255))[0], 0xd0, 'the size counts the count as well')
+  t.equal(encode(nulls(255))[0], 0xd0, 'the size includes the count')
   for (const length of [253, 254, 255, 256]) {
     t.equal(spell(decode(encode(text(length)))), spell(text(length)))
     t.equal(spell(decode(encode(nulls(length)))), spell(nulls(length)))
   }
 })
 
-t.test('a value that nests 64 levels deep is read, one more is not, and neither takes long', async t => {
+t.test('a value of 64 levels is read, one of 65 levels is refused, and neither takes long', async t => {
   const nested = (depth: number, type: 'list' | 'array'): AmqpValue => {
     let value: AmqpValue = { type, value: [] }
     for (let level = 1; level < depth; level++) value = { type, value: [value] }
@@ -96,7 +96,7 @@ t.test('a value that nests 64 levels deep is read, one more is not, and neither 
   t.throws(() => decode(encode(nested(65, 'array'))), { name: 'AmqpDecodeError' })
 })
 
-/** rhea reads timestamps into Date, which ends long before 64 bits do. */
+/** Whether the value holds a timestamp that rhea cannot read: it uses Date, whose range is smaller than 64 bits. */
 function holdsFarTimestamp (value: AmqpValue): boolean {
   switch (value.type) {
     case 'timestamp': return value.value > 8_640_000_000_000_000n || value.value < -8_640_000_000_000_000n

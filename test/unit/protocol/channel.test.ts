@@ -7,7 +7,7 @@ import { deleteStream } from '../../../src/streams/protocol/commands/delete-stre
 import { storeOffset } from '../../../src/streams/protocol/commands/store-offset.ts'
 import { answerFrame, frame } from './scripted-broker.ts'
 
-/** A socket whose writes to the operating system are counted, or never done. */
+/** A socket that records its writes to the operating system, or never completes them. */
 class CountingSocket extends Socket {
   readonly writes: Buffer[] = []
   readonly #takesWrites: boolean
@@ -35,7 +35,7 @@ function channelOn (socket: Socket): Channel {
 
 const offset = { reference: 'r', stream: 's', offset: 1n }
 
-t.test('what is sent in one turn of the event loop goes out in one write', async (t) => {
+t.test('the commands of one turn of the event loop share one write', async (t) => {
   const socket = new CountingSocket()
   const channel = channelOn(socket)
   t.teardown(() => { socket.destroy() })
@@ -53,7 +53,7 @@ t.test('what is sent in one turn of the event loop goes out in one write', async
   t.equal(socket.writes.length, 2)
 })
 
-t.test('a frame in pieces is written without joining or copying them', async (t) => {
+t.test('the pieces of a frame are written without being joined or copied', async (t) => {
   const socket = new CountingSocket()
   t.teardown(() => { socket.destroy() })
   const pieces: Buffer[] = []
@@ -70,7 +70,7 @@ t.test('a frame in pieces is written without joining or copying them', async (t)
   t.equal(pieces[2], entries[1])
 })
 
-t.test('a peer that takes no more bytes does not keep the socket for ever', async (t) => {
+t.test('a peer that no longer takes bytes does not keep the socket for ever', async (t) => {
   const socket = new CountingSocket(false)
   const channel = channelOn(socket)
   const answered = channel.request(deleteStream, { stream: 's' }, 0)
@@ -82,7 +82,7 @@ t.test('a peer that takes no more bytes does not keep the socket for ever', asyn
   t.equal(socket.destroyed, true)
 })
 
-t.test('correlation ids are not used twice at a time', async (t) => {
+t.test('concurrent requests have different correlation ids', async (t) => {
   const socket = new CountingSocket()
   t.teardown(() => { socket.destroy() })
   const channel = channelOn(socket)

@@ -83,7 +83,7 @@ t.test('entries come out as they went in, with their offsets', async () => {
   }))
 })
 
-t.test('a cursor tells the length of a body without making it, and the end stays the end', async (t) => {
+t.test('a cursor knows the length of a body without making a view, and stays at the end', async (t) => {
   const cursor = parse({
     entries: [one, { body: Buffer.alloc(300), compression: 1, recordCount: 2, uncompressedLength: 900 }]
   }).entries()
@@ -97,12 +97,12 @@ t.test('a cursor tells the length of a body without making it, and the end stays
   t.equal(parse({ entries: [] }).entries().next(), false)
 })
 
-t.test('what stands after the data is not looked at', async (t) => {
+t.test('bytes after the data are ignored', async (t) => {
   const chunk = parseChunk(Buffer.concat([encodeChunk({ entries: [one], trailerLength: 5 }), Buffer.from('extra')]), 0)
   t.equal(walk(chunk.entries()).length, 1)
 })
 
-t.test('a cursor can be cloned and goes on by itself', async (t) => {
+t.test('a clone of a cursor moves independently', async (t) => {
   const subBatch = { body: Buffer.from('abc'), compression: 3, recordCount: 7, uncompressedLength: 9 }
   const cursor = parse({ entries: [one, { body: Buffer.from('two') }, subBatch, one] }).entries()
   cursor.next()
@@ -111,12 +111,12 @@ t.test('a cursor can be cloned and goes on by itself', async (t) => {
   t.match(clone, { offset: 1, recordCount: 1, isSubBatch: false })
   t.equal(clone.bytes().toString(), 'two')
   const rest = walk(cursor)
-  t.equal(clone.bytes().toString(), 'two', 'the other one has not moved')
+  t.equal(clone.bytes().toString(), 'two', 'the clone has not moved')
   t.same(walk(clone), rest)
   t.same(rest.map(({ offset }) => offset), [2, 9])
 })
 
-t.test('a chunk that damages itself is refused', async (t) => {
+t.test('a chunk that contradicts itself is refused', async (t) => {
   const cases: Array<[string, ChunkFields, RegExp]> = [
     ['a wrong checksum', { entries: [one], crc: 1 }, /checksum/],
     ['an offset above 2^53 - 1', { entries: [one], firstOffset: 2n ** 53n }, /2\^53/],
@@ -131,7 +131,7 @@ t.test('a chunk that damages itself is refused', async (t) => {
   t.throws(() => parseChunk(chunk, 0), { name: 'ChunkError', message: /0x51 does not start a chunk/ })
 })
 
-t.test('entries that do not fill the chunk as its header says are refused where they contradict it', async (t) => {
+t.test('entries are refused where they contradict the header of the chunk', async (t) => {
   const cut = Buffer.from('0000000a' + '61', 'hex') // announces ten bytes and has one
   const cases: Array<[string, Chunk, RegExp]> = [
     ['fewer entries than announced', parse({ entries: [one], entryCount: 2 }), /ends before its last entry/],
@@ -156,7 +156,7 @@ t.test('entries that do not fill the chunk as its header says are refused where 
   }
 })
 
-t.test('whatever is cut or changed, nothing but a ChunkError is thrown', async () => {
+t.test('a damaged chunk throws nothing but a ChunkError', async () => {
   const subBatch = { body: Buffer.from('abcdef'), compression: 1, recordCount: 3, uncompressedLength: 6 }
   const frame = encodeChunk({ entries: [one, subBatch, one] })
   const someChanges = fc.array(fc.tuple(fc.nat(frame.length - 1), fc.nat(255)), { maxLength: 4 })
@@ -167,13 +167,13 @@ t.test('whatever is cut or changed, nothing but a ChunkError is thrown', async (
       const chunk = parseChunk(damaged.subarray(0, length), 0)
       for (const cursor = chunk.entries(); cursor.next();) cursor.bytes()
     }) && throwsOnlyChunkErrors(() => {
-      // The checksum stops nearly all of these; a publisher can write what has a right one.
+      // The checksum stops nearly all of these. The broker computes it, so bad entries of a publisher have a right one.
       for (const cursor = chunkOf(damaged.subarray(48, Math.max(48, length))).entries(); cursor.next();) cursor.bytes()
     })
   }), { numRuns: 2000 })
 })
 
-t.test('a small chunk does not keep the large buffer it came in', async (t) => {
+t.test('a small chunk does not keep the large buffer it arrived in', async (t) => {
   const small = encodeChunk({ entries: [one] })
   const read = Buffer.alloc(65_536)
   small.copy(read, 1000)
@@ -183,14 +183,14 @@ t.test('a small chunk does not keep the large buffer it came in', async (t) => {
   t.equal(walk(chunk.entries())[0]?.body, one.body.toString('hex'))
 })
 
-t.test('a chunk that has its buffer for itself is not copied', async (t) => {
+t.test('a chunk that owns its buffer is not copied', async (t) => {
   const frame = Buffer.from(encodeChunk({ entries: [{ body: Buffer.alloc(100_000) }] }))
   const chunk = parseChunk(frame, 0, frame.length, true)
   t.equal(chunk.data.buffer, frame.buffer)
   t.equal(chunk.byteLength, frame.buffer.byteLength)
 })
 
-t.test('a chunk that lies in a buffer for several reads outlives the next one', async (t) => {
+t.test('a chunk in a shared read buffer survives the next read', async (t) => {
   const frame = Buffer.from(encodeChunk({ entries: [{ body: Buffer.alloc(100_000, 'a') }] }))
   const chunk = parseChunk(frame, 0)
   frame.fill('b')
@@ -205,7 +205,7 @@ function recorded (file: string): { subscriptionId: number, committedChunkId: nu
   return { subscriptionId, committedChunkId, chunk: parseChunk(buffer, start, end) }
 }
 
-// One entry and one record, whatever the data is.
+// A chunk with any data whose header announces one entry and one record.
 function chunkOf (data: Buffer): Chunk {
   return new Chunk({ firstOffset: 0, timestamp: 0, recordCount: 1, entryCount: 1, chunkType: 0, data })
 }

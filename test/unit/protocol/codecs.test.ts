@@ -25,7 +25,7 @@ import { FrameReader } from '../../../src/streams/protocol/frame-reader.ts'
 import { FrameWriter } from '../../../src/streams/protocol/frame-writer.ts'
 import { MalformedFrameError } from '../../../src/streams/protocol/errors.ts'
 
-// The frames are spelled out by hand from the protocol reference: what is written must not be proved by what reads it.
+// The frames are written by hand from the protocol reference: the reader must not be the proof of the writer.
 const S = '0002' + '7332' // a stream named s2
 const R = '0001' + '72' // a reference named r
 const none = new Map<string, string>()
@@ -33,7 +33,7 @@ const NONE = '00000000'
 const some = new Map([['a', 'b'], ['c', '']])
 const SOME = '00000002' + '0001' + '61' + '0001' + '62' + '0001' + '63' + '0000'
 
-t.test('requests lie on the wire as the protocol says', async (t) => {
+t.test('requests are encoded as the protocol says', async (t) => {
   const cases: Array<[name: string, frame: Buffer, key: string, args: string]> = [
     [
       'declarePublisher', request(declarePublisher, { publisherId: 255, reference: 'r', stream: 's2' }),
@@ -73,7 +73,7 @@ t.test('requests lie on the wire as the protocol says', async (t) => {
   }
 })
 
-t.test('a subscription says where it starts, its credit and its properties', async (t) => {
+t.test('a subscription is encoded with its start, its credit and its properties', async (t) => {
   const cases: Array<[spec: OffsetSpec, credit: number, properties: Map<string, string>, args: string]> = [
     [{ type: 'first' }, 10, none, '0001' + '000a' + NONE],
     [{ type: 'last' }, 65_535, some, '0002' + 'ffff' + SOME],
@@ -88,7 +88,7 @@ t.test('a subscription says where it starts, its credit and its properties', asy
   }
 })
 
-t.test('commands lie on the wire as the protocol says', async (t) => {
+t.test('commands are encoded as the protocol says', async (t) => {
   const grant = encodeCommand(credit, { subscriptionId: 3, credit: 258 })
   t.equal(grant.toString('hex'), sized('0009' + '0001' + '03' + '0102'))
   const stored = encodeCommand(storeOffset, { reference: 'r', stream: 's', offset: 2n ** 64n - 1n })
@@ -97,7 +97,7 @@ t.test('commands lie on the wire as the protocol says', async (t) => {
   t.equal(tuned.toString('hex'), sized('0014' + '0001' + '00100000' + '0000003c'))
 })
 
-t.test('answers are read as the protocol says', async (t) => {
+t.test('answers are decoded as the protocol says', async (t) => {
   t.equal(read(queryOffset, 'ffffffffffffffff'), 2n ** 64n - 1n)
   t.equal(read(queryPublisherSequence, '0000000000000007'), 7n)
   const statistics = '00000002' + '0001' + '61' + 'ffffffffffffffff' + '0001' + '62' + '0000000000000005'
@@ -111,10 +111,10 @@ t.test('answers are read as the protocol says', async (t) => {
   t.throws(() => read(resolveOffsetSpec, '0004' + '0020000000000000'), { name: 'MalformedFrameError' })
 })
 
-t.test('metadata names brokers by number, and some not at all', async (t) => {
+t.test('metadata refers to brokers by number, and a number may name no broker', async (t) => {
   const brokers = '00000002' + '0000' + '0001' + '61' + '000015b0' + '0007' + '0001' + '62' + '000015b1'
   const healthy = '0001' + '73' + '0001' + '0007' + '00000002' + '0000' + '0007'
-  const leaderless = '0001' + '74' + '0001' + 'ffff' + '00000002' + '0000' + '0063' // 0x63 is none of the brokers
+  const leaderless = '0001' + '74' + '0001' + 'ffff' + '00000002' + '0000' + '0063' // 0x63 is not one of the brokers
   const missing = '0001' + '75' + '0002' + 'ffff' + '00000000'
   t.same(read(metadata, brokers + '00000003' + healthy + leaderless + missing), [
     {
@@ -128,7 +128,7 @@ t.test('metadata names brokers by number, and some not at all', async (t) => {
   ])
 })
 
-t.test('whatever an answer holds, nothing but a MalformedFrameError is thrown', async () => {
+t.test('a damaged answer throws nothing but a MalformedFrameError', async () => {
   const requests: Array<Request<never, unknown>> = [
     queryOffset, queryPublisherSequence, streamStats, saslHandshake, peerProperties, open, exchangeCommandVersions,
     resolveOffsetSpec, metadata, close
@@ -143,7 +143,7 @@ t.test('whatever an answer holds, nothing but a MalformedFrameError is thrown', 
   }), { numRuns: 3000 })
 })
 
-t.test('what the writer writes the reader reads', async () => {
+t.test('the reader reads back what the writer wrote', async () => {
   const strings = fc.string({ unit: 'binary', maxLength: 30 })
   const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
   const i64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })

@@ -7,8 +7,8 @@ import {
   CompressionError, type CompressionErrorReason, compressionNames, expandSubBatch
 } from '../../../src/streams/protocol/index.ts'
 
-// The packages are independent writers of what is decoded here by hand: LZ4 frames and the Snappy framing, as the Java
-// and Go clients write them.
+// The packages are independent writers of the formats that are decoded here by hand: LZ4 frames and the Snappy framing,
+// as the Java and Go clients write them.
 const GZIP = 1
 const SNAPPY = 2
 const LZ4 = 3
@@ -21,7 +21,7 @@ async function snappyFrames (raw: Uint8Array): Promise<Buffer> {
 
 type Writer = [name: string, compression: number, write: (raw: Buffer) => Buffer | Promise<Buffer>]
 
-// Node has zstd from 22.15 on, and the types of its oldest supported version do not.
+// Node has zstd from 22.15 on. The types of the oldest supported version do not have it.
 const zstdCompressSync: unknown = Reflect.get(zlib, 'zstdCompressSync')
 const ZSTD_WRITERS: Writer[] =
   typeof zstdCompressSync === 'function' ? [['zstd', ZSTD, (raw) => Buffer.from(zstdCompressSync(raw))]] : []
@@ -47,7 +47,7 @@ const WRITERS: Writer[] = [
   ])]
 ]
 
-// Text that repeats itself near and far, and bytes that do not.
+// Text with near and far repetitions, and bytes without.
 const record = fc.oneof(
   fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
   fc.tuple(fc.string({ maxLength: 8 }), fc.nat(3000)).map(([text, times]) => Buffer.from(text.repeat(times))),
@@ -63,7 +63,7 @@ for (const [name, compression, write] of WRITERS) {
     }), { numRuns: 60 })
   })
 
-  t.test(`${name}: whatever is cut or changed, nothing but a CompressionError is thrown`, async () => {
+  t.test(`${name}: a damaged batch throws nothing but a CompressionError`, async () => {
     const records = [Buffer.from('hello hello hello hello'), Buffer.alloc(300), Buffer.from('the end')]
     const raw = join(records)
     const written = await write(raw)
@@ -82,7 +82,7 @@ for (const [name, compression, write] of WRITERS) {
   })
 
   if (compression === 0) continue
-  t.test(`${name}: what is longer or shorter than announced is corrupt`, async (t) => {
+  t.test(`${name}: a batch that is longer or shorter than announced is corrupt`, async (t) => {
     const raw = join([Buffer.from('a record of some length, of some length')])
     const written = await write(raw)
     t.equal(reasonOf(() => expandSubBatch(compression, written, raw.length - 1, 1, 1000)), 'corrupt')
@@ -93,13 +93,13 @@ for (const [name, compression, write] of WRITERS) {
     t.equal(reasonOf(() => expandSubBatch(compression, other, raw.length, 1, 1000)), 'corrupt')
   })
 
-  t.test(`${name}: what is larger than allowed is not even tried`, async (t) => {
+  t.test(`${name}: a batch that is larger than allowed is not expanded`, async (t) => {
     const raw = join([Buffer.from('a record of some length, of some length')])
     const written = await write(raw)
     t.equal(reasonOf(() => expandSubBatch(compression, written, raw.length, 1, raw.length - 1)), 'too_large')
   })
 
-  t.test(`${name}: a bomb allocates what it announces and no more`, async (t) => {
+  t.test(`${name}: a bomb allocates no more than it announces`, async (t) => {
     const written = await write(Buffer.alloc(50_000_000))
     const before = process.memoryUsage()
     t.equal(reasonOf(() => expandSubBatch(compression, written, 1000, 1, 1_000_000)), 'corrupt')
@@ -109,7 +109,7 @@ for (const [name, compression, write] of WRITERS) {
   })
 }
 
-t.test('records that do not fill the batch as it says are corrupt', async (t) => {
+t.test('records that do not match the counts of their batch are corrupt', async (t) => {
   const raw = join([Buffer.from('a'), Buffer.from('bc')])
   t.same([...expandSubBatch(0, raw, raw.length, 2, 1000)].map(String), ['a', 'bc'])
   for (const count of [0, 1, 3]) {
@@ -121,7 +121,7 @@ t.test('records that do not fill the batch as it says are corrupt', async (t) =>
   t.same([...expandSubBatch(0, Buffer.alloc(0), 0, 0, 1000)], [])
 })
 
-t.test('without compression the bytes count, not what is announced', async (t) => {
+t.test('without compression the announced length is ignored', async (t) => {
   const raw = join([Buffer.from('abc')])
   t.same([...expandSubBatch(0, raw, 0, 1, 1000)].map(String), ['abc'])
   t.equal(reasonOf(() => expandSubBatch(0, raw, 0, 1, 5)), 'too_large')
@@ -133,11 +133,11 @@ t.test('records are views of one buffer', async (t) => {
   t.equal(a?.buffer, b?.buffer)
 })
 
-t.test('zstd is expanded where Node can, and unsupported where it cannot', async (t) => {
-  // Written by `zstd` 1.5.4 from "hello " a hundred times and "world", piped, as a client writes that does not know the
-  // size beforehand.
+t.test('zstd is expanded if Node can do it, and otherwise unsupported', async (t) => {
+  // Written by `zstd` 1.5.4 from "hello " a hundred times and "world", through a pipe: the frame has no size, as that
+  // of a client that does not know the size beforehand.
   const written = Buffer.from('28b52ffd0458d50000980000025868656c6c6f2000000005776f726c6401004f5215244a17eb30', 'hex')
-  // The beginning of what `zstd --ultra -22 --long=27` writes: it asks for 128 MiB to be expanded.
+  // The beginning of a frame of `zstd --ultra -22 --long=27`, whose expansion needs 128 MiB.
   const greedy = Buffer.from('28b52ffd04884c000008000100fcff391002020010000200', 'hex')
   if (typeof zstdCompressSync === 'function') {
     t.same([...expandSubBatch(ZSTD, written, 613, 2, 1000)].map(String), ['hello '.repeat(100), 'world'])
@@ -152,19 +152,19 @@ t.test('zstd is expanded where Node can, and unsupported where it cannot', async
   }
 })
 
-t.test('a compression that nobody has defined is unsupported', async (t) => {
+t.test('an undefined compression is unsupported', async (t) => {
   t.same(compressionNames, ['none', 'gzip', 'snappy', 'lz4', 'zstd'])
   for (const compression of [5, 6, 7]) {
     t.equal(reasonOf(() => expandSubBatch(compression, Buffer.alloc(4), 4, 0, 1000)), 'unsupported')
   }
 })
 
-t.test('gzip is gzip: a zlib stream is not taken for it', async (t) => {
+t.test('a zlib stream is not accepted as gzip', async (t) => {
   const raw = join([Buffer.from('abc')])
   t.equal(reasonOf(() => expandSubBatch(GZIP, zlib.deflateSync(raw), raw.length, 1, 1000)), 'corrupt')
 })
 
-t.test('an LZ4 match may not reach before the start, nor overlap into what is not written', async (t) => {
+t.test('an LZ4 match refers only to bytes that are already written', async (t) => {
   const frame = (block: string): Buffer =>
     Buffer.concat([Buffer.from('04224d18' + '60' + '40' + '00', 'hex'), sized(block), Buffer.alloc(4)])
   const sized = (block: string): Buffer => {
@@ -182,7 +182,7 @@ t.test('an LZ4 match may not reach before the start, nor overlap into what is no
   t.equal(reasonOf(() => expand('f0' + 'ff', 8, 2)), 'corrupt', 'an endless length')
 })
 
-t.test('frames that only carry remarks are skipped', async (t) => {
+t.test('frames and chunks without data are skipped', async (t) => {
   const raw = join([Buffer.from('abc')])
   const remark = Buffer.from('5a2a4d18' + '03000000' + '010203', 'hex')
   const lz4WithRemarks = Buffer.concat([remark, lz4.compressFrameSync(raw), remark])

@@ -2,7 +2,7 @@ import t from 'tap'
 import { answerFrame, frame, tuneAnswer } from './scripted-broker.ts'
 import { confirm, open } from './scripted-connection.ts'
 
-t.test('a socket that dies rejects everything that waits, once, with the reason', async (t) => {
+t.test('a broken socket rejects every pending request, and closed is called once', async (t) => {
   let closings = 0
   const { broker, connection } = await open(t, {}, { closed () { closings++ } })
   const asked = broker.next('createStream')
@@ -24,13 +24,13 @@ t.test('a socket that dies rejects everything that waits, once, with the reason'
   t.equal(connection.isOpen, false)
   await t.rejects(connection.queryOffset('a', 's'), { name: 'ConnectionClosedError', closedBy: 'fault' })
   t.throws(() => { connection.publish(0, 1, [Buffer.alloc(12)]) }, { name: 'ConnectionClosedError' })
-  connection.credit(0, 1) // nobody would answer these either way
+  connection.credit(0, 1) // the broker never answers these
   connection.storeOffset('a', 's', 1n)
   await connection.close()
   t.equal(closings, 1)
 })
 
-t.test('a broker that ends the socket without a word is a peer that closed', async (t) => {
+t.test('a broker that ends the socket without Close is a peer that closed', async (t) => {
   const { broker, closed } = await open(t)
   broker.socket.end()
   t.match(await closed, { closedBy: 'peer', responseCode: undefined })
@@ -47,7 +47,7 @@ t.test("the broker's Close is answered and ends the connection with its code", a
   t.equal(await pending, await closed)
 })
 
-t.test('close says goodbye, lets requests under way be answered, and is done when the socket is', async (t) => {
+t.test('close sends Close, lets pending requests be answered and settles when the socket is closed', async (t) => {
   let confirmed = 0
   const { broker, connection, closed } = await open(t, {
     queryOffset: ({ correlationId }, broker) => {
@@ -70,19 +70,19 @@ t.test('close says goodbye, lets requests under way be answered, and is done whe
   await connection.close()
 })
 
-t.test('close does not wait for ever for an answer', async (t) => {
+t.test('close waits for its answer only until the deadline', async (t) => {
   const { connection, closed } = await open(t, { close () {} }, {}, { requestTimeoutMs: 30 })
   await connection.close()
   t.match(await closed, { closedBy: 'us' })
 })
 
-t.test('a socket that breaks while it is being closed is closed by us', async (t) => {
+t.test('a socket that breaks while we close it counts as closed by us', async (t) => {
   const { connection, closed } = await open(t, { close: (_, broker) => { broker.socket.resetAndDestroy() } })
   await connection.close()
   t.match(await closed, { closedBy: 'us' })
 })
 
-t.test('destroy ends at once and hands its error to all who wait', async (t) => {
+t.test('destroy ends at once and rejects every pending request with its error', async (t) => {
   const { connection, closed } = await open(t)
   const cause = new Error('enough')
   const pending = connection.queryOffset('a', 's').catch((error: unknown) => error)
@@ -93,17 +93,17 @@ t.test('destroy ends at once and hands its error to all who wait', async (t) => 
   await connection.close()
 })
 
-t.test('what is no frame of this protocol ends the connection and nothing else', async (t) => {
+t.test('a malformed frame ends its connection and nothing else', async (t) => {
   const cases: Array<[string, Buffer, RegExp]> = [
     ['an unknown command', frame('route'), /route in version 1, which is not understood/],
-    ['a command nobody has heard of', Buffer.from('00000004' + '00ff' + '0001', 'hex'), /command 255 in version 1/],
+    ['a command that does not exist', Buffer.from('00000004' + '00ff' + '0001', 'hex'), /command 255 in version 1/],
     ['a newer version', frame('publishConfirm', (writer) => writer.u8(0).u32(0), 2), /publishConfirm in version 2/],
     ['a version of 0', frame('deliver', () => {}, 0), /deliver in version 0/],
     [
       'a confirm of more than there is', frame('publishConfirm', (writer) => writer.u8(0).u32(1_000_000)),
       /confirm of 1000000 messages in 0 bytes/
     ],
-    ['a confirm of an id that nobody sends', confirm(9007199254740992n), /above 2\^53 - 1/],
+    ['a confirm of an id that cannot have been sent', confirm(9007199254740992n), /above 2\^53 - 1/],
     [
       'a string that is longer than the frame', frame('metadataUpdate', (writer) => writer.u16(6).u16(50)),
       /ends 50 bytes too early/
@@ -121,7 +121,7 @@ t.test('what is no frame of this protocol ends the connection and nothing else',
   }
 })
 
-t.test('an idle connection sends heartbeats and takes those of the broker', async (t) => {
+t.test('an idle connection sends heartbeats and accepts those of the broker', async (t) => {
   const { broker, connection } = await open(t, { saslAuthenticate: tuneAnswer(1_048_576, 1) })
   for (let beats = 0; beats < 2; beats++) {
     const { bytes } = await broker.next('heartbeat')
@@ -131,7 +131,7 @@ t.test('an idle connection sends heartbeats and takes those of the broker', asyn
   t.equal(connection.isOpen, true)
 })
 
-t.test('a broker that is silent for two intervals is gone', async (t) => {
+t.test('a broker that is silent for two intervals ends the connection', async (t) => {
   const { connection, closed } = await open(t, { saslAuthenticate: tuneAnswer(1_048_576, 1) })
   const pending = connection.queryOffset('a', 's').catch((error: unknown) => error)
   t.match(await closed, { closedBy: 'fault', message: /two heartbeat intervals of 1 s/ })

@@ -5,7 +5,7 @@ import { answerWith, frame, rawFrame } from './scripted-broker.ts'
 import { confirm, open } from './scripted-connection.ts'
 import { exactly } from '../../support/exactly.ts'
 
-t.test('confirms and errors reach their handlers in order, each publisher by its id', async (t) => {
+t.test('confirms and publish errors reach their handlers in order, with the id of the publisher', async (t) => {
   const seen: unknown[] = []
   let done: () => void = () => {}
   const last = new Promise<void>((resolve) => { done = resolve })
@@ -29,7 +29,7 @@ t.test('confirms and errors reach their handlers in order, each publisher by its
   t.same(seen, [[7, [0, 1, 9007199254740991]], [7, []], [9, 5, 18], [9, 6, 17]])
 })
 
-t.test('deliveries of both versions reach their subscription with what the broker has committed', async (t) => {
+t.test('deliveries of both versions reach the handler with the committed chunk id', async (t) => {
   const seen: unknown[] = []
   let done: () => void = () => {}
   const last = new Promise<void>((resolve) => { done = resolve })
@@ -63,7 +63,7 @@ t.test('metadata updates and refused credit reach their handlers', async (t) => 
   t.same(seen, [[6, 'orders'], [99, 4]])
 })
 
-t.test('a consumer update is answered with what the handler says, or with nothing special', async (t) => {
+t.test('a consumer update is answered with the offset of the handler, or without an offset', async (t) => {
   const update = (active: number): Buffer => frame('consumerUpdate', (writer) => writer.u32(5).u8(3).u8(active))
   const start = '801a' + '0001' + '00000005' + '0001'
   const silent = await open(t)
@@ -82,7 +82,7 @@ t.test('a consumer update is answered with what the handler says, or with nothin
   t.equal((await third).bytes.toString('hex'), start + '0000')
 })
 
-t.test('a damaged chunk is told to its subscription, or else ends the connection', async (t) => {
+t.test('a damaged chunk reaches deliveryFailed, and without that handler ends the connection', async (t) => {
   const chunk = encodeChunk({ entries: [{ body: Buffer.from('abc') }] })
   chunk.writeUInt8(0x7a, chunk.length - 1)
   const delivery = rawFrame('0008' + '0001' + '04', chunk)
@@ -117,7 +117,7 @@ t.test('a handler that throws ends its connection and nothing else', async (t) =
   await t.rejects(connection.queryOffset('a', 's'), { name: 'ConnectionClosedError' })
 })
 
-t.test('nothing is handed on after the end, also not what lay in the same read', async (t) => {
+t.test('no handler is called after the end, not even for frames of the same read', async (t) => {
   let confirms = 0
   const { broker, connection, closed } = await open(t, {}, {
     confirmed () {
@@ -131,7 +131,7 @@ t.test('nothing is handed on after the end, also not what lay in the same read',
   t.equal(confirms, 1)
 })
 
-t.test('a peer that reads nothing is seen by what waits to be written, and its return is told', async (t) => {
+t.test('needsDrain and bufferedBytes show a peer that reads nothing, and drained reports its return', async (t) => {
   let tell: () => void = () => {}
   const drained = new Promise<void>((resolve) => { tell = resolve })
   const { broker, connection } = await open(t, {}, { drained () { tell() } })

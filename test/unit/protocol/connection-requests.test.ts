@@ -3,7 +3,7 @@ import { PUBLISH_FRAME_OVERHEAD_BYTES } from '../../../src/streams/protocol/inde
 import { answerFrame, answerWith, tuneAnswer } from './scripted-broker.ts'
 import { open } from './scripted-connection.ts'
 
-t.test('answers go to who asked, in whatever order they come', async (t) => {
+t.test('each answer reaches its request, in whatever order the answers come', async (t) => {
   const { broker, connection } = await open(t)
   const asked = [
     connection.queryOffset('a', 's'), connection.queryOffset('b', 's'), connection.queryOffset('c', 's')
@@ -17,7 +17,7 @@ t.test('answers go to who asked, in whatever order they come', async (t) => {
   t.same(await Promise.all(asked), [0n, 1n, 2n])
 })
 
-t.test('an answer with another code rejects that request alone', async (t) => {
+t.test('an answer with an error code rejects its request alone', async (t) => {
   const { connection } = await open(t, {
     queryOffset: answerWith('queryOffset', 19),
     deleteStream: answerWith('deleteStream', 1)
@@ -32,7 +32,7 @@ t.test('an answer with another code rejects that request alone', async (t) => {
   t.equal(connection.isOpen, true)
 })
 
-t.test('an error may carry more than its code, and an answer more than is known', async (t) => {
+t.test('an error may have bytes after its code, and an answer may have unknown fields', async (t) => {
   const { connection } = await open(t, {
     queryPublisherSequence: ({ correlationId }, broker) => {
       broker.send(answerFrame('queryPublisherSequence', correlationId, 2, (writer) => writer.u64(0n)))
@@ -45,7 +45,7 @@ t.test('an error may carry more than its code, and an answer more than is known'
   t.equal(await connection.queryOffset('a', 's'), 9n)
 })
 
-t.test('a request without an answer ends at its deadline, and a late answer disturbs nobody', async (t) => {
+t.test('a request without an answer ends at its deadline, and a late answer is dropped', async (t) => {
   const { broker, connection } = await open(t, {}, {}, { requestTimeoutMs: 30 })
   const asked = broker.next('queryOffset')
   await t.rejects(connection.queryOffset('a', 's'), { name: 'RequestTimeoutError', command: 'queryOffset' })
@@ -56,7 +56,7 @@ t.test('a request without an answer ends at its deadline, and a late answer dist
   t.equal(await second, 2n)
 })
 
-t.test('an answer that came in time counts, also when this process was too busy to read it', async (t) => {
+t.test('an answer that came in time counts, even when this process was too busy to read it', async (t) => {
   const { broker, connection } = await open(t, {}, {}, { requestTimeoutMs: 30 })
   const asked = broker.next('queryOffset')
   const offset = connection.queryOffset('a', 's')
@@ -65,7 +65,7 @@ t.test('an answer that came in time counts, also when this process was too busy 
   t.equal(await offset, 1n)
 })
 
-t.test('an answer of another kind than the request ends the connection', async (t) => {
+t.test('an answer to another command than the requested one ends the connection', async (t) => {
   const { connection } = await open(t, {
     queryOffset: ({ correlationId }, broker) => { broker.send(answerFrame('deleteStream', correlationId)) }
   })
@@ -80,7 +80,7 @@ t.test('an answer that is too short ends the connection', async (t) => {
   await t.rejects(connection.queryOffset('a', 's'), { closedBy: 'fault', message: /ends 8 bytes too early/ })
 })
 
-t.test('a publish frame is its header and the entries as they are', async (t) => {
+t.test('a publish frame is its header and the unchanged entries', async (t) => {
   const { broker, connection } = await open(t)
   const sent = broker.next('publish')
   connection.publish(200, 2, [
@@ -103,7 +103,7 @@ t.test('a frame that the broker would refuse for its size is not sent', async (t
   t.equal((await sent).bytes.length, 1000)
 })
 
-t.test('what the protocol cannot express is refused before it is sent', async (t) => {
+t.test('arguments that the protocol cannot express are refused before anything is sent', async (t) => {
   const { connection } = await open(t, { queryOffset: answerWith('queryOffset', 19) })
   const long = 'x'.repeat(32_768)
   await t.rejects(connection.createStream(long, new Map()), { name: 'RangeError' })
@@ -113,5 +113,5 @@ t.test('what the protocol cannot express is refused before it is sent', async (t
   await t.rejects(connection.subscribe(0, 's', { type: 'offset', offset: 1.5 }, 1, new Map()), { name: 'RangeError' })
   await t.rejects(connection.subscribe(0, 's', { type: 'first' }, 65_536, new Map()), { name: 'RangeError' })
   t.throws(() => { connection.storeOffset('r', 's', 2n ** 64n) }, { name: 'RangeError' })
-  await t.rejects(connection.queryOffset('a', 's'), { responseCode: 19, message: /19/ }, 'and the connection goes on')
+  await t.rejects(connection.queryOffset('a', 's'), { responseCode: 19, message: /19/ }, 'the connection stays open')
 })

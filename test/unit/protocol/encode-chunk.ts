@@ -14,7 +14,7 @@ export interface ChunkFields {
   readonly firstOffset?: bigint
   readonly timestamp?: bigint
   readonly chunkType?: number
-  /** Default: what the entries amount to. */
+  /** Default: the number of entries. The other defaults follow from the entries as well. */
   readonly entryCount?: number
   readonly recordCount?: number
   readonly crc?: number
@@ -22,7 +22,7 @@ export interface ChunkFields {
   readonly trailerLength?: number
 }
 
-/** A chunk as the broker delivers it; fields that are given may contradict the entries. */
+/** A chunk as the broker delivers it. The given fields may contradict the entries. */
 export function encodeChunk (fields: ChunkFields): Buffer {
   const data = Buffer.concat(fields.entries.map(encodeEntry))
   const records = fields.entries.reduce((sum, entry) => sum + ('recordCount' in entry ? entry.recordCount : 1), 0)

@@ -16,7 +16,7 @@ function withSize (body: Uint8Array): Buffer {
   return Buffer.concat([size, body])
 }
 
-t.test('frames come out as they went in, however the reads cut them', async () => {
+t.test('frames come out as they went in, wherever the reads cut them', async () => {
   const bodies = fc.array(fc.uint8Array({ minLength: 4, maxLength: 300 }), { maxLength: 20 })
   const cuts = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 200 })
   fc.assert(fc.property(bodies, cuts, (bodies, cuts) => {
@@ -51,7 +51,7 @@ t.test('a frame that spans reads is collected in a buffer of its size', async (t
   t.same(lengths, [300_000, 0, 300_000])
 })
 
-t.test('a large frame arrives whole although its memory grows with it', async (t) => {
+t.test('a large frame arrives whole although its buffer grows with it', async (t) => {
   const body = Buffer.alloc(9_000_000)
   for (let position = 0; position < body.length; position += 1000) body.writeUInt32BE(position, position)
   const frame = withSize(body)
@@ -72,7 +72,7 @@ t.test('a size alone allocates no more than a usual frame', async (t) => {
   t.ok(process.memoryUsage().arrayBuffers - before < 4_000_000)
 })
 
-t.test('sizes out of bounds are refused at once', async (t) => {
+t.test('a size out of bounds is refused at once', async (t) => {
   for (const size of ['00000000', '00000003', '00000065', 'ffffffff']) {
     t.throws(() => { assemble(100).assembler.push(Buffer.from(size, 'hex')) }, { name: 'MalformedFrameError' }, size)
     const { assembler } = assemble(100)
@@ -86,7 +86,7 @@ t.test('sizes out of bounds are refused at once', async (t) => {
   t.throws(() => { assembler.push(withSize(Buffer.alloc(101))) }, { name: 'MalformedFrameError' })
 })
 
-t.test('the bound can be raised between two frames of one read', async (t) => {
+t.test('the limit can be raised between two frames of one read', async (t) => {
   const sizes: number[] = []
   const assembler = new FrameAssembler(10, (_, start, end) => {
     sizes.push(end - start)
@@ -96,7 +96,7 @@ t.test('the bound can be raised between two frames of one read', async (t) => {
   t.same(sizes, [10, 100])
 })
 
-t.test('nothing is handed on after stop', async (t) => {
+t.test('no frame is passed on after stop', async (t) => {
   const frames: number[] = []
   const assembler = new FrameAssembler(100, (_, start) => {
     frames.push(start)

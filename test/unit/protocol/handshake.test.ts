@@ -10,7 +10,7 @@ import {
 } from './scripted-broker.ts'
 import { exactly } from '../../support/exactly.ts'
 
-t.test('an open connection knows what the broker told of itself', async (t) => {
+t.test('an open connection has the properties of its broker', async (t) => {
   const broker = await ScriptedBroker.start(t)
   const connection = await openConnection(t, broker.port)
   t.equal(connection.isOpen, true)
@@ -24,7 +24,7 @@ t.test('an open connection knows what the broker told of itself', async (t) => {
   t.equal(connection.supports('resolveOffsetSpec'), false)
 })
 
-t.test('the client says who it is and speaks Deliver up to version 2', async (t) => {
+t.test('the client identifies itself and supports Deliver up to version 2', async (t) => {
   const broker = await ScriptedBroker.start(t)
   const properties = broker.next('peerProperties')
   const versions = broker.next('exchangeCommandVersions')
@@ -54,11 +54,11 @@ t.test('PLAIN sends user and password, EXTERNAL sends nothing', async (t) => {
   t.same((await external).bytes.subarray(8), Buffer.from('\0\x08EXTERNAL\0\0\0\0'))
 })
 
-t.test('frame size and heartbeat are the smaller of both sides', async (t) => {
+t.test('frame size and heartbeat are the smaller values of the two sides', async (t) => {
   const cases = [
     { theirs: [4096, 10], ours: [8192, 60], agreed: [4096, 10] },
     { theirs: [8192, 60], ours: [4096, 10], agreed: [4096, 10] },
-    { theirs: [0, 0], ours: [8192, 60], agreed: [8192, 60] }, // 0: the broker has no wish
+    { theirs: [0, 0], ours: [8192, 60], agreed: [8192, 60] }, // 0: the broker sets no limit
     { theirs: [8192, 60], ours: [8192, 0], agreed: [8192, 0] }
   ] as const
   for (const { theirs, ours, agreed } of cases) {
@@ -71,7 +71,7 @@ t.test('frame size and heartbeat are the smaller of both sides', async (t) => {
   }
 })
 
-t.test('a broker older than 3.13 is refused before it is asked what it does not know', async (t) => {
+t.test('a broker older than 3.13 is refused before it gets a command that it does not know', async (t) => {
   for (const version of ['3.12.14', '3.9.0', '2.8.7', 'unknown', '']) {
     const broker = await ScriptedBroker.start(t, { peerProperties: peerPropertiesAnswer(version) })
     await t.rejects(Connection.open(connectionOptions(broker.port)), UnsupportedBrokerError, version)
@@ -90,7 +90,7 @@ t.test('a mechanism that is not offered is not tried', async (t) => {
   t.notOk(broker.received.some(({ key }) => key === 19), 'no credentials were sent')
 })
 
-t.test('refused credentials and a refused virtual host say which code it was', async (t) => {
+t.test('refused credentials and a refused virtual host have the response code', async (t) => {
   for (const code of [8, 9, 10, 11]) {
     const broker = await ScriptedBroker.start(t, { saslAuthenticate: answerWith('saslAuthenticate', code) })
     t.equal((await refused(t, broker.port)).responseCode, code)
@@ -99,14 +99,14 @@ t.test('refused credentials and a refused virtual host say which code it was', a
   t.equal((await refused(t, broker.port)).responseCode, 12)
 })
 
-t.test('an answer to Open without properties is fine', async (t) => {
+t.test('an answer to Open without properties is accepted', async (t) => {
   const broker = await ScriptedBroker.start(t, { open: answerWith('open', 1) })
   const connection = await openConnection(t, broker.port)
   t.equal(connection.advertisedHost, undefined)
   t.equal(connection.advertisedPort, undefined)
 })
 
-t.test('a connection that breaks at any step is an error of the attempt', async (t) => {
+t.test('a connection that breaks at any step fails the attempt', async (t) => {
   const steps = ['peerProperties', 'saslHandshake', 'saslAuthenticate', 'open', 'exchangeCommandVersions'] as const
   for (const step of steps) {
     const broker = await ScriptedBroker.start(t, {
@@ -114,7 +114,7 @@ t.test('a connection that breaks at any step is an error of the attempt', async 
     })
     await t.rejects(Connection.open(connectionOptions(broker.port)), ConnectionClosedError, step)
   }
-  // Nothing but the answer, so that Tune is waited for.
+  // Only the answer, so that the client waits for Tune.
   const broker = await ScriptedBroker.start(t, {
     saslAuthenticate: ({ correlationId }, broker) => {
       broker.send(answerFrame('saslAuthenticate', correlationId))
@@ -124,7 +124,7 @@ t.test('a connection that breaks at any step is an error of the attempt', async 
   await t.rejects(Connection.open(connectionOptions(broker.port)), { name: 'ConnectionClosedError', closedBy: 'peer' })
 })
 
-t.test('a Close right behind the last answer fails the attempt, and no handler hears of it', async (t) => {
+t.test('a Close right after the last answer fails the attempt, and no handler is called', async (t) => {
   const broker = await ScriptedBroker.start(t, {
     exchangeCommandVersions: ({ correlationId }, broker) => {
       broker.send(
@@ -140,26 +140,26 @@ t.test('a Close right behind the last answer fails the attempt, and no handler h
   })
 })
 
-t.test('a peer that accepts and says nothing is given up in time', async (t) => {
+t.test('a peer that accepts and then sends nothing fails the attempt in time', async (t) => {
   const broker = await ScriptedBroker.start(t, { peerProperties () {} })
   const opening = Connection.open(connectionOptions(broker.port, { connectTimeoutMs: 50 }))
   const error = await opening.catch((error: unknown) => error)
   t.match(error, { name: 'ConnectionClosedError', closedBy: 'fault', message: /not open within 50 ms/ })
 })
 
-t.test('a signal ends the attempt with its reason', async (t) => {
+t.test('an aborted signal ends the attempt with its reason', async (t) => {
   const broker = await ScriptedBroker.start(t, { peerProperties () {} })
   const controller = new AbortController()
   const asked = broker.next('peerProperties')
   const opening = Connection.open(connectionOptions(broker.port), controller.signal)
   await asked
-  const reason = new Error('nobody waits any more')
+  const reason = new Error('no longer needed')
   controller.abort(reason)
   t.equal(await opening.catch((error: unknown) => error), reason)
   await t.rejects(Connection.open(connectionOptions(broker.port), AbortSignal.abort(reason)), reason)
 })
 
-t.test('a port where nobody listens is said with its reason', async (t) => {
+t.test('a refused connection is reported with its reason', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
@@ -167,12 +167,12 @@ t.test('a port where nobody listens is said with its reason', async (t) => {
   await once(server, 'close')
   if (address === null || typeof address === 'string') throw new Error('no port')
   await t.rejects(Connection.open(connectionOptions(address.port)), { closedBy: 'fault', message: /ECONNREFUSED/ })
-  // A name with several addresses gives one error for each.
+  // A host name with several addresses gives one error for each.
   const otherOptions = connectionOptions(address.port, { host: 'localhost' })
   await t.rejects(Connection.open(otherOptions), { closedBy: 'fault', message: /ECONNREFUSED/ })
 })
 
-t.test('a peer that speaks something else is refused, however much it claims to send', async (t) => {
+t.test('a peer with another protocol is refused, whatever frame size it announces', async (t) => {
   const nonsenses = [
     Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
     Buffer.from('7fffffff00000000', 'hex'),

@@ -10,7 +10,7 @@ import { conversation } from './mutated-frames.ts'
 import { connectionOptions, handlers, openConnection } from './open-connection.ts'
 import { answerFrame, ScriptedBroker, type Answer } from './scripted-broker.ts'
 
-// Another run has other frames; TEST_SEED repeats one.
+// Each run has other frames. TEST_SEED repeats a run.
 const seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 0x7fff_ffff))
 const REQUEST_TIMEOUT_MS = 60
 const GRACE_MS = 5000
@@ -25,7 +25,7 @@ type Conversation = typeof conversation extends fc.Arbitrary<infer T> ? T : neve
 
 t.comment(`TEST_SEED=${seed}`)
 
-t.test('whatever frames a broker sends, at most its connection ends, and each request settles in time', async (t) => {
+t.test('mutated frames of a broker end at most its connection, and every request settles in time', async (t) => {
   const talks = new Map<string, Conversation>()
   const broker = await ScriptedBroker.start(t, {
     queryOffset: ({ correlationId, reader, reply, socket }) => {
@@ -63,7 +63,7 @@ t.test('whatever frames a broker sends, at most its connection ends, and each re
   t.ok(grown < 300_000_000, `${grown} bytes more`)
 })
 
-t.test('whatever frames a peer answers a handshake with, the attempt ends in time', async (t) => {
+t.test('mutated answers to a handshake end the attempt in time', async (t) => {
   const steps = ['peerProperties', 'saslHandshake', 'saslAuthenticate', 'open', 'exchangeCommandVersions'] as const
   let talk: Conversation = { frames: [], bytesPerRead: 1 }
   const garble: Answer = ({ socket }) => { say(socket, talk).catch(() => {}) }
@@ -80,14 +80,14 @@ t.test('whatever frames a peer answers a handshake with, the attempt ends in tim
   t.same(faults, [])
 })
 
-// As fc.assert, without a page of bytes: the seed brings them back.
+// As fc.assert, but without a page of bytes in the message: the seed reproduces them.
 async function holds<T> (property: fc.IAsyncProperty<T>, numRuns: number): Promise<void> {
   const { failed, errorInstance } = await fc.check(property, { numRuns, seed, endOnFailure: true })
   if (failed) throw new Error(`with TEST_SEED=${seed}: ${String(errorInstance)}`)
 }
 
 /**
- * Opens a connection with requests of every kind under way, lets the broker talk and waits until all is settled.
+ * Opens a connection, sends requests of every kind, lets the broker talk and waits until every request is settled.
  *
  * @returns whether it is still open
  */
@@ -148,7 +148,7 @@ async function inTime<T> (promise: Promise<T>): Promise<T> {
   const over = new AbortController()
   try {
     const tooLate = delay(GRACE_MS, undefined, { signal: over.signal }).then(() => {
-      throw new Error('something waits for ever')
+      throw new Error('a request or a close does not settle')
     })
     return await Promise.race([promise, tooLate])
   } finally {

@@ -6,7 +6,7 @@ import { answerFrame, frame, rawFrame } from './scripted-broker.ts'
 
 const u8 = fc.nat(255)
 const name = fc.oneof(fc.constantFrom('', 's', 'orders'), fc.string({ maxLength: 40 }))
-// Ids that requests under way may have, and others.
+// Ids of pending requests, and others.
 const correlationId = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 16 }) },
   { weight: 3, arbitrary: fc.integer({ min: 17, max: 0xffff_ffff }) }
@@ -71,7 +71,7 @@ const close = fc.tuple(correlationId, code, name).map(([id, code, reason]) =>
 const anyCommand = fc.tuple(fc.constantFrom(...commands), fc.nat(3), random).map(([command, version, rest]) =>
   withTail(frame(command, () => {}, version), rest))
 
-/** Every frame that a broker may send, each correct or nearly so. */
+/** Every kind of frame that a broker may send, each correct or nearly so. */
 const anyFrame: fc.Arbitrary<Buffer> = fc.oneof(
   { weight: 12, arbitrary: answer },
   { weight: 12, arbitrary: deliver },
@@ -104,7 +104,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   { weight: 10, arbitrary: random.map((tail): Mutation => (frame) => withTail(frame, tail)) },
   { weight: 10, arbitrary: fc.constant<Mutation>((frame) => Buffer.concat([frame, frame])) },
   { weight: 20, arbitrary: someChanges.map((changes): Mutation => (frame) => changed(frame, changes)) },
-  // These make nonsense of all that follows, so they are rare.
+  // These are rare because they make every later frame of the connection unreadable.
   { weight: 2, arbitrary: anySize.map((size): Mutation => (frame) => sized(frame, size)) },
   {
     weight: 2,
@@ -113,7 +113,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   }
 )
 
-/** Frames, right and wrong, as the bytes of a connection: `reads` says where they are cut. */
+/** Valid and invalid frames of one connection. `bytesPerRead` says where the reads cut them. */
 export const conversation = fc.record({
   frames: fc.array(
     fc.tuple(anyFrame, mutation).map(([frame, mutate]) => mutate(frame)),

@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { Connection, type ConnectionHandlers, type ConnectionOptions } from '../../../src/streams/protocol/index.ts'
 
-/** Options that work with a scripted broker; what a test is about it says itself. */
+/** Options that work with a scripted broker. A test passes only the ones that it is about. */
 export function connectionOptions (port: number, options: Partial<ConnectionOptions> = {}): ConnectionOptions {
   return {
     host: '127.0.0.1',
@@ -18,7 +18,7 @@ export function connectionOptions (port: number, options: Partial<ConnectionOpti
   }
 }
 
-/** Handlers that do nothing but what is given. */
+/** Handlers that do nothing, except for the given ones. */
 export function handlers (some: Partial<ConnectionHandlers> = {}): ConnectionHandlers {
   return {
     confirmed () {},

@@ -11,12 +11,12 @@ import { FrameWriter } from '../../../src/streams/protocol/frame-writer.ts'
 export interface Received {
   readonly key: number
   readonly version: number
-  /** 0 for what has none. */
+  /** 0 for a command that has none. */
   readonly correlationId: number
   /** At the first argument. */
   readonly reader: FrameReader
   readonly bytes: Buffer
-  /** The connection it came on. */
+  /** The connection that it came on. */
   readonly socket: Socket
   /** Writes to that connection. */
   reply (...frames: Buffer[]): void
@@ -29,15 +29,15 @@ const WITHOUT_CORRELATION_ID: ReadonlySet<number> = new Set([
 ])
 
 /**
- * A peer that says what a real broker never says, or not when a test wants it: it opens the connection as RabbitMQ does
- * and from then on answers nothing that the test did not tell it to.
+ * A peer that sends frames a real broker never sends, or not at the moment a test needs. It opens the connection as
+ * RabbitMQ does, and then gives only the answers that the test defines.
  */
 export class ScriptedBroker {
   readonly #server: Server
   readonly #answers: Map<number, Answer>
   readonly #waiting = new Map<number, Array<(received: Received) => void>>()
   readonly received: Received[] = []
-  /** Those that are open. */
+  /** The open connections. */
   readonly sockets = new Set<Socket>()
   #socket: Socket | undefined
 
@@ -48,7 +48,7 @@ export class ScriptedBroker {
     server.on(event, (socket: Socket) => { this.#connected(socket) })
   }
 
-  /** Ends with the test. */
+  /** Starts a broker that stops with the test. */
   static async start (
     t: Test, answers: Partial<Record<CommandName, Answer>> = {}, tls?: TlsOptions
   ): Promise<ScriptedBroker> {
@@ -69,13 +69,13 @@ export class ScriptedBroker {
     return address.port
   }
 
-  /** The last one that has connected. */
+  /** The latest connection. */
   get socket (): Socket {
-    if (this.#socket === undefined) throw new Error('nobody has connected')
+    if (this.#socket === undefined) throw new Error('no client has connected')
     return this.#socket
   }
 
-  /** The next frame of this kind that comes. */
+  /** Resolves with the next frame of this command. */
   next (name: CommandName): Promise<Received> {
     return new Promise((resolve) => {
       const key = CommandKey[name]
@@ -105,12 +105,12 @@ export class ScriptedBroker {
       this.#waiting.delete(received.key)
       this.#answers.get(received.key)?.(received, this)
     })
-    socket.on('error', () => {}) // the client may end it as it likes
+    socket.on('error', () => {}) // the client may end the connection in any way
     socket.on('data', (data: Buffer) => { assembler.push(data) })
   }
 }
 
-/** A frame from the broker: a command, or with a correlation id the answer to one. */
+/** A command from the broker. */
 export function frame (name: CommandName, write: (writer: FrameWriter) => void = () => {}, version = 1): Buffer {
   const writer = new FrameWriter().u16(CommandKey[name]).u16(version)
   write(writer)
@@ -125,14 +125,14 @@ export function answerFrame (
   return writer.finish()
 }
 
-/** A frame of a beginning, in hexadecimal, and what follows. */
+/** A frame from its beginning, in hexadecimal, and the rest. */
 export function rawFrame (start: string, rest: Buffer): Buffer {
   const bytes = Buffer.concat([Buffer.alloc(4), Buffer.from(start, 'hex'), rest])
   bytes.writeUInt32BE(bytes.length - 4, 0)
   return bytes
 }
 
-/** Answers with a code and nothing else. */
+/** Answers with a response code and nothing else. */
 export function answerWith (name: CommandName, responseCode: number): Answer {
   return ({ correlationId, reply }) => { reply(answerFrame(name, correlationId, responseCode)) }
 }
@@ -161,7 +161,7 @@ export function mechanismsAnswer (...mechanisms: string[]): Answer {
   }
 }
 
-/** Lets the client in and proposes this. */
+/** Accepts the credentials and proposes these values. */
 export function tuneAnswer (frameMaxBytes: number, heartbeatSeconds: number): Answer {
   return ({ correlationId, reply }) => {
     const tune = frame('tune', (writer) => writer.u32(frameMaxBytes).u32(heartbeatSeconds))

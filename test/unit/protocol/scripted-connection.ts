@@ -12,7 +12,7 @@ interface Opened {
   readonly closed: Promise<ConnectionClosedError>
 }
 
-/** A connection to a scripted broker, which gives the usual answers but for those given. Both end with the test. */
+/** Opens a connection to a scripted broker with `answers` in place of the usual ones. Both end with the test. */
 export async function open (
   t: Test,
   answers: Partial<Record<CommandName, Answer>> = {},

@@ -9,19 +9,19 @@ const pem = (name: string): string => readFileSync(new URL(`fixtures/tls/${name}
 const ca = pem('ca')
 const server = { cert: pem('broker'), key: pem('broker-key') }
 
-t.test('a broker whose certificate is signed by the authority and carries the name is spoken to', async (t) => {
+t.test('a broker whose certificate has the right authority and name is accepted', async (t) => {
   const broker = await ScriptedBroker.start(t, {}, server)
   const connection = await openConnection(t, broker.port, { tls: { ca, servername: 'rabbit.test' } })
   t.ok(broker.socket instanceof TLSSocket)
   await connection.close()
 })
 
-t.test('a broker of an unknown authority, or of another name, gets no byte of ours', async (t) => {
+t.test('a broker of an unknown authority or another name gets no frame', async (t) => {
   const broker = await ScriptedBroker.start(t, {}, server)
   for (const [tls, code] of [
     [{ servername: 'rabbit.test' }, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
     [{ ca, servername: 'other.test' }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
-    [{ ca }, 'ERR_TLS_CERT_ALTNAME_INVALID'] // the host, 127.0.0.1, is the name then
+    [{ ca }, 'ERR_TLS_CERT_ALTNAME_INVALID'] // without a server name the host, 127.0.0.1, is verified
   ] as const) {
     await t.rejects(Connection.open(connectionOptions(broker.port, { tls })), {
       name: 'ConnectionClosedError',
@@ -32,7 +32,7 @@ t.test('a broker of an unknown authority, or of another name, gets no byte of ou
   t.same(broker.received, [])
 })
 
-t.test('a client certificate is shown, which is all that EXTERNAL needs', async (t) => {
+t.test('the client certificate is sent, and EXTERNAL needs nothing else', async (t) => {
   const broker = await ScriptedBroker.start(
     t,
     { saslHandshake: mechanismsAnswer('EXTERNAL') },
@@ -45,7 +45,7 @@ t.test('a client certificate is shown, which is all that EXTERNAL needs', async 
   t.ok(broker.socket instanceof TLSSocket && broker.socket.getPeerCertificate().subject.CN === 'client')
 })
 
-t.test('a broker that speaks no TLS is given up', async (t) => {
+t.test('a broker that does not speak TLS fails the attempt', async (t) => {
   const broker = await ScriptedBroker.start(t, {})
   await t.rejects(Connection.open(connectionOptions(broker.port, { tls: { ca }, connectTimeoutMs: 200 })), {
     name: 'ConnectionClosedError',

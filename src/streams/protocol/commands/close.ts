@@ -5,7 +5,7 @@ import { CommandKey, RESPONSE_BIT } from './keys.ts'
 
 export interface Closing { readonly code: number, readonly reason: string }
 
-/** Code uint16, Reason string. Both sides may send it; the answer has only its response code. */
+/** Code uint16, Reason string. Both sides may send it. The answer has only a response code. */
 export const close: Request<Closing, void> = {
   name: 'close',
   write (writer, { code, reason }) { writer.u16(code).string(reason) },

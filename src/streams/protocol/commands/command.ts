@@ -3,9 +3,9 @@ import type { FrameReader } from '../frame-reader.ts'
 import { FrameWriter } from '../frame-writer.ts'
 import { CommandKey, describeCommand, type CommandName } from './keys.ts'
 
-// Each command is one small file that says what lies on the wire. Key and Version, which start every frame, and the
-// CorrelationId and the ResponseCode, which follow in requests and their answers, are written and read by what sends
-// and receives them.
+// Each command is one small file that says what lies on the wire. It leaves out Key and Version, which start every
+// frame, and the CorrelationId of requests and the CorrelationId and ResponseCode of answers: the channel and its
+// pending requests handle these.
 
 /** A command that the broker answers. */
 export interface Request<Arguments, Answer> {
@@ -13,27 +13,26 @@ export interface Request<Arguments, Answer> {
   /** Writes what follows the correlation id. */
   write (writer: FrameWriter, args: Arguments): void
   /**
-   * Reads what follows the response code, when that is ok. More bytes than it reads are no mistake: newer brokers
-   * append fields.
+   * Reads what follows a response code of ok. More bytes may follow, because newer brokers append fields.
    */
   read (reader: FrameReader): Answer
-  /** The answer has no response code of its own (Metadata). */
+  /** The answer has no response code (Metadata). */
   readonly isWithoutResponseCode?: true
 }
 
-/** A command without an answer, from us to the broker. */
+/** A command that the broker does not answer. */
 export interface Command<Arguments> {
   readonly name: CommandName
   write (writer: FrameWriter, args: Arguments): void
 }
 
-/** A command from the broker to us. */
+/** A command that the broker sends by itself. */
 export interface Push<Content> {
   readonly name: CommandName
   read (reader: FrameReader, version: number): Content
 }
 
-/** For answers that have nothing but their code. */
+/** For answers that have only a response code. */
 export function readNothing (): void {}
 
 const VERSION_1 = 1
@@ -56,7 +55,7 @@ export function encodeCommand<Arguments> (command: Command<Arguments>, args: Arg
   return writer.finish()
 }
 
-/** For who receives a command it cannot take. */
+/** The error for a command that the receiver does not understand. */
 export function unknownCommand (key: number, version: number): MalformedFrameError {
   return new MalformedFrameError(
     `the broker sent ${describeCommand(key)} in version ${version}, which is not understood here`

@@ -7,7 +7,7 @@ import { CommandKey, RESPONSE_BIT } from './keys.ts'
 /**
  * CorrelationId uint32, SubscriptionId uint8, Active uint8
  *
- * The only request of the broker but Close. It closes the connection when no answer comes within a minute.
+ * Except for Close, the only request of the broker. It closes the connection when no answer comes within a minute.
  */
 export const consumerUpdate: Push<{ correlationId: number, subscriptionId: number, isActive: boolean }> = {
   name: 'consumerUpdate',
@@ -15,8 +15,9 @@ export const consumerUpdate: Push<{ correlationId: number, subscriptionId: numbe
 }
 
 /**
- * CorrelationId uint32, ResponseCode uint16, OffsetSpecification. Without a specification the one of the subscription
- * holds.
+ * CorrelationId uint32, ResponseCode uint16, OffsetSpecification
+ *
+ * Without a specification the one of the subscription applies.
  */
 export function encodeConsumerUpdateAnswer (correlationId: number, spec: OffsetSpec | undefined): Buffer {
   const writer = new FrameWriter()

@@ -1,8 +1,10 @@
 import type { Command, Push } from './command.ts'
 
 /**
- * SubscriptionId uint8, Credit uint16, which the broker reads as a signed number (rabbit_stream_core): at most 32767; 0
- * makes it look into the log
+ * SubscriptionId uint8, Credit uint16
+ *
+ * The broker reads the credit as a signed number (rabbit_stream_core), so at most 32767. A credit of 0 makes it look
+ * into the log.
  */
 export const credit: Command<{ subscriptionId: number, credit: number }> = {
   name: 'credit',
@@ -12,7 +14,7 @@ export const credit: Command<{ subscriptionId: number, credit: number }> = {
 /**
  * ResponseCode uint16, SubscriptionId uint8
  *
- * Marked as a response but without a correlation id, and sent only when the broker did not take the credit.
+ * Has the response bit but no correlation id. Sent only when the broker refuses the credit.
  */
 export const creditRefusal: Push<{ responseCode: number, subscriptionId: number }> = {
   name: 'credit',

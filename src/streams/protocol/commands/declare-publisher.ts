@@ -3,7 +3,7 @@ import { readNothing, type Request } from './command.ts'
 /**
  * PublisherId uint8, Reference string, Stream string
  *
- * Without a reference (an empty one) the broker does not deduplicate.
+ * With an empty reference the broker does not deduplicate.
  */
 export const declarePublisher: Request<{ publisherId: number, reference: string, stream: string }, void> = {
   name: 'declarePublisher',

@@ -2,9 +2,9 @@ import type { Push } from './command.ts'
 
 export interface Delivery {
   readonly subscriptionId: number
-  /** The first offset of the last chunk that a majority has; undefined in version 1 and while there is none. */
+  /** The first offset of the last chunk that a majority has; undefined in version 1, and while there is none. */
   readonly committedChunkId: number | undefined
-  /** Where the chunk starts and ends; `isOwn`: whether the buffer holds nothing else and may be kept. */
+  /** Where the chunk lies. `isOwn`: the buffer holds only this frame and may be kept. */
   readonly chunk: { readonly buffer: Buffer, readonly start: number, readonly end: number, readonly isOwn: boolean }
 }
 
@@ -12,8 +12,8 @@ export interface Delivery {
  * v1: SubscriptionId uint8, Chunk
  * v2: SubscriptionId uint8, CommittedChunkId uint64, Chunk
  *
- * The broker takes the higher version that both sides named in ExchangeCommandVersions. -1 for "none committed" is
- * written unsigned.
+ * The broker uses the highest version that both sides named in ExchangeCommandVersions. It writes "none committed", -1,
+ * as an unsigned number.
  */
 export const deliver: Push<Delivery> = {
   name: 'deliver',

@@ -2,7 +2,7 @@ import type { Request } from './command.ts'
 
 export interface CommandVersions { readonly key: number, readonly min: number, readonly max: number }
 
-/** Commands [Key uint16, MinVersion uint16, MaxVersion uint16] -> the same of the broker */
+/** Commands [Key uint16, MinVersion uint16, MaxVersion uint16] -> the same, of the broker */
 export const exchangeCommandVersions: Request<{ commands: readonly CommandVersions[] }, CommandVersions[]> = {
   name: 'exchangeCommandVersions',
   write (writer, { commands }) { writer.array(commands, (to, { key, min, max }) => to.u16(key).u16(min).u16(max)) },

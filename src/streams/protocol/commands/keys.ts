@@ -39,7 +39,7 @@ export const RESPONSE_BIT = 0x8000
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(CommandKey).map(([name, key]) => [key, name]))
 
-/** For messages that people read. */
+/** The command's name, for messages that people read. */
 export function describeCommand (key: number): string {
   return NAMES.get(key) ?? `command ${key}`
 }

@@ -6,9 +6,9 @@ export interface BrokerAddress { readonly host: string, readonly port: number }
 
 export interface StreamMetadata {
   readonly stream: string
-  /** Other than ok: the rest is empty. */
+  /** When it is not ok, the rest is empty. */
   readonly responseCode: number
-  /** Undefined while the stream has no leader, or none that is running. */
+  /** Undefined while the stream has no running leader. */
   readonly leader: BrokerAddress | undefined
   readonly replicas: readonly BrokerAddress[]
 }
@@ -18,8 +18,8 @@ export interface StreamMetadata {
  *   Broker         => Reference uint16, Host string, Port uint32
  *   StreamMetadata => Stream string, ResponseCode uint16, Leader uint16, Replicas [uint16] // references to brokers
  *
- * The answer has no code of its own, each stream has one. A reference to no broker means that there is none: the broker
- * writes 65535 for a missing leader.
+ * The answer has no response code, but each stream has one. A reference that names no broker means that there is none:
+ * the broker writes 65535 for a missing leader.
  */
 export const metadata: Request<{ streams: readonly string[] }, StreamMetadata[]> = {
   name: 'metadata',

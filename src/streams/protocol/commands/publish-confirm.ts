@@ -3,7 +3,7 @@ import { readU64AsNumber } from '../frame-reader.ts'
 import type { Push } from './command.ts'
 
 /**
- * Publishing ids as they lie in the frame, read when asked for: confirms come by the thousand. Only valid until the
+ * Publishing ids in their frame, read when asked for, because confirms come by the thousand. Valid only until the
  * handler returns.
  */
 export interface PublishingIds {
@@ -33,10 +33,10 @@ class PublishingIdsView implements PublishingIds {
     this.#buffer = buffer
     this.#start = start
     this.length = length
-    // Checked here once, so that a handler is called with all ids of the frame or with none.
+    // All ids are checked before the handler is called, so it gets every id of the frame or none.
     for (let index = 0; index < length; index++) {
       if (!Number.isSafeInteger(this.at(index))) {
-        throw new MalformedFrameError('a confirm of a publishing id above 2^53 - 1, which nobody has sent')
+        throw new MalformedFrameError('the broker confirmed a publishing id above 2^53 - 1, which was never sent')
       }
     }
   }

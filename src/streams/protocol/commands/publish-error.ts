@@ -11,7 +11,7 @@ export const publishError: Push<{ publisherId: number, failures: PublishFailure[
     const failures = reader.array((from) => {
       const publishingId = from.u64AsNumber()
       if (publishingId === undefined) {
-        throw new MalformedFrameError('an error for a publishing id above 2^53 - 1, which nobody has sent')
+        throw new MalformedFrameError('the broker refused a publishing id above 2^53 - 1, which was never sent')
       }
       return { publishingId, responseCode: from.u16() }
     })

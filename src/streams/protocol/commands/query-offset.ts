@@ -3,7 +3,7 @@ import type { Request } from './command.ts'
 /**
  * Reference string, Stream string -> Offset uint64
  *
- * Nothing stored is answered with the code noOffset (19).
+ * When no offset is stored the broker answers with the code noOffset (19).
  */
 export const queryOffset: Request<{ reference: string, stream: string }, bigint> = {
   name: 'queryOffset',

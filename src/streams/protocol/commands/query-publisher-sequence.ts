@@ -3,7 +3,7 @@ import type { Request } from './command.ts'
 /**
  * Reference string, Stream string -> Sequence uint64
  *
- * 0 also for a reference that the broker does not know.
+ * The sequence is 0 also for a reference that the broker does not know.
  */
 export const queryPublisherSequence: Request<{ reference: string, stream: string }, bigint> = {
   name: 'queryPublisherSequence',

@@ -4,7 +4,7 @@ import type { Request } from './command.ts'
 /**
  * Stream string, OffsetSpecification, Properties [Key string, Value string] -> OffsetType uint16, Offset uint64
  *
- * From RabbitMQ 4.3 on. The answer's type is always 4 (offset).
+ * From RabbitMQ 4.3 on. The type in the answer is always 4 (offset).
  */
 export const resolveOffsetSpec: Request<
   { stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string> },

@@ -10,8 +10,8 @@ export const saslHandshake: Request<undefined, string[]> = {
 /**
  * Mechanism string, Data bytes
  *
- * A refusal is answered after three seconds, to slow down who guesses. The mechanisms spoken here need one step, so a
- * challenge (code 10) is a refusal too. After ok the broker sends Tune at once.
+ * The broker waits three seconds before it refuses, to slow down guessing. The mechanisms supported here need one step,
+ * so a challenge (code 10) is a refusal too. After ok the broker sends Tune at once.
  */
 export const saslAuthenticate: Request<{ mechanism: string, data: Uint8Array }, void> = {
   name: 'saslAuthenticate',

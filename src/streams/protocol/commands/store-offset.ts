@@ -3,8 +3,7 @@ import type { Command } from './command.ts'
 /**
  * Reference string, Stream string, Offset uint64
  *
- * Never answered: a missing permission, a missing stream or a missing leader are lines in the broker's log and nothing
- * else.
+ * The broker never answers: a missing permission, a missing stream or a missing leader is only a line in its log.
  */
 export const storeOffset: Command<{ reference: string, stream: string, offset: bigint }> = {
   name: 'storeOffset',

@@ -3,7 +3,7 @@ import type { Request } from './command.ts'
 /**
  * Stream string -> Statistics [Key string, Value int64]
  *
- * `first_chunk_id`, `last_chunk_id` and `committed_chunk_id`, -1 while there are none; from 4.3 on also
+ * `first_chunk_id`, `last_chunk_id` and `committed_chunk_id`, each -1 while there is none; from 4.3 on also
  * `committed_offset`.
  */
 export const streamStats: Request<{ stream: string }, ReadonlyMap<string, bigint>> = {

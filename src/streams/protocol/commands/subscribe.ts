@@ -4,8 +4,8 @@ import { readNothing, type Request } from './command.ts'
 /**
  * SubscriptionId uint8, Stream string, OffsetSpecification, Credit uint16, Properties [Key string, Value string]
  *
- * One credit is one chunk. The broker reads no count after the credit when there are no properties, but takes a count
- * of 0 as well.
+ * One credit is one chunk. The broker accepts a frame that ends after the credit, without a count of properties, and a
+ * count of 0 as well.
  */
 export const subscribe: Request<
   { subscriptionId: number, stream: string, spec: OffsetSpec, credit: number, properties: ReadonlyMap<string, string> },

@@ -10,8 +10,8 @@ export interface Tuning {
 /**
  * FrameMax uint32, Heartbeat uint32
  *
- * The broker proposes, the client answers with what both can live with. Neither has a correlation id, and both are
- * marked as requests.
+ * The broker proposes, and the client answers with values that both accept. Neither frame has a correlation id, and
+ * neither has the response bit.
  */
 export const tune: Push<Tuning> & Command<Tuning> = {
   name: 'tune',

@@ -9,10 +9,13 @@ const MIN_MATCH_BYTES = 4
 /**
  * Expands LZ4 frames, which is what the Java, Go and .NET clients write (not bare LZ4 blocks).
  *
- * Frame => Magic uint32, Flags uint8, BlockDescriptor uint8, [ContentSize uint64], HeaderChecksum uint8, [Block],
- * EndMark uint32 (0), [ContentChecksum uint32] Block => Size uint32 // highest bit: stored as it is Data,
- * [BlockChecksum uint32] all little endian. The checksums are left alone: the checksum of the chunk, checked before,
- * covers the same bytes. Source: lz4_Frame_format.md and lz4_Block_format.md of the LZ4 project.
+ * Frame => Magic uint32, Flags uint8, BlockDescriptor uint8, [ContentSize uint64], HeaderChecksum uint8,
+ *          [Block], EndMark uint32 (0), [ContentChecksum uint32]
+ *   Block => Size uint32 // highest bit: stored without compression
+ *            Data, [BlockChecksum uint32]
+ *
+ * All numbers are little endian. The checksums are not verified: the checksum of the chunk covers the same bytes and
+ * has been verified already. Source: lz4_Frame_format.md and lz4_Block_format.md of the LZ4 project.
  */
 export function expandLz4 (bytes: Uint8Array, length: number): Buffer {
   const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -24,9 +27,9 @@ export function expandLz4 (bytes: Uint8Array, length: number): Buffer {
 
 function expandFrame (input: Buffer, start: number, output: Output): number {
   const magic = u32(input, start)
-  // `& ~0xf` would make it a signed number.
+  // `& ~0xf` would make a signed number of it.
   if (magic - (magic % 16) === SKIPPABLE_MAGIC) return start + 8 + u32(input, start + 4)
-  if (magic !== FRAME_MAGIC) throw corrupt('is no LZ4 frame')
+  if (magic !== FRAME_MAGIC) throw corrupt('is not an LZ4 frame')
   const flags = input[start + 4] ?? 0
   if (flags >> 6 !== VERSION) throw corrupt('is an LZ4 frame of an unknown version')
   const hasDictionary = (flags & 0x01) !== 0
@@ -49,7 +52,7 @@ function expandFrame (input: Buffer, start: number, output: Output): number {
 }
 
 // Block => [Sequence]
-//   Sequence => Token uint8 // literal length, match length - 4, four bits each; 15 goes on in the bytes that follow
+//   Sequence => Token uint8 // literal length, match length - 4, four bits each; 15 continues in the next bytes
 //               Literals, Distance uint16
 // The last sequence ends with its literals.
 function expandBlock (input: Buffer, start: number, end: number, output: Output): void {
@@ -75,7 +78,7 @@ function expandBlock (input: Buffer, start: number, end: number, output: Output)
     position += 2
     output.match(distance, readLength(token & 0xf) + MIN_MATCH_BYTES)
   }
-  throw corrupt('ends with an LZ4 match')
+  throw corrupt('ends with an LZ4 match instead of literals')
 }
 
 function u32 (input: Buffer, position: number): number {

@@ -1,11 +1,11 @@
 import { CompressionError } from '../errors.ts'
 
-// Below this a loop is faster than a call into the runtime.
+// For fewer bytes a loop is faster than a call into the runtime.
 const SHORT_COPY_BYTES = 24
 
 /**
- * What the decoders of the LZ77 family write to: a buffer of exactly the announced length, allocated once. Whatever the
- * input says, nothing is written beyond it and nothing is read that was not written.
+ * The output of the LZ77 decoders: a buffer of exactly the announced length, allocated once. Whatever the input says,
+ * nothing is written beyond the buffer, and nothing is read that was not written before.
  */
 export class Output {
   readonly #buffer: Buffer
@@ -28,7 +28,7 @@ export class Output {
     else for (let from = start; from < end;) this.#buffer[to++] = input[from++] ?? 0
   }
 
-  /** Appends bytes of the output that lie `distance` back; they may overlap with what they become. */
+  /** Appends bytes that lie `distance` back in the output. Source and target may overlap. */
   match (distance: number, length: number): void {
     if (distance <= 0 || distance > this.#length) throw corrupt('refers to before its start')
     let to = this.#reserve(length)
@@ -53,5 +53,5 @@ export class Output {
 }
 
 export function corrupt (what: string, cause?: unknown): CompressionError {
-  return new CompressionError('corrupt', `the expanded sub-entry batch ${what}`, cause)
+  return new CompressionError('corrupt', `the sub-entry batch ${what}`, cause)
 }

@@ -8,10 +8,11 @@ const ElementType = { literal: 0, copyWithOneByte: 1, copyWithTwoBytes: 2, copyW
  * Expands the Snappy framing format, which is what the Java and Go clients write (not bare Snappy blocks).
  *
  * Stream => [Chunk]
- *   Chunk => Type uint8 // 0 compressed, 1 not compressed, 0xff "sNaPpY", the rest above 0x7f is skipped
+ *   Chunk => Type uint8 // 0 compressed, 1 not compressed, 0xff "sNaPpY"; all others above 0x7f are skipped
  *            Length uint24, Data // for 0 and 1 it starts with a CRC-32C
- * all little endian. The checksums are left alone: the checksum of the chunk, checked before, covers the same bytes.
- * Source: framing_format.txt and format_description.txt of the Snappy project.
+ *
+ * All numbers are little endian. The checksums are not verified: the checksum of the stream's chunk covers the same
+ * bytes and has been verified already. Source: framing_format.txt and format_description.txt of the Snappy project.
  */
 export function expandSnappy (bytes: Uint8Array, length: number): Buffer {
   const input = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -34,7 +35,7 @@ export function expandSnappy (bytes: Uint8Array, length: number): Buffer {
 }
 
 // Block => Length varint, [Element]
-//   Element => Tag uint8 // the lower two bits tell the type, the rest is of the type
+//   Element => Tag uint8 // the lower two bits are the type; the meaning of the others depends on it
 function expandBlock (input: Buffer, output: Output): void {
   const { value: length, position: start } = readVarint(input)
   const end = output.length + length
@@ -65,7 +66,7 @@ function expandBlock (input: Buffer, output: Output): void {
         position += 4
     }
   }
-  if (output.length !== end) throw corrupt('has a Snappy block of another length than it says')
+  if (output.length !== end) throw corrupt('has a Snappy block whose length differs from the announced one')
 }
 
 function uint (input: Buffer, position: number, bytes: number): number {
