@@ -71,8 +71,8 @@ export class RecreatedStreamLoad {
       const { messages, nextOffset }: Messages = JSON.parse(JSON.stringify(json))
       offset = nextOffset
       if (round === undefined || round !== this.#round) continue
-      // Until the broker has told the gateway that the old stream is gone, a read may answer with what was read ahead of
-      // it. Afterwards it may not.
+      // Until the broker has told the gateway that the old stream is gone, a read may answer with what was read ahead
+      // of it. Afterwards it may not.
       const old = messages.filter(({ body }) => (this.#sent.get(body) ?? round) < round)
       for (const { offset, body } of messages) if (this.#sent.get(body) === round) this.read.set(offset, body)
       if (old.length > 0 && this.read.size > 0) this.wrong.push({ old, after: 'what the new stream has' })

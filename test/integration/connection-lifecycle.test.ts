@@ -1,7 +1,7 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { connect, createServer, type Socket } from 'node:net'
 import { once } from 'node:events'
-import { Connection, ResponseCode } from '../../src/streams/protocol/index.ts'
+import { Connection, ResponseCode, type ConnectionOptions } from '../../src/streams/protocol/index.ts'
 import { openChannel } from '../../src/streams/protocol/handshake.ts'
 import { optionsFromUrl } from '../unit/protocol/open-connection.ts'
 import { testStreamUrl, uniqueName } from '../support/broker.ts'
@@ -18,22 +18,23 @@ t.test('an open connection knows the broker', async (t) => {
   t.ok(Number.isInteger(connection.advertisedPort))
 })
 
-t.test('a wrong password is an authentication error, three seconds later', async (t) => {
-  const options = optionsFromUrl(testStreamUrl(), { authentication: { mechanism: 'PLAIN', username: 'guest', password: 'wrong' } })
-  await t.rejects(Connection.open(options), { name: 'AuthenticationError', responseCode: ResponseCode.authenticationFailure })
+t.test('a wrong password is an authentication error, after three seconds', async (t) => {
+  const authentication = { mechanism: 'PLAIN', username: 'guest', password: 'wrong' } as const
+  const options = optionsFromUrl(testStreamUrl(), { authentication })
+  await rejectsAuthentication(t, options, ResponseCode.authenticationFailure)
 })
 
 t.test('a virtual host that does not exist is an authentication error', async (t) => {
   const options = optionsFromUrl(testStreamUrl(), { virtualHost: uniqueName('nowhere') })
-  await t.rejects(Connection.open(options), { name: 'AuthenticationError', responseCode: ResponseCode.virtualHostAccessFailure })
+  await rejectsAuthentication(t, options, ResponseCode.virtualHostAccessFailure)
 })
 
 t.test('a mechanism that the broker does not offer is an authentication error', async (t) => {
   const options = optionsFromUrl(testStreamUrl(), { authentication: { mechanism: 'EXTERNAL' } })
-  await t.rejects(Connection.open(options), { name: 'AuthenticationError', responseCode: ResponseCode.saslMechanismNotSupported })
+  await rejectsAuthentication(t, options, ResponseCode.saslMechanismNotSupported)
 })
 
-t.test('a peer that accepts and says nothing is given up when the time is over', async (t) => {
+t.test('a peer that accepts and says nothing is given up in time', async (t) => {
   const accepted: Socket[] = []
   const silent = createServer((socket) => { accepted.push(socket) }).listen(0, '127.0.0.1')
   await once(silent, 'listening')
@@ -41,14 +42,20 @@ t.test('a peer that accepts and says nothing is given up when the time is over',
     for (const socket of accepted) socket.destroy()
     silent.close()
   })
-  const options = optionsFromUrl(testStreamUrl(), { host: '127.0.0.1', port: portOf(silent.address()), connectTimeoutMs: 100 })
-  await t.rejects(Connection.open(options), { name: 'ConnectionClosedError', closedBy: 'fault', message: /within 100 ms/ })
+  const port = portOf(silent.address())
+  const options = optionsFromUrl(testStreamUrl(), { host: '127.0.0.1', port, connectTimeoutMs: 100 })
+  const failure = { name: 'ConnectionClosedError', closedBy: 'fault', message: /within 100 ms/ }
+  await t.rejects(Connection.open(options), failure)
 })
 
-t.test("the broker's Close ends the connection with its code", async (t) => {
+t.test('a Close of the broker ends the connection with its code', async (t) => {
   const { channel } = await openChannel(optionsFromUrl(testStreamUrl()), undefined)
   // No broker knows this command from a client.
-  const unknown = channel.request({ name: 'consumerUpdate', write (writer) { writer.u16(0) }, read () {} }, undefined, 10_000)
+  const unknown = channel.request({
+    name: 'consumerUpdate',
+    write (writer) { writer.u16(0) },
+    read () {}
+  }, undefined, 10_000)
   await t.rejects(unknown, { name: 'ConnectionClosedError', closedBy: 'peer', responseCode: ResponseCode.unknownFrame })
   t.equal(channel.isOpen, false)
   await channel.close('already closed', 10_000)
@@ -79,9 +86,14 @@ t.test('a socket that is cut while requests are under way rejects them all', asy
   const { connection, closings } = await open(t, { host: '127.0.0.1', port: portOf(proxy.address()) })
   const waiting = [connection.metadata(['a']), connection.queryOffset('r', 's'), connection.streamStats('s')]
   cut()
-  for (const result of await Promise.allSettled(waiting)) t.match(result, { status: 'rejected', reason: { name: 'ConnectionClosedError', closedBy: 'fault' } })
+  const refusal = { status: 'rejected', reason: { name: 'ConnectionClosedError', closedBy: 'fault' } }
+  for (const result of await Promise.allSettled(waiting)) t.match(result, refusal)
   t.equal((await closings.take()).closedBy, 'fault')
 })
+
+async function rejectsAuthentication (t: Test, options: ConnectionOptions, responseCode: number): Promise<void> {
+  await t.rejects(Connection.open(options), { name: 'AuthenticationError', responseCode })
+}
 
 function portOf (address: string | { port: number } | null): number {
   if (address === null || typeof address === 'string') throw new Error('the server does not listen')

@@ -52,17 +52,18 @@ t.test('a credit is a chunk', async (t) => {
   t.same(bodies((await chunks.take()).chunk), [[0, 'message 0']])
   connection.credit(1, 1)
   t.same(bodies((await chunks.take()).chunk), [[1, 'message 1']])
-  // What the broker has to say before it answers comes before its answer.
+  // What the broker sends before it answers arrives before its answer.
   let another = false
   const third = chunks.take().then(({ chunk }) => { another = true; return chunk })
   await connection.metadata([stream])
-  t.equal(another, false, 'without credit nothing comes')
+  t.equal(another, false, 'without credit no chunk comes')
   connection.credit(1, 1)
   t.same(bodies(await third), [[2, 'message 2']])
   await connection.unsubscribe(1)
   await t.rejects(connection.unsubscribe(1), { responseCode: ResponseCode.subscriptionIdDoesNotExist, message: /./ })
   connection.credit(1, 1)
-  t.same(await opened.refusedCredits.take(), { subscriptionId: 1, responseCode: ResponseCode.subscriptionIdDoesNotExist })
+  const refused = { subscriptionId: 1, responseCode: ResponseCode.subscriptionIdDoesNotExist }
+  t.same(await opened.refusedCredits.take(), refused)
 })
 
 t.test('a subscription starts where it says', async (t) => {
@@ -70,8 +71,15 @@ t.test('a subscription starts where it says', async (t) => {
   const { connection, chunks } = opened
   const stream = await createStream(t, connection)
   await publish(opened, stream, 5)
-  await t.rejects(connection.subscribe(0, uniqueName('missing'), { type: 'first' }, 1, none), { responseCode: ResponseCode.streamDoesNotExist, message: /./ })
-  const specs = [{ type: 'first' }, { type: 'last' }, { type: 'offset', offset: 0 }, { type: 'offset', offset: 0n }, { type: 'timestamp', timestamp: Date.now() - 3_600_000 }] as const
+  const missing = connection.subscribe(0, uniqueName('missing'), { type: 'first' }, 1, none)
+  await t.rejects(missing, { responseCode: ResponseCode.streamDoesNotExist, message: /./ })
+  const specs = [
+    { type: 'first' },
+    { type: 'last' },
+    { type: 'offset', offset: 0 },
+    { type: 'offset', offset: 0n },
+    { type: 'timestamp', timestamp: Date.now() - 3_600_000 }
+  ] as const
   for (const [id, spec] of specs.entries()) {
     await connection.subscribe(id, stream, spec, 1, none)
     t.equal((await chunks.take()).chunk.endOffset > 0, true, spec.type)
@@ -80,7 +88,8 @@ t.test('a subscription starts where it says', async (t) => {
   await connection.subscribe(9, stream, { type: 'next' }, 1, none)
   await publish(opened, stream, 1, 1)
   t.same(bodies((await chunks.take()).chunk), [[5, 'message 0']])
-  await t.rejects(connection.subscribe(9, stream, { type: 'next' }, 1, none), { responseCode: ResponseCode.subscriptionIdAlreadyExists, message: /./ })
+  const again = connection.subscribe(9, stream, { type: 'next' }, 1, none)
+  await t.rejects(again, { responseCode: ResponseCode.subscriptionIdAlreadyExists, message: /./ })
 })
 
 t.test('sub-entry batches are stored as they are and come back as one entry', async (t) => {
@@ -110,7 +119,7 @@ t.test('sub-entry batches are stored as they are and come back as one entry', as
   t.match(simple, { offset: 2, recordCount: 1, isSubBatch: false })
 })
 
-t.test('a chunk that is larger than any read comes whole', async (t) => {
+t.test('a chunk that is larger than any read of the socket comes whole', async (t) => {
   const { connection, confirms, chunks } = await open(t)
   const stream = await createStream(t, connection)
   await connection.declarePublisher(0, '', stream)
@@ -126,7 +135,7 @@ t.test('a chunk that is larger than any read comes whole', async (t) => {
   t.ok(seen.every((body, index) => large[index]?.equals(body)))
 })
 
-t.test('the deletion of a stream is told to the connections that use it', async (t) => {
+t.test('the broker tells the connections that use a stream when it is deleted', async (t) => {
   const opened = await open(t)
   const stream = await createStream(t, opened.connection)
   await publish(opened, stream, 1)

@@ -6,15 +6,18 @@ import { createStream, entry, none, open, publish } from './open-connection.ts'
 t.test('a stream is created, found and deleted', async (t) => {
   const { connection } = await open(t)
   const stream = uniqueName('protocol')
-  await connection.createStream(stream, new Map([['max-length-bytes', '1000000'], ['stream-max-segment-size-bytes', '500000']]))
-  await t.rejects(connection.createStream(stream, new Map([['max-length-bytes', '1000000'], ['stream-max-segment-size-bytes', '500000']])), { responseCode: ResponseCode.streamAlreadyExists, command: 'createStream', message: /./ })
+  const args = new Map([['max-length-bytes', '1000000'], ['stream-max-segment-size-bytes', '500000']])
+  await connection.createStream(stream, args)
+  const exists = { responseCode: ResponseCode.streamAlreadyExists, command: 'createStream', message: /./ }
+  await t.rejects(connection.createStream(stream, args), exists)
   const missing = uniqueName('missing')
   const metadata = await connection.metadata([stream, missing])
   const found = metadata.find((entry) => entry.stream === stream)
   t.equal(found?.responseCode, ResponseCode.ok)
   t.same(found?.leader, { host: connection.advertisedHost, port: connection.advertisedPort })
   t.same(found?.replicas, [])
-  t.match(metadata.find((entry) => entry.stream === missing), { responseCode: ResponseCode.streamDoesNotExist, leader: undefined })
+  const notFound = { responseCode: ResponseCode.streamDoesNotExist, leader: undefined }
+  t.match(metadata.find((entry) => entry.stream === missing), notFound)
   await connection.deleteStream(stream)
   await t.rejects(connection.deleteStream(stream), { responseCode: ResponseCode.streamDoesNotExist, message: /./ })
 })
@@ -23,7 +26,9 @@ t.test('a stored offset reads back on the same connection, whatever it is', asyn
   const { connection } = await open(t)
   const stream = await createStream(t, connection)
   await t.rejects(connection.queryOffset('someone', stream), { responseCode: ResponseCode.noOffset, message: /./ })
-  for (const offset of [10n, 5n, 0n, 2n ** 63n, 2n ** 64n - 1n]) t.equal(await connection.storeAndQueryOffset('someone', stream, offset), offset)
+  for (const offset of [10n, 5n, 0n, 2n ** 63n, 2n ** 64n - 1n]) {
+    t.equal(await connection.storeAndQueryOffset('someone', stream, offset), offset)
+  }
   connection.storeOffset('someone else', stream, 7n)
   t.equal(await connection.queryOffset('someone else', stream), 7n)
   t.equal(await connection.queryOffset('someone', stream), 2n ** 64n - 1n)
@@ -37,7 +42,8 @@ t.test('the broker remembers the last publishing id of a reference', async (t) =
   connection.publish(0, 1, [entry(41, 'a')])
   await confirms.take()
   t.equal(await connection.queryPublisherSequence('writer', stream), 41n)
-  await t.rejects(connection.queryPublisherSequence('writer', uniqueName('missing')), { responseCode: ResponseCode.streamDoesNotExist, message: /./ })
+  const missing = connection.queryPublisherSequence('writer', uniqueName('missing'))
+  await t.rejects(missing, { responseCode: ResponseCode.streamDoesNotExist, message: /./ })
 })
 
 t.test('statistics are signed: -1 while there is no chunk', async (t) => {
@@ -49,7 +55,7 @@ t.test('statistics are signed: -1 while there is no chunk', async (t) => {
   t.match(Object.fromEntries(await connection.streamStats(stream)), { first_chunk_id: 0n })
 })
 
-t.test('a broker that resolves offset specifications does', async (t) => {
+t.test('a broker that supports it resolves offset specifications', async (t) => {
   const opened = await open(t)
   const { connection } = opened
   const stream = await createStream(t, connection)
@@ -63,7 +69,7 @@ t.test('a broker that resolves offset specifications does', async (t) => {
   t.equal(await connection.resolveOffsetSpec(stream, { type: 'next' }, none), 3)
 })
 
-t.test('a hundred requests of one turn are all answered', async (t) => {
+t.test('a hundred requests of one turn of the event loop are all answered', async (t) => {
   const { connection } = await open(t)
   const stream = await createStream(t, connection)
   await Promise.all(Array.from({ length: 100 }, async (_, index) => {

@@ -4,12 +4,13 @@ import { batchOf, newStream, numbered, openBroker, streamOf } from '../support/s
 import { until } from '../support/until.ts'
 
 async function readAs (broker: Broker, stream: string, limit = 1): Promise<ReadBatch & { offsets: number[] }> {
-  const batch = await broker.consumers.read(stream, 'c', { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0 }, new AbortController().signal)
+  const request = { from: { type: 'first' }, limit, maxBytes: 1_000_000, waitMs: 0 } as const
+  const batch = await broker.consumers.read(stream, 'c', request, new AbortController().signal)
   batch.release()
   return Object.assign(batch, { offsets: batch.messages.map(({ offset }) => offset) })
 }
 
-t.test('a consumer that takes one message at a time gets past message 0, and no further than it said', async (t) => {
+t.test('a consumer that takes one message at a time gets past message 0, and only as far as it stored', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 2)
   t.same((await readAs(broker, stream)).offsets, [0])
@@ -20,7 +21,7 @@ t.test('a consumer that takes one message at a time gets past message 0, and no 
   t.same((await readAs(broker, stream)).offsets, [])
 })
 
-t.test('another gateway gives message 0 once more, and then no more', async (t) => {
+t.test('another gateway gives message 0 once more, and then never again', async (t) => {
   const [broker, other] = [openBroker(t), openBroker(t)]
   const stream = await streamOf(t, broker, 1)
   await broker.consumers.storeOffset(stream, 'c', 0)
@@ -29,7 +30,7 @@ t.test('another gateway gives message 0 once more, and then no more', async (t) 
   for (const either of [broker, other, broker]) t.same((await readAs(either, stream)).offsets, [])
 })
 
-t.test('to say again what is stored takes no record in the stream', async (t) => {
+t.test('storing the same offset again takes no record in the stream', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 5)
   await broker.consumers.storeOffset(stream, 'c', 3)
@@ -38,17 +39,18 @@ t.test('to say again what is stored takes no record in the stream', async (t) =>
   t.equal((await broker.streams.describe(stream)).nextOffset, nextOffset)
 })
 
-t.test('a reset to the beginning gives message 0 again, also to who has processed it and nothing else', async (t) => {
+t.test('a reset to the beginning gives message 0 again, also to a consumer that has processed only that', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 1)
   await broker.consumers.storeOffset(stream, 'c', 0)
   t.same((await readAs(broker, stream)).offsets, [])
   t.same(await broker.consumers.resetOffset(stream, 'c', { type: 'first' }), { storedOffset: 0n, nextOffset: 0n })
-  t.match(await broker.consumers.storedOffset(stream, 'c'), { nextOffset: 0n, lag: 1n }, 'it is behind by what it will get')
+  const described = await broker.consumers.storedOffset(stream, 'c')
+  t.match(described, { nextOffset: 0n, lag: 1n }, 'it is behind by what it will get')
   t.same((await readAs(broker, stream)).offsets, [0])
 })
 
-t.test('a reset to the beginning through another gateway gives message 0 again to who has gone on from there', async (t) => {
+t.test('a reset through another gateway gives message 0 again to a consumer that has passed it', async (t) => {
   const [broker, other] = [openBroker(t), openBroker(t)]
   const stream = await streamOf(t, broker, 3)
   await broker.consumers.storeOffset(stream, 'c', 0)
@@ -57,7 +59,7 @@ t.test('a reset to the beginning through another gateway gives message 0 again t
   t.same((await readAs(broker, stream)).offsets, [0])
 })
 
-t.test('a stream that is created anew has none of the consumers of the old one', async (t) => {
+t.test('a stream that is created anew has no consumer of the old stream', async (t) => {
   const [broker, other] = [openBroker(t), openBroker(t)]
   const stream = await streamOf(t, broker, 1)
   await broker.consumers.storeOffset(stream, 'c', 0)

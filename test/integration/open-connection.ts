@@ -1,11 +1,17 @@
 import type { Test } from 'tap'
-import { type Chunk, Connection, type ConnectionClosedError, type ConnectionOptions, type PublishingIds } from '../../src/streams/protocol/index.ts'
+import {
+  Connection,
+  type Chunk,
+  type ConnectionClosedError,
+  type ConnectionOptions,
+  type PublishingIds
+} from '../../src/streams/protocol/index.ts'
 import { handlers, optionsFromUrl } from '../unit/protocol/open-connection.ts'
 import { testStreamUrl, uniqueName } from '../support/broker.ts'
 
 export const none = new Map<string, string>()
 
-/** Hands out what arrives in the order it came, and waits for what has not. */
+/** Hands out what arrives in the order in which it came, and waits for what has not arrived yet. */
 class Inbox<T> {
   readonly #items: T[] = []
   readonly #waiting: Array<(item: T) => void> = []
@@ -31,17 +37,30 @@ interface Opened {
   readonly closings: Inbox<ConnectionClosedError>
 }
 
+/** A connection that is closed with the test, and an inbox for each kind of what the broker sends. */
 export async function open (t: Test, options: Partial<ConnectionOptions> = {}): Promise<Opened> {
-  const inboxes = { confirms: new Inbox<{ publisherId: number, ids: number[] }>(), failures: new Inbox<{ publisherId: number, publishingId: number, responseCode: number }>(), chunks: new Inbox<{ subscriptionId: number, chunk: Chunk, committedChunkId: number | undefined }>(), metadataUpdates: new Inbox<{ responseCode: number, stream: string }>(), refusedCredits: new Inbox<{ subscriptionId: number, responseCode: number }>(), closings: new Inbox<ConnectionClosedError>() }
+  const inboxes: Omit<Opened, 'connection'> = {
+    confirms: new Inbox(),
+    failures: new Inbox(),
+    chunks: new Inbox(),
+    metadataUpdates: new Inbox(),
+    refusedCredits: new Inbox(),
+    closings: new Inbox()
+  }
+  const { confirms, failures, chunks, metadataUpdates, refusedCredits, closings } = inboxes
   const connection = await Connection.open(optionsFromUrl(testStreamUrl(), {
     connectionName: t.name,
     handlers: handlers({
-      confirmed: (publisherId, ids) => { inboxes.confirms.put({ publisherId, ids: toArray(ids) }) },
-      publishFailed: (publisherId, publishingId, responseCode) => { inboxes.failures.put({ publisherId, publishingId, responseCode }) },
-      delivered: (subscriptionId, chunk, committedChunkId) => { inboxes.chunks.put({ subscriptionId, chunk, committedChunkId }) },
-      metadataUpdated: (responseCode, stream) => { inboxes.metadataUpdates.put({ responseCode, stream }) },
-      creditRefused: (subscriptionId, responseCode) => { inboxes.refusedCredits.put({ subscriptionId, responseCode }) },
-      closed: (error) => { inboxes.closings.put(error) }
+      confirmed: (publisherId, ids) => { confirms.put({ publisherId, ids: toArray(ids) }) },
+      publishFailed: (publisherId, publishingId, responseCode) => {
+        failures.put({ publisherId, publishingId, responseCode })
+      },
+      delivered: (subscriptionId, chunk, committedChunkId) => {
+        chunks.put({ subscriptionId, chunk, committedChunkId })
+      },
+      metadataUpdated: (responseCode, stream) => { metadataUpdates.put({ responseCode, stream }) },
+      creditRefused: (subscriptionId, responseCode) => { refusedCredits.put({ subscriptionId, responseCode }) },
+      closed: (error) => { closings.put(error) }
     }),
     ...options
   }))
@@ -70,7 +89,8 @@ export function entry (publishingId: number, body: string | Buffer): Buffer {
 
 export async function publish (opened: Opened, stream: string, count: number, publisherId = 0): Promise<void> {
   await opened.connection.declarePublisher(publisherId, '', stream)
-  opened.connection.publish(publisherId, count, Array.from({ length: count }, (_, index) => entry(index, `message ${index}`)))
+  const messages = Array.from({ length: count }, (_, index) => entry(index, `message ${index}`))
+  opened.connection.publish(publisherId, count, messages)
   for (let confirmed = 0; confirmed < count;) confirmed += (await opened.confirms.take()).ids.length
 }
 

@@ -15,10 +15,12 @@ t.test('what is confirmed can be read, in the order of the request', async (t) =
 t.test('concurrent requests each get their own count, and lose nothing', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  const results = await Promise.all(Array.from({ length: 200 }, async (_, index) => await broker.publishing.publish(stream, batchOf(numbered(index % 7 + 1, index * 10)))))
-  t.same(results.map(({ confirmed }) => confirmed), Array.from({ length: 200 }, (_, index) => index % 7 + 1))
-  const expected = Array.from({ length: 200 }, (_, index) => numbered(index % 7 + 1, index * 10)).flat()
-  t.same((await readAll(broker, stream)).sort(), expected.sort())
+  const requests = Array.from({ length: 200 }, (_, index) => numbered(index % 7 + 1, index * 10))
+  const results = await Promise.all(requests.map(async (bodies) => {
+    return await broker.publishing.publish(stream, batchOf(bodies))
+  }))
+  t.same(results.map(({ confirmed }) => confirmed), requests.map(({ length }) => length))
+  t.same((await readAll(broker, stream)).sort(), requests.flat().sort())
 })
 
 t.test('a batch larger than a frame is cut into frames by bytes', async (t) => {
@@ -29,14 +31,15 @@ t.test('a batch larger than a frame is cut into frames by bytes', async (t) => {
   t.ok((await readAll(broker, stream)).every((body, index) => body === bodies[index]))
 })
 
-t.test('a message that fits into no frame is refused, and the connection and its neighbours live on', async (t) => {
+t.test('a message that fits into no frame is refused, and the messages beside it are confirmed', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const tooLarge = new MessageBatch()
   tooLarge.addData(Buffer.from('small'))
   tooLarge.addData(Buffer.alloc(1024 * 1024))
   const neighbour = broker.publishing.publish(stream, batchOf(['neighbour']))
-  await t.rejects(broker.publishing.publish(stream, tooLarge), { code: 'message_too_large', sideEffects: 'none', details: { index: 1 } })
+  const refusal = { code: 'message_too_large', sideEffects: 'none', details: { index: 1 } }
+  await t.rejects(broker.publishing.publish(stream, tooLarge), refusal)
   t.equal((await neighbour).confirmed, 1)
   t.same(await readAll(broker, stream), ['neighbour'])
   t.equal(broker.stats().connectionsLost, 0)
@@ -58,22 +61,26 @@ t.test('the largest message that fits is stored', async (t) => {
   t.same(await readAll(broker, stream), ['first', body])
 })
 
-t.test('a stream that does not exist is said to', async (t) => {
+t.test('publishing to a stream that does not exist is refused, and says so', async (t) => {
   const broker = openBroker(t)
-  await t.rejects(broker.publishing.publish('no-such-stream', batchOf(['x'])), { code: 'stream_not_found', sideEffects: 'none' })
+  const publishing = broker.publishing.publish('no-such-stream', batchOf(['x']))
+  await t.rejects(publishing, { code: 'stream_not_found', sideEffects: 'none' })
 })
 
 t.test('publishing ids make a repeated request a duplicate', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  t.same(await broker.publishing.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), { confirmed: 10, duplicates: 0, failures: [] })
-  t.same(await broker.publishing.publish(stream, batchOf(numbered(10), 1), { publisher: 'p' }), { confirmed: 0, duplicates: 10, failures: [] })
-  t.same(await broker.publishing.publish(stream, batchOf(numbered(10, 5), 6), { publisher: 'p' }), { confirmed: 5, duplicates: 5, failures: [] })
+  const publish = async (first: number) => {
+    return await broker.publishing.publish(stream, batchOf(numbered(10, first), first + 1), { publisher: 'p' })
+  }
+  t.same(await publish(0), { confirmed: 10, duplicates: 0, failures: [] })
+  t.same(await publish(0), { confirmed: 0, duplicates: 10, failures: [] })
+  t.same(await publish(5), { confirmed: 5, duplicates: 5, failures: [] })
   t.same(await readAll(broker, stream), numbered(15))
   t.equal((await broker.publishing.describePublisher(stream, 'p')).lastPublishingId, 15n)
 })
 
-t.test('a first publishing id of 0 is stored, though the broker says 0 of names it does not know', async (t) => {
+t.test('a first publishing id of 0 is stored, though the broker answers 0 for names it does not know', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   t.equal((await broker.publishing.publish(stream, batchOf(['zero'], 0), { publisher: 'p' })).confirmed, 1)
@@ -85,9 +92,12 @@ t.test('requests with one publisher name take turns; another gateway sees what t
   const broker = openBroker(t)
   const other = openBroker(t)
   const stream = await newStream(t, broker)
-  const results = await Promise.all([1, 11, 21, 31].map(async (id) => await broker.publishing.publish(stream, batchOf(numbered(10, id), id), { publisher: 'p' })))
+  const results = await Promise.all([1, 11, 21, 31].map(async (id) => {
+    return await broker.publishing.publish(stream, batchOf(numbered(10, id), id), { publisher: 'p' })
+  }))
   t.same(results.map(({ confirmed }) => confirmed), [10, 10, 10, 10])
-  t.same(await other.publishing.publish(stream, batchOf(numbered(20, 31), 31), { publisher: 'p' }), { confirmed: 10, duplicates: 10, failures: [] })
+  const again = await other.publishing.publish(stream, batchOf(numbered(20, 31), 31), { publisher: 'p' })
+  t.same(again, { confirmed: 10, duplicates: 10, failures: [] })
   t.same(await readAll(broker, stream), numbered(50, 1))
 })
 
@@ -95,21 +105,25 @@ t.test('an unexpected last publishing id refuses the request', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   await broker.publishing.publish(stream, batchOf(numbered(3), 1), { publisher: 'p' })
-  await t.rejects(broker.publishing.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 2n }), { code: 'expectation_failed', sideEffects: 'none' })
-  t.equal((await broker.publishing.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId: 3n })).confirmed, 1)
+  const publishExpecting = async (expectedLastPublishingId: bigint) => {
+    return await broker.publishing.publish(stream, batchOf(['x'], 4), { publisher: 'p', expectedLastPublishingId })
+  }
+  await t.rejects(publishExpecting(2n), { code: 'expectation_failed', sideEffects: 'none' })
+  t.equal((await publishExpecting(3n)).confirmed, 1)
 })
 
 t.test('what does not fit into the budget is refused at once, and fits again afterwards', async (t) => {
   const broker = openBroker(t, { publishBudgetBytes: 10_000 })
   const stream = await newStream(t, broker)
   const first = broker.publishing.publish(stream, batchOf(['x'.repeat(8000)]))
-  await t.rejects(broker.publishing.publish(stream, batchOf(['y'.repeat(8000)])), { code: 'overloaded', retryable: true, sideEffects: 'none' })
+  const second = broker.publishing.publish(stream, batchOf(['y'.repeat(8000)]))
+  await t.rejects(second, { code: 'overloaded', retryable: true, sideEffects: 'none' })
   t.equal((await first).confirmed, 1)
   t.equal((await broker.publishing.publish(stream, batchOf(['y'.repeat(8000)]))).confirmed, 1)
   t.equal(broker.stats().publishBudgetUsedBytes, 0)
 })
 
-t.test('a request in pieces gets one answer with indices over the whole', async (t) => {
+t.test('a request in pieces gets one answer, with indices over the whole request', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const session = broker.publishing.open(stream)
@@ -120,7 +134,7 @@ t.test('a request in pieces gets one answer with indices over the whole', async 
   t.same(await session.finish(), { confirmed: 3, duplicates: 0, failures: [] })
 })
 
-t.test('many publishers share few connections, and the least recently used give way', async (t) => {
+t.test('many publishers share few connections, and the least recently used publishers are closed', async (t) => {
   const broker = openBroker(t, { maxPublishers: 20 })
   const stream = await newStream(t, broker)
   for (let index = 0; index < 60; index++) {
@@ -131,7 +145,7 @@ t.test('many publishers share few connections, and the least recently used give 
   t.ok(broker.stats().connections <= 4, `${broker.stats().connections} connections`)
 })
 
-t.test('no new messages while draining', async (t) => {
+t.test('a draining broker takes no new messages and confirms those under way', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const underWay = broker.publishing.publish(stream, batchOf(numbered(100)))
@@ -140,20 +154,21 @@ t.test('no new messages while draining', async (t) => {
   t.equal((await underWay).confirmed, 100)
 })
 
-t.test('requests leave nothing on a signal that outlives them', async (t) => {
+t.test('requests leave no listener on a signal that outlives them', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const { signal } = new AbortController()
   for (let id = 1; id <= 20; id++) {
     await broker.publishing.publish(stream, batchOf(['named'], id), { publisher: 'p', signal })
     await broker.publishing.publish(stream, batchOf(['unnamed']), { signal })
-    const held = await broker.consumers.read(stream, 'c', { from: { type: 'next' }, limit: 1, maxBytes: 1000, waitMs: 1 }, signal)
+    const request = { from: { type: 'next' }, limit: 1, maxBytes: 1000, waitMs: 1 } as const
+    const held = await broker.consumers.read(stream, 'c', request, signal)
     held.release()
   }
   t.same(getEventListeners(signal, 'abort'), [])
 })
 
-t.test('who has left before it could be sent has published nothing, and gives its memory back', async (t) => {
+t.test('a caller that leaves before its messages are sent has published nothing and holds no memory', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   await broker.publishing.publish(stream, batchOf(['first']))
@@ -161,7 +176,8 @@ t.test('who has left before it could be sent has published nothing, and gives it
   const publishing = broker.publishing.publish(stream, batchOf(['late']), { signal: caller.signal })
   await Promise.resolve()
   caller.abort()
-  t.match(await publishing.catch((error: unknown) => ({ failures: [{ error }] })), { failures: exactly({ error: { code: 'caller_left', sideEffects: 'none' } }) })
+  const outcome = await publishing.catch((error: unknown) => ({ failures: [{ error }] }))
+  t.match(outcome, { failures: exactly({ error: { code: 'caller_left', sideEffects: 'none' } }) })
   t.equal(broker.stats().publishBudgetUsedBytes, 0)
   t.same(await readAll(broker, stream), ['first'])
 })

@@ -1,24 +1,37 @@
 import t from 'tap'
-import { batchOf, newStream, numbered, openBroker, readAll, readOnce } from '../support/streams.ts'
+import type { Broker } from '../../src/streams/index.ts'
+import { batchOf, newStream, numbered, openBroker, readAll, readOnce, streamOf } from '../support/streams.ts'
 import { until } from '../support/until.ts'
 import { exactly } from '../support/exactly.ts'
 
+const FIRST = { type: 'first' } as const
+const LAST = { type: 'last' } as const
+const NEXT = { type: 'next' } as const
 const at = (offset: number) => ({ type: 'offset', offset } as const)
+const since = (timestamp: number) => ({ type: 'timestamp', timestamp } as const)
+
+/** Publishes each of these as a request, and so as a chunk, of its own. */
+async function publishEach (broker: Broker, stream: string, bodies: readonly string[]): Promise<void> {
+  for (const body of bodies) await broker.publishing.publish(stream, batchOf([body]))
+}
 
 t.test('an empty stream is empty at once, from everywhere', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
+  const empty = { bodies: exactly(), nextOffset: 0, endOfStream: true }
   for (const type of ['first', 'last', 'next'] as const) {
-    t.match(await readOnce(broker, stream, { type }), { bodies: exactly(), nextOffset: 0, endOfStream: true, gap: undefined }, type)
+    t.match(await readOnce(broker, stream, { type }), { ...empty, gap: undefined }, type)
   }
-  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() - 1000 }), { bodies: exactly(), nextOffset: 0, endOfStream: true })
+  t.match(await readOnce(broker, stream, since(Date.now() - 1000)), empty)
 })
 
 t.test('polls that follow nextOffset miss nothing and repeat nothing, whatever their size', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const bodies = numbered(3000)
-  for (let from = 0; from < 3000; from += 250) await broker.publishing.publish(stream, batchOf(bodies.slice(from, from + 250)))
+  for (let from = 0; from < 3000; from += 250) {
+    await broker.publishing.publish(stream, batchOf(bodies.slice(from, from + 250)))
+  }
   for (const limit of [1, 7, 250, 999, 10_000]) {
     if (limit > 1) t.same(await readAll(broker, stream, 0, limit), bodies, `limit ${limit}`)
     else t.same(await readAll(broker, stream, 2900, limit), bodies.slice(2900), `limit ${limit}`)
@@ -28,48 +41,51 @@ t.test('polls that follow nextOffset miss nothing and repeat nothing, whatever t
 t.test('a batch is filled over chunk after chunk', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  for (let index = 0; index < 50; index++) await broker.publishing.publish(stream, batchOf([`message ${index}`]))
-  t.match(await readOnce(openBroker(t), stream, { type: 'first' }, { limit: 40 }), { bodies: exactly(...numbered(40)), nextOffset: 40, endOfStream: false })
-  t.match(await readOnce(broker, stream, { type: 'first' }, { limit: 50 }), { bodies: exactly(...numbered(50)), nextOffset: 50, endOfStream: true })
+  await publishEach(broker, stream, numbered(50))
+  const part = await readOnce(openBroker(t), stream, FIRST, { limit: 40 })
+  t.match(part, { bodies: exactly(...numbered(40)), nextOffset: 40, endOfStream: false })
+  const whole = await readOnce(broker, stream, FIRST, { limit: 50 })
+  t.match(whole, { bodies: exactly(...numbered(50)), nextOffset: 50, endOfStream: true })
 })
 
 t.test('positions mean what they say', async (t) => {
   const broker = openBroker(t)
-  const stream = await newStream(t, broker)
-  await broker.publishing.publish(stream, batchOf(numbered(10)))
-  const between = (await readOnce(broker, stream, { type: 'last' })).messages[0]?.timestamp ?? 0
+  const stream = await streamOf(t, broker, 10)
+  const between = (await readOnce(broker, stream, LAST)).messages[0]?.timestamp ?? 0
   while (Date.now() <= between + 2) await broker.status() // the next chunk has to have a later time
   await broker.publishing.publish(stream, batchOf(numbered(10, 10)))
-  t.same((await readOnce(broker, stream, { type: 'first' }, { limit: 1 })).offsets, [0])
-  t.same((await readOnce(broker, stream, { type: 'last' })).offsets, [19])
-  t.match(await readOnce(broker, stream, { type: 'next' }), { offsets: exactly(), nextOffset: 20 })
+  t.same((await readOnce(broker, stream, FIRST, { limit: 1 })).offsets, [0])
+  t.same((await readOnce(broker, stream, LAST)).offsets, [19])
+  t.match(await readOnce(broker, stream, NEXT), { offsets: exactly(), nextOffset: 20 })
   t.same((await readOnce(broker, stream, at(13), { limit: 2 })).offsets, [13, 14])
-  t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: between + 1 }, { limit: 1 })).offsets, [10])
-  t.same((await readOnce(broker, stream, { type: 'timestamp', timestamp: 0 }, { limit: 1 })).offsets, [0])
-  t.match(await readOnce(broker, stream, { type: 'timestamp', timestamp: Date.now() + 60_000 }), { offsets: exactly(), nextOffset: 20, endOfStream: true })
+  t.same((await readOnce(broker, stream, since(between + 1), { limit: 1 })).offsets, [10])
+  t.same((await readOnce(broker, stream, since(0), { limit: 1 })).offsets, [0])
+  const future = await readOnce(broker, stream, since(Date.now() + 60_000))
+  t.match(future, { offsets: exactly(), nextOffset: 20, endOfStream: true })
 })
 
-t.test('at least one message, however large, and no more bytes than wanted', async (t) => {
+t.test('a read has at least one message, however large, and no more bytes than wanted', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   await broker.publishing.publish(stream, batchOf(Array.from({ length: 5 }, () => 'x'.repeat(1000))))
-  t.equal((await readOnce(broker, stream, { type: 'first' }, { maxBytes: 1 })).bodies.length, 1)
-  t.equal((await readOnce(broker, stream, { type: 'first' }, { maxBytes: 3100 })).bodies.length, 3)
+  t.equal((await readOnce(broker, stream, FIRST, { maxBytes: 1 })).bodies.length, 1)
+  t.equal((await readOnce(broker, stream, FIRST, { maxBytes: 3100 })).bodies.length, 3)
 })
 
-t.test('a read from beyond the end is refused, with the ends', async (t) => {
+t.test('a read from beyond the end is refused with the first and the last offset', async (t) => {
   const broker = openBroker(t)
-  const stream = await newStream(t, broker)
-  await broker.publishing.publish(stream, batchOf(numbered(5)))
-  t.match(await readOnce(broker, stream, at(5)), { bodies: exactly(), nextOffset: 5, endOfStream: true }, 'the end itself is not beyond it')
-  await t.rejects(readOnce(broker, stream, at(6)), { code: 'offset_out_of_range', details: { firstOffset: 0, lastOffset: 4 } })
+  const stream = await streamOf(t, broker, 5)
+  const atEnd = await readOnce(broker, stream, at(5))
+  t.match(atEnd, { bodies: exactly(), nextOffset: 5, endOfStream: true }, 'the end itself is not beyond it')
+  const refusal = { code: 'offset_out_of_range', details: { firstOffset: 0, lastOffset: 4 } }
+  await t.rejects(readOnce(broker, stream, at(6)), refusal)
 })
 
 t.test('a waiting poll answers as soon as there is a message', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  const waiting = readOnce(broker, stream, { type: 'next' }, { waitMs: 20_000 })
-  await readOnce(broker, stream, { type: 'next' }) // by now the other one waits
+  const waiting = readOnce(broker, stream, NEXT, { waitMs: 20_000 })
+  await readOnce(broker, stream, NEXT) // by now the other read waits
   const startedMs = performance.now()
   await broker.publishing.publish(stream, batchOf(['wake']))
   t.match(await waiting, { bodies: exactly('wake'), endOfStream: true })
@@ -80,7 +96,8 @@ t.test('a waiting poll ends empty after its time', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const startedMs = performance.now()
-  t.match(await readOnce(broker, stream, { type: 'next' }, { waitMs: 300 }), { bodies: exactly(), nextOffset: 0, endOfStream: true })
+  const batch = await readOnce(broker, stream, NEXT, { waitMs: 300 })
+  t.match(batch, { bodies: exactly(), nextOffset: 0, endOfStream: true })
   const tookMs = performance.now() - startedMs
   t.ok(tookMs >= 290 && tookMs < 5000, `${tookMs} ms`)
 })
@@ -98,13 +115,12 @@ t.test('waiting polls at the end share one subscription', async (t) => {
 
 t.test('a poll at the last nextOffset finds the warm reader', async (t) => {
   const broker = openBroker(t)
-  const stream = await newStream(t, broker)
-  await broker.publishing.publish(stream, batchOf(numbered(1000)))
+  const stream = await streamOf(t, broker, 1000)
   await readAll(broker, stream, 0, 100)
   t.equal(broker.stats().readers, 1)
 })
 
-t.test('a confirmed message is seen by the next read, also by a warm reader at the end', async (t) => {
+t.test('a confirmed message is in the next read, also of a warm reader at the end', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   for (let index = 0; index < 100; index++) {
@@ -115,11 +131,11 @@ t.test('a confirmed message is seen by the next read, also by a warm reader at t
   t.pass()
 })
 
-t.test('records of the broker between messages are no gap', async (t) => {
+t.test('records of the broker between messages are not a gap', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   await broker.publishing.publish(stream, batchOf(['before']))
-  for (let commits = 0; commits < 3; commits++) await broker.consumers.storeOffset(stream, `consumer-${commits}`, 0)
+  for (let stores = 0; stores < 3; stores++) await broker.consumers.storeOffset(stream, `consumer-${stores}`, 0)
   await broker.publishing.publish(stream, batchOf(['after']))
   for (const from of [at(0), at(1), at(2)]) {
     const batch = await readOnce(openBroker(t), stream, from)
@@ -129,26 +145,26 @@ t.test('records of the broker between messages are no gap', async (t) => {
   }
 })
 
-t.test('what retention took is said', async (t) => {
+t.test('what retention took is reported as a gap', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker, { maxLengthBytes: 100_000, maxSegmentSizeBytes: 50_000 })
-  for (let index = 0; index < 40; index++) await broker.publishing.publish(stream, batchOf([String(index).padStart(20_000, ' ')]))
+  await publishEach(broker, stream, Array.from({ length: 40 }, (_, index) => String(index).padStart(20_000, ' ')))
   await until('retention has removed something', async () => (await broker.streams.describe(stream)).firstOffset > 0)
   const batch = await readOnce(openBroker(t), stream, at(0), { limit: 1 })
   t.same(batch.gap, { from: 0, to: (batch.offsets[0] ?? 0) - 1 })
   t.equal(batch.bodies[0]?.trim(), String(batch.offsets[0]))
 })
 
-t.test('a single message, or the word that there is none', async (t) => {
+t.test('a single message is read by its offset, or the answer says that it is not there', async (t) => {
   const broker = openBroker(t)
-  const stream = await newStream(t, broker)
-  await broker.publishing.publish(stream, batchOf(numbered(3)))
+  const stream = await streamOf(t, broker, 3)
   await broker.consumers.storeOffset(stream, 'c', 1)
   const { message, batch } = await broker.reading.readMessage(stream, 2, new AbortController().signal)
   batch.release()
   t.equal(message.offset, 2)
   for (const offset of [3, 4, 1000]) {
-    await t.rejects(broker.reading.readMessage(stream, offset, new AbortController().signal), { code: 'message_not_found' }, `offset ${offset}`)
+    const reading = broker.reading.readMessage(stream, offset, new AbortController().signal)
+    await t.rejects(reading, { code: 'message_not_found' }, `offset ${offset}`)
   }
 })
 
@@ -169,16 +185,16 @@ t.test('a caller that leaves ends its poll and leaves nothing behind', async (t)
 t.test('draining answers waiting polls', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
-  const waiting = readOnce(broker, stream, { type: 'next' }, { waitMs: 60_000 })
-  await readOnce(broker, stream, { type: 'next' })
+  const waiting = readOnce(broker, stream, NEXT, { waitMs: 60_000 })
+  await readOnce(broker, stream, NEXT)
   broker.drain()
   t.match(await waiting, { bodies: exactly(), nextOffset: 0 })
 })
 
-t.test('memory comes back when answers are released; over the budget reads are refused', async (t) => {
+t.test('memory comes back when answers are released, and over the budget reads are refused', async (t) => {
   const broker = openBroker(t, { readBudgetBytes: 2_000_000, readerWindowBytes: 500_000 })
   const stream = await newStream(t, broker)
-  for (let index = 0; index < 10; index++) await broker.publishing.publish(stream, batchOf(['x'.repeat(900_000)]))
+  await publishEach(broker, stream, Array.from({ length: 10 }, () => 'x'.repeat(900_000)))
   const signal = new AbortController().signal
   const held = []
   let refusal: unknown
@@ -195,10 +211,9 @@ t.test('memory comes back when answers are released; over the budget reads are r
   t.equal((await readOnce(broker, stream, at(9), { limit: 1 })).bodies.length, 1)
 })
 
-t.test('a deleted stream is not found, and a recreated one starts anew', async (t) => {
+t.test('a deleted stream is not found, and a recreated stream starts anew', async (t) => {
   const broker = openBroker(t)
-  const stream = await newStream(t, broker)
-  await broker.publishing.publish(stream, batchOf(numbered(10)))
+  const stream = await streamOf(t, broker, 10)
   await readAll(broker, stream)
   const waiting = readOnce(broker, stream, at(10), { waitMs: 20_000 })
   await broker.streams.delete(stream)
@@ -215,7 +230,7 @@ t.test('many streams use few connections', async (t) => {
   for (let index = 0; index < 300; index++) {
     const stream = await newStream(t, broker)
     await broker.publishing.publish(stream, batchOf(['x']))
-    t.equal((await readOnce(broker, stream, { type: 'first' })).bodies.length, 1)
+    t.equal((await readOnce(broker, stream, FIRST)).bodies.length, 1)
   }
   t.ok(broker.stats().connections <= 6, `${broker.stats().connections} connections`)
 })

@@ -10,7 +10,7 @@ import { batchOf, newStream, numbered, openBroker, testAddresses } from '../supp
 
 const quiet = { debug () {}, info () {}, warn () {}, error () {} }
 
-/** Answers nobody before it is told to. */
+/** Answers no question for the first offset before it is told to. */
 class SlowEnds extends StreamEnds {
   readonly #latch = new EventEmitter()
   readonly asked = once(this.#latch, 'asked')

@@ -10,20 +10,22 @@ import { exactly } from '../support/exactly.ts'
 
 async function connectClient (t: Test): Promise<jsClient.Client> {
   const { host, port } = testAddresses()
-  const client = await jsClient.connect({ hostname: host, port, username: 'guest', password: 'guest', vhost: '/', heartbeat: 0 })
+  const login = { username: 'guest', password: 'guest', vhost: '/', heartbeat: 0 }
+  const client = await jsClient.connect({ hostname: host, port, ...login })
   t.teardown(async () => { await client.close() })
   return client
 }
 
-/** What the API shows of a stream. */
+/** The messages of a stream as the API shows them. */
 async function readJson (broker: Broker, stream: string): Promise<Array<Record<string, unknown>>> {
-  const batch = await broker.reading.read(stream, { from: { type: 'first' }, limit: 100, maxBytes: 1_000_000, waitMs: 0 }, new AbortController().signal)
+  const request = { from: { type: 'first' }, limit: 100, maxBytes: 1_000_000, waitMs: 0 } as const
+  const batch = await broker.reading.read(stream, request, new AbortController().signal)
   const messages = batch.messages.map((message) => JSON.parse(messageToJsonText(message, 'auto')))
   batch.release()
   return messages
 }
 
-t.test('what the JavaScript client writes is read right, sub-entry batches too', async (t) => {
+t.test('what the JavaScript client writes is read as it was written, sub-entry batches too', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const client = await connectClient(t)
@@ -37,8 +39,15 @@ t.test('what the JavaScript client writes is read right, sub-entry batches too',
   let messages = await readJson(broker, stream)
   for (let tries = 0; tries < 200 && messages.length < 4; tries++) messages = await readJson(broker, stream)
   t.match(messages, exactly(
-    { offset: 0, body: 'hello', properties: { subject: 'greeting', contentType: 'text/plain', messageId: 'm-1' }, applicationProperties: { colour: 'green', size: 7 } },
-    { offset: 1, body: 'a' }, { offset: 2, body: 'b' }, { offset: 3, body: 'c' }
+    {
+      offset: 0,
+      body: 'hello',
+      properties: { subject: 'greeting', contentType: 'text/plain', messageId: 'm-1' },
+      applicationProperties: { colour: 'green', size: 7 }
+    },
+    { offset: 1, body: 'a' },
+    { offset: 2, body: 'b' },
+    { offset: 3, body: 'c' }
   ))
 })
 
@@ -46,7 +55,11 @@ t.test('the JavaScript client reads what the gateway writes', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const batch = new MessageBatch()
-  batch.add({ body: Buffer.from('{"a":1}'), properties: { contentType: 'application/json', subject: 's' }, applicationProperties: [[{ type: 'string', value: 'k' }, { type: 'string', value: 'v' }]] })
+  batch.add({
+    body: Buffer.from('{"a":1}'),
+    properties: { contentType: 'application/json', subject: 's' },
+    applicationProperties: [[{ type: 'string', value: 'k' }, { type: 'string', value: 'v' }]]
+  })
   batch.addData(Buffer.from('line'))
   await broker.publishing.publish(stream, batch)
   const client = await connectClient(t)
@@ -80,7 +93,7 @@ t.test('an entry that is not AMQP does not end the read', async (t) => {
     requestTimeoutMs: 10_000,
     handlers: {
       confirmed () { confirms.emit('confirmed', true) },
-      publishFailed () { confirms.emit('confirmed', false) }, // 4.3 refuses compressions that nobody has defined
+      publishFailed () { confirms.emit('confirmed', false) }, // 4.3 refuses compressions that are not defined
       delivered () {},
       metadataUpdated () {},
       creditRefused () {},
@@ -90,7 +103,7 @@ t.test('an entry that is not AMQP does not end the read', async (t) => {
   t.teardown(async () => { await connection.close() })
   await connection.declarePublisher(0, '', stream)
   const poison = Buffer.from('no AMQP')
-  // An entry whose first bit says sub-entry batch, with compression 7, which nobody has defined.
+  // The first bit of the entry says sub-entry batch, with compression 7, which is not defined.
   const subBatch = Buffer.concat([Buffer.from([0xf0, 0, 2]), uint32(5), uint32(5), Buffer.from('bytes')])
   const confirmed = once(confirms, 'confirmed')
   connection.publish(0, 1, [Buffer.concat([uint64(1), uint32(poison.length), poison])])

@@ -1,63 +1,96 @@
 import { once } from 'node:events'
 import t from 'tap'
-import { startGateway } from '../support/gateway.ts'
+import { startGateway, type Answer } from '../support/gateway.ts'
 import { openRaw } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
 import { exactly } from '../support/exactly.ts'
 
 const gateway = await startGateway(t)
 
-const commit = async (stream: string, json: unknown, consumer = 'my-app') => await gateway.request('PUT', `/v1/streams/${stream}/consumers/${consumer}/offset`, { json })
-const reset = async (stream: string, to: unknown) => await gateway.request('POST', `/v1/streams/${stream}/consumers/my-app/offset/reset`, { json: { to } })
-const read = async (stream: string, query = '') => await gateway.get(`/v1/streams/${stream}/consumers/my-app/messages${query}`)
+/** What a request with one fault is answered. */
+const badAt = (pointer: string): object => ({ status: 400, code: 'validation_failed', errors: exactly({ pointer }) })
+const offsetPath = (stream: string, consumer = 'my-app') => `/v1/streams/${stream}/consumers/${consumer}/offset`
+
+async function store (stream: string, json: unknown, consumer?: string): Promise<Answer> {
+  return await gateway.request('PUT', offsetPath(stream, consumer), { json })
+}
+
+async function reset (stream: string, to: unknown): Promise<Answer> {
+  return await gateway.request('POST', `${offsetPath(stream)}/reset`, { json: { to } })
+}
+
+async function read (stream: string, query = ''): Promise<Answer> {
+  return await gateway.get(`/v1/streams/${stream}/consumers/my-app/messages${query}`)
+}
+
+async function offsetOf (stream: string): Promise<unknown> {
+  return (await gateway.get(offsetPath(stream))).json
+}
 
 t.test('a consumer without an offset is not found, and reads from the first message', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1, 2, 3)
-  t.match((await gateway.get(`/v1/streams/${stream}/consumers/my-app/offset`)).json, { status: 404, code: 'consumer_offset_not_found' })
+  t.match(await offsetOf(stream), { status: 404, code: 'consumer_offset_not_found' })
   t.match((await read(stream)).json, { messages: exactly({ offset: 0 }, { offset: 1 }, { offset: 2 }), nextOffset: 3 })
   t.match((await read(stream, '?from=last')).json, { messages: exactly({ offset: 2 }) })
   t.match((await read(stream, '?from=1')).json, { messages: exactly({ offset: 1 }, { offset: 2 }) })
   t.match((await read(stream, '?from=next')).json, { messages: exactly() })
 })
 
-t.test('a committed offset is the last one processed', async (t) => {
+t.test('a stored offset is the offset of the last message processed', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1, 2, 3)
-  t.same((await commit(stream, { offset: 1 })).json, { storedOffset: 1, nextOffset: 2 })
-  t.match((await gateway.get(`/v1/streams/${stream}/consumers/my-app/offset`)).json, { storedOffset: 1, nextOffset: 2, firstOffset: 0, lastOffset: 2, lag: 1 })
+  t.same((await store(stream, { offset: 1 })).json, { storedOffset: 1, nextOffset: 2 })
+  const stored = { storedOffset: 1, nextOffset: 2, firstOffset: 0, lastOffset: 2, lag: 1 }
+  t.match(await offsetOf(stream), stored)
   t.match((await read(stream)).json, { messages: exactly({ offset: 2 }) })
-  t.same((await commit(stream, { offset: 2 })).json, { storedOffset: 2, nextOffset: 3 })
-  t.match((await gateway.get(`/v1/streams/${stream}/consumers/my-app/offset`)).json, { lag: 0 }, 'although commits take offsets themselves')
+  t.same((await store(stream, { offset: 2 })).json, { storedOffset: 2, nextOffset: 3 })
+  t.match(await offsetOf(stream), { lag: 0 }, 'although the broker stores offsets in the stream')
 })
 
-t.test('a commit neither goes back nor beyond the end nor over what was expected', async (t) => {
+t.test('a stored offset goes neither back nor beyond the end nor over what was expected', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1, 2, 3)
-  await commit(stream, { offset: 1 })
-  t.match((await commit(stream, { offset: 0 })).json, { status: 409, code: 'offset_goes_back', storedOffset: 1 })
-  t.match((await commit(stream, { offset: 1000 })).json, { status: 422, code: 'offset_beyond_end' })
-  t.match((await commit(stream, { offset: 2, expected: 0 })).json, { status: 412, code: 'expectation_failed', storedOffset: 1 })
-  t.match((await commit(stream, { offset: 2, expected: 1 })).json, { storedOffset: 2 })
-  t.match((await commit(stream, { offset: 2, expected: null })).json, { status: 412, storedOffset: 2 })
-  t.match((await commit(stream, { offset: 2, expected: null }, 'another')).json, { storedOffset: 2 })
+  await store(stream, { offset: 1 })
+  t.match((await store(stream, { offset: 0 })).json, { status: 409, code: 'offset_goes_back', storedOffset: 1 })
+  t.match((await store(stream, { offset: 1000 })).json, { status: 422, code: 'offset_beyond_end' })
+  const unexpected = { status: 412, code: 'expectation_failed', storedOffset: 1 }
+  t.match((await store(stream, { offset: 2, expected: 0 })).json, unexpected)
+  t.match((await store(stream, { offset: 2, expected: 1 })).json, { storedOffset: 2 })
+  t.match((await store(stream, { offset: 2, expected: null })).json, { status: 412, storedOffset: 2 })
+  t.match((await store(stream, { offset: 2, expected: null }, 'another')).json, { storedOffset: 2 })
 })
 
-t.test('what is no commit is refused', async (t) => {
-  const cases: Array<[unknown, string]> = [[{}, '/offset'], [{ offset: '1' }, '/offset'], [{ offset: -1 }, '/offset'], [{ offset: 1.5 }, '/offset'], [{ offset: 2 ** 53 }, '/offset'], [{ offset: null }, '/offset'], [{ offset: 1, expect: 0 }, '/expect'], [[], '']]
-  for (const [json, pointer] of cases) t.match((await commit('any', json)).json, { status: 400, code: 'validation_failed', errors: exactly({ pointer }) }, JSON.stringify(json))
+t.test('a request that does not name an offset to store is refused', async (t) => {
+  const cases: Array<[unknown, string]> = [
+    [{}, '/offset'],
+    [{ offset: '1' }, '/offset'],
+    [{ offset: -1 }, '/offset'],
+    [{ offset: 1.5 }, '/offset'],
+    [{ offset: 2 ** 53 }, '/offset'],
+    [{ offset: null }, '/offset'],
+    [{ offset: 1, expect: 0 }, '/expect'],
+    [[], '']
+  ]
+  for (const [json, pointer] of cases) {
+    t.match((await store('any', json)).json, badAt(pointer), JSON.stringify(json))
+  }
   t.match((await gateway.request('PUT', '/v1/streams/any/consumers/c/offset')).json, { status: 400 })
-  for (const consumer of ['a%0A', 'x'.repeat(256), '%C3%A9'.repeat(128)]) t.match((await commit('any', { offset: 0 }, consumer)).json, { status: 400, code: 'validation_failed' }, consumer.slice(0, 10))
-  t.match((await commit('there-is-none', { offset: 0 })).json, { status: 404, code: 'stream_not_found' })
+  for (const consumer of ['a%0A', 'x'.repeat(256), '%C3%A9'.repeat(128)]) {
+    const { json } = await store('any', { offset: 0 }, consumer)
+    t.match(json, { status: 400, code: 'validation_failed' }, consumer.slice(0, 10))
+  }
+  t.match((await store('there-is-none', { offset: 0 })).json, { status: 404, code: 'stream_not_found' })
 })
 
 t.test('a reset names the next message to be delivered', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1, 2, 3)
-  await commit(stream, { offset: 2 })
+  await store(stream, { offset: 2 })
   const first = (await gateway.get(`/v1/streams/${stream}/messages/0`)).json
   const time = typeof first === 'object' && first !== null && 'timestamp' in first ? first.timestamp : ''
-  for (const [to, next] of [['first', 0], ['last', 2], [{ offset: 2 }, 2], [{ offset: 0 }, 0], [{ timestamp: time }, 0]] as const) {
+  const cases = [['first', 0], ['last', 2], [{ offset: 2 }, 2], [{ offset: 0 }, 0], [{ timestamp: time }, 0]] as const
+  for (const [to, next] of cases) {
     t.equal((await reset(stream, to)).status, 200, JSON.stringify(to))
     t.match((await read(stream, '?limit=1')).json, { messages: exactly({ offset: next }) }, JSON.stringify(to))
   }
@@ -66,13 +99,17 @@ t.test('a reset names the next message to be delivered', async (t) => {
   t.match((await reset(stream, { offset: 1000 })).json, { status: 422, code: 'offset_beyond_end' })
 })
 
-t.test('what is no position is refused', async (t) => {
-  for (const to of ['frist', 5, null, {}, { offset: -1 }, { offset: 1, timestamp: '2026-01-01T00:00:00Z' }, { timestamp: '2026-02-30T00:00:00Z' }, { timestamp: 5 }]) {
-    t.match((await reset('any', to)).json, { status: 400, code: 'validation_failed', errors: exactly({ pointer: '/to' }) }, JSON.stringify(to))
+t.test('a reset to what is not a position is refused', async (t) => {
+  const badPositions = [
+    'frist', 5, null, {}, { offset: -1 }, { offset: 1, timestamp: '2026-01-01T00:00:00Z' },
+    { timestamp: '2026-02-30T00:00:00Z' }, { timestamp: 5 }
+  ]
+  for (const to of badPositions) {
+    t.match((await reset('any', to)).json, badAt('/to'), JSON.stringify(to))
   }
 })
 
-t.test('a commit with the next read makes one round trip a batch', async (t) => {
+t.test('a commit with the next read makes one round trip for each batch', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1, 2, 3)
   t.match((await read(stream, '?limit=1')).json, { messages: exactly({ offset: 0 }) })
@@ -88,9 +125,10 @@ t.test('a commit with the next read that expects what is stored does not undo a 
   t.match((await read(stream, '?limit=1&commit=1')).json, { messages: exactly({ offset: 2 }) })
   t.match((await read(stream, '?limit=1&commit=2&expected=1')).json, { messages: exactly({ offset: 3 }) })
   await reset(stream, { offset: 1 })
-  t.match((await read(stream, '?commit=3&expected=2')).json, { status: 412, code: 'expectation_failed', sideEffects: 'none', storedOffset: 0 })
+  const unexpected = { status: 412, code: 'expectation_failed', sideEffects: 'none', storedOffset: 0 }
+  t.match((await read(stream, '?commit=3&expected=2')).json, unexpected)
   t.match((await read(stream, '?limit=2')).json, { messages: exactly({ offset: 0 }, { offset: 1 }) })
-  t.match((await read(stream, '?expected=2')).json, { status: 400, code: 'validation_failed', errors: exactly({ pointer: '/query/expected' }) })
+  t.match((await read(stream, '?expected=2')).json, badAt('/query/expected'))
 })
 
 t.test('autoCommit stores what was delivered, before the next read', async (t) => {
@@ -102,51 +140,70 @@ t.test('autoCommit stores what was delivered, before the next read', async (t) =
     seen.push(...Array.from(text.matchAll(/"offset":(\d+)/g), ([, offset]) => Number(offset)))
   }
   t.same(seen, Array.from({ length: 20 }, (_, n) => n), 'each message once')
-  // The next read waits for the store, the look at the offset does not.
+  // The next read waits until the offset is stored; a request for the offset does not.
   t.match((await read(stream, '?autoCommit=true')).json, { messages: exactly(), endOfStream: true })
-  t.match((await gateway.get(`/v1/streams/${stream}/consumers/my-app/offset`)).json, { storedOffset: 19, lag: 0 })
-  for (const bad of ['yes', '1', 'TRUE', '']) t.match((await read(stream, `?autoCommit=${bad}`)).json, { status: 400, errors: exactly({ pointer: '/query/autoCommit' }) }, bad)
+  t.match(await offsetOf(stream), { storedOffset: 19, lag: 0 })
+  for (const bad of ['yes', '1', 'TRUE', '']) {
+    t.match((await read(stream, `?autoCommit=${bad}`)).json, badAt('/query/autoCommit'), bad)
+  }
 })
 
-t.test('autoCommit stores nothing of an answer that was cut off', async (t) => {
+t.test('autoCommit stores no offset of an answer that was cut off', async (t) => {
   const stream = await gateway.newStream(t)
-  for (let n = 0; n < 16; n++) await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(900_000, 'x') })
+  for (let n = 0; n < 16; n++) {
+    await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(900_000, 'x') })
+  }
+  const path = `/v1/streams/${stream}/consumers/cut/messages`
   const { send, socket } = await openRaw(t, gateway.port)
-  send(`GET /v1/streams/${stream}/consumers/cut/messages?autoCommit=true&maxBytes=16000000 HTTP/1.1\r\nHost: x\r\n\r\n`)
-  const lines = (): typeof gateway.log => gateway.log.filter(({ msg, operationId, stream: of }) => msg === 'request' && operationId === 'readAsConsumer' && of === stream)
+  send(`GET ${path}?autoCommit=true&maxBytes=16000000 HTTP/1.1\r\nHost: x\r\n\r\n`)
+  const lines = (): typeof gateway.log => gateway.log.filter(({ msg, operationId, stream: of }) => {
+    return msg === 'request' && operationId === 'readAsConsumer' && of === stream
+  })
   await once(socket, 'data') // the first of it; most of it does not fit into the buffers on the way
   socket.resetAndDestroy()
   await until('the gateway has noticed', () => lines().length === 1)
   t.match(lines(), exactly({ status: 'client gone' }))
-  t.match((await gateway.get(`/v1/streams/${stream}/consumers/cut/messages?limit=1`)).json, { messages: exactly({ offset: 0 }) })
+  t.match((await gateway.get(`${path}?limit=1`)).json, { messages: exactly({ offset: 0 }) })
 })
 
-t.test('HEAD commits nothing', async (t) => {
+t.test('HEAD stores no offset', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1)
-  t.equal((await gateway.request('HEAD', `/v1/streams/${stream}/consumers/my-app/messages?autoCommit=true`)).status, 405)
+  const path = `/v1/streams/${stream}/consumers/my-app/messages?autoCommit=true`
+  t.equal((await gateway.request('HEAD', path)).status, 405)
 })
 
 t.test('consumers and publishers are listed with what the broker keeps of them', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1, 2)
-  await commit(stream, { offset: 0 }, 'one')
-  await commit(stream, { offset: 1 }, 'two%2Fslash')
-  await gateway.request('POST', `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=7`, { body: 'x\n' })
-  const consumers = await gateway.get(`/v1/streams/${stream}/consumers`)
-  t.match(consumers.json, { consumers: exactly({ name: 'one', storedOffset: 0, nextOffset: 1 }, { name: 'two/slash', storedOffset: 1, nextOffset: 2 }), sources: { management: 'ok', instance: 'ok' } })
-  t.match((await gateway.get(`/v1/streams/${stream}/publishers`)).json, { publishers: exactly({ name: 'p', lastPublishingId: 7 }), sources: { management: 'ok' } })
+  await store(stream, { offset: 0 }, 'one')
+  await store(stream, { offset: 1 }, 'two%2Fslash')
+  const named = `/v1/streams/${stream}/messages/lines?publisher=p&firstPublishingId=7`
+  await gateway.request('POST', named, { body: 'x\n' })
+  t.match((await gateway.get(`/v1/streams/${stream}/consumers`)).json, {
+    consumers: exactly(
+      { name: 'one', storedOffset: 0, nextOffset: 1 },
+      { name: 'two/slash', storedOffset: 1, nextOffset: 2 }
+    ),
+    sources: { management: 'ok', instance: 'ok' }
+  })
+  t.match((await gateway.get(`/v1/streams/${stream}/publishers`)).json, {
+    publishers: exactly({ name: 'p', lastPublishingId: 7 }),
+    sources: { management: 'ok' }
+  })
   t.same((await gateway.get(`/v1/streams/${stream}/publishers/p`)).json, { name: 'p', lastPublishingId: 7 })
   t.same((await gateway.get(`/v1/streams/${stream}/publishers/nobody`)).json, { name: 'nobody', lastPublishingId: 0 })
   t.match((await gateway.get('/v1/streams/there-is-none/consumers')).json, { status: 404, code: 'stream_not_found' })
 })
 
-t.test('without a management API a list says that it is a partial one', async (t) => {
+t.test('without a management API a list says that it is partial', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1)
-  await commit(stream, { offset: 0 })
+  await store(stream, { offset: 0 })
   const other = await startGateway(t, { RABBITMQ_MANAGEMENT_URL: '' })
-  t.match((await other.get(`/v1/streams/${stream}/consumers`)).json, { consumers: exactly(), sources: { management: 'not_configured' } })
-  await other.get(`/v1/streams/${stream}/consumers/my-app/offset`)
-  t.match((await other.get(`/v1/streams/${stream}/consumers`)).json, { consumers: exactly({ name: 'my-app', storedOffset: 0 }) }, 'what went through it, it knows')
+  const partial = await other.get(`/v1/streams/${stream}/consumers`)
+  t.match(partial.json, { consumers: exactly(), sources: { management: 'not_configured' } })
+  await other.get(offsetPath(stream))
+  const { json } = await other.get(`/v1/streams/${stream}/consumers`)
+  t.match(json, { consumers: exactly({ name: 'my-app', storedOffset: 0 }) }, 'it knows those it has served')
 })

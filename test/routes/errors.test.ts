@@ -11,17 +11,31 @@ function problemOf (answer: string): Record<string, unknown> {
   return { head, ...JSON.parse(body) }
 }
 
-t.test('a path that is none is a problem, whatever the method', async (t) => {
+t.test('the answer to an unknown path is a problem, whatever the method', async (t) => {
   for (const path of ['/', '/v1', '/v1/streams/a/b', '/v2/streams', '/problems/nonsense', '/docs/static/nonsense.js']) {
     const { json, headers } = await gateway.get(path)
-    t.match(json, { status: 404, code: 'route_not_found', type: '/problems/route_not_found', retryable: false, sideEffects: 'none', requestId: headers['x-request-id'] }, path)
+    t.match(json, {
+      status: 404,
+      code: 'route_not_found',
+      type: '/problems/route_not_found',
+      retryable: false,
+      sideEffects: 'none',
+      requestId: headers['x-request-id']
+    }, path)
   }
-  t.match((await gateway.request('POST', '/nowhere', { body: 'x', headers: { 'content-type': 'text/plain' } })).json, { status: 404 }, 'before its body is looked at')
+  const sent = { body: 'x', headers: { 'content-type': 'text/plain' } }
+  t.match((await gateway.request('POST', '/nowhere', sent)).json, { status: 404 }, 'before its body is looked at')
 })
 
-t.test('a method that a path does not have is a problem that lists those it has', async (t) => {
-  for (const [method, path, allow] of [['PATCH', '/v1/streams/a', 'DELETE, GET, HEAD, PUT'], ['DELETE', '/v1/streams/a/messages', 'GET, HEAD, POST'], ['POST', '/health/live', 'GET, HEAD'], ['PUT', '/v1/streams', 'GET, HEAD']] as const) {
-    const { json, headers } = await gateway.request(method, path, { headers: { 'content-type': 'text/nonsense' }, body: 'x' })
+t.test('the answer to a method that a path does not have is a problem that lists those it has', async (t) => {
+  for (const [method, path, allow] of [
+    ['PATCH', '/v1/streams/a', 'DELETE, GET, HEAD, PUT'],
+    ['DELETE', '/v1/streams/a/messages', 'GET, HEAD, POST'],
+    ['POST', '/health/live', 'GET, HEAD'],
+    ['PUT', '/v1/streams', 'GET, HEAD']
+  ] as const) {
+    const sent = { headers: { 'content-type': 'text/nonsense' }, body: 'x' }
+    const { json, headers } = await gateway.request(method, path, sent)
     t.match(json, { status: 405, code: 'method_not_allowed' }, path)
     t.equal(headers.allow, allow)
   }
@@ -35,11 +49,21 @@ t.test('the type of a problem is a page that explains it', async (t) => {
   }
 })
 
-t.test('bytes that are no HTTP are answered with a problem', async (t) => {
-  for (const text of ['nonsense\r\n\r\n', 'GET / HTTP/1.1\r\nHost: x\r\nBad Header: x\r\n\r\n', 'GET / HTTP/1.1\r\n\r\n', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n']) {
+t.test('bytes that are not HTTP are answered with a problem', async (t) => {
+  for (const text of [
+    'nonsense\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: x\r\nBad Header: x\r\n\r\n',
+    'GET / HTTP/1.1\r\n\r\n',
+    'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+    'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n'
+  ]) {
     const raw = await openRaw(t, gateway.port)
     raw.send(text)
-    t.match(problemOf(await raw.closed()), { head: /^HTTP\/1\.1 400 Bad Request\r\n[^]*content-type: application\/problem\+json/i, status: 400, code: 'bad_request' }, JSON.stringify(text))
+    t.match(problemOf(await raw.closed()), {
+      head: /^HTTP\/1\.1 400 Bad Request\r\n[^]*content-type: application\/problem\+json/i,
+      status: 400,
+      code: 'bad_request'
+    }, JSON.stringify(text))
   }
 })
 
@@ -50,7 +74,11 @@ t.test('headers over the limit are answered with a problem', async (t) => {
 })
 
 t.test('a client that never ends its headers or its body is answered with a problem', async (t) => {
-  for (const text of ['GET / HTTP/1.1\r\nHost: x\r\n', 'POST /v1/streams/a/messages HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{']) {
+  const jsonHeaders = 'Host: x\r\nContent-Type: application/json\r\nContent-Length: 10'
+  for (const text of [
+    'GET / HTTP/1.1\r\nHost: x\r\n',
+    `POST /v1/streams/a/messages HTTP/1.1\r\n${jsonHeaders}\r\n\r\n{`
+  ]) {
     const raw = await openRaw(t, gateway.port)
     raw.send(text)
     t.match(problemOf(await raw.closed()), { head: /^HTTP\/1\.1 408 /, code: 'request_timeout' }, JSON.stringify(text))
@@ -61,10 +89,10 @@ t.test('no problem is written into the answer to an earlier request', async (t) 
   const stream = await gateway.newStream(t)
   const raw = await openRaw(t, gateway.port)
   raw.send(`GET /v1/streams/${stream}/messages?wait=30 HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n\r\n`)
-  t.equal(await raw.closed(), '', 'closed without a word: what came would be taken for the answer to the read')
+  t.equal(await raw.closed(), '', 'closed without a word: bytes would be taken for the answer to the read')
 })
 
-t.test('a sane request id is kept, any other is replaced', async (t) => {
+t.test('a harmless request id is kept, any other is replaced', async (t) => {
   const idOf = async (id: string) => (await gateway.get('/health/live', { 'x-request-id': id })).headers['x-request-id']
   t.equal(await idOf('order-4711/retry:2'), 'order-4711/retry:2')
   for (const bad of ['', ' ', 'a b', '"', 'x'.repeat(129), '<script>']) t.match(await idOf(bad), /^[0-9a-f-]{36}$/, bad)
@@ -72,7 +100,8 @@ t.test('a sane request id is kept, any other is replaced', async (t) => {
 
 t.test('a request is one line in the log, without query string and credentials', async (t) => {
   const stream = await gateway.newStream(t)
-  await gateway.get(`/v1/streams/${stream}/messages?body=text&limit=7`, { authorization: 'Basic s3cret', 'x-request-id': 'the-one' })
+  const headers = { authorization: 'Basic s3cret', 'x-request-id': 'the-one' }
+  await gateway.get(`/v1/streams/${stream}/messages?body=text&limit=7`, headers)
   await gateway.get('/health/live')
   const lines = gateway.log.filter(({ reqId }) => reqId === 'the-one')
   t.match(lines, exactly({ level: 30, operationId: 'readMessages', stream, status: 200, ms: Number, msg: 'request' }))
@@ -80,14 +109,17 @@ t.test('a request is one line in the log, without query string and credentials',
   t.notMatch(JSON.stringify(gateway.log), /s3cret|limit=7/)
 })
 
-t.test('errors of the caller are not logged as errors', async (t) => {
+t.test('mistakes of the caller are not logged as errors', async (t) => {
   await gateway.get('/nowhere')
   await gateway.get('/v1/streams/there-is-none')
   t.same(gateway.log.filter(({ level }) => Number(level) >= 50), [])
 })
 
 t.test('without a broker every answer says so, with Retry-After, and the log says why', async (t) => {
-  const gateway = await startGateway(t, { RABBITMQ_STREAM_URL: 'rabbitmq-stream://guest:s3cret@127.0.0.1:1', RABBITMQ_CONNECT_TIMEOUT_MS: '500' })
+  const gateway = await startGateway(t, {
+    RABBITMQ_STREAM_URL: 'rabbitmq-stream://guest:s3cret@127.0.0.1:1',
+    RABBITMQ_CONNECT_TIMEOUT_MS: '500'
+  })
   for (const path of ['/health/ready', '/v1/streams/a', '/v1/streams/a/messages', '/v1/streams/a/consumers/c/offset']) {
     const { json, headers, text } = await gateway.get(path)
     t.match(json, { status: 503, code: 'broker_unavailable', retryable: true }, path)
@@ -96,7 +128,7 @@ t.test('without a broker every answer says so, with Retry-After, and the log say
   }
   const publish = await gateway.publish('a', 1)
   t.match(publish.json, { status: 503, code: 'broker_unavailable', sideEffects: 'none' })
-  t.match((await gateway.get('/health/live')).json, { status: 'live' }, 'and the process lives')
+  t.match((await gateway.get('/health/live')).json, { status: 'live' }, 'and the process is live')
   const failures = gateway.log.filter(({ msg }) => msg === 'request failed')
   t.equal(failures.length, 5, 'each is logged')
   t.match(JSON.stringify(failures), 'ECONNREFUSED')
@@ -108,7 +140,9 @@ t.test('a wrong password is the fault of the gateway, not of the caller', async 
   url.password = 's3cret'
   const gateway = await startGateway(t, { RABBITMQ_STREAM_URL: url.href })
   t.match((await gateway.get('/v1/streams/a')).json, { status: 502, code: 'broker_protocol_error' })
-  // Also while the broker takes its time to refuse them once more.
-  for (let probe = 0; probe < 3; probe++) t.match((await gateway.get('/health/ready')).json, { status: 503, detail: /refused the credentials/ })
+  // Also while the broker delays its next refusal of the credentials.
+  for (let probe = 0; probe < 3; probe++) {
+    t.match((await gateway.get('/health/ready')).json, { status: 503, detail: /refused the credentials/ })
+  }
   t.notMatch(JSON.stringify(gateway.log), 's3cret')
 })

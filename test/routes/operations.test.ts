@@ -29,7 +29,8 @@ t.test('metrics count what was done, by operation and status', async (t) => {
     'rabbitmq_stream_gateway_http_request_duration_seconds_count{operation="none",status="404"} 1'
   ]) t.match(text, line)
   t.notMatch(text, stream, 'no label has a name that callers choose')
-  t.match((await gateway.get('/metrics')).text, 'rabbitmq_stream_gateway_messages_confirmed_total 3\n', 'a scrape changes nothing')
+  const again = (await gateway.get('/metrics')).text
+  t.match(again, 'rabbitmq_stream_gateway_messages_confirmed_total 3\n', 'a scrape changes nothing')
 })
 
 t.test('two gateways in one process have their own metrics', async (t) => {
@@ -40,10 +41,10 @@ t.test('two gateways in one process have their own metrics', async (t) => {
   t.match((await two.get('/metrics')).text, 'messages_confirmed_total 0\n')
 })
 
-// Lives on, to delete the streams of those that are shut down.
+// Outlives the gateways that are shut down, and deletes their streams.
 const keeper = await startGateway(t)
 
-t.test('a process that is shut down ends what it has begun and begins nothing', async (t) => {
+t.test('a process that is shut down ends what it has begun and begins nothing new', async (t) => {
   const gateway = await startGateway(t, { DRAIN_DELAY_MS: '500' })
   const stream = await keeper.newStream(t)
   const keptAlive = await openRaw(t, gateway.port)
@@ -53,8 +54,10 @@ t.test('a process that is shut down ends what it has begun and begins nothing', 
   const ended = gateway.app.shutDown()
 
   keptAlive.send('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')
-  t.match(await keptAlive.closed(), /503 Service Unavailable[^]*connection: close[^]*"code":"draining"/i, 'not ready at once, and its connection is closed')
-  t.match((await gateway.publish(stream, 1)).json, { confirmed: 1 }, 'requests that still come before the load balancer has noticed are served')
+  // Not ready at once, and its connection is closed.
+  t.match(await keptAlive.closed(), /503 Service Unavailable[^]*connection: close[^]*"code":"draining"/i)
+  const published = await gateway.publish(stream, 1)
+  t.match(published.json, { confirmed: 1 }, 'requests before the load balancer has noticed are served')
   t.same((await waiting).status, 200, 'a waiting read is answered')
   await ended
   await t.rejects(gateway.get('/health/live'), { code: 'ECONNREFUSED' })
@@ -72,11 +75,13 @@ t.test('a waiting read is answered when the process is shut down, not after its 
   t.ok(performance.now() - startMs < 10_000)
 })
 
-t.test('a request in flight is finished when the process is shut down, and whoever holds it up is cut off', async (t) => {
+// A request that its client does not finish is cut off.
+t.test('a request in flight is finished when the process is shut down', async (t) => {
   const gateway = await startGateway(t, { DRAIN_TIMEOUT_MS: '1000' })
   const stream = await keeper.newStream(t)
   const slow = await openRaw(t, gateway.port)
-  slow.send(`POST /v1/streams/${stream}/messages/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n`)
+  const path = `/v1/streams/${stream}/messages`
+  slow.send(`POST ${path}/lines HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n`)
   const stuck = await openRaw(t, gateway.port)
   stuck.send(`POST /v1/streams/${stream}/messages/raw HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc`)
   await gateway.get(`/v1/streams/${stream}/messages?wait=20`) // until the first line is there
@@ -88,7 +93,7 @@ t.test('a request in flight is finished when the process is shut down, and whoev
   t.equal(await stuck.closed(), '')
 })
 
-t.test('once it drains, nothing new is published', async (t) => {
+t.test('a draining gateway publishes nothing new', async (t) => {
   const gateway = await startGateway(t)
   const stream = await gateway.newStream(t)
   gateway.app.broker.drain()
@@ -124,11 +129,12 @@ t.test('every operation of the document works as its example shows it', async (t
   await gateway.publish(hello, { hello: 'world' })
   await gateway.request('PUT', `/v1/streams/${hello}/consumers/my-app/offset`, { json: { offset: 0 } })
   const examples = examplesOf(gateway.app.swagger(), hello)
-  // Whoever tries them out may do so in any order, but for the last one.
+  // They work in any order, except that the deletion comes last.
   examples.sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'))
   t.equal(examples.length, 23)
   for (const { method, path, body, type } of examples) {
-    const { status, text } = await gateway.request(method, path, { ...(body !== undefined && { body, headers: { 'content-type': type } }) })
+    const sent = body !== undefined && { body, headers: { 'content-type': type } }
+    const { status, text } = await gateway.request(method, path, { ...sent })
     t.ok(status < 300, `${method} ${path} ${type}: ${status} ${text.slice(0, 300)}`)
   }
 })
@@ -139,7 +145,7 @@ t.test('the document has the version of the package', async (t) => {
   t.match((await gateway.get('/openapi.json')).json, { info: { version } })
 })
 
-t.test('the broker shows who is connected, in which version and for what', async (t) => {
+t.test('the broker shows the version and the purpose of each connection', async (t) => {
   const gateway = await startGateway(t)
   await gateway.publish(await gateway.newStream(t), 'hello')
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
@@ -147,14 +153,17 @@ t.test('the broker shows who is connected, in which version and for what', async
   const headers = { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` }
   for (;;) { // the management learns of connections a moment later
     const connections: unknown = await (await fetch(`${origin}/api/connections`, { headers })).json()
-    const ours = Object.values(field(connections)).map((connection) => field(connection, 'client_properties')).filter(({ product }) => product === 'rabbitmq-stream-gateway')
-    const roles = new Set(ours.filter((properties) => properties['version'] === version).map((properties) => properties['connection_name']))
+    const ours = Object.values(field(connections))
+      .map((connection) => field(connection, 'client_properties'))
+      .filter(({ product }) => product === 'rabbitmq-stream-gateway')
+    const ofThisVersion = ours.filter((properties) => properties['version'] === version)
+    const roles = new Set(ofThisVersion.map((properties) => properties['connection_name']))
     if (roles.has('rabbitmq-stream-gateway publish') && roles.has('rabbitmq-stream-gateway streams')) break
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 })
 
-t.test('every code of a problem belongs to an operation or to none at all', async (t) => {
+t.test('every problem code belongs to an operation, or to no operation at all', async (t) => {
   const gateway = await startGateway(t)
   const text = JSON.stringify(gateway.app.swagger())
   const unused = PROBLEM_CODES.filter((code) => !text.includes(`#/components/examples/${code}`))
@@ -164,12 +173,14 @@ t.test('every code of a problem belongs to an operation or to none at all', asyn
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 interface Example { method: Method, path: string, body?: string, type: string }
 
-/** What Swagger UI fills in: required parameters and those with an example, and the first example of each body. */
+/** Requests as Swagger UI makes them: required parameters, those with an example, the first example of each body. */
 function examplesOf (document: unknown, stream: string): Example[] {
   const examples: Example[] = []
   for (const [template, operations] of Object.entries(field(document, 'paths'))) {
     for (const [method, operation] of Object.entries(operations ?? {})) {
-      const parameters = Object.values(field(operation, 'parameters')).map((parameter) => ({ name: String(field(parameter).name), place: field(parameter).in, example: field(parameter).example }))
+      const parameters = Object.values(field(operation, 'parameters')).map((parameter) => {
+        return { name: String(field(parameter).name), place: field(parameter).in, example: field(parameter).example }
+      })
       let path = template
       const query = new URLSearchParams()
       for (const { name, place, example } of parameters) {
@@ -179,7 +190,8 @@ function examplesOf (document: unknown, stream: string): Example[] {
         if (place === 'query') query.set(name, value)
       }
       const at = { method: methodOf(method), path: query.size > 0 ? `${path}?${query}` : path }
-      const contents = Object.entries(field(field(operation, 'requestBody'), 'content')).filter(([type]) => type !== '*/*')
+      const requestBody = field(field(operation, 'requestBody'), 'content')
+      const contents = Object.entries(requestBody).filter(([type]) => type !== '*/*')
       if (contents.length === 0) examples.push({ ...at, type: '' })
       for (const [type, media] of contents) {
         const example = field(media).example ?? field(Object.values(field(media, 'examples'))[0]).value

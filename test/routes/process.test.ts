@@ -8,7 +8,7 @@ function run (t: Test, env: Record<string, string>): GatewayProcess {
   return gateway
 }
 
-t.test('a process serves until it is told to end, and then ends well', async (t) => {
+t.test('a process serves until it is told to end, and then exits with 0', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const gateway = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), HTTP_PROT: '1' })
     await gateway.untilListening()
@@ -25,7 +25,7 @@ t.test('a process that listens beyond its machine warns that it has no authentic
   t.match(await gateway.end(), { code: 0 })
 })
 
-t.test('a bad configuration is one line that names variables, and no process', async (t) => {
+t.test('a bad configuration ends the process with one line that names the variables', async (t) => {
   const gateway = run(t, { RABBITMQ_STREAM_URL: 'rabbitmq-stream://u:s3cret@', HTTP_PORT: 's3cret' })
   t.same(await gateway.ended, { code: 1, signal: null })
   t.match(gateway.output, /^Bad configuration: [^\n]*RABBITMQ_STREAM_URL[^\n]*HTTP_PORT[^\n]*\n$/)
