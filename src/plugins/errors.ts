@@ -4,7 +4,7 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net'
 import { Readable, type Duplex } from 'node:stream'
 import { discard } from '../http/body.ts'
-import { answeredWhole, arrivingRequest, owesAnswer } from '../http/exchange.ts'
+import { answeredWhole, arrivingRequest, owesAnswer } from '../http/request-scope.ts'
 import { invalidRequest, PROBLEMS, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
 import { ANY_TYPE } from '../messages/index.ts'
 import { StreamsError } from '../streams/index.ts'

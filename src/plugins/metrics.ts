@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { whenClosed } from '../http/exchange.ts'
+import { whenClosed } from '../http/request-scope.ts'
 import type { BrokerStats } from '../streams/index.ts'
 import { operationIdOf } from './requests.ts'
 

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { whenClosed } from '../http/exchange.ts'
+import { whenClosed } from '../http/request-scope.ts'
 import { RequestError } from '../api/problems.ts'
 
 // What may stand in a log and in a header without surprises.
@@ -26,6 +26,7 @@ export const COMMON_HEADERS = {
 
 /** Request ids, common headers and one log line a request: no bodies, no query strings, no credentials. */
 function requests (app: FastifyInstance): void {
+  app.decorateReply('scope', undefined)
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(COMMON_HEADERS)
     reply.header('x-request-id', request.id)

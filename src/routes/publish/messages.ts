@@ -1,5 +1,5 @@
 import type { ApiApp } from '../../http/api-app.ts'
-import { clientSignal } from '../../http/exchange.ts'
+import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
 import { StreamParams } from '../../api/schemas.ts'
 import { PublishingIds, requestCodec, type BodyFormat, type WholeBody } from '../../messages/index.ts'

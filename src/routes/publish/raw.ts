@@ -1,7 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ApiApp } from '../../http/api-app.ts'
-import { clientSignal } from '../../http/exchange.ts'
+import { clientSignal } from '../../http/request-scope.ts'
 import { StreamParams } from '../../api/schemas.ts'
 import { PublishingIds, RAW_BODY_FORMATS, rawMessage } from '../../messages/index.ts'
 import { MessageBatch } from '../../streams/index.ts'

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { bodyChunks, discard } from '../../http/body.ts'
-import { clientSignal, noteEffects } from '../../http/exchange.ts'
+import { clientSignal, noteEffects } from '../../http/request-scope.ts'
 import { LineSplitter } from '../../text/line-splitter.ts'
 import { RequestError } from '../../api/problems.ts'
 import { MessageBatch, type PublishOptions, type PublishSession } from '../../streams/index.ts'

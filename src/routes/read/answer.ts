@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { negotiate } from '../../http/accept.ts'
 import type { BufferPool } from '../../text/buffer-pool.ts'
-import { whenClosed } from '../../http/exchange.ts'
+import { whenClosed } from '../../http/request-scope.ts'
 import { RequestError } from '../../api/problems.ts'
 import { StreamsError, type ReadBatch, type ReadMessage } from '../../streams/index.ts'
 import {

@@ -1,5 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { clientSignal, whenClosed } from '../../http/exchange.ts'
+import { clientSignal, whenClosed } from '../../http/request-scope.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { answerFormat, batchResponse, READ_HEADERS, sendBatch } from './answer.ts'
 import { amountQuery, bodyQuery, position, readRequest, type ReadLimits } from './query.ts'

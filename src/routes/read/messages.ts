@@ -1,6 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
-import { clientSignal, whenClosed } from '../../http/exchange.ts'
+import { clientSignal, whenClosed } from '../../http/request-scope.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from '../../api/schemas.ts'
 import { ANY_TYPE, BatchSchema, EXAMPLE_MESSAGE, LINES_TYPE, MessageRead, rawBody } from '../../messages/index.ts'
 import { BufferPool } from '../../text/buffer-pool.ts'

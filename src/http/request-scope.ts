@@ -6,17 +6,17 @@ import type { Socket } from 'node:net'
 declare module 'fastify' {
   interface FastifyReply {
     /**
-     * Who waits for its end; made by the first of them. A property and no entry of a weak map, which the garbage
-     * collector has to look at.
+     * The scope of the request; made by the first that needs it. A property and not an entry of a weak map, which the
+     * garbage collector would have to look at.
      */
-    exchange: Exchange | undefined
+    scope: RequestScope | undefined
   }
 }
 
 type CloseListener = (isDelivered: boolean) => void
 
 /** A request and its answer, until that is flushed or the client is gone. */
-interface Exchange {
+interface RequestScope {
   readonly reply: FastifyReply
   readonly response: ServerResponse
   readonly socket: Socket
@@ -29,44 +29,44 @@ interface Exchange {
   isDelivered: boolean
 }
 
-/** Who is at the other end of a connection: its exchanges that are not over, and a signal once somebody wants one. */
+/** Who is at the other end of a connection: its scopes that are not over, and a signal once somebody wants one. */
 interface Client {
-  readonly open: Set<Exchange>
+  readonly open: Set<RequestScope>
   gone: AbortController | undefined
 }
 
 const clients = new WeakMap<Socket, Client>()
 
 /**
- * Calls the listener once when an exchange is over: the answer is flushed, or the client is gone.
+ * Calls the listener once when a request is over: the answer is flushed, or the client is gone.
  *
  * A response emits `close` in both cases, except one that waits behind another on the same connection (pipelining):
  * it never gets a socket, so it hears nothing when that closes. Therefore the socket is watched too, with one listener
- * however many exchanges it carries. A request has several who want to know: they share one listener of the response.
+ * however many scopes it carries. A request has several who want to know: they share one listener of the response.
  *
  * @param listener gets whether the whole answer was handed to the operating system
  */
 export function whenClosed (reply: FastifyReply, listener: CloseListener): void {
-  const exchange = reply.exchange ??= watchExchange(reply)
-  if (exchange.isOver) queueMicrotask(() => { listener(exchange.isDelivered) })
-  else exchange.listeners.push(listener)
+  const scope = reply.scope ??= openScope(reply)
+  if (scope.isOver) queueMicrotask(() => { listener(scope.isDelivered) })
+  else scope.listeners.push(listener)
 }
 
 /** The client has the whole answer, whatever becomes of the connection before it ends. */
 export function answeredWhole (reply: FastifyReply): void {
-  if (reply.exchange !== undefined) reply.exchange.isWhole = true
+  if (reply.scope !== undefined) reply.scope.isWhole = true
 }
 
 /** From now on something may have been done for a request that is still on its way. */
 export function noteEffects (reply: FastifyReply): void {
-  if (reply.exchange !== undefined) reply.exchange.hasEffects = true
+  if (reply.scope !== undefined) reply.scope.hasEffects = true
 }
 
 /**
  * The request that a socket's last bytes belong to: what its reply is, and whether something may have been done for it
  * already.
  */
-export function arrivingRequest (socket: Socket): Pick<Exchange, 'reply' | 'hasEffects'> | undefined {
+export function arrivingRequest (socket: Socket): Pick<RequestScope, 'reply' | 'hasEffects'> | undefined {
   return [...clients.get(socket)?.open ?? []].at(-1)
 }
 
@@ -98,10 +98,10 @@ function newSignal (socket: Socket): AbortController {
   return controller
 }
 
-function watchExchange (reply: FastifyReply): Exchange {
+function openScope (reply: FastifyReply): RequestScope {
   const { raw: response, request: { raw: { socket } } } = reply
   const { open } = clientOf(socket)
-  const exchange: Exchange = {
+  const scope: RequestScope = {
     reply,
     response,
     socket,
@@ -111,14 +111,14 @@ function watchExchange (reply: FastifyReply): Exchange {
     isOver: false,
     isDelivered: false
   }
-  open.add(exchange)
+  open.add(scope)
   const end = (): void => {
-    open.delete(exchange)
-    finish(exchange)
+    open.delete(scope)
+    finish(scope)
   }
   if (response.closed || socket.destroyed) queueMicrotask(end)
   else response.once('close', end)
-  return exchange
+  return scope
 }
 
 function clientOf (socket: Socket): Client {
@@ -130,16 +130,16 @@ function watchSocket (socket: Socket): Client {
   clients.set(socket, client)
   socket.once('close', () => {
     client.gone?.abort()
-    for (const exchange of [...client.open]) finish(exchange)
+    for (const scope of [...client.open]) finish(scope)
     client.open.clear()
   })
   return client
 }
 
-function finish (exchange: Exchange): void {
-  if (exchange.isOver) return
-  exchange.isOver = true
+function finish (scope: RequestScope): void {
+  if (scope.isOver) return
+  scope.isOver = true
   // A response whose socket is destroyed under a write is called finished too.
-  exchange.isDelivered = exchange.isWhole || (exchange.response.writableFinished && !exchange.socket.destroyed)
-  for (const listener of exchange.listeners) listener(exchange.isDelivered)
+  scope.isDelivered = scope.isWhole || (scope.response.writableFinished && !scope.socket.destroyed)
+  for (const listener of scope.listeners) listener(scope.isDelivered)
 }
