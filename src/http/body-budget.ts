@@ -1,4 +1,5 @@
 import { RequestError } from '../api/problems.ts'
+import { ByteBudget, Lease } from '../streams/index.ts'
 
 // Less is not worth keeping a promise for.
 const MIN_PROMISED_BYTES = 32 * 1024
@@ -13,33 +14,32 @@ const PACE_BYTES_PER_MS = 1024
  * measured against what is in memory, so that nobody keeps them out by promises.
  */
 export class BodyBudget {
-  readonly #limitBytes: number
+  readonly #held: ByteBudget
   readonly #now: () => number
   readonly #promised = new Set<BodyClaim>()
-  #heldBytes = 0
   #promisedBytes = 0
   #lookedMs = -Infinity
 
   /** @param now the clock, ms */
   constructor (limitBytes: number, now = (): number => performance.now()) {
-    this.#limitBytes = limitBytes
+    this.#held = new ByteBudget(limitBytes)
     this.#now = now
   }
 
   /** What is in memory. */
   get heldBytes (): number {
-    return this.#heldBytes
+    return this.#held.usedBytes
   }
 
   /** For one request. It holds nothing yet. */
   claim (): BodyClaim {
-    return new BodyClaim(this, this.#now())
+    return new BodyClaim(this, Lease.of(this.#held), this.#now())
   }
 
   /**
-   * For claims: whether one may announce so much.
+   * For claims: whether one may announce this many bytes.
    *
-   * @throws RequestError `overloaded` when it does not fit beside what others hold and were promised
+   * @throws RequestError `overloaded` when they do not fit beside what others hold and were promised
    */
   refuseToPromise (claim: BodyClaim, bytes: number): void {
     if (this.#fits(claim, bytes, this.#promisedBytes)) return
@@ -48,26 +48,25 @@ export class BodyBudget {
   }
 
   /**
-   * For claims: whether one may have so much in memory.
+   * For claims: whether one may have this many bytes in memory.
    *
-   * @throws RequestError `overloaded` when it does not fit beside what others hold
+   * @throws RequestError `overloaded` when they do not fit beside what others hold
    */
   refuseToHold (claim: BodyClaim, bytes: number): void {
     if (!this.#fits(claim, bytes, 0)) throw overloaded()
   }
 
-  /** For claims: what one holds and is promised from now on. */
-  exchange (claim: BodyClaim, heldBytes: number, promisedBytes: number): void {
-    this.#heldBytes += heldBytes - claim.heldBytes
-    this.#promisedBytes += promisedBytes - claim.promisedBytes
-    if (promisedBytes > 0) this.#promised.add(claim)
-    else if (claim.promisedBytes > 0) this.#promised.delete(claim)
+  /** For claims: what one is promised changes by this many bytes. */
+  promise (claim: BodyClaim, moreBytes: number): void {
+    this.#promisedBytes += moreBytes
+    if (claim.promisedBytes + moreBytes > 0) this.#promised.add(claim)
+    else this.#promised.delete(claim)
   }
 
   // One alone always fits, however large: otherwise it never could.
   #fits (claim: BodyClaim, bytes: number, promisedBytes: number): boolean {
-    const ofOthers = this.#heldBytes - claim.heldBytes + Math.max(0, promisedBytes - claim.promisedBytes)
-    return ofOthers === 0 || ofOthers + bytes <= this.#limitBytes
+    const ofOthers = this.#held.usedBytes - claim.heldBytes + Math.max(0, promisedBytes - claim.promisedBytes)
+    return ofOthers === 0 || ofOthers + bytes <= this.#held.limitBytes
   }
 
   // All of them are looked at, so not for each of a crowd that is refused.
@@ -81,48 +80,67 @@ export class BodyBudget {
   }
 }
 
-/** What one request's body takes of the budget. Give it back by holding 0. */
+/** What one request's body takes of the budget, until the request is over. After that nothing is held or promised. */
 export class BodyClaim {
   readonly startedMs: number
   readonly #budget: BodyBudget
-  heldBytes = 0
-  /** What is announced and has not come yet. */
-  promisedBytes = 0
+  readonly #lease: Lease
+  #promisedBytes = 0
 
-  constructor (budget: BodyBudget, startedMs: number) {
+  constructor (budget: BodyBudget, lease: Lease, startedMs: number) {
     this.#budget = budget
+    this.#lease = lease
     this.startedMs = startedMs
   }
 
-  /** So much is to come. @throws RequestError `overloaded` */
+  /** What is in memory. */
+  get heldBytes (): number {
+    return this.#lease.bytes
+  }
+
+  /** What is announced and has not come yet. */
+  get promisedBytes (): number {
+    return this.#promisedBytes
+  }
+
+  /** This many bytes are to come. @throws RequestError `overloaded` */
   announce (bytes: number): void {
+    if (this.#lease.hasEnded) return
     if (bytes < MIN_PROMISED_BYTES) {
       this.#budget.refuseToHold(this, bytes)
       return
     }
     this.#budget.refuseToPromise(this, bytes)
-    this.#exchange(this.heldBytes, bytes)
+    this.#promise(bytes)
   }
 
   /**
-   * So many bytes are in memory from now on, more or fewer than before.
+   * This many bytes are in memory from now on, more or fewer than before.
    *
    * @throws RequestError `overloaded`; then it holds what it held
    */
   hold (bytes: number): void {
+    if (this.#lease.hasEnded) return
     const moreBytes = bytes - this.heldBytes
     if (moreBytes > 0) this.#budget.refuseToHold(this, bytes)
-    this.#exchange(bytes, bytes === 0 ? 0 : Math.max(0, this.promisedBytes - Math.max(0, moreBytes)))
+    this.#lease.resize(bytes)
+    this.#promise(bytes === 0 ? 0 : Math.max(0, this.#promisedBytes - Math.max(0, moreBytes)))
   }
 
   dropPromise (): void {
-    this.#exchange(this.heldBytes, 0)
+    this.#promise(0)
   }
 
-  #exchange (heldBytes: number, promisedBytes: number): void {
-    this.#budget.exchange(this, heldBytes, promisedBytes)
-    this.heldBytes = heldBytes
-    this.promisedBytes = promisedBytes
+  /** Gives everything back, for good: the request is over. Calling it twice is fine. */
+  end (): void {
+    this.#promise(0)
+    this.#lease.end()
+  }
+
+  #promise (bytes: number): void {
+    if (bytes === this.#promisedBytes) return
+    this.#budget.promise(this, bytes - this.#promisedBytes)
+    this.#promisedBytes = bytes
   }
 }
 

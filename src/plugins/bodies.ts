@@ -54,6 +54,8 @@ const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT'])
  */
 function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void {
   const budget = new BodyBudget(bodyBudgetBytes)
+  const ended = budget.claim()
+  ended.end()
   const turns = new Turns()
   app.server.on('connection', () => { turns.newcomer() })
 
@@ -85,7 +87,8 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
       )
       return
     }
-    whenClosed(reply, () => { request.bodyClaim?.hold(0) })
+    // Without a claim it gets one that has ended: work for it may continue after its client has left, and hold nothing.
+    whenClosed(reply, () => { (request.bodyClaim ??= ended).end() })
     done()
   })
 
