@@ -1,57 +1,86 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { setTimeout as delay } from 'node:timers/promises'
+import { ShutdownPhases, type Phase, type PhaseName, type ShutdownStep } from './shutdown-phases.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Whether the process is about to end; then it is not ready, and connections are closed with their answer. */
     isDraining: () => boolean
-    /**
-     * Ends in order: not ready, no new publishes, waiting reads answer, requests in flight end, everything is closed.
-     */
+    /** Adds what a plugin does in a phase of the shutdown. */
+    onShutdown: (phase: PhaseName, step: ShutdownStep) => void
+    /** Ends in phases: not ready, no new work, workers, live answers, requests in flight, broker. */
     shutDown: () => Promise<void>
   }
 }
 
 interface LifecycleOptions { drainDelayMs: number, drainTimeoutMs: number }
 
-function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: LifecycleOptions): void {
-  let isDraining = false
-  let ended: Promise<void> | undefined
+// The process is ended by force ten seconds after DRAIN_TIMEOUT_MS, see server.ts: this has to end before.
+const BROKER_TIMEOUT_MS = 5000
 
-  app.decorate('isDraining', () => isDraining)
+/**
+ * How the app ends. `shutDown` makes the process not ready and closes the app; the phases after that run however the
+ * app is closed, so that nothing that waits holds it up.
+ */
+function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: LifecycleOptions): void {
+  let startedMs: number | undefined
+  let ended: Promise<void> | undefined
+  let requests: Promise<void> | undefined
+  let endRequests = (): void => {}
+  const requestsEnded = new Promise<void>((resolve) => { endRequests = resolve })
+
+  // All phases up to the requests share DRAIN_TIMEOUT_MS: a later one has what is left of it.
+  const remainingMs = (): number => Math.max(0, (startedMs ?? 0) + drainTimeoutMs - performance.now())
+  const late = (phase: PhaseName) => (): void => {
+    app.log.warn({ phase }, 'a phase of the shutdown takes too long; the next one begins')
+  }
+  const cutOff = (): void => {
+    app.log.warn({ phase: 'requests' }, 'requests still in flight after DRAIN_TIMEOUT_MS are cut off')
+    app.server.closeAllConnections()
+  }
+  const phases = new ShutdownPhases([
+    { name: 'not ready', timeoutMs: remainingMs, whenLate: late('not ready') },
+    { name: 'no new work', timeoutMs: remainingMs, whenLate: late('no new work') },
+    { name: 'workers', timeoutMs: remainingMs, whenLate: late('workers') },
+    { name: 'live answers', timeoutMs: remainingMs, whenLate: late('live answers') },
+    { name: 'requests', timeoutMs: remainingMs, whenLate: cutOff },
+    { name: 'broker', timeoutMs: () => BROKER_TIMEOUT_MS, whenLate: late('broker') }
+  ] satisfies Phase[], app.log)
+  // A load balancer takes this time to notice that the process is not ready; its requests are served meanwhile.
+  phases.add('not ready', async () => { await delay(drainDelayMs) })
+  phases.add('requests', async () => { await requestsEnded })
+
+  app.decorate('isDraining', () => startedMs !== undefined)
+  app.decorate('onShutdown', (phase: PhaseName, step: ShutdownStep) => { phases.add(phase, step) })
   app.decorate('shutDown', () => {
     ended ??= shutDown()
     return ended
   })
   app.addHook('onSend', (_request, reply, _payload, done) => {
     // A client that keeps its connection would send its next request to a process that is gone.
-    if (isDraining) reply.header('connection', 'close')
+    if (startedMs !== undefined) reply.header('connection', 'close')
     done()
   })
-  // However the app is closed, waiting reads must not hold it up.
-  app.addHook('preClose', (done) => {
-    isDraining = true
-    app.broker.drain()
-    done()
+  app.addHook('preClose', async () => {
+    startedMs ??= performance.now()
+    await phases.run('no new work')
+    await phases.run('workers')
+    await phases.run('live answers')
+    // Not awaited: Fastify closes the server after this hook, and calls onClose when the last request has ended.
+    requests = phases.run('requests')
+  })
+  app.addHook('onClose', async () => {
+    endRequests()
+    await requests
+    await phases.run('broker')
   })
 
   async function shutDown (): Promise<void> {
-    isDraining = true
-    const timer = setTimeout(() => {
-      app.log.warn({}, 'requests still in flight after DRAIN_TIMEOUT_MS are cut off')
-      app.server.closeAllConnections()
-    }, drainTimeoutMs)
-    try {
-      await delay(drainDelayMs)
-      await app.close()
-    } finally {
-      clearTimeout(timer)
-    }
+    startedMs ??= performance.now()
+    await phases.run('not ready')
+    await app.close()
   }
 }
 
-export default fp<LifecycleOptions>(async (app, options) => lifecycle(app, options), {
-  name: 'lifecycle',
-  dependencies: ['broker']
-})
+export default fp<LifecycleOptions>(async (app, options) => lifecycle(app, options), { name: 'lifecycle' })
