@@ -59,25 +59,13 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   const turns = new Turns()
   app.server.on('connection', () => { turns.newcomer() })
 
+  readAndWriteJson(app, readWithin)
   app.decorateRequest('bodyClaim', undefined)
   app.decorate('totalBodyBytes', () => budget.heldBytes)
   app.decorate('readWholeBody', async (request: BodyRequest) => await readWithin(request, request.raw))
-  app.decorate('holdBody', holdBody)
+  app.decorate('holdBody', (request: BodyRequest, bytes: number) => { claimOf(request).hold(bytes) })
   app.decorate('isHeavy', isHeavy)
   app.decorate('turn', (bytes: number) => isHeavy(bytes) ? turns.next() : undefined)
-
-  // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
-  // and could not write a bigint that may also be null. Route by route: a scope with schemas of its own would get one
-  // of its own.
-  app.addHook('onRoute', (route) => { route.serializerCompiler ??= () => toJsonText })
-  app.removeAllContentTypeParsers()
-  // Nothing that a body could say would change what is deleted.
-  app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true })
-  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
-    const body = await readWithin(request, payload)
-    // Clients put a content type on a request without a body; whether it needs one, its schema knows.
-    return body.length === 0 ? undefined : parseJsonBody(body)
-  })
 
   app.addHook('onRequest', (request, reply, done) => {
     const encoding = request.headers['content-encoding']
@@ -92,17 +80,9 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
     done()
   })
 
-  function isHeavy (bytes: number): boolean {
-    return bytes > LIGHT_WORK_BYTES
-  }
-
   function claimOf (request: BodyRequest): BodyClaim {
     request.bodyClaim ??= budget.claim()
     return request.bodyClaim
-  }
-
-  function holdBody (request: BodyRequest, bytes: number): void {
-    claimOf(request).hold(bytes)
   }
 
   async function readWithin (request: BodyRequest, payload: IncomingMessage): Promise<Buffer> {
@@ -117,6 +97,27 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
     }
     return await readBody(payload, limitBytes, 'the limit for this body', claim)
   }
+}
+
+function isHeavy (bytes: number): boolean {
+  return bytes > LIGHT_WORK_BYTES
+}
+
+type ReadBody = (request: BodyRequest, payload: IncomingMessage) => Promise<Buffer>
+
+function readAndWriteJson (app: FastifyInstance, read: ReadBody): void {
+  // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
+  // and could not write a bigint that may also be null. Route by route: a scope with schemas of its own would get one
+  // of its own.
+  app.addHook('onRoute', (route) => { route.serializerCompiler ??= () => toJsonText })
+  app.removeAllContentTypeParsers()
+  // Nothing that a body could say would change what is deleted.
+  app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true })
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
+    const body = await read(request, payload)
+    // Clients put a content type on a request without a body; whether it needs one, its schema knows.
+    return body.length === 0 ? undefined : parseJsonBody(body)
+  })
 }
 
 export default fp<BodiesOptions>(async (app, options) => bodies(app, options), { name: 'bodies' })

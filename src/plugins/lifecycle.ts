@@ -32,21 +32,7 @@ function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: Life
 
   // All phases up to the requests share DRAIN_TIMEOUT_MS: a later one has what is left of it.
   const remainingMs = (): number => Math.max(0, (startedMs ?? 0) + drainTimeoutMs - performance.now())
-  const late = (phase: PhaseName) => (): void => {
-    app.log.warn({ phase }, 'a phase of the shutdown takes too long; the next one begins')
-  }
-  const cutOff = (): void => {
-    app.log.warn({ phase: 'requests' }, 'requests still in flight after DRAIN_TIMEOUT_MS are cut off')
-    app.server.closeAllConnections()
-  }
-  const phases = new ShutdownPhases([
-    { name: 'not ready', timeoutMs: remainingMs, whenLate: late('not ready') },
-    { name: 'no new work', timeoutMs: remainingMs, whenLate: late('no new work') },
-    { name: 'workers', timeoutMs: remainingMs, whenLate: late('workers') },
-    { name: 'live answers', timeoutMs: remainingMs, whenLate: late('live answers') },
-    { name: 'requests', timeoutMs: remainingMs, whenLate: cutOff },
-    { name: 'broker', timeoutMs: () => BROKER_TIMEOUT_MS, whenLate: late('broker') }
-  ] satisfies Phase[], app.log)
+  const phases = new ShutdownPhases(phaseTable(app, remainingMs), app.log)
   // A load balancer takes this time to notice that the process is not ready; its requests are served meanwhile.
   phases.add('not ready', async () => { await delay(drainDelayMs) })
   phases.add('requests', async () => { await requestsEnded })
@@ -81,6 +67,24 @@ function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: Life
     await phases.run('not ready')
     await app.close()
   }
+}
+
+function phaseTable (app: FastifyInstance, remainingMs: () => number): Phase[] {
+  const cutOff = (): void => {
+    app.log.warn({ phase: 'requests' }, 'requests still in flight after DRAIN_TIMEOUT_MS are cut off')
+    app.server.closeAllConnections()
+  }
+  const pass = (name: PhaseName) => (): void => {
+    app.log.warn({ phase: name }, 'a phase of the shutdown takes too long; the next one begins')
+  }
+  return [
+    { name: 'not ready', timeoutMs: remainingMs, whenLate: pass('not ready') },
+    { name: 'no new work', timeoutMs: remainingMs, whenLate: pass('no new work') },
+    { name: 'workers', timeoutMs: remainingMs, whenLate: pass('workers') },
+    { name: 'live answers', timeoutMs: remainingMs, whenLate: pass('live answers') },
+    { name: 'requests', timeoutMs: remainingMs, whenLate: cutOff },
+    { name: 'broker', timeoutMs: () => BROKER_TIMEOUT_MS, whenLate: pass('broker') }
+  ]
 }
 
 export default fp<LifecycleOptions>(async (app, options) => lifecycle(app, options), { name: 'lifecycle' })
