@@ -18,8 +18,6 @@ import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { streamRoutes } from './routes/streams.ts'
 
-export { CLOSE_GRACE_MS } from './plugins/lifecycle.ts'
-
 /**
  * The whole application, not yet listening: plugins, then routes. It connects to the broker when it is first needed.
  */
@@ -30,8 +28,8 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(errors)
   await app.register(validation)
   await app.register(bodies, config.http)
-  await app.register(broker, config)
   await app.register(lifecycle, config)
+  await app.register(broker, config)
   await app.register(metrics)
   await app.register(connections, config.http)
   await app.register(openapi)

@@ -1,12 +1,14 @@
 import closeWithGrace from 'close-with-grace'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { buildApp, CLOSE_GRACE_MS } from './app.ts'
+import { buildApp } from './app.ts'
 import { loadConfig, type Config } from './config.ts'
 import { openLog, type Log } from './logger.ts'
 import { ConfigError } from './settings/setting-reader.ts'
 
 // The process: environment, configuration, application, signals. Nothing else touches `process`.
+
+const CLOSE_GRACE_MS = 10_000
 
 // The process ends with these, and the log has no time to be written.
 const lastWords = {
@@ -34,6 +36,7 @@ try {
 
 async function serve (config: Config, { logger, close }: Log): Promise<void> {
   const app = await buildApp(config, logger)
+  // The grace beyond the drain timeout is for closing what does not wait for clients.
   closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger, ...lastWords }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'the process ends because of an error')
     else logger.info({ signal }, 'shutting down')

@@ -1,24 +1,24 @@
 import { RequestError } from '../api/problems.ts'
 import { ByteBudget, Lease } from '../streams/index.ts'
 
-// For less than this no promise is kept.
+// Less is not worth keeping a promise for.
 const MIN_PROMISED_BYTES = 32 * 1024
-// How long room is kept for what a client has announced: a second, and longer if it sends a MiB a second or more.
+// How long what a client has announced is kept for it: a second, and longer if it sends a MiB a second or more.
 const PROMISE_MS = 1000
 const PACE_BYTES_PER_MS = 1024
 
 /**
- * The memory that all bodies together may take. Room for a large body that a client announces is kept for a moment, and
- * as long as the client sends quickly: when a crowd sends more than there is room for, the first ones come to an end and
- * the rest are refused with their headers, not after they have sent most of it in vain. Small bodies are only measured
- * against what is in memory, so that promises keep nobody out.
+ * The memory that bodies may take, all together. What clients announce of large bodies is kept for them for a moment,
+ * and as long as they send them quickly: of a crowd that sends more than there is room for, the first come to an end
+ * and the rest are refused with their headers, and not after most of it was sent in vain. Small bodies are only
+ * measured against what is in memory, so that nobody keeps them out by promises.
  */
 export class BodyBudget {
   readonly #held: ByteBudget
   readonly #now: () => number
   readonly #promised = new Set<BodyClaim>()
   #promisedBytes = 0
-  #checkedMs = -Infinity
+  #lookedMs = -Infinity
 
   /** @param now the clock, ms */
   constructor (limitBytes: number, now = (): number => performance.now()) {
@@ -31,15 +31,15 @@ export class BodyBudget {
     return this.#held.usedBytes
   }
 
-  /** The claim of one request. It holds nothing yet. */
+  /** For one request. It holds nothing yet. */
   claim (): BodyClaim {
     return new BodyClaim(this, Lease.of(this.#held), this.#now())
   }
 
   /**
-   * For claims: whether a claim may announce this much.
+   * For claims: whether one may announce this many bytes.
    *
-   * @throws RequestError `overloaded` when it does not fit beside what others hold and were promised
+   * @throws RequestError `overloaded` when they do not fit beside what others hold and were promised
    */
   refuseToPromise (claim: BodyClaim, bytes: number): void {
     if (this.#fits(claim, bytes, this.#promisedBytes)) return
@@ -48,39 +48,39 @@ export class BodyBudget {
   }
 
   /**
-   * For claims: whether a claim may have this much in memory.
+   * For claims: whether one may have this many bytes in memory.
    *
-   * @throws RequestError `overloaded` when it does not fit beside what others hold
+   * @throws RequestError `overloaded` when they do not fit beside what others hold
    */
   refuseToHold (claim: BodyClaim, bytes: number): void {
     if (!this.#fits(claim, bytes, 0)) throw overloaded()
   }
 
-  /** For claims: a claim is promised this much from now on. */
-  promise (claim: BodyClaim, bytes: number): void {
-    this.#promisedBytes += bytes - claim.promisedBytes
-    if (bytes > 0) this.#promised.add(claim)
+  /** For claims: what one is promised changes by this many bytes. */
+  promise (claim: BodyClaim, moreBytes: number): void {
+    this.#promisedBytes += moreBytes
+    if (claim.promisedBytes + moreBytes > 0) this.#promised.add(claim)
     else this.#promised.delete(claim)
   }
 
-  // A single body always fits, however large: otherwise it never could.
+  // One alone always fits, however large: otherwise it never could.
   #fits (claim: BodyClaim, bytes: number, promisedBytes: number): boolean {
-    const ofOthers = this.heldBytes - claim.heldBytes + Math.max(0, promisedBytes - claim.promisedBytes)
+    const ofOthers = this.#held.usedBytes - claim.heldBytes + Math.max(0, promisedBytes - claim.promisedBytes)
     return ofOthers === 0 || ofOthers + bytes <= this.#held.limitBytes
   }
 
-  // It looks at all promises, so it is not done for each of a crowd that is refused.
+  // All of them are looked at, so not for each of a crowd that is refused.
   #dropStale (): void {
     const nowMs = this.#now()
-    if (nowMs - this.#checkedMs < PROMISE_MS / 40) return
-    this.#checkedMs = nowMs
+    if (nowMs - this.#lookedMs < PROMISE_MS / 40) return
+    this.#lookedMs = nowMs
     for (const claim of this.#promised) {
       if (nowMs > claim.startedMs + PROMISE_MS + claim.heldBytes / PACE_BYTES_PER_MS) claim.dropPromise()
     }
   }
 }
 
-/** What one request's body takes of the budget. After its end it holds nothing, whatever it is told. */
+/** What one request's body takes of the budget, until the request is over. After that nothing is held or promised. */
 export class BodyClaim {
   readonly startedMs: number
   readonly #budget: BodyBudget
@@ -93,17 +93,19 @@ export class BodyClaim {
     this.startedMs = startedMs
   }
 
+  /** What is in memory. */
   get heldBytes (): number {
     return this.#lease.bytes
   }
 
-  /** What is announced and has not arrived yet. */
+  /** What is announced and has not come yet. */
   get promisedBytes (): number {
     return this.#promisedBytes
   }
 
-  /** This much is to come. @throws RequestError `overloaded` */
+  /** This many bytes are to come. @throws RequestError `overloaded` */
   announce (bytes: number): void {
+    if (this.#lease.hasEnded) return
     if (bytes < MIN_PROMISED_BYTES) {
       this.#budget.refuseToHold(this, bytes)
       return
@@ -113,7 +115,7 @@ export class BodyClaim {
   }
 
   /**
-   * From now on this many bytes are in memory, more or fewer than before.
+   * This many bytes are in memory from now on, more or fewer than before.
    *
    * @throws RequestError `overloaded`; then it holds what it held
    */
@@ -122,14 +124,14 @@ export class BodyClaim {
     const moreBytes = bytes - this.heldBytes
     if (moreBytes > 0) this.#budget.refuseToHold(this, bytes)
     this.#lease.resize(bytes)
-    this.#promise(bytes === 0 ? 0 : Math.max(0, this.promisedBytes - Math.max(0, moreBytes)))
+    this.#promise(bytes === 0 ? 0 : Math.max(0, this.#promisedBytes - Math.max(0, moreBytes)))
   }
 
   dropPromise (): void {
     this.#promise(0)
   }
 
-  /** Gives everything back. */
+  /** Gives everything back, for good: the request is over. Calling it twice is fine. */
   end (): void {
     this.#promise(0)
     this.#lease.end()
@@ -137,12 +139,15 @@ export class BodyClaim {
 
   #promise (bytes: number): void {
     if (bytes === this.#promisedBytes) return
-    this.#budget.promise(this, bytes)
+    this.#budget.promise(this, bytes - this.#promisedBytes)
     this.#promisedBytes = bytes
   }
 }
 
 function overloaded (): RequestError {
-  const message = 'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)'
-  return new RequestError('overloaded', message, { retryable: true })
+  return new RequestError(
+    'overloaded',
+    'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)',
+    { retryable: true }
+  )
 }

@@ -6,8 +6,8 @@ import type { Socket } from 'node:net'
 declare module 'fastify' {
   interface FastifyReply {
     /**
-     * The scope of the request, made by the first caller of `whenClosed`. It is a property and not an entry of a weak
-     * map, which the garbage collector would have to visit.
+     * The scope of the request; made by the first that needs it. A property and not an entry of a weak map, which the
+     * garbage collector would have to look at.
      */
     scope: RequestScope | undefined
   }
@@ -15,21 +15,21 @@ declare module 'fastify' {
 
 type CloseListener = (isDelivered: boolean) => void
 
-/** A request and its answer, until the answer is flushed or the client is gone. */
+/** A request and its answer, until that is flushed or the client is gone. */
 interface RequestScope {
   readonly reply: FastifyReply
   readonly response: ServerResponse
   readonly socket: Socket
   readonly listeners: CloseListener[]
-  /** True when all of the answer is handed over, even if its end is held back. */
+  /** All of the answer is handed over, though its end is held back. */
   isWhole: boolean
-  /** True when something was done for the request before all of it had arrived. */
+  /** Something was done for it before all of it was here. */
   hasEffects: boolean
   isOver: boolean
   isDelivered: boolean
 }
 
-/** The client of a connection: the scopes that are not over, and a signal once somebody has asked for one. */
+/** Who is at the other end of a connection: its scopes that are not over, and a signal once somebody wants one. */
 interface Client {
   readonly open: Set<RequestScope>
   gone: AbortController | undefined
@@ -38,13 +38,13 @@ interface Client {
 const clients = new WeakMap<Socket, Client>()
 
 /**
- * Calls the listener once when the request is over: the answer is flushed, or the client is gone.
+ * Calls the listener once when a request is over: the answer is flushed, or the client is gone.
  *
- * A response emits `close` in both cases, except one that waits behind another on the same connection (pipelining): it
- * never gets a socket, so it hears nothing when that closes. Therefore the socket is watched too, with one listener for
- * all its requests. The listeners of one request share one listener of its response.
+ * A response emits `close` in both cases, except one that waits behind another on the same connection (pipelining):
+ * it never gets a socket, so it hears nothing when that closes. Therefore the socket is watched too, with one listener
+ * however many scopes it carries. A request has several who want to know: they share one listener of the response.
  *
- * @param listener is told whether the whole answer was handed to the operating system
+ * @param listener gets whether the whole answer was handed to the operating system
  */
 export function whenClosed (reply: FastifyReply, listener: CloseListener): void {
   const scope = reply.scope ??= openScope(reply)
@@ -52,24 +52,27 @@ export function whenClosed (reply: FastifyReply, listener: CloseListener): void 
   else scope.listeners.push(listener)
 }
 
-/** Notes that the client has the whole answer, whatever becomes of the connection before it ends. */
+/** The client has the whole answer, whatever becomes of the connection before it ends. */
 export function answeredWhole (reply: FastifyReply): void {
   if (reply.scope !== undefined) reply.scope.isWhole = true
 }
 
-/** Notes that from now on something may have been done for a request that is still arriving. */
+/** From now on something may have been done for a request that is still on its way. */
 export function noteEffects (reply: FastifyReply): void {
   if (reply.scope !== undefined) reply.scope.hasEffects = true
 }
 
-/** The request that a socket's last bytes belong to: its reply, and whether something may have been done for it. */
+/**
+ * The request that a socket's last bytes belong to: what its reply is, and whether something may have been done for it
+ * already.
+ */
 export function arrivingRequest (socket: Socket): Pick<RequestScope, 'reply' | 'hasEffects'> | undefined {
   return [...clients.get(socket)?.open ?? []].at(-1)
 }
 
 /**
- * Whether bytes written to the socket now would be taken for the answer to an earlier request: one that is complete and
- * not answered yet, or whose answer is under way.
+ * Whether bytes written to the socket now would be taken for the answer to an earlier request: one that is complete
+ * and not answered yet, or whose answer is under way.
  */
 export function owesAnswer (socket: Socket): boolean {
   for (const { response } of clients.get(socket)?.open ?? []) {
@@ -79,8 +82,8 @@ export function owesAnswer (socket: Socket): boolean {
 }
 
 /**
- * Aborts when the client goes away. All requests of a connection share it, because a signal costs as much as a tenth of
- * a small publish. Whoever listens to it has to stop listening when the request ends.
+ * Aborts when the client goes away. All requests of a connection share it, since a signal costs as much as a tenth of a
+ * small publish: who listens to it has to stop listening with the request.
  */
 export function clientSignal (reply: FastifyReply): AbortSignal {
   const client = clientOf(reply.request.raw.socket)
@@ -111,7 +114,7 @@ function openScope (reply: FastifyReply): RequestScope {
   open.add(scope)
   const end = (): void => {
     open.delete(scope)
-    close(scope)
+    finish(scope)
   }
   if (response.closed || socket.destroyed) queueMicrotask(end)
   else response.once('close', end)
@@ -127,16 +130,16 @@ function watchSocket (socket: Socket): Client {
   clients.set(socket, client)
   socket.once('close', () => {
     client.gone?.abort()
-    for (const scope of [...client.open]) close(scope)
+    for (const scope of [...client.open]) finish(scope)
     client.open.clear()
   })
   return client
 }
 
-function close (scope: RequestScope): void {
+function finish (scope: RequestScope): void {
   if (scope.isOver) return
   scope.isOver = true
-  // Node also calls a response finished whose socket is destroyed under a write.
+  // A response whose socket is destroyed under a write is called finished too.
   scope.isDelivered = scope.isWhole || (scope.response.writableFinished && !scope.socket.destroyed)
   for (const listener of scope.listeners) listener(scope.isDelivered)
 }

@@ -14,7 +14,7 @@ declare module 'fastify' {
     /** Reads a body whole, within the limit of its route and the budget of all. */
     readWholeBody: (request: BodyRequest) => Promise<Buffer>
     /**
-     * Says how much of a request's body is in memory from now on. At the end of the request everything is given back.
+     * Says how much of a request's body is in memory, from now on; what a request holds is given back when it is over.
      *
      * @throws RequestError `overloaded`
      */
@@ -54,31 +54,18 @@ const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT'])
  */
 function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void {
   const budget = new BodyBudget(bodyBudgetBytes)
+  const ended = budget.claim()
+  ended.end()
   const turns = new Turns()
-  // The claim of requests that are over and had no body: what is still read for them is not held.
-  const over = budget.claim()
-  over.end()
   app.server.on('connection', () => { turns.newcomer() })
 
+  readAndWriteJson(app, readWithin)
   app.decorateRequest('bodyClaim', undefined)
   app.decorate('totalBodyBytes', () => budget.heldBytes)
   app.decorate('readWholeBody', async (request: BodyRequest) => await readWithin(request, request.raw))
-  app.decorate('holdBody', holdBody)
+  app.decorate('holdBody', (request: BodyRequest, bytes: number) => { claimOf(request).hold(bytes) })
   app.decorate('isHeavy', isHeavy)
   app.decorate('turn', (bytes: number) => isHeavy(bytes) ? turns.next() : undefined)
-
-  // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
-  // and could not write a bigint that may also be null. Route by route: a scope with schemas of its own would get one
-  // of its own.
-  app.addHook('onRoute', (route) => { route.serializerCompiler ??= () => toJsonText })
-  app.removeAllContentTypeParsers()
-  // Nothing that a body could say would change what is deleted.
-  app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true })
-  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
-    const body = await readWithin(request, payload)
-    // Clients put a content type on a request without a body; whether it needs one, its schema knows.
-    return body.length === 0 ? undefined : parseJsonBody(body)
-  })
 
   app.addHook('onRequest', (request, reply, done) => {
     const encoding = request.headers['content-encoding']
@@ -88,24 +75,14 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
       )
       return
     }
-    whenClosed(reply, () => {
-      request.bodyClaim ??= over
-      request.bodyClaim.end()
-    })
+    // Without a claim it gets one that has ended: work for it may continue after its client has left, and hold nothing.
+    whenClosed(reply, () => { (request.bodyClaim ??= ended).end() })
     done()
   })
-
-  function isHeavy (bytes: number): boolean {
-    return bytes > LIGHT_WORK_BYTES
-  }
 
   function claimOf (request: BodyRequest): BodyClaim {
     request.bodyClaim ??= budget.claim()
     return request.bodyClaim
-  }
-
-  function holdBody (request: BodyRequest, bytes: number): void {
-    claimOf(request).hold(bytes)
   }
 
   async function readWithin (request: BodyRequest, payload: IncomingMessage): Promise<Buffer> {
@@ -120,6 +97,27 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
     }
     return await readBody(payload, limitBytes, 'the limit for this body', claim)
   }
+}
+
+function isHeavy (bytes: number): boolean {
+  return bytes > LIGHT_WORK_BYTES
+}
+
+type ReadBody = (request: BodyRequest, payload: IncomingMessage) => Promise<Buffer>
+
+function readAndWriteJson (app: FastifyInstance, read: ReadBody): void {
+  // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
+  // and could not write a bigint that may also be null. Route by route: a scope with schemas of its own would get one
+  // of its own.
+  app.addHook('onRoute', (route) => { route.serializerCompiler ??= () => toJsonText })
+  app.removeAllContentTypeParsers()
+  // Nothing that a body could say would change what is deleted.
+  app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true })
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
+    const body = await read(request, payload)
+    // Clients put a content type on a request without a body; whether it needs one, its schema knows.
+    return body.length === 0 ? undefined : parseJsonBody(body)
+  })
 }
 
 export default fp<BodiesOptions>(async (app, options) => bodies(app, options), { name: 'bodies' })

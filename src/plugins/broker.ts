@@ -14,7 +14,8 @@ declare module 'fastify' {
 function broker (app: FastifyInstance, config: Config): void {
   const broker = new Broker(brokerOptions(config, app.log))
   app.decorate('broker', broker)
-  app.addHook('onClose', () => broker.close())
+  app.onShutdown('no new work', () => { broker.drain() })
+  app.onShutdown('broker', async () => { await broker.close() })
 }
 
 function brokerOptions ({ rabbitmq, publish }: Config, logger: FastifyBaseLogger): BrokerOptions {
@@ -58,4 +59,7 @@ function connectionOptions (settings: Config['rabbitmq']): BrokerConnectionOptio
   }
 }
 
-export default fp<Config>(async (app, config) => broker(app, config), { name: 'broker' })
+export default fp<Config>(async (app, config) => broker(app, config), {
+  name: 'broker',
+  dependencies: ['lifecycle']
+})

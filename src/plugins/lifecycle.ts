@@ -1,71 +1,90 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Phases, type PhaseName, type PhaseWork } from './phases.ts'
+import { ShutdownPhases, type Phase, type PhaseName, type ShutdownStep } from './shutdown-phases.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** True while the process shuts down: it is not ready, and each answer closes its connection. */
+    /** Whether the process is about to end; then it is not ready, and connections are closed with their answer. */
     isDraining: () => boolean
-    /** Adds work to a phase of shutting down. */
-    onShutDown: (phase: PhaseName, work: PhaseWork) => void
-    /** Shuts down, phase by phase. Calling it twice is fine. */
+    /** Adds what a plugin does in a phase of the shutdown. */
+    onShutdown: (phase: PhaseName, step: ShutdownStep) => void
+    /** Ends in phases: not ready, no new work, workers, live answers, requests in flight, broker. */
     shutDown: () => Promise<void>
   }
 }
 
 interface LifecycleOptions { drainDelayMs: number, drainTimeoutMs: number }
 
-/** How long after the drain timeout the process may take to close what does not wait for clients. */
-export const CLOSE_GRACE_MS = 10_000
+// The process is ended by force ten seconds after DRAIN_TIMEOUT_MS, see server.ts: this has to end before.
+const BROKER_TIMEOUT_MS = 5000
 
-/** How the process ends: see `PHASES`. */
+/**
+ * How the app ends. `shutDown` makes the process not ready and closes the app; the phases after that run however the
+ * app is closed, so that nothing that waits holds it up.
+ */
 function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: LifecycleOptions): void {
-  const deadlineMs = (phase: PhaseName): number => drainTimeoutMs + (phase === 'broker' ? CLOSE_GRACE_MS : 0)
-  const phases = new Phases(deadlineMs, (phase) => {
-    app.log.warn({ phase }, 'a phase of shutting down did not end in time; the next one begins')
-  })
-  let isDraining = false
+  let startedMs: number | undefined
   let ended: Promise<void> | undefined
-  let closed: Promise<void> | undefined
+  let requests: Promise<void> | undefined
+  let endRequests = (): void => {}
+  const requestsEnded = new Promise<void>((resolve) => { endRequests = resolve })
 
-  app.decorate('isDraining', () => isDraining)
-  app.decorate('onShutDown', (phase: PhaseName, work: PhaseWork) => { phases.add(phase, work) })
+  // All phases up to the requests share DRAIN_TIMEOUT_MS: a later one has what is left of it.
+  const remainingMs = (): number => Math.max(0, (startedMs ?? 0) + drainTimeoutMs - performance.now())
+  const phases = new ShutdownPhases(phaseTable(app, remainingMs), app.log)
+  // A load balancer takes this time to notice that the process is not ready; its requests are served meanwhile.
+  phases.add('not ready', async () => { await delay(drainDelayMs) })
+  phases.add('requests', async () => { await requestsEnded })
+
+  app.decorate('isDraining', () => startedMs !== undefined)
+  app.decorate('onShutdown', (phase: PhaseName, step: ShutdownStep) => { phases.add(phase, step) })
   app.decorate('shutDown', () => {
-    ended ??= phases.run()
+    ended ??= shutDown()
     return ended
   })
   app.addHook('onSend', (_request, reply, _payload, done) => {
     // A client that keeps its connection would send its next request to a process that is gone.
-    if (isDraining) reply.header('connection', 'close')
+    if (startedMs !== undefined) reply.header('connection', 'close')
     done()
   })
-  // Also when the app is closed without the phases, waiting reads must not hold it up.
-  app.addHook('preClose', (done) => {
-    isDraining = true
-    app.broker.drain()
-    done()
+  app.addHook('preClose', async () => {
+    startedMs ??= performance.now()
+    await phases.run('no new work')
+    await phases.run('workers')
+    await phases.run('live answers')
+    // Not awaited: Fastify closes the server after this hook, and calls onClose when the last request has ended.
+    requests = phases.run('requests')
+  })
+  app.addHook('onClose', async () => {
+    endRequests()
+    await requests
+    await phases.run('broker')
   })
 
-  app.onShutDown('not ready', async (signal) => {
-    isDraining = true
-    await delay(drainDelayMs, undefined, { signal }).catch(() => {})
-  })
-  app.onShutDown('no new work', () => { app.broker.drain() })
-  app.onShutDown('requests', async (signal) => {
-    signal.addEventListener('abort', () => {
-      app.log.warn({}, 'requests still in flight after DRAIN_TIMEOUT_MS are cut off')
-      app.server.closeAllConnections()
-    })
-    const serverClosed = once(app.server, 'close')
-    closed = app.close()
-    await Promise.race([serverClosed, closed])
-  })
-  app.onShutDown('broker', async () => { await closed })
+  async function shutDown (): Promise<void> {
+    startedMs ??= performance.now()
+    await phases.run('not ready')
+    await app.close()
+  }
 }
 
-export default fp<LifecycleOptions>(async (app, options) => lifecycle(app, options), {
-  name: 'lifecycle',
-  dependencies: ['broker']
-})
+function phaseTable (app: FastifyInstance, remainingMs: () => number): Phase[] {
+  const cutOff = (): void => {
+    app.log.warn({ phase: 'requests' }, 'requests still in flight after DRAIN_TIMEOUT_MS are cut off')
+    app.server.closeAllConnections()
+  }
+  const pass = (name: PhaseName) => (): void => {
+    app.log.warn({ phase: name }, 'a phase of the shutdown takes too long; the next one begins')
+  }
+  return [
+    { name: 'not ready', timeoutMs: remainingMs, whenLate: pass('not ready') },
+    { name: 'no new work', timeoutMs: remainingMs, whenLate: pass('no new work') },
+    { name: 'workers', timeoutMs: remainingMs, whenLate: pass('workers') },
+    { name: 'live answers', timeoutMs: remainingMs, whenLate: pass('live answers') },
+    { name: 'requests', timeoutMs: remainingMs, whenLate: cutOff },
+    { name: 'broker', timeoutMs: () => BROKER_TIMEOUT_MS, whenLate: pass('broker') }
+  ]
+}
+
+export default fp<LifecycleOptions>(async (app, options) => lifecycle(app, options), { name: 'lifecycle' })

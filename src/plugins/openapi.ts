@@ -1,5 +1,5 @@
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
+import swaggerUi, { type FastifySwaggerUiOptions } from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ProblemSchema } from '../api/problem-schema.ts'
@@ -51,22 +51,33 @@ async function openapi (app: FastifyInstance): Promise<void> {
   app.addHook('onRoute', ({ config, schema }) => {
     if (config?.hasOptionalBody === true && schema?.operationId !== undefined) optionalBodies.add(schema.operationId)
   })
-  await app.register(swagger, {
+  await app.register(swagger, documentOptions(optionalBodies))
+  for (const schema of [ProblemSchema, PublishFailureSchema]) app.addSchema(schema)
+  await app.register(swaggerUi, UI_OPTIONS)
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/json').send(JSON.stringify(app.swagger()))
+  )
+}
+
+const DOCUMENT: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
+  openapi: '3.1.0',
+  info: {
+    title: 'RabbitMQ Stream Gateway',
+    version: VERSION,
+    description: DESCRIPTION,
+    license: { name: 'MIT', identifier: 'MIT' }
+  },
+  servers: [{ url: '/' }],
+  tags: TAGS,
+  // There is no authentication yet.
+  security: [],
+  components: { headers: COMMON_RESPONSE_HEADERS, examples: problemExamples() }
+}
+
+function documentOptions (optionalBodies: ReadonlySet<string>): FastifyDynamicSwaggerOptions {
+  return {
     convertConstToEnum: false,
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'RabbitMQ Stream Gateway',
-        version: VERSION,
-        description: DESCRIPTION,
-        license: { name: 'MIT', identifier: 'MIT' }
-      },
-      servers: [{ url: '/' }],
-      tags: TAGS,
-      // There is no authentication yet.
-      security: [],
-      components: { headers: COMMON_RESPONSE_HEADERS, examples: problemExamples() }
-    },
+    openapi: DOCUMENT,
     refResolver: {
       buildLocalReference: (schema, _baseUri, _fragment, index) =>
         typeof schema.$id === 'string' ? schema.$id : `schema-${index}`
@@ -87,23 +98,20 @@ async function openapi (app: FastifyInstance): Promise<void> {
         schema: { ...schema, ...described, response: { ...responsesOf(schema), ...problemResponses(problems) } }
       }
     }
-  })
-  for (const schema of [ProblemSchema, PublishFailureSchema]) app.addSchema(schema)
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: DOCS_CSP,
-    uiConfig: {
-      layout: 'BaseLayout',
-      docExpansion: 'list',
-      displayRequestDuration: true,
-      tryItOutEnabled: true,
-      validatorUrl: null
-    },
-    theme: { title: 'RabbitMQ Stream Gateway' }
-  })
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
-    reply.type('application/json').send(JSON.stringify(app.swagger()))
-  )
+  }
+}
+
+const UI_OPTIONS: FastifySwaggerUiOptions = {
+  routePrefix: '/docs',
+  staticCSP: DOCS_CSP,
+  uiConfig: {
+    layout: 'BaseLayout',
+    docExpansion: 'list',
+    displayRequestDuration: true,
+    tryItOutEnabled: true,
+    validatorUrl: null
+  },
+  theme: { title: 'RabbitMQ Stream Gateway' }
 }
 
 function contentOf (formats: readonly BodyFormat[]): Record<string, object> {

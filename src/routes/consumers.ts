@@ -1,18 +1,11 @@
 import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
+import type { ApiApp } from '../http/api-app.ts'
+import {
+  BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, offset, Sources, storedNumber, storedNumberOrNull,
+  StreamParams, strictObject
+} from '../api/schemas.ts'
 import { toTimePosition } from '../api/text-formats.ts'
 import type { Position } from '../streams/index.ts'
-import {
-  BODY_PROBLEMS,
-  BROKER_PROBLEMS,
-  ConsumerParams,
-  json,
-  offset,
-  Sources,
-  storedNumber,
-  storedNumberOrNull,
-  StreamParams,
-  strictObject
-} from '../api/schemas.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
 const tags = ['Consumers']
@@ -100,7 +93,13 @@ const Reset = strictObject(
 /** Consumers and the offsets that the broker keeps for them. */
 export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [ConsumerList, ConsumerOffset, Stored]) app.addSchema(schema)
+  listConsumers(app)
+  getStoredOffset(app)
+  storeOffset(app)
+  resetOffset(app)
+}
 
+function listConsumers (app: ApiApp): void {
   app.get(
     '/streams/:stream/consumers',
     {
@@ -121,7 +120,9 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => await app.broker.consumers.list(request.params.stream)
   )
+}
 
+function getStoredOffset (app: ApiApp): void {
   app.get(
     '/streams/:stream/consumers/:consumer/offset',
     {
@@ -144,7 +145,9 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => await app.broker.consumers.storedOffset(request.params.stream, request.params.consumer)
   )
+}
 
+function storeOffset (app: ApiApp): void {
   app.put(
     '/streams/:stream/consumers/:consumer/offset',
     {
@@ -169,7 +172,9 @@ export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
       return await app.broker.consumers.storeOffset(stream, consumer, request.body.offset, request.body.expected)
     }
   )
+}
 
+function resetOffset (app: ApiApp): void {
   app.post(
     '/streams/:stream/consumers/:consumer/offset/reset',
     {

@@ -1,4 +1,5 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { ApiApp } from '../http/api-app.ts'
 import { shuttingDown, StreamsError } from '../streams/index.ts'
 import { json } from '../api/schemas.ts'
 
@@ -10,6 +11,12 @@ const Ready = Type.Object({
 
 /** Whether the process runs, whether it can serve, and its figures. */
 export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  getLiveness(app)
+  getReadiness(app)
+  getMetrics(app)
+}
+
+function getLiveness (app: ApiApp): void {
   app.get(
     '/health/live',
     {
@@ -24,7 +31,9 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async () => ({ status: 'live' as const })
   )
+}
 
+function getReadiness (app: ApiApp): void {
   app.get(
     '/health/ready',
     {
@@ -44,7 +53,9 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       return { status: 'ready' as const, brokerVersion: version }
     }
   )
+}
 
+function getMetrics (app: ApiApp): void {
   app.get(
     '/metrics',
     {

@@ -1,12 +1,7 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { ApiApp } from '../http/api-app.ts'
 import {
-  BROKER_PROBLEMS,
-  json,
-  PublisherParams,
-  Sources,
-  storedNumber,
-  storedNumberOrNull,
-  StreamParams
+  BROKER_PROBLEMS, json, PublisherParams, Sources, storedNumber, storedNumberOrNull, StreamParams
 } from '../api/schemas.ts'
 
 const PublisherList = Type.Object(
@@ -40,7 +35,11 @@ const Publisher = Type.Object(
 /** Publisher names and what the broker keeps of them. */
 export const publisherRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [PublisherList, Publisher]) app.addSchema(schema)
+  listPublishers(app)
+  describePublisher(app)
+}
 
+function listPublishers (app: ApiApp): void {
   app.get(
     '/streams/:stream/publishers',
     {
@@ -61,7 +60,9 @@ export const publisherRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request) => await app.broker.publishing.listPublishers(request.params.stream)
   )
+}
 
+function describePublisher (app: ApiApp): void {
   app.get(
     '/streams/:stream/publishers/:publisher',
     {

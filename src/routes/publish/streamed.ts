@@ -46,7 +46,8 @@ export async function publishStreamed (publish: StreamedPublish): Promise<Fastif
     failure = { error }
   }
   const result = await session.finish()
-  if (signal.aborted) return reply // nobody is there to be answered
+  // Nobody is there to be answered.
+  if (signal.aborted) return reply
   if (failure === undefined) return await sendPublished(reply, result)
   discard(request.raw)
   throw withOutcome(failure.error, result)
@@ -60,16 +61,20 @@ async function * batches (
 ): AsyncGenerator<MessageBatch> {
   const splitter = new LineSplitter(limits.maxLineBytes)
   let lineNumber = 0
-  for await (const chunk of bodyChunks(request.raw, limits.maxStreamedBodyBytes, 'HTTP_MAX_STREAMED_BODY_BYTES')) {
-    yield * batchOf(splitter.push(chunk))
-    hold(splitter.heldBytes)
-    if (splitter.isTooLong) {
-      throw tooLarge(`line ${lineNumber} is longer than PUBLISH_MAX_LINE_BYTES (${limits.maxLineBytes} bytes)`)
+  try {
+    for await (const chunk of bodyChunks(request.raw, limits.maxStreamedBodyBytes, 'HTTP_MAX_STREAMED_BODY_BYTES')) {
+      yield * batchOf(splitter.push(chunk))
+      hold(splitter.heldBytes)
+      if (splitter.isTooLong) {
+        throw tooLarge(`line ${lineNumber} is longer than PUBLISH_MAX_LINE_BYTES (${limits.maxLineBytes} bytes)`)
+      }
     }
+    const last = splitter.end()
+    if (last !== undefined) yield * batchOf([last])
+    if (lineNumber === 0) throw new RequestError('validation_failed', 'the body has no lines')
+  } finally {
+    hold(0)
   }
-  const last = splitter.end()
-  if (last !== undefined) yield * batchOf([last])
-  if (lineNumber === 0) throw new RequestError('validation_failed', 'the body has no lines')
 
   function * batchOf (lines: readonly Buffer[]): Generator<MessageBatch> {
     const batch = new MessageBatch(lines.reduce((bytes, line) => bytes + line.length + LINE_OVERHEAD_BYTES, 0))

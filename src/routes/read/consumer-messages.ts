@@ -1,29 +1,29 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { ApiApp } from '../../http/api-app.ts'
 import { clientSignal, whenClosed } from '../../http/request-scope.ts'
 import { invalidRequest } from '../../api/problems.ts'
+import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
+import { toPosition } from '../../api/text-formats.ts'
 import { answerFormat, batchResponse, READ_HEADERS, sendBatch } from './answer.ts'
 import { amountQuery, bodyQuery, position, readRequest, type ReadLimits } from './query.ts'
-import { toPosition } from '../../api/text-formats.ts'
-import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
+
+const problems = [
+  ...BROKER_PROBLEMS, 'overloaded', 'not_acceptable', 'offset_out_of_range', 'offset_goes_back', 'offset_beyond_end',
+  'expectation_failed'
+] as const
 
 /** Reads that resume where a consumer left off. */
 export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
+  readAsConsumer(app, limits)
+}
+
+function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
   app.get(
     '/streams/:stream/consumers/:consumer/messages',
     {
       // A HEAD request would commit what nobody has seen.
       exposeHeadRoute: false,
-      config: {
-        problems: [
-          ...BROKER_PROBLEMS,
-          'overloaded',
-          'not_acceptable',
-          'offset_out_of_range',
-          'offset_goes_back',
-          'offset_beyond_end',
-          'expectation_failed'
-        ]
-      },
+      config: { problems },
       schema: {
         operationId: 'readAsConsumer',
         tags: ['Consumers'],
@@ -32,30 +32,12 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
           'At least once: pass the offset of the last message processed as `commit` with the next read. At most ' +
           'once: `autoCommit=true`.',
         params: ConsumerParams,
-        querystring: strictObject({
-          from: position('Where a consumer without a stored offset starts.', 'first'),
-          commit: Type.Optional(offset('Stored before reading: the offset of the last message processed.')),
-          expected: Type.Optional(
-            offset(
-              'Together with `commit`: refuse with 412 unless this is stored before. A commit then does not undo a ' +
-              'reset.'
-            )
-          ),
-          autoCommit: Type.Boolean({
-            default: false,
-            description: 'Store the offset of the last message once the answer is on its way to the client.'
-          }),
-          ...amountQuery(limits),
-          ...bodyQuery
-        }),
+        querystring: consumerQuery(limits),
         response: { 200: batchResponse(READ_HEADERS) }
       }
     },
     async (request, reply) => {
-      const {
-        params: { stream, consumer },
-        query
-      } = request
+      const { params: { stream, consumer }, query } = request
       const format = answerFormat(request.headers.accept)
       const { commit, expected } = query
       if (expected !== undefined && commit === undefined) {
@@ -74,4 +56,22 @@ export const consumerMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimi
       return await sendBatch(reply, batch, format, query.body)
     }
   )
+}
+
+function consumerQuery (limits: ReadLimits) {
+  return strictObject({
+    from: position('Where a consumer without a stored offset starts.', 'first'),
+    commit: Type.Optional(offset('Stored before reading: the offset of the last message processed.')),
+    expected: Type.Optional(
+      offset(
+        'Together with `commit`: refuse with 412 unless this is stored before. A commit then does not undo a reset.'
+      )
+    ),
+    autoCommit: Type.Boolean({
+      default: false,
+      description: 'Store the offset of the last message once the answer is on its way to the client.'
+    }),
+    ...amountQuery(limits),
+    ...bodyQuery
+  })
 }

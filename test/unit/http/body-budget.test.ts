@@ -70,3 +70,17 @@ t.test('one alone always fits', async (t) => {
   small.hold(0)
   large.announce(50 * KIB)
 })
+
+t.test('after the end of a request nothing is held or promised for it', async (t) => {
+  const budget = new BodyBudget(1000 * KIB, () => 0)
+  const [gone, other] = [budget.claim(), budget.claim()]
+  gone.announce(600 * KIB)
+  gone.hold(100 * KIB)
+  gone.end()
+  t.equal(budget.heldBytes, 0)
+  gone.hold(1000 * KIB)
+  gone.announce(1000 * KIB)
+  t.same([budget.heldBytes, gone.heldBytes, gone.promisedBytes], [0, 0, 0])
+  gone.end()
+  other.announce(1000 * KIB)
+})

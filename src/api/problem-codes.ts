@@ -1,0 +1,34 @@
+import type { StreamsErrorCode } from '../streams/index.ts'
+
+/** What can be wrong before the domain is reached. */
+export type EdgeErrorCode =
+  | 'bad_request'
+  | 'validation_failed'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'not_acceptable'
+  | 'request_timeout'
+  | 'payload_too_large'
+  | 'unsupported_media_type'
+  | 'expectation_not_supported'
+  | 'headers_too_large'
+  | 'internal_error'
+
+/** Domain codes that a caller knows under another code, because to a caller they are the same. */
+const SHOWN_AS = {
+  invalid_argument: 'validation_failed',
+  message_too_large: 'payload_too_large',
+  caller_left: 'internal_error' // nobody is there to see it
+} as const
+
+/** Every code that an answer can carry. */
+export type ProblemCode = Exclude<StreamsErrorCode, keyof typeof SHOWN_AS> | EdgeErrorCode
+
+/** The code that a caller sees for an error of the domain. */
+export function problemCodeOf (code: StreamsErrorCode): ProblemCode {
+  return isShownOtherwise(code) ? SHOWN_AS[code] : code
+}
+
+function isShownOtherwise (code: StreamsErrorCode): code is keyof typeof SHOWN_AS {
+  return Object.hasOwn(SHOWN_AS, code)
+}

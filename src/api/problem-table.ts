@@ -1,0 +1,222 @@
+import type { ProblemCode } from './problem-codes.ts'
+
+interface ProblemDefinition {
+  status: number
+  title: string
+  /** When it happens. */
+  when: string
+  /** What the caller can do. */
+  remedy: string
+}
+
+/** The one place where a code becomes a status. docs/errors.md and `/problems/{code}` say the same in prose. */
+export const PROBLEMS = {
+  bad_request: {
+    status: 400,
+    title: 'Bad request',
+    when: 'The request is not HTTP, not JSON or not UTF-8, or its URL cannot be decoded.',
+    remedy: 'Correct the request; sending it again unchanged fails again.'
+  },
+  validation_failed: {
+    status: 400,
+    title: 'Validation failed',
+    when: 'A parameter, a name, a header or a field of the body is missing, unknown or out of bounds. `errors` names ' +
+      'up to 20 of them.',
+    remedy:
+      'Correct what `errors` names. After a streamed publish, `published` says what became of the messages before ' +
+      'the bad one.'
+  },
+  access_refused: {
+    status: 403,
+    title: 'Access refused',
+    when: 'The broker does not let the user of the gateway do this.',
+    remedy:
+      'Give the user of the gateway the permission: configure to create and delete, write to publish, read for ' +
+      'everything else.'
+  },
+  stream_not_found: {
+    status: 404,
+    title: 'Stream not found',
+    when: 'The stream does not exist.',
+    remedy: 'Create it with `PUT /v1/streams/{stream}`.'
+  },
+  consumer_offset_not_found: {
+    status: 404,
+    title: 'No offset is stored for the consumer',
+    when: 'Nothing was stored under this consumer name, or the broker dropped it together with old messages.',
+    remedy: 'Read with the consumer name anyway: `from` says where it starts.'
+  },
+  message_not_found: {
+    status: 404,
+    title: 'Message not found',
+    when: 'No message has this offset: it is beyond the end, was removed by retention, or is taken by a record of ' +
+      'the broker itself.',
+    remedy: 'Read from that offset on: `GET /v1/streams/{stream}/messages?offset=`.'
+  },
+  route_not_found: {
+    status: 404,
+    title: 'Route not found',
+    when: 'The path is not one of this API.',
+    remedy: 'See `/docs`. Names in paths are percent-encoded: a `/` in a name is `%2F`.'
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    when: 'The path exists, but not for this method. `Allow` lists its methods.',
+    remedy: 'Use one of them.'
+  },
+  not_acceptable: {
+    status: 406,
+    title: 'Not acceptable',
+    when: '`Accept` excludes every type that this answer can have.',
+    remedy: 'Accept `application/json` or, for reads, `application/x-ndjson`.'
+  },
+  request_timeout: {
+    status: 408,
+    title: 'Request timeout',
+    when: 'The request did not arrive completely in time.',
+    remedy: 'Send it faster, or in smaller parts.'
+  },
+  stream_arguments_differ: {
+    status: 409,
+    title: 'The stream exists with other arguments',
+    when: 'A stream of this name exists with other arguments, or something of this name is no stream.',
+    remedy: 'Arguments of a stream cannot be changed: use another name, or delete it first.'
+  },
+  offset_goes_back: {
+    status: 409,
+    title: 'The offset goes back',
+    when: 'A commit is below the offset that is stored.',
+    remedy:
+      'Somebody else committed in between, or the commit is late. To go back on purpose use `POST .../offset/reset`.'
+  },
+  publisher_overtaken: {
+    status: 409,
+    title: 'Another process publishes under this name',
+    when: 'While the messages were on their way, somebody else published under the same name with higher publishing ' +
+      'ids. The broker may have dropped the messages as duplicates, though it has confirmed them.',
+    remedy:
+      'Give each process a publisher name of its own, or let them take turns. `lastPublishingId` is the last id of ' +
+      'the broker, `published` says how many messages it concerns. Sent again with the same ids, they would be ' +
+      'called duplicates, whether they are stored or not.'
+  },
+  expectation_failed: {
+    status: 412,
+    title: 'The expectation does not hold',
+    when: '`expected` is not the stored offset, or `expectedLastPublishingId` not the last publishing id of the ' +
+      'broker.',
+    remedy:
+      'Where the current value is the one that you wanted to store, an earlier try has worked, and only its answer ' +
+      'was lost. Otherwise another process uses the same name: read the current value and decide again.'
+  },
+  payload_too_large: {
+    status: 413,
+    title: 'Payload too large',
+    when: 'A body, a message or a batch is over a limit; `detail` names the limit and its value.',
+    remedy: 'Send less at once, or raise the limit.'
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    when: '`Content-Type` is not one of the types that this operation reads, or the body is compressed.',
+    remedy: 'Send one of the types of the operation, without `Content-Encoding`.'
+  },
+  offset_out_of_range: {
+    status: 416,
+    title: 'The offset is beyond the end',
+    when: 'A read starts beyond the end of the stream; `firstOffset` and `lastOffset` are its bounds.',
+    remedy: 'The stream was probably deleted and created again. Start at `first` or `last`.'
+  },
+  expectation_not_supported: {
+    status: 417,
+    title: 'Expectation not supported',
+    when: 'The header `Expect` is something else than `100-continue`.',
+    remedy: 'Leave it out.'
+  },
+  offset_beyond_end: {
+    status: 422,
+    title: 'The offset is beyond the end',
+    when: 'A commit or a reset names an offset that no message has yet.',
+    remedy: 'Commit the offset of a message that was read.'
+  },
+  body_not_a_line: {
+    status: 422,
+    title: 'The message is not a line',
+    when: 'A read of lines starts at a message with a line feed in its body; `offset` is its offset.',
+    remedy: 'Read this one with `GET .../messages/{offset}/raw`, then go on at the next.'
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'Headers too large',
+    when: 'The request line and the headers are larger than the limit.',
+    remedy: 'Send fewer or smaller headers.'
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    when: 'The gateway has a fault.',
+    remedy: 'Report it with the `requestId`; the log has the cause.'
+  },
+  unsupported_by_broker: {
+    status: 501,
+    title: 'Not supported by the broker',
+    when: 'The broker is too old for what was asked.',
+    remedy: 'Use RabbitMQ 3.13 or newer.'
+  },
+  management_not_configured: {
+    status: 501,
+    title: 'No management API is configured',
+    when: 'Only the management API can answer this, and no setting names one.',
+    remedy: 'Set `RABBITMQ_MANAGEMENT_URL`.'
+  },
+  broker_protocol_error: {
+    status: 502,
+    title: 'Unexpected answer of the broker',
+    when: 'The broker answered what it never should, or refused the credentials of the gateway.',
+    remedy: 'Look into the log of the gateway; check its credentials.'
+  },
+  broker_unavailable: {
+    status: 503,
+    title: 'The broker is not available',
+    when: 'There is no connection to the broker, or it was lost.',
+    remedy:
+      'Retry after `Retry-After`. With `sideEffects: possible`, a publish without publisher name may have been stored.'
+  },
+  stream_not_available: {
+    status: 503,
+    title: 'The stream is not available',
+    when: 'The stream has no leader, or no member that could answer.',
+    remedy: 'Retry after `Retry-After`.'
+  },
+  management_unavailable: {
+    status: 503,
+    title: 'The management API is not available',
+    when: 'The management API did not answer, or not as it should.',
+    remedy: "Retry after `Retry-After`; check `RABBITMQ_MANAGEMENT_URL` and the user's tags."
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    when: 'A budget of the gateway is full. Nothing was done, unless `published` says otherwise.',
+    remedy: 'Retry after `Retry-After`.'
+  },
+  draining: {
+    status: 503,
+    title: 'Shutting down',
+    when: 'This process is shutting down. Nothing was done, unless `sideEffects` says otherwise.',
+    remedy: 'Retry after `Retry-After`; another instance answers.'
+  },
+  confirm_timeout: {
+    status: 504,
+    title: 'No confirm in time',
+    when: 'The broker did not confirm in time, or went before it could be asked whether somebody else used the ' +
+      'publisher name meanwhile: the messages may have been stored or not.',
+    remedy: 'Publish again with the same publisher name and publishing ids, which stores nothing twice.'
+  },
+  broker_timeout: {
+    status: 504,
+    title: 'No answer of the broker in time',
+    when: 'The broker did not answer in time.',
+    remedy: 'Retry; `sideEffects` says whether the request may have worked.'
+  }
+} as const satisfies Record<ProblemCode, ProblemDefinition>

@@ -1,0 +1,80 @@
+import type { SettingReader } from './setting-reader.ts'
+import { KIB, MIB } from './units.ts'
+
+/** The HTTP server. */
+export function readHttp (read: SettingReader) {
+  return { ...readListening(read), ...readClients(read) }
+}
+
+function readListening (read: SettingReader) {
+  return {
+    host: read.text(
+      'HTTP_HOST',
+      '127.0.0.1',
+      /^\S+$/,
+      'a host name or an address',
+      'Address to listen on. There is no authentication yet: on anything but a loopback address, put a proxy with ' +
+      'authentication before it'
+    ),
+    port: read.integer(
+      'HTTP_PORT',
+      { default: 8080, min: 0, max: 65_535 },
+      'Port to listen on; 0 takes a free one and logs it'
+    ),
+    maxBodyBytes: read.integer(
+      'HTTP_MAX_BODY_BYTES',
+      { default: 16 * MIB, min: 1 * KIB, max: 1024 * MIB },
+      'Largest body that is read whole: JSON and single messages'
+    ),
+    maxStreamedBodyBytes: read.integer(
+      'HTTP_MAX_STREAMED_BODY_BYTES',
+      { default: 1024 * MIB, min: 1 * KIB, max: 1024 * 1024 * MIB },
+      'Largest body that is published while it arrives: NDJSON and lines'
+    ),
+    bodyBudgetBytes: read.integer(
+      'HTTP_BODY_BUDGET_BYTES',
+      { default: 256 * MIB, min: 1 * KIB, max: 1024 * 1024 * MIB },
+      'How much of bodies read whole may be held at once; above it requests are refused with 503 `overloaded`'
+    )
+  }
+}
+
+function readClients (read: SettingReader) {
+  return {
+    maxHeaderBytes: read.integer(
+      'HTTP_MAX_HEADER_BYTES',
+      { default: 16 * KIB, min: 4 * KIB, max: 1 * MIB },
+      'Largest request line and headers together'
+    ),
+    maxConnections: read.integer(
+      'HTTP_MAX_CONNECTIONS',
+      { default: 10_000, min: 1, max: 1_000_000 },
+      'Connections kept at once; further ones are closed as they come'
+    ),
+    maxRequestsPerConnection: read.integer(
+      'HTTP_MAX_REQUESTS_PER_CONNECTION',
+      { default: 0, min: 0, max: 1_000_000_000 },
+      'After so many requests a connection is closed, so that clients spread over instances; 0 is no limit'
+    ),
+    connectionTimeoutMs: read.integer(
+      'HTTP_CONNECTION_TIMEOUT_MS',
+      { default: 120_000, min: 1000, max: 3_600_000 },
+      'A connection on which nothing moved for so long is closed, also in the middle of an answer'
+    ),
+    headersTimeoutMs: read.integer(
+      'HTTP_HEADERS_TIMEOUT_MS',
+      { default: 30_000, min: 100, max: 3_600_000 },
+      'How long a client may take to send the headers'
+    ),
+    requestTimeoutMs: read.integer(
+      'HTTP_REQUEST_TIMEOUT_MS',
+      { default: 300_000, min: 1000, max: 3_600_000 },
+      'How long a client may take to send the whole request'
+    ),
+    keepAliveTimeoutMs: read.integer(
+      'HTTP_KEEP_ALIVE_TIMEOUT_MS',
+      { default: 72_000, min: 0, max: 3_600_000 },
+      'An idle connection is kept for so long; longer than the proxy before it keeps its own'
+    )
+  }
+}

@@ -1,0 +1,45 @@
+import type { SettingReader } from './setting-reader.ts'
+import { KIB, MIB } from './units.ts'
+
+/** Bounds of a publish. */
+export function readPublish (read: SettingReader) {
+  return {
+    confirmTimeoutMs: read.integer(
+      'PUBLISH_CONFIRM_TIMEOUT_MS',
+      { default: 30_000, min: 100, max: 600_000 },
+      'How long a message may wait for its confirm; then its outcome is unknown'
+    ),
+    maxMessages: read.integer(
+      'PUBLISH_MAX_MESSAGES',
+      { default: 10_000, min: 1, max: 1_000_000 },
+      'Most messages of a JSON body'
+    ),
+    maxStreamedMessages: read.integer(
+      'PUBLISH_MAX_STREAMED_MESSAGES',
+      { default: 1_000_000, min: 1, max: 100_000_000 },
+      'Most messages of an NDJSON or lines body'
+    ),
+    maxLineBytes: read.integer(
+      'PUBLISH_MAX_LINE_BYTES',
+      { default: 8 * MIB, min: 1 * KIB, max: 1024 * MIB },
+      'Longest line of an NDJSON or lines body'
+    )
+  }
+}
+
+/** Bounds of a read. */
+export function readReads (read: SettingReader) {
+  return {
+    maxMessages: read.integer(
+      'READ_MAX_MESSAGES',
+      { default: 10_000, min: 1, max: 10_000 },
+      'Largest `limit` of a read'
+    ),
+    maxBytes: read.integer(
+      'READ_MAX_BYTES',
+      { default: 16 * MIB, min: 1 * KIB, max: 256 * MIB },
+      'Largest `maxBytes` of a read'
+    ),
+    maxWaitSeconds: read.integer('READ_MAX_WAIT_SECONDS', { default: 60, min: 0, max: 600 }, 'Longest `wait` of a read')
+  }
+}
