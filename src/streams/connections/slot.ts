@@ -73,8 +73,8 @@ export class Slot {
     }
     if (this.#state === 'free') throw new StreamsError('broker_unavailable', 'the connection to the broker was lost')
     if (this.#lostWhileEntering !== undefined) {
-      // The stream was lost before or after the broker worked off the request. If before, the broker has filled the place,
-      // at the new leader.
+      // The stream was lost before or after the broker worked off the request. If before, the broker has filled the
+      // place, at the new leader.
       this.leave()
       throw this.#lostWhileEntering
     }

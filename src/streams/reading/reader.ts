@@ -24,8 +24,8 @@ export interface ReaderOptions {
 const MAX_CREDIT = 64
 
 /**
- * A subscription and the window of chunks that it has delivered. All polls at any offset of the window share it, and none
- * of them owns it.
+ * A subscription and the window of chunks that it has delivered. All polls at any offset of the window share it, and
+ * none of them owns it.
  */
 export class Reader {
   readonly stream: string

@@ -8,8 +8,8 @@ import { likelyAnswerBytes, type BatchBuilder } from './read-batch.ts'
 export interface Collected { readonly position: number, readonly holeEnd: number | undefined }
 
 /**
- * The chunks that a reader has in memory, from `start` to `position`: at the front those that polls have read already, at
- * the end those that they have not reached yet.
+ * The chunks that a reader has in memory, from `start` to `position`: at the front those that polls have read already,
+ * at the end those that they have not reached yet.
  */
 export class Window {
   readonly #maxBytes: number
@@ -102,7 +102,8 @@ export class Window {
     this.#dropRead()
   }
 
-  // Chunks that were read stay while there is room, for a poll that comes a little later. Then the oldest one is dropped.
+  // Chunks that were read stay while there is room, for a poll that comes a little later. Then the oldest one is
+  // dropped.
   #dropRead (): void {
     let bytes = this.#aheadBytes
     let keepFrom = this.#reachedIndex
