@@ -4,7 +4,7 @@ import { StreamsError, type SideEffects } from './errors.ts'
 export type Ended =
   /** The process is shutting down. */
   | { readonly how: 'stopping' }
-  /** Nobody used it, and its place was wanted. */
+  /** It was not used, and its place was wanted. */
   | { readonly how: 'idle' }
   /** This process has deleted the stream. */
   | { readonly how: 'deleted' }
@@ -15,7 +15,7 @@ export type Ended =
 export function errorOf (ended: Ended): StreamsError {
   switch (ended.how) {
     case 'stopping': return shuttingDown()
-    case 'idle': return new StreamsError('stream_not_available', 'the subscription was ended because nobody used it')
+    case 'idle': return new StreamsError('stream_not_available', 'the subscription was ended because it was not used')
     case 'deleted': return new StreamsError('stream_not_available', 'the stream was deleted')
     case 'lost': return ended.error
   }

@@ -1,4 +1,4 @@
-/** A moment after which nobody waits any longer. */
+/** The moment at which a wait ends. */
 export class Deadline {
   readonly atMs: number
 

@@ -24,7 +24,7 @@ export class Mutex {
     }
   }
 
-  // `#isTaken` stays true while the turn is passed on, so that nobody can slip in between.
+  // `#isTaken` stays true while the turn is passed on, so that no other caller can take it in between.
   async #wait (bounds: WaitBounds) {
     return await waitUntil((done) => {
       this.#waiting.push(done)

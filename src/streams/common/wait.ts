@@ -11,8 +11,8 @@ export type WaitEnd = 'done' | 'late' | 'aborted'
 /**
  * Waits until `done` is called, the time is over or the signal aborts, whichever is first.
  *
- * @param begin hands `done` to whoever will call it, and returns how to take that back. That is called when the wait
- *   ends in another way, in the same turn of the event loop: nobody is counted as waiting who no longer does
+ * @param begin passes `done` on to its caller, and returns how to withdraw it. That is called when the wait ends in
+ *   another way, in the same turn of the event loop, so that an ended wait is not counted as waiting
  */
 export async function waitUntil (
   begin: (done: () => void) => () => void, { timeoutMs, signal }: WaitBounds
@@ -44,8 +44,8 @@ export async function pause (timeoutMs: number, signal?: AbortSignal): Promise<v
 }
 
 /**
- * What the promise resolves to, or undefined when the time is over or the signal aborts first. The promise goes on; if
- * it rejects after that, nobody hears of it.
+ * What the promise resolves to, or undefined when the time is over or the signal aborts first. The promise runs on, and
+ * a later rejection is ignored.
  *
  * @throws what the promise rejects with, in time
  */

@@ -82,7 +82,7 @@ export class ConnectionPool {
     return (await this.#openIn(group)).use()
   }
 
-  /** Why there is no connection for requests that need no place, when the last attempt has failed. */
+  /** Why the last attempt to open a connection for requests without a place has failed; undefined when it has not. */
   lastFailure (role: Role): StreamsError | undefined {
     return this.#groups.get(role)?.lastFailure?.error
   }
@@ -135,8 +135,8 @@ export class ConnectionPool {
     return group
   }
 
-  // One attempt at a time: all who ask meanwhile share it. After a failure nobody waits for the next attempt: a quick
-  // refusal that can be retried is worth more to an HTTP client than a slow one.
+  // One attempt at a time: all who ask meanwhile share it. After a failure requests do not wait for the next attempt: a
+  // quick refusal that can be retried is worth more to an HTTP client than a slow one.
   async #openIn (group: Group): Promise<SharedConnection> {
     this.#closing.signal.throwIfAborted()
     if (group.opening !== undefined) return await group.opening

@@ -3,7 +3,7 @@ import { Slot, type SlotOptions, type SlotOwner } from './slot.ts'
 /** Publisher ids and subscription ids are one byte on the wire. */
 export const SLOTS_PER_CONNECTION = 256
 
-/** The 256 places of a connection, by id, and who holds them. */
+/** The 256 places of a connection and their owners, by id. */
 export class Places {
   readonly #slots = new Array<Slot | undefined>(SLOTS_PER_CONNECTION).fill(undefined)
   // First in, first out, so that an id rests as long as it can.
@@ -28,7 +28,7 @@ export class Places {
     return slot
   }
 
-  /** Who holds the place with the id. */
+  /** The owner of the place with the id. */
   owner (id: number): SlotOwner | undefined {
     return this.#slots[id]?.owner
   }

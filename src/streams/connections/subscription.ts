@@ -16,7 +16,7 @@ const INITIAL_CREDIT = 1
 const MAX_UNASKED_CHUNKS = 16
 
 type State =
-  /** Nobody listens yet: what arrives behind the answer to the subscribe request is kept. */
+  /** Before `listen`: what arrives behind the answer to the subscribe request is kept. */
   | { readonly name: 'early', readonly chunks: Array<readonly [Chunk, number | undefined]>, damage?: StreamsError }
   | { readonly name: 'listening', readonly handlers: SubscriptionHandlers }
   | { readonly name: 'closed' }
@@ -91,7 +91,7 @@ export class Subscription {
   }
 }
 
-// What the broker says of the subscription, and who is told.
+// Receives what the broker says of the subscription, and tells the handlers.
 class Inbox implements SlotOwner {
   readonly stream: string
   outstandingCredit = INITIAL_CREDIT

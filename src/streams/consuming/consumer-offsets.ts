@@ -86,7 +86,7 @@ export class ConsumerOffsets {
     return { storedOffset, nextOffset, firstOffset, lastOffset: lastOffset ?? null, lag: lagOf(nextOffset, lastOffset) }
   }
 
-  /** Where a consumer goes on for which this offset is stored now. */
+  /** Where a consumer with this stored offset resumes. */
   nextOffsetOf (stream: string, consumer: string, storedOffset: bigint): bigint {
     const key = consumerKey(stream, consumer)
     if (storedOffset === 0n) return this.#processedZeros.has(key) ? 1n : 0n
@@ -106,8 +106,8 @@ export class ConsumerOffsets {
     refuseUnexpected(current, expected)
     refuseGoingBack(current, offset)
     if (offset >= this.#options.readers.knownEnd(stream)) await this.#refuseBeyondEnd(stream, offset, 'offset')
-    // Another consumer of the name may go on from there meanwhile. What is there already takes no record in the stream
-    // again.
+    // Another consumer of the name may store a later offset meanwhile. An offset that is stored already takes no record
+    // in the stream again.
     const isKept = (stored: bigint): boolean => stored >= BigInt(offset)
     // Before it is stored: a reset that comes in between has the last word.
     if (offset === 0) this.#processedZeros.add(consumerKey(stream, consumer))
@@ -164,8 +164,8 @@ export class ConsumerOffsets {
     return storedOffset
   }
 
-  // The leader has it in its log when it reads back, and so far nobody else has: were the leader lost then, the offset
-  // would go back. So its replicas have to have it too, and it has to be there still.
+  // When it reads back, only the leader is known to have it in its log: were the leader lost then, the offset would go
+  // back. So a majority has to have it too, and it has to be there still.
   async #confirmKept (
     stream: string, consumer: string, readBack: bigint, isKept: (stored: bigint) => boolean
   ): Promise<bigint> {

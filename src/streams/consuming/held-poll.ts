@@ -19,7 +19,7 @@ const MAX_PAUSE_MS = 1000
 const MOVED = Symbol('the consumer was reset')
 
 /**
- * Whether the consumer is still where the read began. `unsure`: nobody has been able to look for a while. `moved`: this
+ * Whether the consumer is still where the read began. `unsure`: the last look has failed or is under way. `moved`: this
  * process has reset it.
  */
 type Place = 'sure' | 'unsure' | 'moved'

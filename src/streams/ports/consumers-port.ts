@@ -22,7 +22,7 @@ export class ConsumersPort {
 
   /**
    * Reads on from the consumer's stored offset, or from `request.from` when none is stored. A read that is held for
-   * data goes on where the consumer is then, also when it was reset meanwhile.
+   * data resumes where the consumer is by then, also when it was reset meanwhile.
    *
    * @throws StreamsError what `ReadingPort.read` throws and, with `request.store`, what `storeOffset` throws
    */
@@ -57,7 +57,7 @@ export class ConsumersPort {
 
   /**
    * Makes the position the next one to be delivered, on this and every other gateway, from the next read on. Reads that
-   * are held for data go on there. One case takes up to a minute: see `ProcessedZeros`.
+   * are held for data resume there. One case takes up to a minute: see `ProcessedZeros`.
    *
    * @throws StreamsError `offset_beyond_end`, `stream_not_found`, ...
    */

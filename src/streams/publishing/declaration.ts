@@ -11,7 +11,7 @@ import type { Locator } from '../topology/locator.ts'
 export interface DeclarationOptions {
   connections: ConnectionPool
   locator: Locator
-  /** How long to go on trying while the stream has no leader. */
+  /** How long to keep trying while the stream has no leader. */
   openTimeoutMs: number
 }
 
@@ -22,7 +22,7 @@ export interface Declaration {
   readonly reference: string | undefined
   /** Is told what the broker says of the publisher. `slot` answers the slot once there is one. */
   ownerOf (slot: () => Slot): SlotOwner
-  /** Whether nobody needs the publisher any longer. */
+  /** True when the publisher is no longer needed. */
   isCancelled (): boolean
 }
 

@@ -139,8 +139,8 @@ export class Outbox {
   }
 
   /**
-   * Messages on their way get no answer any more. With a name they are queued to be sent again; without one their
-   * outcome is `unknown`.
+   * The connection is lost, and with it the answers to messages on their way. With a name they are queued to be sent
+   * again; without one their outcome is `unknown`.
    */
   loseFlights (error: StreamsError): void {
     const flights = this.#flights.drain()

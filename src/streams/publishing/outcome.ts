@@ -118,7 +118,7 @@ export class BatchOutcome {
   }
 }
 
-/** Why a message was not sent for which nobody waits any longer. */
+/** The failure of a message that was not sent because its caller has left. */
 export function callerLeft (): StreamsError {
   return new StreamsError('caller_left', 'the caller went away before the message was sent')
 }

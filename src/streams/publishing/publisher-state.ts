@@ -4,7 +4,7 @@ import type { Connection } from '../protocol/index.ts'
 
 /** What a publisher is at a time. */
 export type PublisherState =
-  /** The broker does not know the publisher, and nobody needs that yet. */
+  /** The publisher is not declared, and no request needs it yet. */
   | { readonly name: 'idle' }
   /** Callers wait for the declaration. */
   | { readonly name: 'opening', readonly attempt: Promise<Connection> }
@@ -13,7 +13,7 @@ export type PublisherState =
   | Recovering
   | { readonly name: 'closed', readonly ended: Ended }
 
-/** Queued messages wait for another declaration. Between two attempts there is none. */
+/** Queued messages wait for another declaration. `attempt` is undefined between two attempts. */
 export interface Recovering { readonly name: 'recovering', attempt: Promise<Connection> | undefined }
 
 export const IDLE: PublisherState = { name: 'idle' }

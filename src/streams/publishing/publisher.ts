@@ -101,7 +101,7 @@ export class Publisher {
     }
   }
 
-  /** Nobody waits any longer: what is not on its way is taken back, the outcome of the rest is `unknown`. */
+  /** The confirm timeout has passed: what is not on its way is taken back, and the outcome of the rest is `unknown`. */
   giveUp (outcome: BatchOutcome, notSent: StreamsError, sent: StreamsError): void {
     this.#outbox.takeBack(outcome, notSent)
     const standsStill = !outcome.isSettled && this.#lastConfirmMs < outcome.startedMs
@@ -155,8 +155,8 @@ export class Publisher {
     return slot.connection
   }
 
-  // Declares the publisher again for what is queued. Without a reference one failure is the answer. With one it goes on
-  // until the requests' own deadlines have emptied the queue.
+  // Declares the publisher again for what is queued. Without a reference the first failure is the answer. With one the
+  // attempts continue until the deadlines of the requests have emptied the queue.
   #recover (attempt: Promise<Connection> | undefined): void {
     void this.#untilDeclared(this.#state = { name: 'recovering', attempt })
   }

@@ -16,9 +16,9 @@ export interface PollRequest {
   readonly offset: number
   /** The offset is known to be no further than the stream's end. */
   readonly isReachable: boolean
-  /** At most so many messages. */
+  /** The largest number of messages. */
   readonly limit: number
-  /** At most so many bytes as stored; at least one message whatever its size. */
+  /** The largest number of bytes as stored; at least one message is read, whatever its size. */
   readonly maxBytes: number
   /** How long to hold an empty answer, ms. */
   readonly waitMs: number
@@ -27,7 +27,7 @@ export interface PollRequest {
 export interface PollContext {
   readonly readers: ReaderPool
   readonly ends: StreamEnds
-  /** The process stops: who is woken now answers with what there is. */
+  /** True when the process shuts down: a poll that is woken then answers with what there is. */
   readonly isDraining: () => boolean
 }
 

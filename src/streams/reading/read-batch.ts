@@ -53,7 +53,7 @@ export interface ReadBatch {
   readonly messages: readonly ReadMessage[]
   /** How many messages there are; an unreadable piece counts as one. */
   readonly count: number
-  /** The last offset that the messages stand for; undefined when there are none. */
+  /** The last offset of the messages; undefined when the batch is empty. */
   readonly lastOffset: number | undefined
   /** Where the next read continues. Nothing between is missed. */
   readonly nextOffset: number
@@ -66,7 +66,7 @@ export interface ReadBatch {
   readonly storedBytes: number
   /**
    * The answer is encoded and takes this many bytes: from now on these are counted and no longer the messages, which
-   * must not be used any more. Before, what an answer usually takes is counted beside the messages.
+   * must not be used afterwards. Before, what an answer usually takes is counted beside the messages.
    */
   encoded (answerBytes: number): void
   /** Gives the memory back. Call it when the answer has been written or dropped; twice is fine. */
@@ -141,7 +141,7 @@ export class BatchBuilder {
   /**
    * Adds the message of `length` bytes at `at` of `data`, with its length before it.
    *
-   * @returns false when it does not fit any more
+   * @returns false when it does not fit
    */
   addEntry (data: Buffer, at: number, length: number, offset: number, timestamp: number): boolean {
     if (!this.#take(length)) return false
@@ -157,7 +157,7 @@ export class BatchBuilder {
     return true
   }
 
-  /** @returns false when it does not fit any more */
+  /** @returns false when it does not fit */
   addUnreadable (piece: Unreadable): boolean {
     if (!this.#take(piece.bytes.length)) return false
     this.#run = undefined

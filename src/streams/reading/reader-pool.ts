@@ -105,7 +105,7 @@ export class ReaderPool {
     }
   }
 
-  /** Closes readers that nobody has polled for a while. */
+  /** Closes readers that were not polled for a while. */
   sweep (): void {
     const before = performance.now() - this.#options.limits.readerIdleMs
     for (const reader of this.#idleReaders()) {
