@@ -40,7 +40,7 @@ export interface StreamScript {
   answers?: Partial<Record<CommandName, Answer>>
 }
 
-/** A peer with one stream, all of whose answers the test decides, and a gateway's broker that is connected to it alone. */
+/** A peer with one stream, all of whose answers the test decides, and a broker of the domain connected to it alone. */
 export async function scriptedStream (
   t: Test,
   script: StreamScript,
