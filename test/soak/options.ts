@@ -5,7 +5,7 @@ export interface SoakOptions {
   minutes: number
   maxRounds: number
   seed: number
-  /** Goes on where the last soak with this seed has stopped. */
+  /** Continues where the last soak with this seed has stopped. */
   isResumed: boolean
   scenarios: readonly Scenario[]
   version: string | undefined
@@ -15,11 +15,11 @@ export const USAGE = `npm run soak -- [options]
 Makes faults under load, round after round, and holds what clients were told against what the streams have.
 
   --minutes 60        ends after the round in which the time is over
-  --rounds N          ends after so many rounds
+  --rounds N          ends after this many rounds
   --seed N            the order of the faults; printed when none is given
-  --resume            goes on after the last round of this seed
+  --resume            continues after the last round of this seed
   --only a,b          only these scenarios
-  --nodes 1|3         only those of one node, or of a cluster
+  --nodes 1|3         only the scenarios of one node, or of a cluster
   --version 4.0|4.3   of RabbitMQ
   --list              prints the scenarios`
 
@@ -44,7 +44,9 @@ export function readOptions (args: string[]): SoakOptions | 'help' | 'list' {
   const names = values.only?.split(',')
   const unknown = names?.find((name) => !SCENARIOS.some((scenario) => scenario.name === name))
   if (unknown !== undefined) throw new Error(`there is no scenario ${unknown}`)
-  const scenarios = SCENARIOS.filter(({ name, nodes }) => (names?.includes(name) ?? true) && (values.nodes === undefined || nodes === Number(values.nodes)))
+  const isNamed = (name: string): boolean => names?.includes(name) ?? true
+  const isOfNodes = (nodes: number): boolean => values.nodes === undefined || nodes === Number(values.nodes)
+  const scenarios = SCENARIOS.filter(({ name, nodes }) => isNamed(name) && isOfNodes(nodes))
   if (scenarios.length === 0) throw new Error('no scenario is left')
   return {
     minutes: atLeastOne('minutes', values.minutes),

@@ -5,11 +5,15 @@ import { seededRandom } from './random.ts'
 import type { Scenario } from './scenarios/index.ts'
 import { BUDGET_BYTES, type World } from './world.ts'
 
-export interface RoundResult { report: Report, broken: string[], seconds: number }
+export interface RoundResult {
+  report: Report
+  broken: string[]
+  seconds: number
+}
 
 // RabbitMQ 4.0 that is killed within a second of creating a stream does not find the stream again.
 const SETTLE_MS = 2500
-// Of a container, as docs/operations.md has it.
+// The memory of a container in proportion to what is budgeted, as docs/operations.md says.
 const MAX_MEMORY_RATIO = 1.25
 
 /** New streams, load on them, a fault, load after it, and the audit. */
@@ -33,7 +37,7 @@ export async function runRound (world: World, scenario: Scenario, seeds: readonl
   }
 }
 
-/** What the load should have left nothing of. */
+/** What the load has left behind; it should be nothing. */
 async function leftovers (world: World): Promise<string[]> {
   const found: string[] = []
   for (const [index, gateway] of world.gateways.entries()) {

@@ -2,11 +2,11 @@ import { ledgerLines } from '../support/workload/index.ts'
 import { readOptions, USAGE, type SoakOptions } from './options.ts'
 import { choose, seededRandom } from './random.ts'
 import { runRound } from './round.ts'
-import { SCENARIOS } from './scenarios/index.ts'
+import { SCENARIOS, type Scenario } from './scenarios/index.ts'
 import { addTo, loadState, newState, saveState, type SoakState, type Totals } from './state.ts'
 import { BUDGET_BYTES, World } from './world.ts'
 
-// Starting a cluster takes as long as a round: so many rounds of one kind follow each other.
+// Starting a cluster takes as long as a round, so this many rounds of one kind follow each other.
 const ROUNDS_A_WORLD = 8
 
 const stopping = new AbortController()
@@ -16,11 +16,12 @@ process.exitCode = await main()
 async function main (): Promise<number> {
   const options = readOptions(process.argv.slice(2))
   if (options === 'help' || options === 'list') {
-    say(options === 'help' ? USAGE : SCENARIOS.map(({ name, nodes }) => `${name} (${nodes === 1 ? 'one node' : 'cluster'})`).join('\n'))
+    say(options === 'help' ? USAGE : SCENARIOS.map(described).join('\n'))
     return 0
   }
   const state = options.isResumed ? loadState(options.seed) : newState(options.seed)
-  say(`Seed ${state.seed}, ${options.minutes} minutes, from round ${state.rounds + 1}. Go on later with: npm run soak -- --seed ${state.seed} --resume`)
+  say(`Seed ${state.seed}, ${options.minutes} minutes, from round ${state.rounds + 1}.`)
+  say(`Continue later with: npm run soak -- --seed ${state.seed} --resume`)
   await soak(options, state)
   printLedger(state)
   return state.broken.length === 0 ? 0 : 1
@@ -36,7 +37,8 @@ async function soak (options: SoakOptions, state: SoakState): Promise<void> {
     try {
       const end = (Math.floor(state.rounds / ROUNDS_A_WORLD) + 1) * ROUNDS_A_WORLD
       let isUsable = true
-      while (isUsable && state.rounds < end && !isOver()) isUsable = await nextRound(world, options.scenarios.filter((scenario) => scenario.nodes === nodes), state)
+      const scenarios = options.scenarios.filter((scenario) => scenario.nodes === nodes)
+      while (isUsable && state.rounds < end && !isOver()) isUsable = await nextRound(world, scenarios, state)
     } finally {
       await end(world, state)
       saveState(state)
@@ -44,8 +46,11 @@ async function soak (options: SoakOptions, state: SoakState): Promise<void> {
   }
 }
 
-/** @returns whether the next round can have the same world: not when this one did not come to its end, which breaks a promise like any other */
-async function nextRound (world: World, scenarios: SoakOptions['scenarios'], state: SoakState): Promise<boolean> {
+/**
+ * @returns whether the next round can have the same world: not when this round did not come to its end, which breaks a
+ * promise like any other
+ */
+async function nextRound (world: World, scenarios: readonly Scenario[], state: SoakState): Promise<boolean> {
   const round = state.rounds + 1
   const scenario = choose(scenarios, seededRandom(state.seed, round, 1))
   try {
@@ -58,7 +63,8 @@ async function nextRound (world: World, scenarios: SoakOptions['scenarios'], sta
     state.broken.push(...broken.map((line) => `round ${round}, ${scenario.name}: ${line}`))
     return true
   } catch (error) {
-    const line = `round ${round}, ${scenario.name}: it did not come to its end: ${error instanceof Error ? error.stack : String(error)}`
+    const reason = error instanceof Error ? error.stack : String(error)
+    const line = `round ${round}, ${scenario.name}: it did not come to its end: ${reason}`
     say(`  BROKEN: ${line}`)
     world.look()
     state.broken.push(line, ...world.alarms.splice(0))
@@ -76,21 +82,32 @@ async function end (world: World, state: SoakState): Promise<void> {
   await world.close()
   for (const gateway of world.gateways) {
     const { code, signal } = await gateway.ended
-    if (code !== 0) state.broken.push(`a gateway that was told to end ended with ${String(code ?? signal)}: ${gateway.output.slice(-500)}`)
+    if (code === 0) continue
+    const how = `${String(code ?? signal)}: ${gateway.output.slice(-500)}`
+    state.broken.push(`a gateway that was told to end ended with ${how}`)
   }
-  say(`memory: ${mib(idleBytes)} MiB idle, ${mib(peakBytes)} MiB at the peak, ${(peakBytes / (idleBytes + BUDGET_BYTES)).toFixed(2)} times what is budgeted`)
+  const ratio = (peakBytes / (idleBytes + BUDGET_BYTES)).toFixed(2)
+  say(`memory: ${mib(idleBytes)} MiB idle, ${mib(peakBytes)} MiB at the peak, ${ratio} times what is budgeted`)
 }
 
 function printLedger (state: SoakState): void {
-  say(`\n${state.rounds} rounds: ${Object.entries(state.made).map(([name, times]) => `${name} ${times}`).join(', ')}`)
+  const made = Object.entries(state.made).map(([name, times]) => `${name} ${times}`)
+  say(`\n${state.rounds} rounds: ${made.join(', ')}`)
   printTotals('without names', state.unnamed)
   printTotals('with names   ', state.named)
   say(`memory at the peak: ${mib(state.peakBytes)} MiB`)
   say(state.broken.length === 0 ? 'Every promise was kept.' : `BROKEN:\n${state.broken.join('\n')}`)
 }
 
-function printTotals (side: string, { sent, confirmed, unknown, failed, stored, lost, repeated, missed, redelivered }: Totals): void {
-  say(`${side}: ${sent} sent, ${confirmed} confirmed, ${unknown} unknown, ${failed} failed; ${stored} read, ${lost} lost, ${repeated} repeated, ${missed} missed by readers, ${redelivered} redelivered to consumers`)
+function printTotals (side: string, totals: Totals): void {
+  const { sent, confirmed, unknown, failed, stored, lost, repeated, missed, redelivered } = totals
+  const told = `${sent} sent, ${confirmed} confirmed, ${unknown} unknown, ${failed} failed`
+  const found = `${stored} read, ${lost} lost, ${repeated} repeated`
+  say(`${side}: ${told}; ${found}, ${missed} missed by readers, ${redelivered} redelivered to consumers`)
+}
+
+function described ({ name, nodes }: Scenario): string {
+  return `${name} (${nodes === 1 ? 'one node' : 'cluster'})`
 }
 
 function mib (bytes: number): string {

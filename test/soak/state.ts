@@ -3,7 +3,9 @@ import { dirname, join } from 'node:path'
 import { stateDirectory } from '../../scripts/setup/paths.mjs'
 import type { StreamReport } from '../support/workload/index.ts'
 
-const FIGURES = ['sent', 'confirmed', 'unknown', 'failed', 'stored', 'lost', 'repeated', 'missed', 'redelivered'] as const
+const FIGURES = [
+  'sent', 'confirmed', 'unknown', 'failed', 'stored', 'lost', 'repeated', 'missed', 'redelivered'
+] as const
 /** Sums over all rounds. */
 export type Totals = Record<typeof FIGURES[number], number>
 
@@ -26,7 +28,7 @@ export function newState (seed: number): SoakState {
 /** The state of an earlier soak with this seed. @throws Error when there is none */
 export function loadState (seed: number): SoakState {
   const file = fileOf(seed)
-  if (!existsSync(file)) throw new Error(`there is no soak of seed ${seed} to go on with: ${file} is missing`)
+  if (!existsSync(file)) throw new Error(`there is no soak of seed ${seed} to continue: ${file} is missing`)
   return JSON.parse(readFileSync(file, 'utf8'))
 }
 

@@ -1,34 +1,42 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { startBroker, type Broker, type BrokerNode } from '../../scripts/broker/index.mjs'
 import { GatewayProcess } from '../support/gateway-process.ts'
+import { clusterUrl } from '../support/broker.ts'
 import { QUICKLY_IDLE } from '../support/leftovers.ts'
 import { FaultProxy } from '../support/proxy.ts'
 
 const MIB = 1024 * 1024
-const BUDGETS = { PUBLISH_BUDGET_BYTES: 32 * MIB, READ_BUDGET_BYTES: 32 * MIB, HTTP_BODY_BUDGET_BYTES: 32 * MIB } as const
+const BUDGETS = {
+  PUBLISH_BUDGET_BYTES: 32 * MIB,
+  READ_BUDGET_BYTES: 32 * MIB,
+  HTTP_BODY_BUDGET_BYTES: 32 * MIB
+} as const
 /** What the engine lets gather under load before it collects it, budgets or not. */
 const ENGINE_BYTES = 64 * MIB
-/** All that may wait in a gateway's memory at once, by its settings, and what goes with it; on top of what it takes when idle. */
+/** All that a gateway may hold at once, by its settings, and what comes with it; on top of what it takes when idle. */
 export const BUDGET_BYTES = Object.values(BUDGETS).reduce((sum, bytes) => sum + bytes, 0) + ENGINE_BYTES
 
 /** Longer than DRAIN_TIMEOUT_MS. */
 const MAX_END_MS = 60_000
 
-interface Instance { process: GatewayProcess, readonly url: string }
+interface Instance {
+  process: GatewayProcess
+  readonly url: string
+}
 
 /**
  * A RabbitMQ of one node behind a proxy, or of three nodes, and two gateways in front of it.
  */
 export class World {
   readonly nodes: readonly BrokerNode[]
-  /** Between the gateways and the one node; none before a cluster, whose nodes are known by their own addresses. */
+  /** Between the gateways and the one node. A cluster has no proxy: its nodes are known by their own addresses. */
   readonly proxy: FaultProxy | undefined
   readonly #broker: Broker
   readonly #env: Record<string, string>
   readonly #gateways: Instance[] = []
-  /** Of a gateway that has just started, bytes. */
+  /** The memory of a gateway that has just started, bytes. */
   idleBytes = 0
-  /** Of any gateway so far, bytes. */
+  /** The most memory of any gateway so far, bytes. */
   peakBytes = 0
   /** Lines of the gateways' logs that must not be. */
   readonly alarms: string[] = []
@@ -37,9 +45,10 @@ export class World {
     this.#broker = broker
     this.nodes = broker.nodes
     this.proxy = proxy
-    const hosts = proxy === undefined ? broker.nodes.map(({ streamPort }) => `127.0.0.1:${streamPort}`).join(',') : `127.0.0.1:${proxy.port}`
     this.#env = {
-      RABBITMQ_STREAM_URL: `rabbitmq-stream://guest:guest@${hosts}/%2f`,
+      RABBITMQ_STREAM_URL: proxy === undefined
+        ? clusterUrl(broker.nodes)
+        : `rabbitmq-stream://guest:guest@127.0.0.1:${proxy.port}/%2f`,
       RABBITMQ_MANAGEMENT_URL: broker.node.managementUrl,
       RABBITMQ_ADDRESS_MODE: proxy === undefined ? 'advertised' : 'configured',
       RABBITMQ_HEARTBEAT_SECONDS: '2',
@@ -114,11 +123,15 @@ export class World {
 
   async describe (stream: string): Promise<{ leader: string | undefined, replicas: number }> {
     try {
-      const response = await fetch(`${this.#gateways[0]?.url ?? ''}/v1/streams/${stream}`, { signal: AbortSignal.timeout(5000) })
+      const url = `${this.#gateways[0]?.url ?? ''}/v1/streams/${stream}`
+      const response = await fetch(url, { signal: AbortSignal.timeout(5000) })
       const description: unknown = await response.json()
       if (typeof description !== 'object' || description === null) return { leader: undefined, replicas: 0 }
       const { leader, replicas } = { leader: undefined, replicas: [], ...description }
-      return { leader: typeof leader === 'string' ? leader : undefined, replicas: Array.isArray(replicas) ? replicas.length : 0 }
+      return {
+        leader: typeof leader === 'string' ? leader : undefined,
+        replicas: Array.isArray(replicas) ? replicas.length : 0
+      }
     } catch {
       return { leader: undefined, replicas: 0 }
     }
@@ -135,12 +148,12 @@ export class World {
     }
   }
 
-  /** Enters the peak memory and the log of the gateways of now. */
+  /** Enters the peak memory and the log of the gateways that run now. */
   look (): void {
     for (const { process } of this.#gateways) this.#look(process)
   }
 
-  /** Ends everything; a gateway that does not end by itself is killed, and shows it by how it ended. */
+  /** Ends everything. A gateway that does not end by itself is killed, which shows in how it ended. */
   async close (): Promise<void> {
     await Promise.all(this.#gateways.map(async ({ process }) => {
       const late = setTimeout(() => { process.child.kill('SIGKILL') }, MAX_END_MS)
@@ -152,7 +165,8 @@ export class World {
   }
 
   async #startGateway (port = '0'): Promise<GatewayProcess> {
-    return await GatewayProcess.start({ entry: 'dist/server.js', env: { ...this.#env, HTTP_PORT: port }, forgetsRequests: true })
+    const env = { ...this.#env, HTTP_PORT: port }
+    return await GatewayProcess.start({ entry: 'dist/server.js', env, forgetsRequests: true })
   }
 
   #look (process: GatewayProcess): void {

@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net'
 
 /**
- * What a burst is made of: so many connections that all send the same request at the same moment. Run as a program of its own, so that
- * the client's work is not measured as the gateway's: `burst.ts '{"port":8080,...}'` prints a `BurstResult`.
+ * What a burst is made of: connections that all send the same request at the same moment. It runs as a program of its
+ * own, so that the client's work is not measured as the gateway's: `burst.ts '{"port":8080,...}'` prints a
+ * `BurstResult`.
  */
 export interface Burst {
   port: number
@@ -19,19 +20,26 @@ export interface Burst {
 }
 
 export interface BurstResult {
-  /** How many answers had which status. */
+  /** How many answers had each status. */
   statuses: Record<string, number>
   /** From the last byte that the gateway had been given to the first byte of a 503, ms, ascending. */
   refusalMs: number[]
-  /** How many 503 lacked Retry-After. */
+  /** How many answers with 503 had no Retry-After. */
   withoutRetryAfter: number
-  /** Answers and their headers. */
+  /** The bytes of the answers, with their headers. */
   receivedBytes: number
   durationMs: number
 }
 
-/** One request on a connection of its own; settles with its status when the answer is there whole or the connection ends. */
-async function exchange (socket: Socket, burst: Burst): Promise<{ status: string, refusalMs: number, hasRetryAfter: boolean, receivedBytes: number }> {
+interface Exchange {
+  status: string
+  refusalMs: number
+  hasRetryAfter: boolean
+  receivedBytes: number
+}
+
+/** One request on a connection of its own. Settles when the whole answer is there, or the connection ends. */
+async function exchange (socket: Socket, burst: Burst): Promise<Exchange> {
   return await new Promise((resolve) => {
     let lastByteMs = performance.now()
     let answerMs = 0
@@ -41,7 +49,12 @@ async function exchange (socket: Socket, burst: Burst): Promise<{ status: string
     let sent = 0
     const done = (): void => {
       socket.destroy()
-      resolve({ receivedBytes, status: /^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 'none', refusalMs: answerMs - lastByteMs, hasRetryAfter: /^retry-after: /im.test(head) })
+      resolve({
+        receivedBytes,
+        status: /^HTTP\/1\.1 (\d+)/.exec(head)?.[1] ?? 'none',
+        refusalMs: answerMs - lastByteMs,
+        hasRetryAfter: /^retry-after: /im.test(head)
+      })
     }
     const sendNext = (): void => {
       if (answerMs > 0) return
@@ -79,11 +92,15 @@ async function greet (socket: Socket): Promise<void> {
   })
 }
 
+async function open (port: number): Promise<Socket> {
+  return await new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => { resolve(socket) }).once('error', reject)
+  })
+}
+
 async function run (burst: Burst): Promise<BurstResult> {
-  const sockets = await Promise.all(Array.from({ length: burst.connections }, async () => await new Promise<Socket>((resolve, reject) => {
-    const socket = connect(burst.port, '127.0.0.1', () => { resolve(socket) }).once('error', reject)
-  })))
-  // Until each was served once, some of them wait to be accepted.
+  const sockets = await Promise.all(Array.from({ length: burst.connections }, async () => await open(burst.port)))
+  // Before each was served once, some of them wait to be accepted.
   await Promise.all(sockets.map(greet))
   const startMs = performance.now()
   const answers = await Promise.all(sockets.map(async (socket) => await exchange(socket, burst)))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 export interface Certificate { readonly cert: string, readonly key: string }
 
-/** A certificate authority of a test, by openssl. Its keys protect nothing. */
+/** A certificate authority for a test, made by openssl. Its keys protect nothing. */
 export class TestAuthority {
   readonly #directory = mkdtempSync(join(tmpdir(), 'test-authority-'))
   readonly ca: string
@@ -21,7 +21,7 @@ export class TestAuthority {
     return this.#issue('server', name, `subjectAltName=DNS:${name},IP:127.0.0.1`, 2)
   }
 
-  /** Out of date since yesterday. */
+  /** Expired since yesterday. */
   expiredServer (name: string): Certificate {
     return this.#issue('expired', name, `subjectAltName=DNS:${name},IP:127.0.0.1`, -1)
   }
@@ -39,7 +39,9 @@ export class TestAuthority {
     this.#newKey(file)
     writeFileSync(join(this.#directory, 'extensions'), extension)
     this.#openssl('req', '-new', '-key', `${file}-key.pem`, '-subj', `/CN=${commonName}`, '-out', `${file}.csr`)
-    this.#openssl('x509', '-req', '-in', `${file}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-CAcreateserial', '-days', String(days), '-extfile', 'extensions', '-out', `${file}.pem`)
+    const authority = ['-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-CAcreateserial']
+    const lifetime = ['-days', String(days), '-extfile', 'extensions']
+    this.#openssl('x509', '-req', '-in', `${file}.csr`, ...authority, ...lifetime, '-out', `${file}.pem`)
     return { cert: this.#read(`${file}.pem`), key: this.#read(`${file}-key.pem`) }
   }
 

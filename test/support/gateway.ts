@@ -7,14 +7,14 @@ import { pino } from 'pino'
 import { buildApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
 import { testManagementUrl, testStreamUrl } from './broker.ts'
-import { OpenapiCheck } from './openapi-check.ts'
+import { OpenapiCheck, type CheckedAnswer } from './openapi-check.ts'
 
 export interface Answer {
   status: number
   headers: Record<string, string | string[] | undefined>
   bytes: Buffer
   text: string
-  /** The parsed body; undefined when it is no JSON. */
+  /** The parsed body; undefined when it is not JSON. */
   json: unknown
 }
 
@@ -27,6 +27,8 @@ export interface RequestOptions {
   signal?: AbortSignal
 }
 
+type Method = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH' | 'HEAD'
+
 /** A gateway in this process and a client of it that holds every answer against the OpenAPI document. */
 export interface Gateway {
   app: FastifyInstance
@@ -34,7 +36,7 @@ export interface Gateway {
   port: number
   /** Lines of its log, parsed. */
   log: Array<Record<string, unknown>>
-  request: (method: 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PATCH' | 'HEAD', path: string, options?: RequestOptions) => Promise<Answer>
+  request: (method: Method, path: string, options?: RequestOptions) => Promise<Answer>
   get: (path: string, headers?: Record<string, string>) => Promise<Answer>
   /** Publishes JSON messages whose bodies are these. */
   publish: (stream: string, ...bodies: unknown[]) => Promise<Answer>
@@ -67,10 +69,16 @@ export async function startGateway (t: Test, env: Record<string, string> = {}): 
       dispatcher: agent
     })
     const bytes = Buffer.from(await response.body.arrayBuffer())
-    const answer = { status: response.statusCode, headers: response.headers, bytes, text: bytes.toString(), json: parsed(bytes) }
-    const faults = method === 'HEAD' ? [] : check.faults(method, path.split('?', 1)[0] ?? '', { status: answer.status, contentType: String(answer.headers['content-type'] ?? ''), text: answer.text })
-    if (faults.length > 0) throw new Error(`${method} ${path} answered ${answer.status}, against the OpenAPI document: ${faults.join('; ')}\n${answer.text}`)
-    if (typeof answer.headers['x-request-id'] !== 'string') throw new Error(`${method} ${path} answered without x-request-id`)
+    const { statusCode: status, headers: answerHeaders } = response
+    const answer = { status, headers: answerHeaders, bytes, text: bytes.toString(), json: parsed(bytes) }
+    const faults = method === 'HEAD' ? [] : check.faults(method, path.split('?', 1)[0] ?? '', checked(answer))
+    if (faults.length > 0) {
+      const what = `${method} ${path} answered ${status}, against the OpenAPI document`
+      throw new Error(`${what}: ${faults.join('; ')}\n${answer.text}`)
+    }
+    if (typeof answer.headers['x-request-id'] !== 'string') {
+      throw new Error(`${method} ${path} answered without x-request-id`)
+    }
     return answer
   }
 
@@ -81,7 +89,10 @@ export async function startGateway (t: Test, env: Record<string, string> = {}): 
     log,
     request,
     get: async (path, headers) => await request('GET', path, { ...(headers && { headers }) }),
-    publish: async (stream, ...bodies) => await request('POST', `/v1/streams/${stream}/messages`, { json: { messages: bodies.map((body) => ({ body })) } }),
+    publish: async (stream, ...bodies) => {
+      const messages = bodies.map((body) => ({ body }))
+      return await request('POST', `/v1/streams/${stream}/messages`, { json: { messages } })
+    },
     async newStream (t, args) {
       const stream = `test-${randomUUID()}`
       const { status, text } = await request('PUT', `/v1/streams/${stream}`, { ...(args && { json: args }) })
@@ -93,13 +104,21 @@ export async function startGateway (t: Test, env: Record<string, string> = {}): 
 }
 
 /** The application with the settings of the tests, not listening. */
-export async function buildGateway (env: Record<string, string> = {}, log: Gateway['log'] = []): Promise<FastifyInstance> {
+export async function buildGateway (
+  env: Record<string, string> = {},
+  log: Gateway['log'] = []
+): Promise<FastifyInstance> {
   const { config } = loadConfig({
     RABBITMQ_STREAM_URL: testStreamUrl(),
     RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
     ...env
   }, () => { throw new Error('the tests have no files') })
-  return await buildApp(config, pino({ level: 'info' }, { write: (line: string) => { log.push(JSON.parse(line)) } }))
+  const logger = pino({ level: 'info' }, { write: (line: string) => { log.push(JSON.parse(line)) } })
+  return await buildApp(config, logger)
+}
+
+function checked ({ status, headers, text }: Omit<Answer, 'json'>): CheckedAnswer {
+  return { status, contentType: String(headers['content-type'] ?? ''), text }
 }
 
 function isStreamed (body: RequestOptions['body']): body is AsyncIterable<Buffer> {

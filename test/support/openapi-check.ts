@@ -16,15 +16,22 @@ export class OpenapiCheck {
     this.#document = document
     formats.default(this.#ajv)
     this.#ajv.addSchema(document, 'openapi')
-    this.#operations = Object.entries(member(document, 'paths')).flatMap(([path, methods]) =>
-      Object.keys(record(methods)).map((method) => ({ method: method.toUpperCase(), path, pattern: patternOf(path) })))
-      // `/messages/lines` before `/messages/{offset}`
-      .sort((a, b) => Number(a.path.includes('{offset}')) - Number(b.path.includes('{offset}')))
+    const operations = Object.entries(member(document, 'paths')).flatMap(([path, methods]) => {
+      return Object.keys(record(methods)).map((method) => {
+        return { method: method.toUpperCase(), path, pattern: patternOf(path) }
+      })
+    })
+    // `/messages/lines` comes before `/messages/{offset}`.
+    this.#operations = operations.sort((a, b) => {
+      return Number(a.path.includes('{offset}')) - Number(b.path.includes('{offset}'))
+    })
   }
 
   /** @returns what does not fit; empty when all does */
   faults (method: string, path: string, answer: CheckedAnswer): string[] {
-    const operation = this.#operations.find((operation) => operation.method === method && operation.pattern.test(path))
+    const operation = this.#operations.find((operation) => {
+      return operation.method === method && operation.pattern.test(path)
+    })
     if (operation === undefined) return this.#problemFaults(answer)
     const { status, contentType, text } = answer
     const at = ['paths', operation.path, method.toLowerCase(), 'responses', String(status)]
@@ -35,14 +42,14 @@ export class OpenapiCheck {
     const type = declared.find((type) => type === mediaTypeOf(contentType)) ?? declared.find((type) => type === '*/*')
     if (type === undefined) return [`${status} of ${operation.path} does not declare ${contentType}`]
     if (!/json$/.test(type)) return []
-    return type === 'application/x-ndjson'
-      ? text.split('\n').filter((line) => line !== '').flatMap((line) => this.#schemaFaults(['components', 'schemas', 'MessageRead'], line))
-      : this.#schemaFaults([...at, 'content', type, 'schema'], text)
+    if (type !== 'application/x-ndjson') return this.#schemaFaults([...at, 'content', type, 'schema'], text)
+    const lines = text.split('\n').filter((line) => line !== '')
+    return lines.flatMap((line) => this.#schemaFaults(['components', 'schemas', 'MessageRead'], line))
   }
 
   #problemFaults ({ status, contentType, text }: CheckedAnswer): string[] {
     if (status < 400) return []
-    if (mediaTypeOf(contentType) !== 'application/problem+json') return [`${status} is ${contentType}, no problem`]
+    if (mediaTypeOf(contentType) !== 'application/problem+json') return [`${status} is ${contentType}, not a problem`]
     return this.#schemaFaults(['components', 'schemas', 'Problem'], text)
   }
 
@@ -55,13 +62,16 @@ export class OpenapiCheck {
 
   #find (at: readonly string[]): object | undefined {
     let value: object | undefined = this.#document
-    for (const name of at) value = value === undefined ? undefined : Object.hasOwn(value, name) ? member(value, name) : undefined
+    for (const name of at) {
+      value = value !== undefined && Object.hasOwn(value, name) ? member(value, name) : undefined
+    }
     return value
   }
 }
 
 function patternOf (path: string): RegExp {
-  return new RegExp(`^${path.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`)
+  const escaped = path.replace(/[.*+?^$()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replace(/\{\w+\}/g, '[^/]+')}$`)
 }
 
 function mediaTypeOf (contentType: string): string {

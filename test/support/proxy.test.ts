@@ -67,7 +67,7 @@ t.test('latency delays both directions', async t => {
   t.ok(performance.now() - before >= 118)
 })
 
-t.test('a trickle is every byte by itself, and all of them', async t => {
+t.test('a trickle forwards every byte by itself, and all of them', async t => {
   const { proxy } = await echoThrough(t)
   proxy.setTrickle('both')
   const client = await connectTo(t, proxy)
@@ -79,7 +79,7 @@ t.test('a trickle is every byte by itself, and all of them', async t => {
   t.ok(sizes.length > 300, `${sizes.length} reads`)
 })
 
-t.test('a connection is cut after so many bytes of its target: by silence, or by a reset', async t => {
+t.test('a connection is cut after as many bytes of its target as was asked: by silence, or by a reset', async t => {
   const { proxy } = await echoThrough(t)
   proxy.cutAfter(5, 'silence')
   const silent = await connectTo(t, proxy)
@@ -102,7 +102,7 @@ t.test('a connection is cut after so many bytes of its target: by silence, or by
   t.equal(String(await once(whole, 'data')), 'abcdefgh')
 })
 
-t.test('connections to targets that have vanished are silent, new ones are not', async t => {
+t.test('connections to targets that have vanished are silent, new connections are not', async t => {
   const { proxy } = await echoThrough(t)
   const old = await connectTo(t, proxy)
   old.write('one')
@@ -147,7 +147,14 @@ t.test('a target that is gone resets the client', async t => {
   t.equal(error.code, 'ECONNRESET')
 })
 
-async function echoThrough (t: Test): Promise<{ proxy: FaultProxy, server: Server, received: () => string, accepted: () => Socket[] }> {
+interface Echo {
+  proxy: FaultProxy
+  server: Server
+  received: () => string
+  accepted: () => Socket[]
+}
+
+async function echoThrough (t: Test): Promise<Echo> {
   const sockets: Socket[] = []
   let received = ''
   const server = createServer({ allowHalfOpen: true }, socket => {

@@ -30,9 +30,9 @@ export interface Published {
 }
 
 export interface StreamScript {
-  /** With one credit, for one chunk. */
+  /** A subscription was made, with one credit: for one chunk. */
   subscribed? (subscribed: Subscribed): void
-  /** More credit, for so many chunks. */
+  /** The gateway gave more credit, for this many chunks. */
   credited? (subscribed: Subscribed, credit: number): void
   published? (published: Published): void
   /** What the broker says of the stream's end. Default: chunk 0 is the only one. */
@@ -40,9 +40,7 @@ export interface StreamScript {
   answers?: Partial<Record<CommandName, Answer>>
 }
 
-/**
- * A peer with one stream, whose every word the test decides, and a gateway's broker that is connected to nothing else.
- */
+/** A peer with one stream, all of whose answers the test decides, and a broker of the domain connected to it alone. */
 export async function scriptedStream (
   t: Test,
   script: StreamScript,
@@ -53,24 +51,16 @@ export async function scriptedStream (
     open: ({ correlationId, reply }) => {
       reply(answerFrame('open', correlationId, 1, (writer) => writer.map(new Map())))
     },
-    metadata: (received) => {
-      received.reply(metadataOf(received, peer.port))
-    },
+    metadata: (received) => { received.reply(metadataOf(received, peer.port)) },
     declarePublisher: ok('declarePublisher'),
     deletePublisher: ok('deletePublisher'),
     unsubscribe: ok('unsubscribe'),
     streamStats: ({ correlationId, reply }) => {
       const committed = BigInt(script.committedChunkId?.() ?? 0)
-      const stats = [
-        ['first_chunk_id', 0n],
-        ['last_chunk_id', committed],
-        ['committed_chunk_id', committed]
-      ] as const
-      reply(
-        answerFrame('streamStats', correlationId, 1, (writer) =>
-          writer.array(stats, (to, [name, value]) => to.string(name).i64(value))
-        )
-      )
+      const stats = [['first_chunk_id', 0n], ['last_chunk_id', committed], ['committed_chunk_id', committed]] as const
+      reply(answerFrame('streamStats', correlationId, 1, (writer) => {
+        return writer.array(stats, (to, [name, value]) => to.string(name).i64(value))
+      }))
     },
     subscribe: (received) => {
       const subscribed = readSubscribe(received)
@@ -113,9 +103,7 @@ function readSubscribe ({ reader, reply }: Received): Subscribed {
   return {
     subscriptionId,
     offset,
-    deliver: (...chunks) => {
-      reply(...chunks.map((chunk) => deliverFrame(subscriptionId, chunk)))
-    }
+    deliver: (...chunks) => { reply(...chunks.map((chunk) => deliverFrame(subscriptionId, chunk))) }
   }
 }
 

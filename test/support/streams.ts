@@ -84,7 +84,7 @@ export async function newStream (
   return stream
 }
 
-/** A new stream with so many numbered messages, deleted with the test. */
+/** A new stream with this many numbered messages, deleted with the test. */
 export async function streamOf (t: Test, broker: Broker, count: number): Promise<string> {
   const stream = await newStream(t, broker)
   await broker.publishing.publish(stream, batchOf(numbered(count)))
@@ -111,11 +111,8 @@ export async function readOnce (
   from: Position,
   { limit = 100, maxBytes = 1024 * 1024, waitMs = 0 } = {}
 ): Promise<Omit<ReadBatch, 'release'> & { bodies: string[], offsets: number[] }> {
-  const { release, ...batch } = await broker.reading.read(
-    stream,
-    { from, limit, maxBytes, waitMs },
-    new AbortController().signal
-  )
+  const request = { from, limit, maxBytes, waitMs }
+  const { release, ...batch } = await broker.reading.read(stream, request, new AbortController().signal)
   const bodies = batch.messages.map(({ bytes }) => Buffer.from(dataBodyOf(bytes) ?? []).toString())
   release()
   return { ...batch, bodies, offsets: batch.messages.map(({ offset }) => offset) }

@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Asks again and again until the answer is neither false nor undefined, and returns it. @throws when that takes too long */
-export async function until<T> (what: string, ask: () => T | false | undefined | Promise<T | false | undefined>, timeoutMs = 30_000): Promise<T> {
+type Answer<T> = T | false | undefined
+
+/** Asks until the answer is neither false nor undefined, and returns that. @throws when it takes too long */
+export async function until<T> (
+  what: string,
+  ask: () => Answer<T> | Promise<Answer<T>>,
+  timeoutMs = 30_000
+): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (;;) {
     const answer = await ask()

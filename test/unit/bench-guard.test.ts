@@ -2,7 +2,9 @@ import t from 'tap'
 import { limitGoal, ratioGoal } from '../../bench/cases/case.ts'
 import { belowGuard } from '../../bench/guard.ts'
 
-const judge = (ratio: number, goals = [ratioGoal(1, ratio)]) => belowGuard([[{ name: 'publish-lines' }, { ratio, goals }]])
+const judge = (ratio: number, goals = [ratioGoal(1, ratio)]): string[] => {
+  return belowGuard([[{ name: 'publish-lines' }, { ratio, goals }]])
+}
 
 t.test('half of a goal fails the build, a missed goal does not', async (t) => {
   t.same(judge(0.49), ['publish-lines: 0.49 x is below 0.5 x; the goal is >= 1 x'])

@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Scenario } from './scenario.ts'
 
+const KILL_STREAM_CONNECTIONS = 'lists:foreach(fun({Pid, _}) -> exit(Pid, kill) end, ' +
+  '[{P, x} || P <- pg_local:get_members(rabbit_stream_connections)]).'
+
 /** What happens to a broker of one node. */
 export const brokerScenarios: readonly Scenario[] = [
   {
@@ -64,7 +67,7 @@ export const brokerScenarios: readonly Scenario[] = [
     async run ({ world: { node }, workload }) {
       for (let times = 0; times < 3; times++) {
         await node.ctl('close_all_connections', 'closed on purpose')
-        await node.ctl('eval', 'lists:foreach(fun({Pid, _}) -> exit(Pid, kill) end, [{P, x} || P <- pg_local:get_members(rabbit_stream_connections)]).')
+        await node.ctl('eval', KILL_STREAM_CONNECTIONS)
         await workload.untilConfirmed(200)
       }
     }

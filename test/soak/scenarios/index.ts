@@ -7,5 +7,11 @@ import type { Scenario } from './scenario.ts'
 
 export type { Scenario } from './scenario.ts'
 
-/** All there are, by the part that fails. */
-export const SCENARIOS: readonly Scenario[] = [...brokerScenarios, ...networkScenarios, ...gatewayScenarios, ...clientScenarios, ...clusterScenarios]
+/** All scenarios, by the part that fails. */
+export const SCENARIOS: readonly Scenario[] = [
+  ...brokerScenarios,
+  ...networkScenarios,
+  ...gatewayScenarios,
+  ...clientScenarios,
+  ...clusterScenarios
+]

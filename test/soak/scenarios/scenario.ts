@@ -1,7 +1,7 @@
 import type { Workload } from '../../support/workload/index.ts'
 import type { World } from '../world.ts'
 
-/** A fault that is made while the load goes on, and is over when `run` settles. */
+/** A fault that is made under load, and is over when `run` settles. */
 export interface Scenario {
   name: string
   /** What it needs: one node behind a proxy, or a cluster. */

@@ -3,9 +3,9 @@ import type { Outcome } from './ledger.ts'
 
 /** What an answer to a publish says of its messages. */
 export interface Told {
-  /** Of each message, in the order of the request. */
+  /** The outcome of each message, in the order of the request. */
   outcomes: Outcome[]
-  /** How many of them are said to be stored already. */
+  /** How many of them are reported as stored already. */
   duplicates: number
   /** What cannot be true, whatever is stored. */
   lies: string[]
@@ -23,23 +23,35 @@ export function toldBy (reply: Reply, count: number): Told {
   const figure = (name: string): number => Number(field(published, name) ?? 0)
   const [confirmed, duplicates, doubted] = [figure('confirmed'), figure('duplicates'), figure('unknown')]
   const results = field(published, 'results')
-  const failures = (Array.isArray(results) ? results : []).map((result) => ({ index: Number(field(result, 'index')), outcome: field(result, 'status') === 'failed' ? 'failed' : 'unknown' } as const))
+  const failures = (Array.isArray(results) ? results : []).map(failureOf)
   const reached = confirmed + duplicates + doubted + failures.length
-  // An error in the middle of a body: what comes after it was not published.
-  const outcomes = Array.from({ length: count }, (_, index): Outcome => index >= reached ? 'failed' : doubted > 0 ? 'unknown' : 'confirmed')
+  // After an error in the middle of a body, the messages behind it were not published.
+  const outcomes = Array.from({ length: count }, (_, index): Outcome => {
+    if (index >= reached) return 'failed'
+    return doubted > 0 ? 'unknown' : 'confirmed'
+  })
   for (const { index, outcome } of failures) outcomes[index] = outcome
 
   const lies: string[] = []
-  if (isDone ? reached !== count : reached > count) lies.push(`an answer ${status} speaks of ${reached} of ${count} messages`)
+  const hasEffects = confirmed + doubted > 0 || failures.some(({ outcome }) => outcome === 'unknown')
+  const isMiscounted = isDone ? reached !== count : reached > count
+  if (isMiscounted) lies.push(`an answer ${status} speaks of ${reached} of ${count} messages`)
   if (status === 200 && failures.length + doubted > 0) lies.push('an answer 200 has failures')
-  if (isWithoutEffects && (confirmed + doubted > 0 || failures.some(({ outcome }) => outcome === 'unknown'))) lies.push(`an answer ${status} without side effects has confirmed or unknown messages`)
+  if (isWithoutEffects && hasEffects) {
+    lies.push(`an answer ${status} without side effects has confirmed or unknown messages`)
+  }
   return { outcomes, duplicates, lies }
 }
 
-/** What several attempts together say of a message: what one of them may have stored stays so, whatever the next says of itself. */
+/** What two attempts together say of a message. What one of them may have stored stays so, whatever the next says. */
 export function together (before: Outcome, now: Outcome): Outcome {
   if (before === 'confirmed' || now === 'confirmed') return 'confirmed'
   return before === 'unknown' || now === 'unknown' ? 'unknown' : 'failed'
+}
+
+function failureOf (result: unknown): { index: number, outcome: 'failed' | 'unknown' } {
+  const outcome = field(result, 'status') === 'failed' ? 'failed' : 'unknown'
+  return { index: Number(field(result, 'index')), outcome }
 }
 
 function all (count: number, outcome: Outcome): Told {

@@ -3,7 +3,7 @@ import type { Ledger } from './ledger.ts'
 import { readWhole } from './reading.ts'
 import { Tally } from './tally.ts'
 
-/** What clients were told, beside what is in the stream. Every list of faults is to be empty. */
+/** What clients were told, beside what is in the stream. Every list of faults has to be empty. */
 export interface Audit {
   sent: number
   confirmed: number
@@ -14,7 +14,7 @@ export interface Audit {
   lost: string[]
   /** In the stream more than once. */
   repeated: string[]
-  /** Said not to be stored, and in the stream. */
+  /** Reported as not stored, and in the stream. */
   wronglyFailed: string[]
   /** Messages that stand after a later one of the same request. */
   disordered: string[]
@@ -38,7 +38,7 @@ export async function auditStream (target: Target, stream: string, ledgers: read
     wronglyFailed: [],
     disordered: tally.disordered,
     outOfOrder: tally.outOfOrder,
-    lies: tally.strangers.map((body) => `nobody sent ${body}`)
+    lies: tally.strangers.map((body) => `${body} was never sent`)
   }
   for (const ledger of ledgers) addLedger(audit, ledger, tally)
   return audit
@@ -58,7 +58,11 @@ function addLedger (audit: Audit, ledger: Ledger, tally: Tally): void {
 }
 
 /** What a reader that followed the stream missed of it, and what it saw more often than it is there. */
-export function missedBy (reader: Tally, stream: Tally, ledgers: readonly Ledger[]): { missed: string[], extra: string[] } {
+export function missedBy (
+  reader: Tally,
+  stream: Tally,
+  ledgers: readonly Ledger[]
+): { missed: string[], extra: string[] } {
   const missed: string[] = []
   const extra: string[] = []
   for (const ledger of ledgers) {

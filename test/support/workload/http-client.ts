@@ -3,12 +3,18 @@ import { Agent, errors, request } from 'undici'
 /** Where a gateway listens; it may move when the process is started again. */
 export interface Target { readonly url: string }
 
+interface Sent {
+  body?: string
+  contentType?: string
+  signal?: AbortSignal
+}
+
 export type Reply =
   | { isAnswer: true, status: number, headers: Record<string, string | string[] | undefined>, json: unknown }
   /** `wasSent`: something of the request may have arrived. */
   | { isAnswer: false, wasSent: boolean, error: unknown }
 
-/** A client that survives everything a gateway may do to it: what is no answer is a reply too. */
+/** A client that survives all that a gateway may do to it: a call without an answer has a reply too. */
 export class HttpClient {
   readonly #agent = new Agent({ headersTimeout: 90_000, bodyTimeout: 90_000, connections: 256 })
   readonly #target: Target
@@ -20,7 +26,11 @@ export class HttpClient {
     this.#abandon = abandon
   }
 
-  async call (method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, { body, contentType, signal = this.#abandon }: { body?: string, contentType?: string, signal?: AbortSignal } = {}): Promise<Reply> {
+  async call (
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    path: string,
+    { body, contentType, signal = this.#abandon }: Sent = {}
+  ): Promise<Reply> {
     try {
       const response = await request(this.#target.url + path, {
         method,
@@ -30,7 +40,8 @@ export class HttpClient {
         dispatcher: this.#agent
       })
       const text = await response.body.text()
-      return { isAnswer: true, status: response.statusCode, headers: response.headers, json: text === '' ? undefined : JSON.parse(text) }
+      const json = text === '' ? undefined : JSON.parse(text)
+      return { isAnswer: true, status: response.statusCode, headers: response.headers, json }
     } catch (error) {
       return { isAnswer: false, wasSent: !isRefused(error), error }
     }
@@ -48,5 +59,6 @@ function isRefused (error: unknown): boolean {
 
 /** A field of a JSON object, undefined when there is none. */
 export function field (json: unknown, name: string): unknown {
-  return typeof json === 'object' && json !== null && name in json ? Object.entries(json).find(([key]) => key === name)?.[1] : undefined
+  if (typeof json !== 'object' || json === null || !(name in json)) return undefined
+  return Object.entries(json).find(([key]) => key === name)?.[1]
 }

@@ -4,20 +4,20 @@ export type Outcome = 'confirmed' | 'unknown' | 'failed'
 const CODES = { none: 0, confirmed: 1, unknown: 2, failed: 3 } as const
 
 /**
- * The messages of one publisher, numbered from 0, and what it was told of each. A byte a message, so that an hour of
- * load fits into memory.
+ * The messages of one publisher, numbered from 0, and what it was told of each. It takes a byte for each message, so
+ * that an hour of load fits into memory.
  */
 export class Ledger {
   /** Stands before the number in each body; no other ledger of the stream has it. */
   readonly publisher: string
   /** With a publisher name and publishing ids. */
   readonly isNamed: boolean
-  /** Messages a request. */
+  /** Messages in each request. */
   readonly batch: number
   #outcomes = new Uint8Array(1024)
   #sent = 0
   #confirmed = 0
-  /** Answers that cannot be true, e.g. duplicates of what was never sent before. */
+  /** Answers that cannot be true, such as duplicates of what was never sent before. */
   readonly lies: string[] = []
 
   constructor (publisher: string, { isNamed, batch = 50 }: { isNamed: boolean, batch?: number }) {
@@ -26,7 +26,7 @@ export class Ledger {
     this.batch = batch
   }
 
-  /** How many messages there are, also those that nothing was told of. */
+  /** How many messages there are, including those without an answer. */
   get sent (): number {
     return this.#sent
   }
@@ -53,7 +53,7 @@ export class Ledger {
     this.#outcomes[number] = CODES[outcome]
   }
 
-  /** What was told of a message; what got no answer at all may be stored. */
+  /** What was told of a message. A message without any answer may be stored. */
   outcomeOf (number: number): Outcome {
     switch (this.#outcomes[number]) {
       case CODES.confirmed: return 'confirmed'

@@ -26,19 +26,42 @@ async function answering (t: Test, answers: readonly Answer[]): Promise<Target> 
   return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}` }
 }
 
+interface Entered {
+  lies: string[]
+  outcomes: Outcome[]
+}
+
 /** What the ledger has of one request of three messages that gets these answers. */
-async function told (t: Test, isNamed: boolean, ...answers: Answer[]): Promise<{ lies: string[], outcomes: Outcome[] }> {
+async function told (t: Test, isNamed: boolean, ...answers: Answer[]): Promise<Entered> {
   const ledger = new Ledger('p', { isNamed, batch: 3 })
-  await publishLoad({ target: await answering(t, answers), stream: 's', ledger, requests: 1, stop: AbortSignal.timeout(10_000) })
+  const target = await answering(t, answers)
+  await publishLoad({ target, stream: 's', ledger, requests: 1, stop: AbortSignal.timeout(10_000) })
   return { lies: ledger.lies, outcomes: [0, 1, 2].map((number) => ledger.outcomeOf(number)) }
 }
 
-t.test('what was said not to be stored cannot be a duplicate when it is sent again', async (t) => {
-  const partly = { status: 207, json: { confirmed: 1, duplicates: 0, results: [{ index: 1, status: 'unknown' }, { index: 2, status: 'failed' }] } }
-  const honest: Answer[][] = [[none, done(3)], [possible, done(0, 3)], [none, possible, none, done(1, 2)], ['broken off', done(0, 3)], [partly, done(1, 2)]]
-  for (const answers of honest) t.same(await told(t, true, ...answers), { lies: [], outcomes: Array(3).fill('confirmed') }, JSON.stringify(answers))
-  const untrue: Array<[number, Answer[]]> = [[0, [done(2, 1)]], [0, [none, none, done(0, 3)]], [2, [partly, done(0, 3)]]]
-  for (const [most, answers] of untrue) t.match((await told(t, true, ...answers)).lies, exactly(new RegExp(`only ${most} may have been stored`)), JSON.stringify(answers))
+t.test('what was reported as not stored cannot be a duplicate when it is sent again', async (t) => {
+  const results = [{ index: 1, status: 'unknown' }, { index: 2, status: 'failed' }]
+  const partly = { status: 207, json: { confirmed: 1, duplicates: 0, results } }
+  const honest: Answer[][] = [
+    [none, done(3)],
+    [possible, done(0, 3)],
+    [none, possible, none, done(1, 2)],
+    ['broken off', done(0, 3)],
+    [partly, done(1, 2)]
+  ]
+  for (const answers of honest) {
+    const allConfirmed = { lies: [], outcomes: Array(3).fill('confirmed') }
+    t.same(await told(t, true, ...answers), allConfirmed, JSON.stringify(answers))
+  }
+  const untrue: Array<[number, Answer[]]> = [
+    [0, [done(2, 1)]],
+    [0, [none, none, done(0, 3)]],
+    [2, [partly, done(0, 3)]]
+  ]
+  for (const [most, answers] of untrue) {
+    const { lies } = await told(t, true, ...answers)
+    t.match(lies, exactly(new RegExp(`only ${most} may have been stored`)), JSON.stringify(answers))
+  }
 })
 
 t.test('an answer speaks of each message once, and of effects when it has some', async (t) => {
@@ -51,12 +74,18 @@ t.test('an answer speaks of each message once, and of effects when it has some',
 })
 
 t.test('without a name every message is entered as it was told, once', async (t) => {
+  const failed = { index: 0, status: 'failed' }
+  const unknown = { index: 2, status: 'unknown' }
+  const partly = { confirmed: 1, duplicates: 0, results: [failed, unknown] }
+  const published = { confirmed: 1, duplicates: 0, results: [{ index: 1, status: 'unknown' }] }
   const cases: Array<[Answer, Outcome[]]> = [
     [none, ['failed', 'failed', 'failed']],
     [possible, ['unknown', 'unknown', 'unknown']],
     ['broken off', ['unknown', 'unknown', 'unknown']],
-    [{ status: 207, json: { confirmed: 1, duplicates: 0, results: [{ index: 0, status: 'failed' }, { index: 2, status: 'unknown' }] } }, ['failed', 'confirmed', 'unknown']],
-    [{ status: 413, json: { sideEffects: 'possible', published: { confirmed: 1, duplicates: 0, results: [{ index: 1, status: 'unknown' }] } } }, ['confirmed', 'unknown', 'failed']]
+    [{ status: 207, json: partly }, ['failed', 'confirmed', 'unknown']],
+    [{ status: 413, json: { sideEffects: 'possible', published } }, ['confirmed', 'unknown', 'failed']]
   ]
-  for (const [answer, outcomes] of cases) t.same(await told(t, false, answer), { lies: [], outcomes }, JSON.stringify(answer))
+  for (const [answer, outcomes] of cases) {
+    t.same(await told(t, false, answer), { lies: [], outcomes }, JSON.stringify(answer))
+  }
 })

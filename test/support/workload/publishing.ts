@@ -7,17 +7,17 @@ export interface PublishingOptions {
   target: Target
   stream: string
   ledger: Ledger
-  /** Ends it after so many requests. */
+  /** Ends the load after this many requests. */
   requests?: number
-  /** Between two requests, ms. */
+  /** The pause between two requests, ms. */
   pauseMs?: number
-  /** Ends it after the request under way; a named publisher first finds out what became of its last batch. */
+  /** Ends the load after the request under way; a named publisher first finds out what became of its last batch. */
   stop: AbortSignal
-  /** Ends it at once. */
+  /** Ends the load at once. */
   abandon?: AbortSignal
 }
 
-// How long a named publisher goes on after it was told to stop, ms; what is not sure by then stays unknown.
+// How long a named publisher continues after it was told to stop, ms. What is not sure by then stays unknown.
 const LAST_BATCH_MS = 120_000
 
 /**
@@ -26,14 +26,17 @@ const LAST_BATCH_MS = 120_000
  * Without a name nothing is sent twice. With a name a batch is sent again with the same ids until all of it is sure, as
  * a careful client does.
  */
-export async function publishLoad ({ target, stream, ledger, requests = Infinity, pauseMs = 0, stop, abandon }: PublishingOptions): Promise<void> {
+export async function publishLoad (options: PublishingOptions): Promise<void> {
+  const { target, stream, ledger, requests = Infinity, pauseMs = 0, stop, abandon } = options
   const client = new HttpClient(target, abandon)
   const path = `/v1/streams/${encodeURIComponent(stream)}/messages/lines`
   try {
     for (let request = 0; request < requests && !stop.aborted; request++) {
       const batch = new Batch(client, ledger)
       if (ledger.isNamed) {
-        await publishSurely(batch, `${path}?publisher=${encodeURIComponent(ledger.publisher)}&firstPublishingId=${batch.first + 1}`, stop, abandon)
+        const name = encodeURIComponent(ledger.publisher)
+        const named = `${path}?publisher=${name}&firstPublishingId=${batch.first + 1}`
+        await publishSurely(batch, named, stop, abandon)
       } else if (!await batch.send(path)) {
         await delay(20)
       }
@@ -44,7 +47,12 @@ export async function publishLoad ({ target, stream, ledger, requests = Infinity
   }
 }
 
-async function publishSurely (batch: Batch, path: string, stop: AbortSignal, abandon: AbortSignal | undefined): Promise<void> {
+async function publishSurely (
+  batch: Batch,
+  path: string,
+  stop: AbortSignal,
+  abandon: AbortSignal | undefined
+): Promise<void> {
   let giveUpMs = Infinity
   while (performance.now() < giveUpMs && abandon?.aborted !== true) {
     if (await batch.send(path)) return
@@ -59,7 +67,7 @@ class Batch {
   readonly #client: HttpClient
   readonly #ledger: Ledger
   readonly #body: string
-  // As long as it was not sent, nothing of it is stored.
+  // Before the batch is sent, nothing of it is stored.
   #outcomes: Outcome[]
 
   constructor (client: HttpClient, ledger: Ledger) {
@@ -70,13 +78,15 @@ class Batch {
     this.#body = this.#outcomes.map((_, index) => `${ledger.bodyOf(this.first + index)}\n`).join('')
   }
 
-  /** Sends it once and enters what was told. @returns whether all of it is stored for sure */
+  /** Sends the batch once and enters what was told. @returns whether all of it is stored for sure */
   async send (path: string): Promise<boolean> {
     const reply = await this.#client.call('POST', path, { body: this.#body, contentType: 'text/plain' })
     const { outcomes, duplicates, lies } = toldBy(reply, this.#ledger.batch)
-    // A message that every answer so far said not to be stored cannot be a duplicate.
+    // A message that every answer so far reported as not stored cannot be a duplicate.
     const possible = this.#outcomes.filter((outcome) => outcome !== 'failed').length
-    if (duplicates > possible) lies.push(`${duplicates} are called duplicates, though only ${possible} may have been stored before`)
+    if (duplicates > possible) {
+      lies.push(`${duplicates} are called duplicates, though only ${possible} may have been stored before`)
+    }
     this.#ledger.lies.push(...lies.map((lie) => `${lie}: the request at ${this.#ledger.bodyOf(this.first)}`))
     this.#outcomes = this.#outcomes.map((before, index) => together(before, outcomes[index] ?? 'unknown'))
     this.#outcomes.forEach((outcome, index) => { this.#ledger.tell(this.first + index, outcome) })

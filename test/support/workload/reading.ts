@@ -2,7 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { field, HttpClient, type Target } from './http-client.ts'
 import type { Tally } from './tally.ts'
 
-export interface Batch { messages: Array<{ offset: number, body: string }>, nextOffset: number, endOfStream: boolean, hasGap: boolean }
+export interface Batch {
+  messages: Array<{ offset: number, body: string }>
+  nextOffset: number
+  endOfStream: boolean
+  hasGap: boolean
+}
 
 interface ReadingOptions {
   target: Target
@@ -10,9 +15,9 @@ interface ReadingOptions {
   /** Gets every message that is delivered. */
   tally: Tally
   limit?: number
-  /** After it the load reads on to the end of the stream. */
+  /** After this signal the load reads on to the end of the stream. */
   stop: AbortSignal
-  /** Ends it at once. */
+  /** Ends the load at once. */
   abandon?: AbortSignal
   /** Answers that cannot be true are entered here. */
   lies: string[]
@@ -21,11 +26,12 @@ interface ReadingOptions {
 /** The most that a consumer takes before it commits. */
 export const CONSUMED_AT_ONCE = 500
 
-// How long reading goes on after it was told to stop, ms: a stream that is not back by then is lost.
+// How long reading continues after it was told to stop, ms: a stream that is not back by then is lost.
 const LAST_READ_MS = 120_000
 
 /** Reads from the first offset on, following `nextOffset`, until it was told to stop and is at the end. */
-export async function readLoad ({ target, stream, tally, limit = 1000, stop, abandon, lies }: ReadingOptions): Promise<void> {
+export async function readLoad (options: ReadingOptions): Promise<void> {
+  const { target, stream, tally, limit = 1000, stop, abandon, lies } = options
   const path = `/v1/streams/${encodeURIComponent(stream)}/messages?limit=${limit}&body=text`
   let next = 0
   await poll({ target, stop, abandon }, async (client, isStopping) => {
@@ -37,7 +43,9 @@ export async function readLoad ({ target, stream, tally, limit = 1000, stop, aba
       least = Math.max(least, offset + 1)
       tally.add(body)
     }
-    if (batch.nextOffset < least) lies.push(`a read from ${next} up to ${least - 1} goes on at ${batch.nextOffset}`)
+    if (batch.nextOffset < least) {
+      lies.push(`a read from ${next} up to ${least - 1} continues at ${batch.nextOffset}`)
+    }
     if (batch.hasGap) lies.push(`a read from ${next} has a gap though nothing was removed`)
     next = batch.nextOffset
     return batch.endOfStream ? 'end' : 'more'
@@ -46,17 +54,21 @@ export async function readLoad ({ target, stream, tally, limit = 1000, stop, aba
 
 export interface ConsumingOptions extends ReadingOptions {
   consumer: string
-  /** How likely it is that the consumer forgets everything after a batch, as one that was killed: 0 to 1. */
+  /** How likely it is that the consumer forgets everything after a batch, as a killed consumer does: 0 to 1. */
   crashRate?: number
   random: () => number
 }
 
 /**
- * Consumes with commits: each poll commits the batch before. Now and then it crashes, and begins again where the stored
- * offset says. What it sees again must be what no answer said to be committed: no more than one batch, in however many polls it comes.
+ * Consumes with commits: each poll commits the batch before. Now and then the consumer crashes, and begins again where
+ * the stored offset says. What it sees again must be what no answer called committed: no more than one batch, in
+ * however many polls it comes.
  */
-export async function consumeLoad ({ target, stream, consumer, tally, limit = CONSUMED_AT_ONCE, crashRate = 0.05, random, stop, abandon, lies }: ConsumingOptions): Promise<{ repeated: number, largestRepeat: number }> {
-  const path = `/v1/streams/${encodeURIComponent(stream)}/consumers/${encodeURIComponent(consumer)}/messages?limit=${limit}&body=text`
+export async function consumeLoad (options: ConsumingOptions): Promise<{ repeated: number, largestRepeat: number }> {
+  const { target, stream, consumer, tally, limit = CONSUMED_AT_ONCE, crashRate = 0.05, random } = options
+  const { stop, abandon, lies } = options
+  const consumerPath = `/v1/streams/${encodeURIComponent(stream)}/consumers/${encodeURIComponent(consumer)}`
+  const path = `${consumerPath}/messages?limit=${limit}&body=text`
   let commit: number | undefined
   let committed = -1
   let highest = -1
@@ -66,11 +78,12 @@ export async function consumeLoad ({ target, stream, consumer, tally, limit = CO
   let largestRepeat = 0
   await poll({ target, stop, abandon }, async (client, isStopping) => {
     const committing = commit
-    const batch = await read(client, `${path}&wait=${isStopping ? 0 : 2}${committing === undefined ? '' : `&commit=${committing}`}`)
+    const committingQuery = committing === undefined ? '' : `&commit=${committing}`
+    const batch = await read(client, `${path}&wait=${isStopping ? 0 : 2}${committingQuery}`)
     if (batch === undefined) return 'failed'
     if (committing !== undefined) committed = Math.max(committed, committing)
     for (const { offset, body } of batch.messages) {
-      // A stored 0 resumes at 0: the contract says so.
+      // A stored offset of 0 resumes at 0, as the contract says.
       if (offset <= committed && committed > 0) lies.push(`offset ${offset} came after ${committed} was committed`)
       if (offset <= highest) {
         repeated++
@@ -82,7 +95,7 @@ export async function consumeLoad ({ target, stream, consumer, tally, limit = CO
       }
       tally.add(body)
     }
-    // Without a message there is nothing to commit; after a crash nothing is known.
+    // Without a message there is nothing to commit. After a crash nothing is known.
     commit = batch.messages.at(-1)?.offset ?? commit
     if (!isStopping && random() < crashRate) {
       commit = undefined
@@ -100,7 +113,10 @@ export async function readWhole (target: Target, stream: string, tally: Tally): 
   if (lies.length > 0) throw new Error(lies.join('; '))
 }
 
-async function poll ({ target, stop, abandon }: Pick<ReadingOptions, 'target' | 'stop'> & { abandon: AbortSignal | undefined }, turn: (client: HttpClient, isStopping: boolean) => Promise<'failed' | 'more' | 'end'>): Promise<void> {
+type Turn = (client: HttpClient, isStopping: boolean) => Promise<'failed' | 'more' | 'end'>
+type Stops = Pick<ReadingOptions, 'target' | 'stop'> & { abandon: AbortSignal | undefined }
+
+async function poll ({ target, stop, abandon }: Stops, turn: Turn): Promise<void> {
   const client = new HttpClient(target, abandon)
   let giveUpMs = Infinity
   try {
@@ -117,18 +133,20 @@ async function poll ({ target, stop, abandon }: Pick<ReadingOptions, 'target' | 
   }
 }
 
-/** One read; undefined when there was no batch in the answer and it is worth another try. */
+/** One read. Undefined when the answer has no batch and another try is worth it. */
 async function read (client: HttpClient, path: string): Promise<Batch | undefined> {
   const reply = await client.call('GET', path)
   if (!reply.isAnswer) return undefined
   if (reply.status !== 200) {
-    // The permission may come back; what cannot be right again ends the load.
+    // A permission may come back; an answer that cannot become right ends the load.
     if (field(reply.json, 'retryable') === true || reply.status === 403 || reply.status === 502) return undefined
     throw new Error(`GET ${path} answered ${reply.status} ${JSON.stringify(reply.json)}`)
   }
   const messages = field(reply.json, 'messages')
   return {
-    messages: (Array.isArray(messages) ? messages : []).map((message) => ({ offset: Number(field(message, 'offset')), body: String(field(message, 'body')) })),
+    messages: (Array.isArray(messages) ? messages : []).map((message) => {
+      return { offset: Number(field(message, 'offset')), body: String(field(message, 'body')) }
+    }),
     nextOffset: Number(field(reply.json, 'nextOffset')),
     endOfStream: field(reply.json, 'endOfStream') === true,
     hasGap: field(reply.json, 'gap') !== undefined

@@ -2,12 +2,13 @@ import type { Audit } from './audit.ts'
 import { CONSUMED_AT_ONCE } from './reading.ts'
 import type { Report, StreamReport } from './workload.ts'
 
-/** The promises that a report shows to be broken, a line each; empty when all were kept. */
+/** The promises that a report shows to be broken, one in each line; empty when all were kept. */
 export function brokenPromises ({ unnamed, named }: Report): string[] {
-  return [['without names', unnamed] as const, ['with names', named] as const].flatMap(([side, report]) => broken(report).map((line) => `${side}: ${line}`))
+  const sides = [['without names', unnamed], ['with names', named]] as const
+  return sides.flatMap(([side, report]) => broken(report).map((line) => `${side}: ${line}`))
 }
 
-/** The promises that an audit shows to be broken, a line each. */
+/** The promises that an audit shows to be broken, one in each line. */
 export function brokenIn ({ lost, repeated, wronglyFailed, disordered, outOfOrder, lies }: Audit): string[] {
   return [
     ...listed({ lost, repeated, wronglyFailed, disordered, lies }),
@@ -16,11 +17,13 @@ export function brokenIn ({ lost, repeated, wronglyFailed, disordered, outOfOrde
 }
 
 function broken (report: StreamReport): string[] {
-  const { missed, readTwice, largestRedelivery } = report
+  const { missed, readTwice, largestRedelivery: most } = report
   return [
     ...brokenIn(report),
     ...listed({ missed, readTwice }),
-    ...largestRedelivery > CONSUMED_AT_ONCE ? [`a consumer saw ${largestRedelivery} messages again, and takes at most ${CONSUMED_AT_ONCE} before it commits`] : []
+    ...most > CONSUMED_AT_ONCE
+      ? [`a consumer saw ${most} messages again, and takes at most ${CONSUMED_AT_ONCE} before it commits`]
+      : []
   ]
 }
 
@@ -37,5 +40,7 @@ export function ledgerLines ({ unnamed, named }: Report): string[] {
 
 function ledgerLine (side: string, report: StreamReport): string {
   const { sent, confirmed, unknown, failed, stored, lost, repeated, redelivered, largestRedelivery } = report
-  return `${side}: ${sent} sent, ${confirmed} confirmed, ${unknown} unknown, ${failed} failed; ${stored} read, ${lost.length} lost, ${repeated.length} repeated; a consumer saw ${redelivered} again, at most ${largestRedelivery} at once`
+  const told = `${sent} sent, ${confirmed} confirmed, ${unknown} unknown, ${failed} failed`
+  const found = `${stored} read, ${lost.length} lost, ${repeated.length} repeated`
+  return `${side}: ${told}; ${found}; a consumer saw ${redelivered} again, at most ${largestRedelivery} at once`
 }

@@ -28,7 +28,8 @@ export class Tally {
     const { ledger: { batch, isNamed }, sights } = known
     const place = number % batch
     const request = Math.floor(number / batch)
-    // A message that was delivered twice comes after later ones, and is counted as such; it need not be a disorder of its request.
+    // A message that was delivered twice comes after later messages and is counted as repeated; its request need not be
+    // out of order.
     if (sights.times.at(number) === 0 && place + 1 < sights.highest.at(request)) this.disordered.push(body)
     // Without a name, requests may change places when a connection is lost between them.
     if (isNamed && number < sights.last) this.outOfOrder++

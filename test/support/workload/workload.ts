@@ -13,12 +13,13 @@ export interface WorkloadOptions {
   target: Target
   /** Where readers and consumers go instead: another gateway. */
   readTarget?: Target
-  /** Publishers that share the stream of the nameless. */
+  /** Publishers without a name, that share one stream. */
   unnamed?: number
   /** Publishers with a name, that share another stream. */
   named?: number
-  /** Messages a request, and the pause between two, ms. */
+  /** Messages in each request. */
   batch?: number
+  /** The pause between two requests, ms. */
   pauseMs?: number
   /** 0 to 1, seeded: when consumers crash. */
   random?: () => number
@@ -32,12 +33,16 @@ export interface StreamReport extends Audit {
   missed: string[]
   /** Delivered to the reader more often than it is in the stream. */
   readTwice: string[]
-  /** Messages that the consumer saw again, and the most of them after one crash: at most the batch that it had not committed. */
+  /** Messages that the consumer saw again. */
   redelivered: number
+  /** The most of them after one crash: at most the batch that the consumer had not committed. */
   largestRedelivery: number
 }
 
-export interface Report { unnamed: StreamReport, named: StreamReport }
+export interface Report {
+  unnamed: StreamReport
+  named: StreamReport
+}
 
 interface Side {
   stream: string
@@ -51,8 +56,9 @@ interface Side {
 }
 
 /**
- * Load on a gateway: publishers with and without names, each kind on a stream of its own, and on each stream a reader that follows it
- * and a consumer that commits and crashes. In the end what they were told is held against what the streams have.
+ * Load on a gateway: publishers with and without names, each kind on a stream of its own, and on each stream a reader
+ * that follows it and a consumer that commits and crashes. In the end what they were told is held against what the
+ * streams have.
  */
 export class Workload {
   readonly #options: WorkloadOptions
@@ -65,18 +71,24 @@ export class Workload {
   private constructor (options: WorkloadOptions, streams: { unnamed: string, named: string }) {
     this.#options = options
     const { unnamed = 2, named = 2 } = options
-    // Every request under way listens to it.
+    // Every request under way has a listener on it.
     setMaxListeners(0, this.#abandon.signal)
-    this.#sides = { unnamed: this.#start(streams.unnamed, unnamed, false), named: this.#start(streams.named, named, true) }
+    this.#sides = {
+      unnamed: this.#start(streams.unnamed, unnamed, false),
+      named: this.#start(streams.named, named, true)
+    }
   }
 
   /** Creates the streams and starts. */
   static async start (options: WorkloadOptions): Promise<Workload> {
     const streams = { unnamed: `unnamed-${randomUUID()}`, named: `named-${randomUUID()}` }
-    await withClient(options.target, async (client) => {
+    const { target, streamArguments: args } = options
+    const sent = args && { body: JSON.stringify(args), contentType: 'application/json' }
+    await withClient(target, async (client) => {
       for (const stream of Object.values(streams)) {
-        const reply = await client.call('PUT', `/v1/streams/${stream}`, options.streamArguments && { body: JSON.stringify(options.streamArguments), contentType: 'application/json' })
-        if (!(reply.isAnswer && reply.status === 201)) throw new Error(`the stream ${stream} could not be created: ${JSON.stringify(reply)}`)
+        const reply = await client.call('PUT', `/v1/streams/${stream}`, sent)
+        const isCreated = reply.isAnswer && reply.status === 201
+        if (!isCreated) throw new Error(`the stream ${stream} could not be created: ${JSON.stringify(reply)}`)
       }
     })
     return new Workload(options, streams)
@@ -86,18 +98,25 @@ export class Workload {
     return { unnamed: this.#sides.unnamed.stream, named: this.#sides.named.stream }
   }
 
-  /** Messages that publishers were told to be confirmed, so far. */
+  /** How many messages publishers were told to be confirmed, so far. */
   get confirmed (): number {
     return this.#ledgers().reduce((sum, ledger) => sum + ledger.confirmed, 0)
   }
 
-  /** Waits until every publisher has been told of so many more confirmed messages. @throws when that takes too long, or the load has failed */
+  /**
+   * Waits until every publisher has been told of this many more confirmed messages.
+   *
+   * @throws when that takes too long, or the load has failed
+   */
   async untilConfirmed (count: number, timeoutMs = 60_000): Promise<void> {
     const goals = this.#ledgers().map((ledger) => ({ ledger, goal: ledger.confirmed + count }))
     const deadline = performance.now() + timeoutMs
     while (goals.some(({ ledger, goal }) => ledger.confirmed < goal)) {
       this.throwIfFailed()
-      if (performance.now() > deadline) throw new Error(`publishing stands still at ${goals.map(({ ledger, goal }) => `${ledger.publisher}: ${ledger.confirmed} of ${goal}`).join(', ')}`)
+      if (performance.now() > deadline) {
+        const places = goals.map(({ ledger, goal }) => `${ledger.publisher}: ${ledger.confirmed} of ${goal}`)
+        throw new Error(`publishing stands still at ${places.join(', ')}`)
+      }
       await delay(10)
     }
   }
@@ -114,14 +133,15 @@ export class Workload {
     this.#stopReading.abort()
     await Promise.allSettled(sides.flatMap(({ reading, consuming }) => [reading, consuming]))
     this.throwIfFailed()
-    const report = { unnamed: await this.#report(this.#sides.unnamed), named: await this.#report(this.#sides.named) }
+    const { unnamed, named } = this.#sides
+    const report = { unnamed: await this.#report(unnamed), named: await this.#report(named) }
     await withClient(this.#options.target, async (client) => {
       for (const { stream } of sides) await client.call('DELETE', `/v1/streams/${stream}`)
     })
     return report
   }
 
-  /** Ends everybody as they are, for who has failed in the middle. */
+  /** Ends all of the load at once, for a test that has failed in the middle. */
   abandon (): void {
     this.#stopPublishing.abort()
     this.#stopReading.abort()
@@ -131,9 +151,13 @@ export class Workload {
   #start (stream: string, publishers: number, isNamed: boolean): Side {
     const { target, readTarget = target, batch, pauseMs = 2, random = Math.random } = this.#options
     const abandon = this.#abandon.signal
-    const ledgers = Array.from({ length: publishers }, (_, index) => new Ledger(`${isNamed ? 'p' : 'u'}${index}`, { isNamed, ...batch !== undefined && { batch } }))
+    const options = { isNamed, ...batch !== undefined && { batch } }
+    const ledgers = Array.from({ length: publishers }, (_, index) => {
+      return new Ledger(`${isNamed ? 'p' : 'u'}${index}`, options)
+    })
     const [reader, consumer] = [new Tally(ledgers), new Tally(ledgers)]
     const lies: string[] = []
+    const publishing = { target, stream, pauseMs, stop: this.#stopPublishing.signal, abandon }
     const reading = { target: readTarget, stream, stop: this.#stopReading.signal, abandon, lies }
     return {
       stream,
@@ -141,13 +165,13 @@ export class Workload {
       reader,
       consumer,
       lies,
-      publishing: ledgers.map((ledger) => this.#watched(publishLoad({ target, stream, ledger, pauseMs, stop: this.#stopPublishing.signal, abandon }))),
+      publishing: ledgers.map((ledger) => this.#watched(publishLoad({ ...publishing, ledger }))),
       reading: this.#watched(readLoad({ ...reading, tally: reader })),
       consuming: this.#watched(consumeLoad({ ...reading, tally: consumer, consumer: 'c', random }))
     }
   }
 
-  // Who fails in the middle is not awaited before the end: until then the error is kept, and ends nothing else.
+  // A load that fails in the middle is awaited only at the end: until then its error is kept, and ends nothing else.
   #watched<T> (load: Promise<T>): Promise<T> {
     load.catch((error: unknown) => { this.#failure ??= { error } })
     return load
@@ -164,7 +188,10 @@ export class Workload {
     return {
       ...audit,
       lies: [...audit.lies, ...lies],
-      missed: [...followed.missed.map((body) => `${body} by the reader`), ...consumed.missed.map((body) => `${body} by the consumer`)],
+      missed: [
+        ...followed.missed.map((body) => `${body} by the reader`),
+        ...consumed.missed.map((body) => `${body} by the consumer`)
+      ],
       readTwice: followed.extra,
       redelivered: repeated,
       largestRedelivery: largestRepeat

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { ByteBudget } from '../../../src/streams/common/budget.ts'
 
-t.test('who waits is not kept out by those who come later', async (t) => {
+t.test('a caller that waits is not kept out by callers that come later', async (t) => {
   const budget = new ByteBudget(100)
   t.ok(budget.tryTake(90))
   const waiting = budget.takeLater(20, 5000)
@@ -12,7 +12,7 @@ t.test('who waits is not kept out by those who come later', async (t) => {
   t.equal(budget.usedBytes, 100)
 })
 
-t.test('what fits beside those that wait is let in', async (t) => {
+t.test('a caller whose bytes fit beside those that wait is let in', async (t) => {
   const budget = new ByteBudget(100)
   budget.take(110)
   const waiting = budget.takeLater(20, 5000)
@@ -22,7 +22,7 @@ t.test('what fits beside those that wait is let in', async (t) => {
   t.notOk(budget.tryTake(1))
 })
 
-t.test('who gives up waiting makes room for the next', async (t) => {
+t.test('a caller that gives up waiting makes room for the next', async (t) => {
   const budget = new ByteBudget(100)
   budget.take(95)
   const leave = new AbortController()

@@ -10,7 +10,7 @@ t.test('names are known by stream, each once', async (t) => {
   t.same([...known.of('s')], [])
 })
 
-t.test('however many names clients make up, only so many are kept, the latest of them', async (t) => {
+t.test('however many names clients make up, a bounded number is kept, the latest of them', async (t) => {
   const known = new KnownNames()
   for (let n = 0; n < 5000; n++) known.add('s', `name-${n}`)
   t.equal(known.of('s').size, 1000)
