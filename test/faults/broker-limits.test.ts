@@ -58,7 +58,7 @@ t.test('more unconfirmed messages than a connection may have wait, and all are c
   await untilNothingIsLeft(slow)
 })
 
-t.test('more publishers and readers than a connection has ids for', async (t) => {
+t.test('more publishers and readers than one connection has ids for all work, on a few connections', async (t) => {
   // Nothing becomes idle while the test runs, so that all publishers and readers are there at once.
   const patient = await startGateway(t, {
     PUBLISHER_IDLE_MS: '20000',

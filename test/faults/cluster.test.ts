@@ -119,7 +119,7 @@ t.test('a stream that loses two of its three nodes keeps what was confirmed', as
     await starting
   })
 
-  // In order, and without what was said not to be stored.
+  // In order, and without what was reported as not stored.
   await t.test('everything works again, and the stream has what was confirmed', async (t) => {
     await waiting
     await publish(stream, [before], 1)

@@ -8,7 +8,7 @@ import { RecreatedStreamLoad } from './recreated-stream-load.ts'
 t.setTimeout(120_000)
 
 const gateway = await startGateway(t, QUICKLY_IDLE)
-// Somebody else, who deletes streams and creates them anew without the gateway's knowledge.
+// Another gateway, through which streams are deleted and created anew without the knowledge of the first.
 const other = await startGateway(t)
 
 async function recreate (stream: string): Promise<void> {

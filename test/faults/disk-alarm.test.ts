@@ -34,7 +34,7 @@ async function checkTold (t: Test, { gateway, told }: Bench, streams: readonly s
   t.same(wrong, [], 'what was confirmed is there, what was refused is not')
 }
 
-t.test('a broker out of disk space', async (t) => {
+t.test('a broker out of disk space breaks no promise', async (t) => {
   const { node } = await startPrivateBroker(t)
   const gateway = await startGateway(t, {
     RABBITMQ_STREAM_URL: node.streamUrl,

@@ -16,7 +16,7 @@ t.test('over a slow line everything takes longer, and nothing else changes', asy
 
 t.test('a line that lets every byte through by itself lets everything through', async (t) => {
   const { proxy, broker, direct, stream } = await throughProxy(t)
-  // RabbitMQ closes a connection whose handshake does not come frame by frame, so only its own side comes in pieces.
+  // RabbitMQ closes a connection whose handshake does not come frame by frame, so only what it sends comes in pieces.
   proxy.setTrickle('received')
   proxy.killConnections()
   await until('the connections are closed', () => broker.stats().connections === 0)
