@@ -92,8 +92,7 @@ function parsePublishingId (text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const id = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : NaN
   if (!Number.isSafeInteger(id)) {
-    throw new MessageFormatError('/headers/publishing-id', 'must be a whole number ' +
-    'from 0 to 2^53-1')
+    throw new MessageFormatError('/headers/publishing-id', 'must be a whole number from 0 to 2^53-1')
   }
   return id
 }

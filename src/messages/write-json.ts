@@ -97,8 +97,7 @@ function typedBodyOf (json: MessageWrite, pointer: string): unknown {
 
 function sequencesOf (json: unknown, pointer: string) {
   if (!Array.isArray(json) || json.length === 0) {
-    throw new MessageFormatError(pointer, 'must be an array of ' +
-    'arrays, one for each sequence')
+    throw new MessageFormatError(pointer, 'must be an array of arrays, one for each sequence')
   }
   return json.map((sequence: unknown, index) => {
     const value = parseValue(sequence, pointerTo(pointer, index), 1)

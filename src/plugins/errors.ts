@@ -154,8 +154,8 @@ function mediaTypeFault ({ headers, routeOptions }: FastifyRequest): string {
   const given = headers['content-type']
   const types = routeOptions.config.bodyFormats?.map(({ mediaType }) => mediaType) ?? ['application/json']
   if (types.includes(ANY_TYPE)) return 'Content-Type is not a media type'
-  return `Content-Type has to be ${types.join(' or ')}, ` +
-    `${given === undefined ? 'and is missing' : `not ${given.slice(0, 100)}`}`
+  const fault = given === undefined ? 'and is missing' : `not ${given.slice(0, 100)}`
+  return `Content-Type has to be ${types.join(' or ')}, ${fault}`
 }
 
 /** A name that the domain refuses is a field of the request. */

@@ -28,8 +28,7 @@ export const problemRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { code } = request.params
       if (!isProblemCode(code)) {
-        throw new RequestError('route_not_found', 'there is no such problem; there are ' +
-        `${PROBLEM_CODES.join(', ')}`)
+        throw new RequestError('route_not_found', `there is no such problem; there are ${PROBLEM_CODES.join(', ')}`)
       }
       return reply.type('text/markdown; charset=utf-8').send(describe(code))
     }

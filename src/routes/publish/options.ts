@@ -1,4 +1,4 @@
-import { Type } from '@fastify/type-provider-typebox'
+import { Type, type Static } from '@fastify/type-provider-typebox'
 import { invalidRequest } from '../../api/problems.ts'
 import { BODY_PROBLEMS, BROKER_PROBLEMS, json, PUBLISHER_NAME, strictObject } from '../../api/schemas.ts'
 import { MAX_OFFSET, type PublishOptions } from '../../streams/index.ts'
@@ -31,13 +31,7 @@ export const PublishQuery = strictObject({
 })
 
 /** @throws RequestError when an expectation has no publisher */
-export function publishOptions ({
-  publisher,
-  expectedLastPublishingId
-}: {
-  publisher?: string
-  expectedLastPublishingId?: number
-}): PublishOptions {
+export function publishOptions ({ publisher, expectedLastPublishingId }: Static<typeof PublishQuery>): PublishOptions {
   if (expectedLastPublishingId !== undefined && publisher === undefined) {
     throw invalidRequest([{ pointer: '/query/expectedLastPublishingId', message: 'needs publisher' }])
   }
