@@ -60,7 +60,7 @@ function refuseCombinations (read: SettingReader, settings: Config): void {
   if (http.connectionTimeoutMs <= reads.maxWaitSeconds * 1000) {
     read.reject(
       'HTTP_CONNECTION_TIMEOUT_MS',
-      'must be longer than READ_MAX_WAIT_SECONDS, or waiting reads would be cut off'
+      'must be longer than READ_MAX_WAIT_SECONDS: otherwise waiting reads would be cut off'
     )
   }
   // Nothing moves on a connection while its publish waits for confirms; one with a publisher name may have waited as
@@ -68,8 +68,8 @@ function refuseCombinations (read: SettingReader, settings: Config): void {
   if (http.connectionTimeoutMs <= publish.confirmTimeoutMs * 2 + 1000) {
     read.reject(
       'HTTP_CONNECTION_TIMEOUT_MS',
-      'must be longer than twice PUBLISH_CONFIRM_TIMEOUT_MS and a second, or publishes would be cut off without an ' +
-      'answer'
+      'must be longer than twice PUBLISH_CONFIRM_TIMEOUT_MS and a second: otherwise publishes would be cut off ' +
+      'without an answer'
     )
   }
   // Node would take the longer of the two for the headers, and say nothing.

@@ -13,7 +13,7 @@ const CLOSE_GRACE_MS = 10_000
 // The process ends with these, and the log has no time to be written.
 const lastWords = {
   onSecondSignal: (signal: unknown) => {
-    process.stderr.write(`${String(signal)} once more: the process ends at once\n`)
+    process.stderr.write(`${String(signal)} again: the process ends at once\n`)
   },
   onSecondError: (error: unknown) => {
     process.stderr.write(
@@ -53,7 +53,7 @@ async function serve (config: Config, { logger, close }: Log): Promise<void> {
   if (!isLoopback(host)) {
     logger.warn(
       { host, address },
-      'listening beyond this machine WITHOUT AUTHENTICATION: whoever reaches it can read, write and delete streams'
+      'listening beyond this machine WITHOUT AUTHENTICATION: anyone who can reach it can read, write and delete streams'
     )
   }
 }

@@ -83,9 +83,10 @@ export const SourceState = Type.Union(SOURCE_STATES, { description: 'Whether the
 export const Sources = Type.Object(
   {
     management: Type.Union(SOURCE_STATES, {
-      description: '`ok`: every name the broker knows is listed. Otherwise only those that this process has seen.'
+      description: '`ok`: every name that the broker knows is listed. Otherwise the list has only the names that ' +
+        'this process has seen.'
     }),
     instance: Type.Literal('ok')
   },
-  { description: 'Which sources answered.' }
+  { description: 'Which sources the list is made from.' }
 )

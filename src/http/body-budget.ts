@@ -147,7 +147,7 @@ export class BodyClaim {
 function overloaded (): RequestError {
   return new RequestError(
     'overloaded',
-    'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)',
+    'the bodies of requests under way take up all of HTTP_BODY_BUDGET_BYTES',
     { retryable: true }
   )
 }

@@ -71,7 +71,8 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity' && METHODS_WITH_BODY.has(request.method)) {
       done(
-        new RequestError('unsupported_media_type', 'compressed bodies are not read: send it without Content-Encoding')
+        new RequestError('unsupported_media_type', 'compressed bodies are not read: send the body without ' +
+          'Content-Encoding')
       )
       return
     }

@@ -16,7 +16,7 @@ function connections (app: FastifyInstance, { maxConnections }: ConnectionsOptio
 
   const refused = new Counter({
     name: 'rabbitmq_stream_gateway_http_connections_refused_total',
-    help: 'Connections closed as they came because there were HTTP_MAX_CONNECTIONS',
+    help: 'Connections closed when they arrived because HTTP_MAX_CONNECTIONS was reached',
     registers: [app.metrics]
   })
   let warnedMs = -Infinity
@@ -24,7 +24,7 @@ function connections (app: FastifyInstance, { maxConnections }: ConnectionsOptio
     refused.inc()
     if (performance.now() - warnedMs < MIN_WARNING_INTERVAL_MS) return
     warnedMs = performance.now()
-    app.log.warn({ maxConnections }, 'connections are closed as they come: there are HTTP_MAX_CONNECTIONS')
+    app.log.warn({ maxConnections }, 'connections are closed as they come: HTTP_MAX_CONNECTIONS is reached')
   })
 }
 

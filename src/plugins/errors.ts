@@ -25,7 +25,7 @@ function errors (app: FastifyInstance): void {
   })
   // This too would only be the end of a connection.
   app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    endWithProblem(socket, new RequestError('bad_request', 'this is no proxy: CONNECT is not answered'))
+    endWithProblem(socket, new RequestError('bad_request', 'this is not a proxy: CONNECT is not supported'))
   })
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
@@ -59,7 +59,7 @@ function addMethodNotAllowed (app: FastifyInstance, url: string, methods: string
     // Before the body is read: its type and size do not matter any more.
     onRequest: (request, _reply, done) =>
       done(
-        new RequestError('method_not_allowed', `${request.method} is not allowed here, but ${allow}`, {
+        new RequestError('method_not_allowed', `${request.method} is not allowed here; allowed are ${allow}`, {
           headers: { allow }
         })
       ),
@@ -129,10 +129,10 @@ function untilSent (request: IncomingMessage, text: string, whenRead: () => void
 }
 
 const FRAMEWORK_CODES: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  FST_ERR_BAD_URL: ['bad_request', 'the path has a % that starts no percent-encoded UTF-8 character'],
+  FST_ERR_BAD_URL: ['bad_request', 'the path has a % that does not start a percent-encoded UTF-8 character'],
   FST_ERR_MAX_PARAM_LENGTH: ['validation_failed', 'a name in the path is too long'],
   FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'the body is too large'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the body is not as long as Content-Length says']
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the length of the body is not the one in Content-Length']
 }
 
 function fromFramework (error: unknown, request: FastifyRequest): unknown {

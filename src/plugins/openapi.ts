@@ -24,18 +24,18 @@ declare module 'fastify' {
 const DESCRIPTION = `Publish to RabbitMQ streams and read from them over HTTP.
 
 A *stream* is an append-only log: messages stay after they are read, each at its *offset*. Reading needs no session: any
-instance answers any read, and \`nextOffset\` of an answer is where the next one goes on. A *consumer* is a name under
+instance answers any read, and the next read continues at the \`nextOffset\` of the answer. A *consumer* is a name under
 which the broker keeps an offset: that of the last message processed.
 
 Every error is \`application/problem+json\`; programs decide by its \`code\`, \`retryable\` and \`sideEffects\`.`
 
 const TAGS = [
   { name: 'Streams', description: 'Create, describe, list, delete.' },
-  { name: 'Publish', description: 'Answered when the broker has confirmed.' },
+  { name: 'Publish', description: 'The answer comes when the broker has confirmed the messages.' },
   { name: 'Read', description: 'From any offset, without a session.' },
   { name: 'Consumers', description: 'Offsets kept by the broker.' },
   { name: 'Publishers', description: 'Publishing ids kept by the broker.' },
-  { name: 'Operations', description: 'Health, metrics.' }
+  { name: 'Operations', description: 'Health and metrics.' }
 ]
 
 // Swagger UI brings its own scripts and styles; it also writes style attributes and draws data: images. Its requests go

@@ -56,7 +56,7 @@ function faultOf ({ headers, httpVersion, rawHeaders }: IncomingMessage): string
     const name = rawHeaders[at]
     if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
   }
-  return hosts > 1 ? 'a request has one Host header' : undefined
+  return hosts > 1 ? 'a request must have exactly one Host header' : undefined
 }
 
 /** The operation that a request was routed to; undefined when to none. */

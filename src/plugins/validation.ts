@@ -112,7 +112,8 @@ function checkQueryString ({ raw, query }: FastifyRequest): void {
   try {
     decodeURIComponent(raw.url.slice(start + 1))
   } catch {
-    throw new RequestError('bad_request', 'the query string has a % that starts no percent-encoded UTF-8 character')
+    throw new RequestError('bad_request', 'the query string has a % that does not start a percent-encoded UTF-8 ' +
+      'character')
   }
 }
 

@@ -161,5 +161,5 @@ export class SettingReader {
 
 /** What is said of a variable that looks like a setting. */
 export function formatUnknown (name: string): string {
-  return `${name} is no setting of this version; see docs/configuration.md`
+  return `${name} is not a setting of this version; see docs/configuration.md`
 }

@@ -57,7 +57,7 @@ function parseHost (text: string, defaultPort: number): { host: string, port: nu
   const match = HOST.exec(text)
   const host = match?.[1] ?? match?.[2]
   const port = match?.[3] === undefined ? defaultPort : Number(match[3])
-  if (host === undefined || port < 1 || port > 65_535) throw new BadValue('has a host or port that is none')
+  if (host === undefined || port < 1 || port > 65_535) throw new BadValue('has an invalid host or port')
   return { host, port }
 }
 
@@ -65,7 +65,7 @@ function decode (text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw new BadValue('has a % that starts no percent-encoded character')
+    throw new BadValue('has a % that does not start a percent-encoded character')
   }
 }
 

@@ -5,11 +5,12 @@ import { PublishFailureSchema } from '../../api/publish-failure.ts'
 import { extensionsOf, problemCodeOf, RequestError, toProblemAnswer } from '../../api/problems.ts'
 import { StreamsError, type PublishFailure, type PublishResult } from '../../streams/index.ts'
 
-const confirmed = Type.Integer({ minimum: 0, description: 'How many messages the broker has stored.' })
+const confirmed = Type.Integer({ minimum: 0, description: 'The number of messages that the broker has stored.' })
 const duplicates = Type.Integer({
   minimum: 0,
   description:
-    'How many were not stored because the broker has their publishing id, or a later one; 0 without a publisher name.'
+    'The number of messages not stored because the broker has their publishing id or a later one; 0 without a ' +
+    'publisher name.'
 })
 
 /** Everything went well. */
@@ -21,7 +22,7 @@ export const PartlyPublishedSchema = Type.Object(
     confirmed,
     duplicates,
     results: Type.Array(byName(PublishFailureSchema), {
-      description: 'Those that did not succeed, in the order of the request.'
+      description: 'The messages that did not succeed, in the order of the request.'
     })
   },
   { $id: 'PartlyPublished' }

@@ -25,8 +25,8 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
         tags: PUBLISH_TAGS,
         summary: 'Publish messages',
         description:
-          'As a JSON object, of which all messages are checked before the first one is sent; or as NDJSON, one ' +
-          'message a line, published while it arrives.',
+          'As a JSON object, all of whose messages are checked before the first one is sent; or as NDJSON, one ' +
+          'message a line, published while the body arrives.',
         params: StreamParams,
         querystring: PublishQuery,
         response: SEVERAL_PUBLISHED

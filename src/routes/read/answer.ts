@@ -11,7 +11,7 @@ import {
 export const READ_HEADERS = {
   'stream-next-offset': { type: 'integer', description: '`nextOffset`.' },
   'stream-end-of-stream': { type: 'boolean', description: '`endOfStream`.' },
-  'stream-gap': { type: 'string', description: '`gap`, as `from-to`; only when there is one.' }
+  'stream-gap': { type: 'string', description: '`gap`, as `from-to`; only when messages are missing.' }
 } as const
 
 export const LINK_HEADER = { link: { type: 'string', description: 'The next read, with `rel="next"`.' } } as const
