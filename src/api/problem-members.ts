@@ -8,7 +8,7 @@ const integer = (description: string) => Type.Integer({ description })
 const integerOrNull = (description: string) =>
   Type.Unsafe<number | null>({ type: ['integer', 'null'], description })
 
-// The name that a caller sees in `errors` instead: see `withPointer` in plugins/errors.ts.
+// Callers see this one in `errors` instead: see `withPointer` in plugins/errors.ts.
 type UnseenDetail = 'argument'
 
 /**

@@ -9,7 +9,7 @@ interface ProblemDefinition {
   remedy: string
 }
 
-/** The one place where a code becomes a status. docs/errors.md and `/problems/{code}` say the same in prose. */
+/** The only place where a code becomes a status. docs/errors.md and `/problems/{code}` are made from this table. */
 export const PROBLEMS = {
   bad_request: {
     status: 400,

@@ -12,7 +12,7 @@ export interface SchemaError {
   parentSchema?: object
 }
 
-/** Where the error is and what is wrong, in words of the API. */
+/** Where the error is and what is wrong, in the terms of the API. */
 export function describeSchemaError ({
   instancePath,
   keyword,

@@ -2,8 +2,8 @@ import { Type } from '@sinclair/typebox'
 import type { Static, TSchema } from '@sinclair/typebox'
 import { byName } from '../api/by-name.ts'
 
-// Values of AMQP types are any JSON here: what they mean, and which are refused, is the mapping's business
-// (docs/messages.md). No schema has an `anyOf` of types, in which a validator that coerces would take the first.
+// Values of AMQP types are any JSON here: the mapping decides what they mean and which are refused (docs/messages.md).
+// No schema has an `anyOf` of types, because a validator that coerces would use the first of them.
 
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
 
@@ -57,8 +57,7 @@ const MessageProperties = Type.Object(
     absoluteExpiryTime: Type.Optional(Time('When the message is no longer of use. A stream keeps it anyway.')),
     creationTime: Type.Optional(Time('When the message was made.')),
     groupId: Type.Optional(Type.String({
-      description: 'The group that the message belongs ' +
-      'to.',
+      description: 'The group that the message belongs to.',
       examples: ['batch-7']
     })),
     groupSequence: Type.Optional(
@@ -109,7 +108,7 @@ const ignored = (schema: TSchema) =>
     })
   )
 
-/** A message in a publish request. What lies beyond its shape is checked by `parseMessage`. */
+/** A message in a publish request. The schema checks the shape, `parseMessage` the rest. */
 export const MessageWrite = Type.Object(
   {
     body: Body,

@@ -6,8 +6,8 @@ import { expectString, expectUnicode, parseBase64, parseTime } from './json-part
 import { valueJson } from './value-to-json.ts'
 
 /**
- * The AMQP value that a JSON value stands for: the write side of the table in docs/messages.md. `depth` is that of
- * the value in its section, counted as the decoder does.
+ * The AMQP value that a JSON value stands for: the write side of the table in docs/messages.md. `depth` is the depth of
+ * the value in its section, counted as the decoder counts.
  */
 export function parseValue (json: unknown, pointer: string, depth: number): AmqpValue {
   switch (typeof json) {

@@ -4,14 +4,14 @@ import { Counter } from 'prom-client'
 
 interface ConnectionsOptions { maxConnections: number }
 
-// A crowd is one line in the log, not one for each of it.
+// A burst of refusals is one line in the log, not one for each.
 const MIN_WARNING_INTERVAL_MS = 10_000
 
-/** How many connections there may be, and how an operator learns that there were more. */
+/** The bound on connections, and how an operator learns that it was reached. */
 function connections (app: FastifyInstance, { maxConnections }: ConnectionsOptions): void {
   const { server } = app
   server.maxConnections = maxConnections
-  // Node drops headers beyond a number without a word; HTTP_MAX_HEADER_BYTES bounds them as well, and says so.
+  // Node silently drops headers beyond a number. HTTP_MAX_HEADER_BYTES bounds headers too, and its refusal says so.
   server.maxHeadersCount = 0
 
   const refused = new Counter({

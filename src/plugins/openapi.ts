@@ -12,9 +12,12 @@ import { problemExamples, problemResponses } from './openapi-problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What this operation can answer beside its own responses; becomes part of the OpenAPI document. */
+    /**
+     * The problems that this operation can answer, in addition to its own responses. They become part of the OpenAPI
+     * document.
+     */
     problems?: readonly ProblemCode[]
-    /** What the body may be sent as, where the handler reads and checks it itself: for the document and the 415. */
+    /** The media types of the body, where the handler reads and checks it itself: for the document and the 415. */
     bodyFormats?: readonly BodyFormat[]
     /** Headers that the handler reads and checks itself, for the document only. */
     describedHeaders?: object
@@ -39,8 +42,7 @@ const TAGS = [
 ]
 
 // Swagger UI brings its own scripts and styles; it also writes style attributes and draws data: images. Its requests go
-// to this gateway only. `upgrade-insecure-requests` is left out: the gateway speaks plain HTTP behind whatever ends
-// TLS.
+// to this gateway only. `upgrade-insecure-requests` is left out: the gateway speaks plain HTTP, and a proxy ends TLS.
 const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' " +
   "data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -33,8 +33,7 @@ const ConsumerList = Type.Object(
             host: Type.String(),
             connectionName: Type.String(),
             offset: Type.Union([Type.Integer(), Type.Null()], {
-              description: 'The first offset of the last chunk ' +
-              'sent.'
+              description: 'The first offset of the last chunk sent.'
             }),
             offsetLag: Type.Union([Type.Integer(), Type.Null()])
           }),

@@ -6,7 +6,7 @@ const ProblemParams = strictObject({
   code: Type.String({ description: 'The `code` of a problem.', examples: ['stream_not_found'] })
 })
 
-/** What the `type` of a problem points to: a page that says what it means and what to do. */
+/** The page that the `type` of a problem points to: what the problem means and what to do. */
 export const problemRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/problems/:code',

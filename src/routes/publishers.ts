@@ -32,7 +32,7 @@ const Publisher = Type.Object(
   { $id: 'Publisher' }
 )
 
-/** Publisher names and what the broker keeps of them. */
+/** Publisher names, and the publishing ids that the broker keeps for them. */
 export const publisherRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [PublisherList, Publisher]) app.addSchema(schema)
   listPublishers(app)

@@ -30,8 +30,10 @@ const { maxLengthBytes, maxAge, maxSegmentSizeBytes, initialClusterSize, filterS
 const Arguments = strictObject(
   {
     maxLengthBytes: Type.Optional(
-      Type.Integer({ ...maxLengthBytes.bounds, description: 'When the stream is larger, its oldest segments are ' +
-        'removed.' })
+      Type.Integer({
+        ...maxLengthBytes.bounds,
+        description: 'When the stream is larger, its oldest segments are removed.'
+      })
     ),
     maxAge: Type.Optional(
       Type.String({

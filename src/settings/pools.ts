@@ -1,7 +1,7 @@
 import type { SettingReader } from './setting-reader.ts'
 import { KIB, MIB } from './units.ts'
 
-/** What is kept open at the broker, and how much memory messages may take. */
+/** The resources kept open at the broker, and the memory that messages may take. */
 export function readPools (read: SettingReader) {
   return { ...readIdle(read), ...readBudgets(read) }
 }

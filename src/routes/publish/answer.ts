@@ -13,10 +13,10 @@ const duplicates = Type.Integer({
     'publisher name.'
 })
 
-/** Everything went well. */
+/** The answer when all messages are stored. */
 export const PublishedSchema = Type.Object({ confirmed, duplicates }, { $id: 'Published' })
 
-/** Something did not. */
+/** The answer when some messages are not. */
 export const PartlyPublishedSchema = Type.Object(
   {
     confirmed,
@@ -28,7 +28,7 @@ export const PartlyPublishedSchema = Type.Object(
   { $id: 'PartlyPublished' }
 )
 
-/** Answers with the outcome: all stored, some, or none. */
+/** Answers with the outcome: all messages stored, some, or none. */
 export async function sendPublished (reply: FastifyReply, result: PublishResult): Promise<FastifyReply> {
   const { confirmed, duplicates, failures, doubted } = result
   if (doubted !== undefined) throw withOutcome(doubted.error, result)
@@ -45,7 +45,7 @@ export async function sendPublished (reply: FastifyReply, result: PublishResult)
   return await reply.code(207).send({ confirmed, duplicates, results: failures.map(toResult) })
 }
 
-/** An error that ended a publish, with what became of the messages before it. */
+/** An error that ended a publish, with the outcome of the messages before it. */
 export function withOutcome (error: unknown, { confirmed, duplicates, failures, doubted }: PublishResult): unknown {
   const unknown = doubted?.count ?? 0
   if (confirmed + duplicates + failures.length + unknown === 0) return error

@@ -30,7 +30,7 @@ export const PublishQuery = strictObject({
   )
 })
 
-/** @throws RequestError when an expectation has no publisher */
+/** @throws RequestError when an expectation is given without a publisher */
 export function publishOptions ({ publisher, expectedLastPublishingId }: Static<typeof PublishQuery>): PublishOptions {
   if (expectedLastPublishingId !== undefined && publisher === undefined) {
     throw invalidRequest([{ pointer: '/query/expectedLastPublishingId', message: 'needs publisher' }])

@@ -11,7 +11,7 @@ import {
   ONE_PUBLISHED, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery, type PublishLimits
 } from './options.ts'
 
-// What a message with few properties is larger than its body: room for it saves growing.
+// By how much a message with few properties is larger than its body. Room for it saves growing the batch.
 const MESSAGE_OVERHEAD_BYTES = 64
 
 const RawHeaders = Type.Object({

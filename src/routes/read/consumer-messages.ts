@@ -21,7 +21,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
   app.get(
     '/streams/:stream/consumers/:consumer/messages',
     {
-      // A HEAD request would commit what nobody has seen.
+      // A HEAD request would commit messages that no client has seen.
       exposeHeadRoute: false,
       config: { problems },
       schema: {

@@ -15,7 +15,7 @@ const MessageParams = strictObject({
 })
 const tags = ['Read']
 const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
-// For answers in lines of the usual size that are under way at the same time.
+// Buffers for answers in lines of the usual size that are under way at the same time.
 const POOLED_ANSWERS = 8
 const MAX_POOLED_BYTES = 2 * 1024 * 1024
 

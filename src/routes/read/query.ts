@@ -13,7 +13,7 @@ export interface ReadLimits {
 const DEFAULT_MESSAGES = 100
 const DEFAULT_BYTES = 1024 * 1024
 
-/** How much to read, and how long to wait for it. */
+/** How much to read, and how long to wait. */
 export function amountQuery ({ maxMessages, maxBytes, maxWaitSeconds }: ReadLimits) {
   return {
     limit: Type.Integer({
@@ -49,7 +49,7 @@ export const bodyQuery = {
   })
 }
 
-/** Where to begin. */
+/** Where to start. */
 export const startQuery = {
   offset: Type.Optional(position('Where to start: `first` (default), `last`, `next` or an offset.')),
   timestamp: Type.Optional(
@@ -67,7 +67,7 @@ export function position (description: string, fallback?: 'first') {
   return Type.String({ format: 'position', description, ...(fallback && { default: fallback }) })
 }
 
-/** What the domain is asked for. */
+/** The read that the domain is asked for. */
 export function readRequest (
   from: Position,
   { limit, maxBytes, wait }: { limit: number, maxBytes: number, wait: number }
