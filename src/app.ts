@@ -18,9 +18,7 @@ import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { streamRoutes } from './routes/streams.ts'
 
-/**
- * The whole application, not yet listening: plugins, then routes. It connects to the broker when it is first needed.
- */
+/** The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it. */
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = fastify(serverOptions(config, logger))
 
@@ -47,7 +45,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   return app
 }
 
-// How late a client may be noticed that is too slow; Node looks every half minute by itself.
+// How late a client that is too slow may be noticed. By default Node checks every 30 seconds.
 const TIMEOUT_PRECISION_MS = 1000
 // A name of 255 bytes, each percent-encoded.
 const MAX_PARAM_LENGTH = 255 * 3
@@ -57,8 +55,8 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: requestId,
-    // A logger for each request costs as much as its line. Our lines name their request themselves; the few of
-    // Fastify's own do not.
+    // A logger for each request costs as much as writing its line. The gateway's lines name their request themselves;
+    // the few lines of Fastify's own do not.
     childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     ajv: AJV_OPTIONS,
     frameworkErrors: sendFrameworkProblem,
@@ -75,7 +73,7 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     requestTimeout: http.requestTimeoutMs,
     keepAliveTimeout: http.keepAliveTimeoutMs,
     maxRequestsPerSocket: http.maxRequestsPerConnection,
-    // While it closes, requests on open connections are still answered, each with `connection: close`.
+    // While the app closes, requests on open connections are still answered, each with `connection: close`.
     return503OnClosing: false
   }
 }

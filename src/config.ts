@@ -8,8 +8,8 @@ import { readPools } from './settings/pools.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
 
 /**
- * All settings: name, default, bounds and meaning of each, in the order of docs/configuration.md. Units are the last
- * word of a name.
+ * All settings: the name, default, bounds and meaning of each, in the order of docs/configuration.md. The last word of
+ * a name is its unit.
  */
 function readSettings (read: SettingReader) {
   const settings = {
@@ -29,8 +29,8 @@ export type Config = Readonly<ReturnType<typeof readSettings>>
 /**
  * Reads the settings once.
  *
- * @param readFile reads what a setting's path points to
- * @returns the settings, and one warning for each variable that looks like a setting and is none
+ * @param readFile reads the file that a setting names
+ * @returns the settings, and one warning for each variable that looks like a setting and is not one
  * @throws ConfigError that names every bad variable, and shows no value
  */
 export function loadConfig (env: Environment, readFile: ReadFile): { config: Config, warnings: string[] } {
@@ -47,7 +47,7 @@ export function describeSettings (): readonly SettingDescription[] {
   return read.descriptions
 }
 
-/** Notes settings that are bad beside each other. */
+/** Notes settings that are bad in combination. */
 function refuseCombinations (read: SettingReader, settings: Config): void {
   const { rabbitmq, http, publish, read: reads, drainTimeoutMs, drainDelayMs } = settings
   const hasCertificate = rabbitmq.tlsCert !== undefined
@@ -60,19 +60,19 @@ function refuseCombinations (read: SettingReader, settings: Config): void {
   if (http.connectionTimeoutMs <= reads.maxWaitSeconds * 1000) {
     read.reject(
       'HTTP_CONNECTION_TIMEOUT_MS',
-      'must be longer than READ_MAX_WAIT_SECONDS, or waiting reads would be cut off'
+      'must be longer than READ_MAX_WAIT_SECONDS: otherwise waiting reads would be cut off'
     )
   }
-  // Nothing moves on a connection while its publish waits for confirms; one with a publisher name may have waited as
-  // long for its turn before, and asks for the broker's last id afterwards.
+  // Nothing moves on a connection while its publish waits for confirms. A publish under a publisher name may have
+  // waited for its turn just as long before, and asks for the broker's last id afterwards.
   if (http.connectionTimeoutMs <= publish.confirmTimeoutMs * 2 + 1000) {
     read.reject(
       'HTTP_CONNECTION_TIMEOUT_MS',
-      'must be longer than twice PUBLISH_CONFIRM_TIMEOUT_MS and a second, or publishes would be cut off without an ' +
-      'answer'
+      'must be longer than twice PUBLISH_CONFIRM_TIMEOUT_MS and a second: otherwise publishes would be cut off ' +
+      'without an answer'
     )
   }
-  // Node would take the longer of the two for the headers, and say nothing.
+  // Node would silently use the longer of the two for the headers.
   if (http.requestTimeoutMs < http.headersTimeoutMs) {
     read.reject('HTTP_REQUEST_TIMEOUT_MS', 'must not be shorter than HTTP_HEADERS_TIMEOUT_MS, which it includes')
   }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { pino, type Logger } from 'pino'
 
-// Some seconds of one line a request at full speed.
+// Some seconds of lines, one a request, at full speed.
 const MAX_WAITING_BYTES = 8 * 1024 * 1024
 const CLOSE_TIMEOUT_MS = 1000
 
@@ -13,25 +13,25 @@ export interface Log {
 }
 
 /**
- * The log of the process on standard output, a JSON object a line. Whoever reads it may be slow or gone, and the disk
- * it goes to may be full: that costs lines, and neither memory nor the process.
+ * The log of the process on standard output, one JSON object a line. When its reader is slow or gone, or its disk is
+ * full, lines are lost; memory and the process are not.
  */
 export function openLog (level: string): Log {
   const destination = pino.destination({ sync: false, maxLength: MAX_WAITING_BYTES })
-  // It would try for as long as it takes, and nothing else would go on: at a fatal line, and at the exit.
+  // At a fatal line and at the exit, it would block the process until everything is written.
   destination.flushSync = () => {}
   const logger = pino({ level }, destination)
   let droppedLines = 0
   destination.on('drop', () => {
     droppedLines++
-    destination.write('') // after a failure only a write begins anew, and a line for which there is no room is none
+    destination.write('') // after a failure only a write starts writing again, and a dropped line is not written
   })
   destination.on('drain', () => {
     if (droppedLines === 0) return
     logger.warn({ droppedLines }, 'log lines were dropped: they came faster than they could be written')
     droppedLines = 0
   })
-  // What could not be written is kept, and tried again with the next line, also when that is dropped.
+  // What could not be written is kept, and tried again with the next line, even when that line is dropped.
   destination.on('error', () => {})
   return {
     logger,

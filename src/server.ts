@@ -6,14 +6,14 @@ import { loadConfig, type Config } from './config.ts'
 import { openLog, type Log } from './logger.ts'
 import { ConfigError } from './settings/setting-reader.ts'
 
-// The process: environment, configuration, application, signals. Nothing else touches `process`.
+// The process: environment, configuration, application, signals. No other file uses `process`.
 
 const CLOSE_GRACE_MS = 10_000
 
-// The process ends with these, and the log has no time to be written.
+// These end the process before the log can be written.
 const lastWords = {
   onSecondSignal: (signal: unknown) => {
-    process.stderr.write(`${String(signal)} once more: the process ends at once\n`)
+    process.stderr.write(`${String(signal)} again: the process ends at once\n`)
   },
   onSecondError: (error: unknown) => {
     process.stderr.write(
@@ -29,14 +29,14 @@ try {
   await serve(config, log)
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error
-  // One line, and no stack: who reads it has to correct a variable, not this program.
+  // One line without a stack: the reader has to correct a variable, not the program.
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 1
 }
 
 async function serve (config: Config, { logger, close }: Log): Promise<void> {
   const app = await buildApp(config, logger)
-  // The grace beyond the drain timeout is for closing what does not wait for clients.
+  // The grace after the drain timeout is for closing what does not depend on clients.
   closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger, ...lastWords }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'the process ends because of an error')
     else logger.info({ signal }, 'shutting down')
@@ -47,13 +47,13 @@ async function serve (config: Config, { logger, close }: Log): Promise<void> {
     }
   })
   const { host, port, maxConnections } = config.http
-  // Of a crowd that comes at once, the system lets so many wait to be accepted. Beyond Node's 511 each would lose a
-  // second: that is when TCP tries again.
+  // The size of the accept queue. With Node's default of 511, each further connection of a burst would lose a second,
+  // after which TCP tries again.
   const address = await app.listen({ host, port, backlog: maxConnections })
   if (!isLoopback(host)) {
     logger.warn(
       { host, address },
-      'listening beyond this machine WITHOUT AUTHENTICATION: whoever reaches it can read, write and delete streams'
+      'listening beyond this machine WITHOUT AUTHENTICATION: anyone who can reach it can read, write and delete streams'
     )
   }
 }

@@ -1,2 +1,2 @@
-/** As in package.json, which a test holds it to. */
+/** The version in package.json; a test compares the two. */
 export const VERSION = '0.1.0'

@@ -1,6 +1,6 @@
 import type { StreamsErrorCode } from '../streams/index.ts'
 
-/** What can be wrong before the domain is reached. */
+/** Codes of errors that are found before the domain is reached. */
 export type EdgeErrorCode =
   | 'bad_request'
   | 'validation_failed'
@@ -18,7 +18,7 @@ export type EdgeErrorCode =
 const SHOWN_AS = {
   invalid_argument: 'validation_failed',
   message_too_large: 'payload_too_large',
-  caller_left: 'internal_error' // nobody is there to see it
+  caller_left: 'internal_error' // the caller has left and does not see it
 } as const
 
 /** Every code that an answer can carry. */

@@ -8,7 +8,7 @@ const integer = (description: string) => Type.Integer({ description })
 const integerOrNull = (description: string) =>
   Type.Unsafe<number | null>({ type: ['integer', 'null'], description })
 
-// The name that a caller sees in `errors` instead: see `withPointer` in plugins/errors.ts.
+// Callers see this one in `errors` instead: see `withPointer` in plugins/errors.ts.
 type UnseenDetail = 'argument'
 
 /**
@@ -16,13 +16,13 @@ type UnseenDetail = 'argument'
  * what became of the messages of a publish. One without its schema does not compile.
  */
 export const PROBLEM_MEMBERS = {
-  firstOffset: integer('The first offset that is still there.'),
+  firstOffset: integer('The first offset that the stream still has.'),
   lastOffset: integerOrNull('The offset of the last message.'),
   nextOffset: integer('The offset after the last one of the stream.'),
-  storedOffset: integerOrNull('What is stored for the consumer; null when nothing is.'),
-  lastPublishingId: integer('The last publishing id that the broker has of the publisher.'),
-  offset: integer('The offset of the message that it is about.'),
-  index: integer('Which message of the request it is about, from 0.'),
+  storedOffset: integerOrNull('The offset stored for the consumer; null when none is stored.'),
+  lastPublishingId: integer('The last publishing id that the broker has stored for the publisher.'),
+  offset: integer('The offset of the message that the problem is about.'),
+  index: integer('Which message of the request the problem is about, from 0.'),
   limit: integer('The limit that was reached.'),
   limitBytes: integer('The same, in bytes.'),
   published: Type.Object(
@@ -30,7 +30,7 @@ export const PROBLEM_MEMBERS = {
       confirmed: Type.Integer({ minimum: 0 }),
       duplicates: Type.Integer({ minimum: 0 }),
       unknown: Type.Optional(
-        Type.Integer({ minimum: 0, description: 'Messages that are confirmed and yet may not be stored.' })
+        Type.Integer({ minimum: 0, description: 'Messages that the broker confirmed but may not have stored.' })
       ),
       results: Type.Optional(Type.Array(byName(PublishFailureSchema)))
     },

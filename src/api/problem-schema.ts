@@ -10,7 +10,11 @@ export const ProblemSchema = Type.Object(
     title: Type.String(),
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     detail: Type.String({ description: 'What is wrong with this request.' }),
-    code: Type.Unsafe<ProblemCode>({ type: 'string', enum: PROBLEM_CODES, description: 'What programs decide by.' }),
+    code: Type.Unsafe<ProblemCode>({
+      type: 'string',
+      enum: PROBLEM_CODES,
+      description: 'Programs decide by this code.'
+    }),
     retryable: Type.Boolean({ description: 'Whether the same request may succeed later.' }),
     sideEffects: Type.Unsafe<string>({
       type: 'string',
@@ -33,7 +37,7 @@ export const ProblemSchema = Type.Object(
   },
   {
     $id: 'Problem',
-    description: 'RFC 9457. Members after `errors` come only with the problems that they are about.'
+    description: 'RFC 9457. Members after `errors` are present only where they apply.'
   }
 )
 

@@ -9,13 +9,13 @@ interface ProblemDefinition {
   remedy: string
 }
 
-/** The one place where a code becomes a status. docs/errors.md and `/problems/{code}` say the same in prose. */
+/** The only place where a code becomes a status. docs/errors.md and `/problems/{code}` are made from this table. */
 export const PROBLEMS = {
   bad_request: {
     status: 400,
     title: 'Bad request',
     when: 'The request is not HTTP, not JSON or not UTF-8, or its URL cannot be decoded.',
-    remedy: 'Correct the request; sending it again unchanged fails again.'
+    remedy: 'Correct the request. Unchanged, it fails again.'
   },
   validation_failed: {
     status: 400,
@@ -49,14 +49,14 @@ export const PROBLEMS = {
   message_not_found: {
     status: 404,
     title: 'Message not found',
-    when: 'No message has this offset: it is beyond the end, was removed by retention, or is taken by a record of ' +
-      'the broker itself.',
+    when: 'No message has this offset: it is beyond the end, was removed by retention, or belongs to a record of the ' +
+      'broker itself.',
     remedy: 'Read from that offset on: `GET /v1/streams/{stream}/messages?offset=`.'
   },
   route_not_found: {
     status: 404,
     title: 'Route not found',
-    when: 'The path is not one of this API.',
+    when: 'This API does not have the path.',
     remedy: 'See `/docs`. Names in paths are percent-encoded: a `/` in a name is `%2F`.'
   },
   method_not_allowed: {
@@ -80,7 +80,7 @@ export const PROBLEMS = {
   stream_arguments_differ: {
     status: 409,
     title: 'The stream exists with other arguments',
-    when: 'A stream of this name exists with other arguments, or something of this name is no stream.',
+    when: 'A stream of this name exists with other arguments, or a queue of this name exists that is not a stream.',
     remedy: 'Arguments of a stream cannot be changed: use another name, or delete it first.'
   },
   offset_goes_back: {
@@ -88,26 +88,26 @@ export const PROBLEMS = {
     title: 'The offset goes back',
     when: 'A commit is below the offset that is stored.',
     remedy:
-      'Somebody else committed in between, or the commit is late. To go back on purpose use `POST .../offset/reset`.'
+      'Another process committed in between, or the commit is late. To go back on purpose, use `POST .../offset/reset`.'
   },
   publisher_overtaken: {
     status: 409,
     title: 'Another process publishes under this name',
-    when: 'While the messages were on their way, somebody else published under the same name with higher publishing ' +
-      'ids. The broker may have dropped the messages as duplicates, though it has confirmed them.',
+    when: 'While the messages were on their way, another process published under the same name with higher ' +
+      'publishing ids. The broker may have dropped the messages as duplicates, although it confirmed them.',
     remedy:
       'Give each process a publisher name of its own, or let them take turns. `lastPublishingId` is the last id of ' +
-      'the broker, `published` says how many messages it concerns. Sent again with the same ids, they would be ' +
-      'called duplicates, whether they are stored or not.'
+      'the broker; `published` says how many messages are concerned. Sent again with the same ids, they are counted ' +
+      'as duplicates, whether they are stored or not.'
   },
   expectation_failed: {
     status: 412,
     title: 'The expectation does not hold',
-    when: '`expected` is not the stored offset, or `expectedLastPublishingId` not the last publishing id of the ' +
+    when: '`expected` is not the stored offset, or `expectedLastPublishingId` is not the last publishing id of the ' +
       'broker.',
     remedy:
-      'Where the current value is the one that you wanted to store, an earlier try has worked, and only its answer ' +
-      'was lost. Otherwise another process uses the same name: read the current value and decide again.'
+      'If the current value is the one you wanted to store, an earlier try worked and only its answer was lost. ' +
+      'Otherwise another process uses the same name: read the current value and decide again.'
   },
   payload_too_large: {
     status: 413,
@@ -130,7 +130,7 @@ export const PROBLEMS = {
   expectation_not_supported: {
     status: 417,
     title: 'Expectation not supported',
-    when: 'The header `Expect` is something else than `100-continue`.',
+    when: 'The header `Expect` is not `100-continue`.',
     remedy: 'Leave it out.'
   },
   offset_beyond_end: {
@@ -143,7 +143,7 @@ export const PROBLEMS = {
     status: 422,
     title: 'The message is not a line',
     when: 'A read of lines starts at a message with a line feed in its body; `offset` is its offset.',
-    remedy: 'Read this one with `GET .../messages/{offset}/raw`, then go on at the next.'
+    remedy: 'Read this message with `GET .../messages/{offset}/raw`, then continue at the next one.'
   },
   headers_too_large: {
     status: 431,
@@ -160,7 +160,7 @@ export const PROBLEMS = {
   unsupported_by_broker: {
     status: 501,
     title: 'Not supported by the broker',
-    when: 'The broker is too old for what was asked.',
+    when: 'The broker is too old for this request.',
     remedy: 'Use RabbitMQ 3.13 or newer.'
   },
   management_not_configured: {
@@ -172,15 +172,16 @@ export const PROBLEMS = {
   broker_protocol_error: {
     status: 502,
     title: 'Unexpected answer of the broker',
-    when: 'The broker answered what it never should, or refused the credentials of the gateway.',
-    remedy: 'Look into the log of the gateway; check its credentials.'
+    when: 'The broker sent an answer that the protocol does not allow, or refused the credentials of the gateway.',
+    remedy: 'Read the log of the gateway, and check its credentials.'
   },
   broker_unavailable: {
     status: 503,
     title: 'The broker is not available',
     when: 'There is no connection to the broker, or it was lost.',
     remedy:
-      'Retry after `Retry-After`. With `sideEffects: possible`, a publish without publisher name may have been stored.'
+      'Retry after `Retry-After`. With `sideEffects: possible`, a publish without a publisher name may have been ' +
+      'stored.'
   },
   stream_not_available: {
     status: 503,
@@ -191,7 +192,7 @@ export const PROBLEMS = {
   management_unavailable: {
     status: 503,
     title: 'The management API is not available',
-    when: 'The management API did not answer, or not as it should.',
+    when: 'The management API did not answer, or its answer was not the expected one.',
     remedy: "Retry after `Retry-After`; check `RABBITMQ_MANAGEMENT_URL` and the user's tags."
   },
   overloaded: {
@@ -209,8 +210,8 @@ export const PROBLEMS = {
   confirm_timeout: {
     status: 504,
     title: 'No confirm in time',
-    when: 'The broker did not confirm in time, or went before it could be asked whether somebody else used the ' +
-      'publisher name meanwhile: the messages may have been stored or not.',
+    when: 'The broker did not confirm in time, or went away before it could be asked whether another process had ' +
+      'used the publisher name. The messages may or may not have been stored.',
     remedy: 'Publish again with the same publisher name and publishing ids, which stores nothing twice.'
   },
   broker_timeout: {

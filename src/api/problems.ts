@@ -25,7 +25,7 @@ interface RequestErrorOptions {
   cause?: unknown
 }
 
-/** What the edge throws. The message becomes `detail` and is safe for the caller. */
+/** An error found by the edge. Its message becomes `detail` and must be safe for the caller. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
   readonly code: ProblemCode
@@ -64,8 +64,8 @@ export interface ProblemAnswer { problem: Problem, headers: Record<string, strin
 const RETRY_AFTER_SECONDS = 1
 
 /**
- * Turns anything thrown into an answer. What is no `StreamsError` and no `RequestError` is a fault of ours and says
- * nothing.
+ * Turns anything thrown into an answer. Anything but a `StreamsError` or a `RequestError` is a fault of the gateway,
+ * and its message is not shown.
  */
 export function toProblemAnswer (error: unknown, requestId: string): ProblemAnswer {
   if (error instanceof RequestError) {

@@ -10,7 +10,7 @@ export const PublishFailureSchema = Type.Object(
       enum: ['failed', 'unknown'],
       description: '`failed`: not stored. `unknown`: may have been stored.'
     }),
-    code: Type.String({ description: 'Why, as in a problem.' })
+    code: Type.String({ description: 'The reason, as in a problem.' })
   },
   { $id: 'PublishFailure' }
 )

@@ -12,7 +12,7 @@ export interface SchemaError {
   parentSchema?: object
 }
 
-/** Where the error is and what is wrong, in words of the API. */
+/** Where the error is and what is wrong, in the terms of the API. */
 export function describeSchemaError ({
   instancePath,
   keyword,
@@ -33,7 +33,7 @@ export function describeSchemaError ({
       return { pointer: instancePath, message: params.limit === 1 ? 'must not be empty' : message }
     case 'anyOf':
     case 'pattern':
-      return { pointer: instancePath, message: `has none of the accepted forms. ${descriptionOf(parentSchema)}`.trim() }
+      return { pointer: instancePath, message: `does not have an accepted form. ${descriptionOf(parentSchema)}`.trim() }
     default:
       return { pointer: instancePath, message }
   }

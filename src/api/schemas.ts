@@ -3,13 +3,13 @@ import { byName } from './by-name.ts'
 import type { ProblemCode } from './problems.ts'
 import { MAX_OFFSET } from '../streams/index.ts'
 
-/** What every operation on the broker can answer. */
+/** The problems that every operation on the broker can answer. */
 export const BROKER_PROBLEMS = [
   'bad_request', 'validation_failed', 'access_refused', 'stream_not_found', 'internal_error', 'unsupported_by_broker',
   'broker_protocol_error', 'broker_unavailable', 'stream_not_available', 'broker_timeout'
 ] as const satisfies readonly ProblemCode[]
 
-/** What every operation that reads a body can answer, too. */
+/** The further problems that every operation with a body can answer. */
 export const BODY_PROBLEMS = [
   'request_timeout', 'payload_too_large', 'unsupported_media_type', 'overloaded'
 ] as const satisfies readonly ProblemCode[]
@@ -34,7 +34,7 @@ const consumerName = Type.String({
   examples: ['my-app']
 })
 
-/** What a publisher's name is, in paths and in query strings. */
+/** The description of a publisher name, in paths and in query strings. */
 export const PUBLISHER_NAME = `Name of the publisher: ${referenceBounds}`
 const publisherName = Type.String({ minLength: 1, description: PUBLISHER_NAME, examples: ['my-publisher'] })
 
@@ -47,7 +47,7 @@ export function offset (description: string, options: IntegerOptions = {}) {
   return Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description, ...options })
 }
 
-/** A number that the broker keeps and any client may have stored: all 64 bits of it, written out in full. */
+/** A number that the broker keeps and that any client may have stored: all 64 bits of it, written in full. */
 export function storedNumber (description: string) {
   return Type.Unsafe<bigint | number>(
     Type.Integer({
@@ -57,7 +57,7 @@ export function storedNumber (description: string) {
   )
 }
 
-/** As above, or nothing. */
+/** The same, or null. */
 export function storedNumberOrNull (description: string) {
   return Type.Unsafe<bigint | number | null>({ type: ['integer', 'null'], minimum: 0, description })
 }
@@ -79,13 +79,14 @@ const SOURCE_STATES = [Type.Literal('ok'), Type.Literal('not_configured'), Type.
 /** Whether the management API was asked and answered. */
 export const SourceState = Type.Union(SOURCE_STATES, { description: 'Whether the management API answered.' })
 
-/** Where a list of names comes from, so that a partial one is not taken for a whole one. */
+/** The sources of a list of names, so that a partial list is not mistaken for a complete one. */
 export const Sources = Type.Object(
   {
     management: Type.Union(SOURCE_STATES, {
-      description: '`ok`: every name the broker knows is listed. Otherwise only those that this process has seen.'
+      description: '`ok`: every name that the broker knows is listed. Otherwise the list has only the names that ' +
+        'this process has seen.'
     }),
     instance: Type.Literal('ok')
   },
-  { description: 'Which sources answered.' }
+  { description: 'Which sources the list is made from.' }
 )

@@ -16,8 +16,8 @@ const TIMESTAMP: TextFormat = {
 }
 
 /**
- * What a schema can ask for beyond JSON Schema, by `format`: the check, and what to say when it fails. Names are
- * checked by the domain.
+ * The formats of texts that schemas name beyond those of JSON Schema: the check, and the message when it fails. The
+ * domain checks names.
  */
 export const TEXT_FORMATS: Readonly<Record<string, TextFormat>> = { position: POSITION, timestamp: TIMESTAMP }
 

@@ -1,6 +1,6 @@
 /**
- * Which of the offered media types a client likes best, by the `q` of its `Accept` header; of equal ones the first
- * offered. Undefined when it accepts none of them.
+ * The offered media type that a client prefers, by the `q` values of its `Accept` header; of equal ones the first
+ * offered. Undefined when the client accepts none of the offered types.
  */
 export function negotiate<T extends string> (accept: string | undefined, offered: readonly T[]): T | undefined {
   if (accept === undefined || accept.trim() === '') return offered[0]

@@ -1,17 +1,18 @@
 import { RequestError } from '../api/problems.ts'
 import { ByteBudget, Lease } from '../streams/index.ts'
 
-// Less is not worth keeping a promise for.
+// Smaller bodies get no promise.
 const MIN_PROMISED_BYTES = 32 * 1024
-// How long what a client has announced is kept for it: a second, and longer if it sends a MiB a second or more.
+// How long room is kept for the bytes that a client has announced: a second, and longer if the client sends a MiB a
+// second or more.
 const PROMISE_MS = 1000
 const PACE_BYTES_PER_MS = 1024
 
 /**
- * The memory that bodies may take, all together. What clients announce of large bodies is kept for them for a moment,
- * and as long as they send them quickly: of a crowd that sends more than there is room for, the first come to an end
- * and the rest are refused with their headers, and not after most of it was sent in vain. Small bodies are only
- * measured against what is in memory, so that nobody keeps them out by promises.
+ * The memory that all bodies together may take. Room for an announced large body is promised to its client for a
+ * moment, and longer while the client sends quickly. When many clients send more than fits, the first bodies are read
+ * to their end, and the others are refused with their headers instead of after most of them was sent in vain. Small
+ * bodies are only measured against the bytes in memory, so that promises cannot keep them out.
  */
 export class BodyBudget {
   readonly #held: ByteBudget
@@ -26,20 +27,20 @@ export class BodyBudget {
     this.#now = now
   }
 
-  /** What is in memory. */
+  /** The bytes in memory. */
   get heldBytes (): number {
     return this.#held.usedBytes
   }
 
-  /** For one request. It holds nothing yet. */
+  /** A claim for one request. It holds nothing yet. */
   claim (): BodyClaim {
     return new BodyClaim(this, Lease.of(this.#held), this.#now())
   }
 
   /**
-   * For claims: whether one may announce this many bytes.
+   * For claims: refuses the announcement of a body that does not fit.
    *
-   * @throws RequestError `overloaded` when they do not fit beside what others hold and were promised
+   * @throws RequestError `overloaded` when the bytes do not fit in addition to those that others hold and were promised
    */
   refuseToPromise (claim: BodyClaim, bytes: number): void {
     if (this.#fits(claim, bytes, this.#promisedBytes)) return
@@ -48,28 +49,28 @@ export class BodyBudget {
   }
 
   /**
-   * For claims: whether one may have this many bytes in memory.
+   * For claims: refuses bytes in memory that do not fit.
    *
-   * @throws RequestError `overloaded` when they do not fit beside what others hold
+   * @throws RequestError `overloaded` when the bytes do not fit in addition to those that others hold
    */
   refuseToHold (claim: BodyClaim, bytes: number): void {
     if (!this.#fits(claim, bytes, 0)) throw overloaded()
   }
 
-  /** For claims: what one is promised changes by this many bytes. */
+  /** For claims: the promise to one changes by this many bytes. */
   promise (claim: BodyClaim, moreBytes: number): void {
     this.#promisedBytes += moreBytes
     if (claim.promisedBytes + moreBytes > 0) this.#promised.add(claim)
     else this.#promised.delete(claim)
   }
 
-  // One alone always fits, however large: otherwise it never could.
+  // A single body always fits, however large: otherwise it could never be read.
   #fits (claim: BodyClaim, bytes: number, promisedBytes: number): boolean {
     const ofOthers = this.#held.usedBytes - claim.heldBytes + Math.max(0, promisedBytes - claim.promisedBytes)
     return ofOthers === 0 || ofOthers + bytes <= this.#held.limitBytes
   }
 
-  // All of them are looked at, so not for each of a crowd that is refused.
+  // This looks at all claims, so it is not done for every refusal of a burst.
   #dropStale (): void {
     const nowMs = this.#now()
     if (nowMs - this.#lookedMs < PROMISE_MS / 40) return
@@ -80,7 +81,10 @@ export class BodyBudget {
   }
 }
 
-/** What one request's body takes of the budget, until the request is over. After that nothing is held or promised. */
+/**
+ * The part of the budget that the body of one request takes, until the request is over. After that it holds and is
+ * promised nothing.
+ */
 export class BodyClaim {
   readonly startedMs: number
   readonly #budget: BodyBudget
@@ -93,17 +97,17 @@ export class BodyClaim {
     this.startedMs = startedMs
   }
 
-  /** What is in memory. */
+  /** The bytes in memory. */
   get heldBytes (): number {
     return this.#lease.bytes
   }
 
-  /** What is announced and has not come yet. */
+  /** The announced bytes that have not arrived yet. */
   get promisedBytes (): number {
     return this.#promisedBytes
   }
 
-  /** This many bytes are to come. @throws RequestError `overloaded` */
+  /** This many bytes are announced. @throws RequestError `overloaded` */
   announce (bytes: number): void {
     if (this.#lease.hasEnded) return
     if (bytes < MIN_PROMISED_BYTES) {
@@ -115,9 +119,9 @@ export class BodyClaim {
   }
 
   /**
-   * This many bytes are in memory from now on, more or fewer than before.
+   * From now on this many bytes are in memory, more or fewer than before.
    *
-   * @throws RequestError `overloaded`; then it holds what it held
+   * @throws RequestError `overloaded`; the claim then holds what it held before
    */
   hold (bytes: number): void {
     if (this.#lease.hasEnded) return
@@ -147,7 +151,7 @@ export class BodyClaim {
 function overloaded (): RequestError {
   return new RequestError(
     'overloaded',
-    'the bodies of requests under way take all the memory that they may (HTTP_BODY_BUDGET_BYTES)',
+    'the bodies of requests under way take up all of HTTP_BODY_BUDGET_BYTES',
     { retryable: true }
   )
 }

@@ -3,10 +3,10 @@ import { RequestError } from '../api/problems.ts'
 import type { BodyClaim } from './body-budget.ts'
 import { ByteCollector } from '../text/byte-collector.ts'
 
-// How much of a body that nobody wants is read and dropped, so that the client can finish sending and read its answer.
+// How much of an unwanted body is read and dropped, so that the client can finish sending and read its answer.
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
-// Most clients stop when they see the answer. Of a crowd that is refused, what each has sent already would else be
-// read, a MiB or two of it, before the next one is so much as looked at.
+// Most clients stop sending when they see the answer. Without the delay, a MiB or two of each refused body of a burst
+// would be read before the next request is looked at.
 const DISCARD_DELAY_MS = 100
 const SMALL_BODY_BYTES = 64 * 1024
 
@@ -33,7 +33,7 @@ export async function * bodyChunks (
 }
 
 /**
- * Reads a whole body. What is allocated for it is held in the budget, not what has arrived.
+ * Reads a whole body. The budget holds what is allocated for the body, not what has arrived.
  *
  * @throws RequestError `payload_too_large`, or `overloaded` when all bodies together are too much
  */
@@ -52,7 +52,7 @@ export async function readBody (
   }
 }
 
-// By events, not by an iterator: for a body of one message that is a fifth of the cost.
+// With events instead of an iterator: for a body of one message that is a fifth of the cost.
 async function collect (
   request: IncomingMessage,
   limitBytes: number,
@@ -98,14 +98,14 @@ export function announcedBytes (request: Pick<IncomingMessage, 'headers'>): numb
   return Number(request.headers['content-length'] ?? 0)
 }
 
-// Whom to tell at its end, of each body that is being dropped.
+// The listeners for the end of each body that is being dropped.
 const discarding = new WeakMap<IncomingMessage, Array<() => void>>()
 
 /**
- * Drops the rest of a body. An answer sent while the client still writes is lost if the connection is closed under it,
- * so the rest is read, up to a bound.
+ * Drops the rest of a body. An answer sent while the client still writes is lost if the connection is then closed, so
+ * the rest is read, up to a bound.
  *
- * @param whenOver called once, when there is nothing left to come
+ * @param whenOver called once, when no more bytes will arrive
  */
 export function discard (request: IncomingMessage, whenOver: () => void = () => {}): void {
   if (request.complete || request.destroyed) {
@@ -121,7 +121,7 @@ export function discard (request: IncomingMessage, whenOver: () => void = () => 
   discarding.set(request, listeners)
   const end = (): void => { for (const listener of listeners.splice(0)) listener() }
   request.pause()
-  // Not before: a stream that has this listener begins to flow by itself when somebody else lets go of it.
+  // Added only now: a stream with this listener begins to flow by itself when another reader lets go of it.
   const drop = (): void => {
     let discardedBytes = 0
     request.on('data', (chunk: Buffer) => {
@@ -132,7 +132,7 @@ export function discard (request: IncomingMessage, whenOver: () => void = () => 
   }
   const timer = setTimeout(drop, isLarge(request) ? DISCARD_DELAY_MS : 0)
   request.on('close', () => { clearTimeout(timer) })
-  // The client may go away while its rest is dropped, which is nobody's concern any more.
+  // The client may go away while the rest of its body is dropped; that is not an error.
   request.on('end', end).on('close', end).on('error', end)
 }
 

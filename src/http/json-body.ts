@@ -11,7 +11,7 @@ export function parseJsonBody (body: Buffer): unknown {
   }
 }
 
-/** What is answered when a body is not the text that it should be. */
+/** The error for a body that is not the text that it should be. */
 export function malformedBody (fault: TextFault): RequestError {
   return new RequestError('bad_request', `the body ${fault.message}`, { cause: fault.cause })
 }

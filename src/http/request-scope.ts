@@ -15,21 +15,21 @@ declare module 'fastify' {
 
 type CloseListener = (isDelivered: boolean) => void
 
-/** A request and its answer, until that is flushed or the client is gone. */
+/** A request and its answer, until the answer is flushed or the client is gone. */
 interface RequestScope {
   readonly reply: FastifyReply
   readonly response: ServerResponse
   readonly socket: Socket
   readonly listeners: CloseListener[]
-  /** All of the answer is handed over, though its end is held back. */
+  /** The whole answer was handed over, although its end is held back. */
   isWhole: boolean
-  /** Something was done for it before all of it was here. */
+  /** Something was done for the request before all of it had arrived. */
   hasEffects: boolean
   isOver: boolean
   isDelivered: boolean
 }
 
-/** Who is at the other end of a connection: its scopes that are not over, and a signal once somebody wants one. */
+/** The client at the other end of a connection: its scopes that are not over, and a signal once one is asked for. */
 interface Client {
   readonly open: Set<RequestScope>
   gone: AbortController | undefined
@@ -40,11 +40,11 @@ const clients = new WeakMap<Socket, Client>()
 /**
  * Calls the listener once when a request is over: the answer is flushed, or the client is gone.
  *
- * A response emits `close` in both cases, except one that waits behind another on the same connection (pipelining):
- * it never gets a socket, so it hears nothing when that closes. Therefore the socket is watched too, with one listener
- * however many scopes it carries. A request has several who want to know: they share one listener of the response.
+ * A response emits `close` in both cases, except a response that waits behind another one on the same connection
+ * (pipelining): it never gets a socket, so it does not notice when the socket closes. Therefore the socket is watched
+ * too, with one listener for all its scopes. The several listeners of a request share one listener of the response.
  *
- * @param listener gets whether the whole answer was handed to the operating system
+ * @param listener is told whether the whole answer was handed to the operating system
  */
 export function whenClosed (reply: FastifyReply, listener: CloseListener): void {
   const scope = reply.scope ??= openScope(reply)
@@ -57,13 +57,13 @@ export function answeredWhole (reply: FastifyReply): void {
   if (reply.scope !== undefined) reply.scope.isWhole = true
 }
 
-/** From now on something may have been done for a request that is still on its way. */
+/** From now on something may have been done for a request that is still arriving. */
 export function noteEffects (reply: FastifyReply): void {
   if (reply.scope !== undefined) reply.scope.hasEffects = true
 }
 
 /**
- * The request that a socket's last bytes belong to: what its reply is, and whether something may have been done for it
+ * The request that the last bytes of a socket belong to: its reply, and whether something may have been done for it
  * already.
  */
 export function arrivingRequest (socket: Socket): Pick<RequestScope, 'reply' | 'hasEffects'> | undefined {
@@ -71,7 +71,7 @@ export function arrivingRequest (socket: Socket): Pick<RequestScope, 'reply' | '
 }
 
 /**
- * Whether bytes written to the socket now would be taken for the answer to an earlier request: one that is complete
+ * Whether a client would take bytes written to the socket now for the answer to an earlier request, which is complete
  * and not answered yet, or whose answer is under way.
  */
 export function owesAnswer (socket: Socket): boolean {
@@ -82,8 +82,8 @@ export function owesAnswer (socket: Socket): boolean {
 }
 
 /**
- * Aborts when the client goes away. All requests of a connection share it, since a signal costs as much as a tenth of a
- * small publish: who listens to it has to stop listening with the request.
+ * Aborts when the client goes away. All requests of a connection share the signal, since a signal costs as much as a
+ * tenth of a small publish. A listener has to be removed when its request is over.
  */
 export function clientSignal (reply: FastifyReply): AbortSignal {
   const client = clientOf(reply.request.raw.socket)
@@ -139,7 +139,7 @@ function watchSocket (socket: Socket): Client {
 function finish (scope: RequestScope): void {
   if (scope.isOver) return
   scope.isOver = true
-  // A response whose socket is destroyed under a write is called finished too.
+  // A response whose socket was destroyed during a write also counts as finished.
   scope.isDelivered = scope.isWhole || (scope.response.writableFinished && !scope.socket.destroyed)
   for (const listener of scope.listeners) listener(scope.isDelivered)
 }

@@ -1,14 +1,14 @@
-// How long heavy work stands back for newcomers, and how long it then does not.
+// How long heavy work waits for newcomers, and for how long it then does not wait again.
 const STAND_BACK_MS = 200
 const STAND_FIRM_MS = 1000
 
 /**
  * Lets one piece of heavy work into each turn of the event loop, in the order of asking. Work on a large body or answer
- * takes milliseconds; were several done in a row, whoever is to be refused meanwhile would wait for all of them.
+ * takes milliseconds. If several pieces were done in a row, a request that is to be refused would wait for all of them.
  *
- * When a crowd of connections comes, none is done for a moment: the runtime accepts one of them in a turn (libuv since
- * 1.45), so that each piece of work would keep everybody outside for as long as it takes. Where connections come all
- * the time, that costs heavy work a sixth of its time at most.
+ * When many connections arrive at once, no heavy work is done for a moment: the runtime accepts one connection in a
+ * turn (libuv since 1.45), so each piece of work would delay all connections that wait to be accepted. Where
+ * connections arrive all the time, this costs heavy work at most a sixth of its time.
  */
 export class Turns {
   readonly #waiting: Array<() => void> = []
@@ -23,7 +23,7 @@ export class Turns {
     this.#now = now
   }
 
-  /** Settles when it is the caller's turn; the work has to be done before the next await. */
+  /** Settles when it is the caller's turn. The caller must do the work before its next await. */
   async next (): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#waiting.push(resolve)
@@ -31,7 +31,7 @@ export class Turns {
     })
   }
 
-  /** Somebody has come in, and others may wait outside. */
+  /** A connection was accepted, and others may wait to be accepted. */
   newcomer (): void {
     this.#hasNewcomer = true
   }

@@ -19,13 +19,13 @@ import {
 } from './read-json.ts'
 
 const REPLACEMENT_CHARACTER = '\ufffd'
-// A longer one is not worth to be compared byte by byte.
+// A longer head is not worth comparing byte by byte.
 const MAX_HEAD_BYTES = 256
 
 /**
- * The JSON texts of the messages, with `between` between them. The same as `messageToJsonText` for each, at a third of
- * the cost: messages that follow each other mostly have the same properties, which are then read and printed once, and
- * a body that is JSON is checked and not parsed.
+ * The JSON texts of the messages, with `between` between them. The result is that of `messageToJsonText` for each, at a
+ * third of the cost: successive messages mostly have the same properties, which are then read and printed once, and a
+ * JSON body is checked instead of parsed.
  */
 export function batchToJsonText (pieces: readonly ReadPiece[], encoding: ReadEncoding, between: string): string {
   const run = new RunPrinter(encoding, between)
@@ -37,18 +37,18 @@ export function batchToJsonText (pieces: readonly ReadPiece[], encoding: ReadEnc
   return text
 }
 
-/** The sections before a body, which many messages have in common. */
+/** The sections before a body. Many messages have the same ones. */
 interface Head {
   readonly bytes: Buffer
   readonly isJson: boolean
-  /** What is printed after the body. */
+  /** The text after the body. */
   readonly tail: string
 }
 
 class RunPrinter {
   readonly #encoding: ReadEncoding
   readonly #between: string
-  // Of the message before.
+  // The head of the previous message.
   #head: Head | undefined
 
   constructor (encoding: ReadEncoding, between: string) {
@@ -70,14 +70,15 @@ class RunPrinter {
     return text
   }
 
-  // Undefined when it is not like it, or has to be looked at more closely.
+  // Undefined when the head differs from the previous one, or the message needs a closer look.
   #likeTheOneBefore (data: Buffer, from: number, to: number): string | undefined {
     const head = this.#head
     if (head === undefined || this.#encoding === 'base64' || !startsWith(data, from, to, head.bytes)) return undefined
     const start = loneDataStart(data, from + head.bytes.length, to)
     if (start === undefined) return undefined
     const text = data.toString('utf8', start, to)
-    // What is not UTF-8 has such characters, and what has them may not be UTF-8.
+    // Bytes that are not UTF-8 decode to such characters, and a text with such characters may come from bytes that are
+    // not UTF-8.
     if (text.includes(REPLACEMENT_CHARACTER)) return undefined
     if (this.#encoding === 'json' || (this.#encoding === 'auto' && head.isJson)) {
       return isSurelyJson(data, start, to) ? `${text},"bodyEncoding":"json"${head.tail}` : undefined
@@ -98,7 +99,7 @@ function headOf (bytes: Buffer, { body, properties }: AmqpMessage, tail: string)
   const section = body.kind === 'data' && body.sections.length === 1 ? body.sections[0] : undefined
   if (section === undefined) return undefined
   const length = bytes.length - section.length - dataSectionHeaderLength(section.length)
-  // The body is the last section, and its head the shortest one.
+  // The body is the last section, and it has the shortest header.
   if (
     length < 0 ||
     length > MAX_HEAD_BYTES ||

@@ -1,6 +1,6 @@
 /**
- * A message that cannot be stored as it is written. `pointer` is the JSON pointer of what is wrong, below the pointer
- * that was given for the message.
+ * A message that cannot be stored as it is written. `pointer` is the JSON pointer of the wrong field; it begins with
+ * the pointer that was given for the message.
  */
 export class MessageFormatError extends Error {
   override readonly name = 'MessageFormatError'

@@ -17,7 +17,7 @@ export interface WholeBody {
   /**
    * Adds all messages to a batch. When one of them is bad, the batch is incomplete and must not be published.
    *
-   * @returns what is wrong: one error for each bad message, at most MAX_FIELD_ERRORS of them
+   * @returns one error for each bad message, at most MAX_FIELD_ERRORS; none when all messages were added
    */
   readonly addTo: (batch: MessageBatch, ids: PublishingIds) => readonly FieldError[]
 }
@@ -93,8 +93,8 @@ function parseLine (line: Buffer, pointer: string) {
   }
 }
 
-// Not the validator of the app, which collects all errors: a message can be large, and each of a million unknown fields
-// would be one. Here the first error of each message is enough.
+// Not the validator of the app: that one collects all errors, and a large message may have a million unknown fields.
+// Here the first error of each message is enough.
 const isMessage = new Ajv({ allErrors: false, allowUnionTypes: true, strictTuples: false }).compile<MessageWrite>(
   MessageWrite
 )

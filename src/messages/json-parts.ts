@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { MessageFormatError } from './format-error.ts'
 
-// What the mapping needs in several places: text, base64 and times, each in both directions.
+// Helpers that the mapping needs in several places: text, base64 and times, each in both directions.
 
 export function expectString (json: unknown, pointer: string, what: string): string {
   if (typeof json !== 'string') throw new MessageFormatError(pointer, `must be a string (${what})`)
@@ -16,7 +16,7 @@ export function expectUnicode (text: string, pointer: string): string {
   return text
 }
 
-/** Standard base64 with padding. Node's own decoder passes over what is not base64. */
+/** Standard base64 with padding. Node's own decoder skips characters that are not base64. */
 export function parseBase64 (json: unknown, pointer: string): Buffer {
   const text = expectString(json, pointer, 'base64')
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {

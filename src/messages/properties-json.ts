@@ -5,10 +5,10 @@ import { taggedJson, valueJson } from './value-to-json.ts'
 import { parseValue } from './value-from-json.ts'
 import type { MessagePropertiesJson } from './schemas.ts'
 
-/** Fields of the properties section are at depth 2: the list itself is at 1. */
+/** Fields of the properties section are at depth 2; the list itself is at depth 1. */
 const FIELD_DEPTH = 2
 
-/** The properties without `contentType`, whose default is the body's affair. */
+/** The properties without `contentType`, whose default depends on the body. */
 export function parseProperties (json: MessagePropertiesJson, pointer: string): AmqpProperties {
   return {
     messageId: parseId(json.messageId, `${pointer}/messageId`),
@@ -27,8 +27,8 @@ export function parseProperties (json: MessagePropertiesJson, pointer: string): 
 }
 
 /**
- * The fields as `"name":value` pairs, joined by commas; '' when there are none. `writesContentType` says that an
- * absent content type is written as null: on a message with a body of bytes, posting it again would add one.
+ * The fields as `"name":value` pairs, joined by commas; '' when there are none. With `writesContentType` an absent
+ * content type is written as null: otherwise posting a message with a body of bytes again would add one.
  */
 export function propertyFieldsJson (properties: AmqpProperties, writesContentType: boolean): string {
   let text = ''

@@ -12,7 +12,8 @@ const APP_PROPERTY = 'app-property-'
 /**
  * A message of exactly these bytes. Headers become properties: content-type, message-id, correlation-id, subject, and
  * application properties from app-property-*, in lower case, as strings; publishing-id numbers the message.
- * Throws MessageFormatError, with a pointer like /headers/publishing-id.
+ *
+ * @throws MessageFormatError, with a pointer like /headers/publishing-id
  */
 export function rawMessage (body: Buffer, headers: Headers): ParsedMessage {
   const properties: AmqpProperties = {
@@ -51,8 +52,8 @@ export function rawBody (message: ReadMessage): { contentType: string, body: Uin
 }
 
 /**
- * What a message is as a line: the bytes of its body; the JSON text of a body that is no bytes; all of an entry that
- * is no AMQP message. The fast way: sections other than the body are passed over unchecked.
+ * The line that a message becomes: the bytes of its body, the JSON text of a body that is not bytes, or the whole entry
+ * when it is not an AMQP message. To be fast, it skips the other sections without checking them.
  */
 export function lineBody (message: ReadMessage): Uint8Array {
   if (message.kind === 'unreadable') return message.bytes
@@ -71,12 +72,10 @@ export function lineBody (message: ReadMessage): Uint8Array {
 
 const OCTETS = 'application/octet-stream'
 
-/**
- * A media type with parameters (RFC 9110, 8.3.1); anyone may have stored anything as a content type, line breaks too.
- */
+/** A media type with parameters (RFC 9110, 8.3.1). A stored content type may be any text, even one with line breaks. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[\t\x20-\x7e]*)?$/
 
-/** Node hands headers over as Latin-1; many clients send UTF-8. */
+/** Node decodes headers as Latin-1, but many clients send UTF-8. */
 function headerText (header: string | string[] | undefined): string | undefined {
   const text = Array.isArray(header) ? header.join(', ') : header
   if (text === undefined || /^[\x20-\x7e]*$/.test(text)) return text
@@ -92,8 +91,7 @@ function parsePublishingId (text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const id = /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : NaN
   if (!Number.isSafeInteger(id)) {
-    throw new MessageFormatError('/headers/publishing-id', 'must be a whole number ' +
-    'from 0 to 2^53-1')
+    throw new MessageFormatError('/headers/publishing-id', 'must be a whole number from 0 to 2^53-1')
   }
   return id
 }

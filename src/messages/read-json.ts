@@ -4,15 +4,18 @@ import { base64Of, timeOf, utf8Of } from './json-parts.ts'
 import { propertyFieldsJson } from './properties-json.ts'
 import { listJson, mapJson, valueJson } from './value-to-json.ts'
 
-/** How a reader wants bodies. `auto`: JSON when it is declared and is JSON, else text when it is UTF-8, else base64. */
+/**
+ * How a reader wants bodies. `auto`: JSON when the content type says JSON and the body is JSON, else text when it is
+ * UTF-8, else base64.
+ */
 export type ReadEncoding = 'auto' | 'json' | 'text' | 'base64'
 
 /**
- * The JSON text of a message, on one line. Never throws: an encoding that does not fit the body becomes base64, as
- * `bodyEncoding` says, and an entry that is no AMQP message is returned whole.
+ * The JSON text of a message, on one line. Never throws: when the encoding does not fit the body, the body is base64
+ * and `bodyEncoding` says so; an entry that is not an AMQP message is returned whole.
  *
- * A JSON body is put in as it was stored, not parsed and printed again: that would change numbers beyond 2^53, and
- * cost more.
+ * A JSON body is copied as it was stored. Parsing and printing it again would change numbers beyond 2^53, and cost
+ * more.
  */
 export function messageToJsonText (message: ReadMessage, encoding: ReadEncoding): string {
   const start = startText(message.offset, message.timestamp)
@@ -24,24 +27,24 @@ export function messageToJsonText (message: ReadMessage, encoding: ReadEncoding)
   return start + (decoded === undefined ? unknownText(message.bytes) : bodyJson(decoded, encoding) + tailText(decoded))
 }
 
-/** What stands before the body. */
+/** The text before the body. */
 export function startText (offset: number, timestamp: number): string {
   return `{"offset":${offset},"timestamp":"${chunkTime(timestamp)}","body":`
 }
 
-/** An entry that is something else than AMQP 1.0. */
+/** An entry that is not AMQP 1.0. */
 export function unknownText (bytes: Uint8Array): string {
   return `${base64Body(bytes)},"format":"unknown"}`
 }
 
-/** What stands after the body: it does not depend on it. */
+/** The text after the body. It does not depend on the body. */
 export function tailText (message: AmqpMessage): string {
   return propertiesJson(message) +
     mapField('applicationProperties', message.applicationProperties, 'string') +
     mapField('messageAnnotations', message.messageAnnotations, 'symbol') + '}'
 }
 
-/** The messages of a chunk share its time, and to print one takes a third of the time of a small message. */
+/** The messages of a chunk share one time, and printing a time takes a third of the time of a small message. */
 let lastChunkTime = { ms: 0, text: timeOf(0) }
 
 function chunkTime (ms: number): string {
@@ -49,7 +52,7 @@ function chunkTime (ms: number): string {
   return lastChunkTime.text
 }
 
-/** The message, or undefined when the entry is something else than AMQP 1.0. */
+/** The message, or undefined when the entry is not AMQP 1.0. */
 export function decodeEntry (bytes: Uint8Array): AmqpMessage | undefined {
   try {
     return decodeMessage(bytes)
@@ -59,7 +62,7 @@ export function decodeEntry (bytes: Uint8Array): AmqpMessage | undefined {
   }
 }
 
-/** The JSON text of a body that is no bytes. No body at all is shown as the value null. */
+/** The JSON text of a body that is not bytes. A missing body is shown as the value null. */
 export function typedBodyJson (body: Exclude<AmqpBody, { kind: 'data' }>): string {
   switch (body.kind) {
     case 'value': return valueJson(body.value)
@@ -68,7 +71,7 @@ export function typedBodyJson (body: Exclude<AmqpBody, { kind: 'data' }>): strin
   }
 }
 
-/** The bytes of a data body; several sections are one body. */
+/** The bytes of a data body; several sections form one body. */
 export function joinSections (sections: readonly Uint8Array[]): Uint8Array {
   const [first, ...others] = sections
   return first !== undefined && others.length === 0 ? first : Buffer.concat(sections)

@@ -2,8 +2,8 @@ import { Type } from '@sinclair/typebox'
 import type { Static, TSchema } from '@sinclair/typebox'
 import { byName } from '../api/by-name.ts'
 
-// Values of AMQP types are any JSON here: what they mean, and which are refused, is the mapping's business
-// (docs/messages.md). No schema has an `anyOf` of types, in which a validator that coerces would take the first.
+// Values of AMQP types are any JSON here: the mapping decides what they mean and which are refused (docs/messages.md).
+// No schema has an `anyOf` of types, because a validator that coerces would use the first of them.
 
 const MAX_SAFE = Number.MAX_SAFE_INTEGER
 
@@ -22,17 +22,18 @@ const Address = (description: string) =>
   Type.Unsafe<unknown>({ description: `${description} A string, or any AMQP value.`, examples: ['orders'] })
 
 const Time = (description: string) => Type.String({
-  description: `${description} ISO 8601; milliseconds since 1970 as a string where the year has not four digits.`,
+  description: `${description} ISO 8601; milliseconds since 1970, as a string, where the year does not have four ` +
+    'digits.',
   examples: ['2025-01-31T12:00:00.000Z']
 })
 
 const MessageProperties = Type.Object(
   {
-    messageId: Type.Optional(Id('Names this message among those of its sender.')),
+    messageId: Type.Optional(Id('Identifies this message among the messages of its sender.')),
     userId: Type.Optional(
       Type.Unsafe<unknown>({
         type: ['string', 'object'],
-        description: 'The user the message was made for. A string, or a tagged binary when it is not UTF-8.',
+        description: 'The user that the message was made for. A string, or a tagged binary when it is not UTF-8.',
         examples: ['alice']
       })
     ),
@@ -53,9 +54,12 @@ const MessageProperties = Type.Object(
         examples: ['gzip']
       })
     ),
-    absoluteExpiryTime: Type.Optional(Time('When the message is of no use any more; a stream keeps it all the same.')),
+    absoluteExpiryTime: Type.Optional(Time('When the message is no longer of use. A stream keeps it anyway.')),
     creationTime: Type.Optional(Time('When the message was made.')),
-    groupId: Type.Optional(Type.String({ description: 'The group of messages it belongs to.', examples: ['batch-7'] })),
+    groupId: Type.Optional(Type.String({
+      description: 'The group that the message belongs to.',
+      examples: ['batch-7']
+    })),
     groupSequence: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'Its number in the group.', examples: [1] })
     ),
@@ -100,11 +104,11 @@ const ignored = (schema: TSchema) =>
   Type.Optional(
     Type.Unsafe<unknown>({
       ...schema,
-      description: 'As a read returns it; ignored, so that what was read can be posted again.'
+      description: 'As in the answer to a read. It is ignored, so that a message that was read can be posted again.'
     })
   )
 
-/** A message in a publish request. What lies beyond its shape is checked by `parseMessage`. */
+/** A message in a publish request. The schema checks the shape, `parseMessage` the rest. */
 export const MessageWrite = Type.Object(
   {
     body: Body,
@@ -117,7 +121,8 @@ export const MessageWrite = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: MAX_SAFE,
-        description: 'Its number for deduplication; on every message of a named publisher, ascending, or on none.',
+        description: 'The number of the message, for deduplication: ascending, and on every message under a ' +
+          'publisher name. Without a publisher name no message has it.',
         examples: [42]
       })
     ),
@@ -144,11 +149,11 @@ export const MessageRead = Type.Object(
     offset: Type.Integer({
       minimum: 0,
       maximum: MAX_SAFE,
-      description: 'Where it lies in the stream.',
+      description: 'The position in the stream.',
       examples: [1024]
     }),
     timestamp: Type.String({
-      description: 'When the broker stored its chunk: ISO 8601, UTC.',
+      description: 'When the broker stored the chunk of the message: ISO 8601, UTC.',
       examples: ['2025-01-31T12:00:00.000Z']
     }),
     body: Body,
@@ -158,8 +163,8 @@ export const MessageRead = Type.Object(
         type: 'string',
         enum: ['value', 'sequence'],
         description:
-          'Only when the body is no bytes: an AMQP value, or AMQP sequences (an array of arrays), as JSON with their ' +
-          'types.'
+          'Only when the body is not bytes: an AMQP value, or AMQP sequences (an array of arrays), as JSON with ' +
+          'their types.'
       })
     ),
     properties: Type.Optional(MessageProperties),
@@ -170,7 +175,7 @@ export const MessageRead = Type.Object(
         type: 'string',
         enum: ['unknown', 'unreadable'],
         description:
-          '`unknown`: not AMQP 1.0; `body` is the whole entry. `unreadable`: a sub-entry batch that could not be ' +
+          '`unknown`: not AMQP 1.0; `body` is the whole entry. `unreadable`: a sub-entry batch that cannot be ' +
           'expanded; `body` is the whole batch.'
       })
     ),
@@ -183,7 +188,7 @@ export const MessageRead = Type.Object(
     compression: Type.Optional(
       Type.String({ description: 'With `unreadable`: how the batch is compressed.', examples: ['zstd'] })
     ),
-    reason: Type.Optional(Type.String({ description: 'With `unreadable`: why it could not be expanded.' }))
+    reason: Type.Optional(Type.String({ description: 'With `unreadable`: why the batch cannot be expanded.' }))
   },
   {
     $id: 'MessageRead',
@@ -208,14 +213,14 @@ export const BatchSchema = Type.Object(
   {
     messages: Type.Array(byName(MessageRead)),
     nextOffset: Offset(
-      'Where the next read goes on; it misses nothing. Not always the last offset + 1: records of the broker take ' +
-      'offsets too.'
+      'Where the next read continues, without missing a message. Not always the last offset + 1, because records of ' +
+      'the broker take offsets too.'
     ),
-    endOfStream: Type.Boolean({ description: 'Nothing readable was left when the answer was made.' }),
+    endOfStream: Type.Boolean({ description: 'No readable message was left when the answer was made.' }),
     gap: Type.Optional(
       Type.Object(
         { from: Offset('First missing offset.'), to: Offset('Last missing offset.') },
-        { description: 'What retention took between the wanted and the delivered offset.' }
+        { description: 'The offsets that retention removed between the wanted and the delivered one.' }
       )
     )
   },

@@ -6,8 +6,8 @@ import { expectString, expectUnicode, parseBase64, parseTime } from './json-part
 import { valueJson } from './value-to-json.ts'
 
 /**
- * The AMQP value that a JSON value stands for: the write side of the table in docs/messages.md. `depth` is that of
- * the value in its section, counted as the decoder does.
+ * The AMQP value that a JSON value stands for: the write side of the table in docs/messages.md. `depth` is the depth of
+ * the value in its section, counted as the decoder counts.
  */
 export function parseValue (json: unknown, pointer: string, depth: number): AmqpValue {
   switch (typeof json) {
@@ -102,8 +102,7 @@ function parseTagged (json: Readonly<Record<string, unknown>>, pointer: string, 
   }
   const parser = PARSER_BY_TYPE.get(json['$type'])
   if (parser === undefined) {
-    throw new MessageFormatError(pointerTo(pointer, '$type'), 'must be one of ' +
-    `${VALUE_TYPES.join(', ')}`)
+    throw new MessageFormatError(pointerTo(pointer, '$type'), `must be one of ${VALUE_TYPES.join(', ')}`)
   }
   return parser(json['value'], pointerTo(pointer, 'value'), depth)
 }
@@ -149,8 +148,7 @@ function parsePairs (json: unknown, pointer: string, depth: number): AmqpMap {
     const key = parseValue(pair[0], pointerTo(pairPointer, 0), depth + 1)
     const keyJson = valueJson(key)
     if (seen.has(keyJson)) {
-      throw new MessageFormatError(pointerTo(pairPointer, 0), 'must not be the key of an ' +
-      'earlier pair')
+      throw new MessageFormatError(pointerTo(pairPointer, 0), 'must not be the key of an earlier pair')
     }
     seen.add(keyJson)
     return [key, parseValue(pair[1], pointerTo(pairPointer, 1), depth + 1)] as const
@@ -188,8 +186,7 @@ const NUMBERS_BY_NAME: ReadonlyMap<unknown, number> = new Map<unknown, number>([
 function parseDouble (json: unknown, pointer: string): number {
   const value = typeof json === 'number' && Number.isFinite(json) ? json : NUMBERS_BY_NAME.get(json)
   if (value === undefined) {
-    throw new MessageFormatError(pointer, 'must be a number, or "NaN", "Infinity", ' +
-    '"-Infinity" or "-0"')
+    throw new MessageFormatError(pointer, 'must be a number, or "NaN", "Infinity", "-Infinity" or "-0"')
   }
   return value
 }
@@ -207,8 +204,7 @@ function parseChar (json: unknown, pointer: string): AmqpValue {
   const [first, ...others] = expectString(json, pointer, 'one character')
   const value = first?.codePointAt(0)
   if (value === undefined || others.length > 0) {
-    throw new MessageFormatError(pointer, 'must be one character, or ' +
-    'its code point as a number')
+    throw new MessageFormatError(pointer, 'must be one character, or its code point as a number')
   }
   return { type: 'char', value }
 }

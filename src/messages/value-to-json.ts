@@ -2,8 +2,8 @@ import type { AmqpMap, AmqpValue } from '../streams/index.ts'
 import { base64Of, timeOf } from './json-parts.ts'
 
 /**
- * The JSON text of an AMQP value: the read side of the table in docs/messages.md. What plain JSON would not give back
- * with the same type is tagged: `{"$type":"ulong","value":"1"}`.
+ * The JSON text of an AMQP value: the read side of the table in docs/messages.md. A value that plain JSON would not
+ * give back with the same type is tagged: `{"$type":"ulong","value":"1"}`.
  */
 export function valueJson (value: AmqpValue): string {
   switch (value.type) {
@@ -19,15 +19,15 @@ export function valueJson (value: AmqpValue): string {
   }
 }
 
-/** The same, with the type always said. */
+/** The same, always with its type. */
 export function taggedJson (value: AmqpValue): string {
   if (value.type !== 'described') return `{"$type":"${value.type}","value":${contentJson(value)}}`
   return `{"$type":"described","descriptor":${valueJson(value.descriptor)},"value":${valueJson(value.value)}}`
 }
 
 /**
- * A map as a JSON object; as a tagged list of pairs when its keys are not all of the plain type, or when one occurs
- * twice, or is `$type`. Keys of annotations are symbols; the strings that some clients write there count as symbols.
+ * A map as a JSON object; as a tagged list of pairs when not all keys are of the plain type, or when a key occurs twice
+ * or is `$type`. Keys of annotations are symbols; the strings that some clients write there count as symbols.
  */
 export function mapJson (entries: AmqpMap, keyType: 'string' | 'symbol'): string {
   const seen = new Set<string>()
@@ -51,7 +51,7 @@ const MAX_INT = 2n ** 31n - 1n
 const MIN_INT = -(2n ** 31n)
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 
-/** A JSON integer that fits into 32 bits is an int, so only what lies beyond can be a long without a tag. */
+/** A JSON integer that fits into 32 bits is an int, so only a larger or smaller one can be a long without a tag. */
 function isPlainLong (value: bigint): boolean {
   return (value > MAX_INT && value <= MAX_SAFE) || (value < MIN_INT && value >= -MAX_SAFE)
 }
@@ -61,7 +61,7 @@ function isPlainDouble (value: number): boolean {
   return Number.isFinite(value) && !Number.isInteger(value)
 }
 
-/** What stands under "value" of a tagged value. */
+/** The content of "value" in a tagged value. */
 function contentJson (value: Exclude<AmqpValue, { type: 'described' }>): string {
   switch (value.type) {
     case 'null': return 'null'

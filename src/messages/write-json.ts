@@ -19,7 +19,7 @@ const DEFAULT_CONTENT_TYPES = {
   base64: 'application/octet-stream'
 } as const
 
-/** Most messages have no other property; they share these. */
+/** Most messages have no other property and share these objects. */
 const DEFAULT_PROPERTIES = {
   json: { contentType: DEFAULT_CONTENT_TYPES.json },
   text: { contentType: DEFAULT_CONTENT_TYPES.text },
@@ -27,8 +27,8 @@ const DEFAULT_PROPERTIES = {
 } as const
 
 /**
- * The message that a JSON message stands for. Its shape has been checked against `MessageWrite`; what a schema cannot
- * say is checked here, and throws MessageFormatError with a pointer below `pointer` (that of the message itself).
+ * The message that a JSON message stands for. Its shape has been checked against `MessageWrite`; the rest is checked
+ * here. A MessageFormatError has a pointer below `pointer`, which is the pointer of the message itself.
  *
  * @param exactBody the body with all digits of its numbers, see `parseExactly`
  */
@@ -75,7 +75,7 @@ function bytesOf (json: MessageWrite, exactBody: unknown, pointer: string): Uint
   }
 }
 
-/** JSON.stringify recurses, JSON.parse does not: what came in may be too deep to go out. */
+/** JSON.stringify recurses and JSON.parse does not, so a body that was parsed may be too deep to be written. */
 function jsonTextOf (body: unknown, pointer: string): string {
   try {
     return exactText(body)
@@ -84,7 +84,7 @@ function jsonTextOf (body: unknown, pointer: string): string {
   }
 }
 
-/** The JSON of a body made of AMQP values; as `text` or `base64` its own JSON text is given. */
+/** The JSON of a body made of AMQP values. With the encodings `text` and `base64` the body is JSON text. */
 function typedBodyOf (json: MessageWrite, pointer: string): unknown {
   if (json.bodyEncoding === undefined || json.bodyEncoding === 'json') return json.body
   try {
@@ -97,8 +97,7 @@ function typedBodyOf (json: MessageWrite, pointer: string): unknown {
 
 function sequencesOf (json: unknown, pointer: string) {
   if (!Array.isArray(json) || json.length === 0) {
-    throw new MessageFormatError(pointer, 'must be an array of ' +
-    'arrays, one for each sequence')
+    throw new MessageFormatError(pointer, 'must be an array of arrays, one for each sequence')
   }
   return json.map((sequence: unknown, index) => {
     const value = parseValue(sequence, pointerTo(pointer, index), 1)

@@ -11,28 +11,28 @@ import { RequestError } from '../api/problems.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Reads a body whole, within the limit of its route and the budget of all. */
+    /** Reads a whole body, within the limit of its route and the budget of all bodies. */
     readWholeBody: (request: BodyRequest) => Promise<Buffer>
     /**
-     * Says how much of a request's body is in memory, from now on; what a request holds is given back when it is over.
+     * Says how many bytes of a request's body are in memory from now on. They are given back when the request is over.
      *
      * @throws RequestError `overloaded`
      */
     holdBody: (request: BodyRequest, bytes: number) => void
-    /** How much of the budget all requests together hold. */
+    /** The bytes of the budget that all requests together hold. */
     totalBodyBytes: () => number
-    /** Whether work on so many bytes is heavy: then it is to wait for its turn. */
+    /** Whether work on this many bytes is heavy. Heavy work has to wait for its turn. */
     isHeavy: (bytes: number) => boolean
-    /** Settles when it is time for work on so many bytes: at once when it is not heavy. */
+    /** Settles when work on this many bytes may begin; undefined when the work is not heavy. */
     turn: (bytes: number) => Promise<void> | undefined
   }
   interface FastifyRequest {
-    /** What this request takes of the budget, once it has a body. */
+    /** The part of the budget that this request takes, once it has a body. */
     bodyClaim: BodyClaim | undefined
   }
 }
 
-// What is needed of a request, whatever the types of its route.
+// The part of a request that is needed here, whatever the types of its route.
 interface BodyRequest {
   readonly raw: IncomingMessage
   readonly routeOptions: { readonly bodyLimit: number }
@@ -41,16 +41,16 @@ interface BodyRequest {
 
 interface BodiesOptions { bodyBudgetBytes: number }
 
-// Less than a millisecond of parsing or writing JSON.
+// Parsing or writing this much JSON takes less than a millisecond.
 const LIGHT_WORK_BYTES = 32 * 1024
 
-// Of all others no body is read.
+// No body is read for other methods.
 const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT'])
 
 /**
- * How bodies are read and written. Small JSON is read whole and parsed here; everything else by the routes that take
- * it, from the raw request. Without the budget a few hundred clients, each sending slowly what its limit allows, could
- * fill the memory.
+ * How bodies are read and written. Small JSON bodies are read whole and parsed here; routes read all other bodies from
+ * the raw request. Without the budget, a few hundred clients that slowly send as much as the limit allows could fill
+ * the memory.
  */
 function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void {
   const budget = new BodyBudget(bodyBudgetBytes)
@@ -71,11 +71,13 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
     const encoding = request.headers['content-encoding']
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity' && METHODS_WITH_BODY.has(request.method)) {
       done(
-        new RequestError('unsupported_media_type', 'compressed bodies are not read: send it without Content-Encoding')
+        new RequestError('unsupported_media_type', 'compressed bodies are not read: send the body without ' +
+          'Content-Encoding')
       )
       return
     }
-    // Without a claim it gets one that has ended: work for it may continue after its client has left, and hold nothing.
+    // A request without a claim gets one that has ended: work for it may continue after its client has left, and must
+    // hold nothing.
     whenClosed(reply, () => { (request.bodyClaim ??= ended).end() })
     done()
   })
@@ -89,7 +91,7 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
     const limitBytes = request.routeOptions.bodyLimit
     const claim = claimOf(request)
     try {
-      // What will not fit is better refused now than when most of it has been sent.
+      // A body that will not fit is refused now, and not after most of it was sent.
       claim.announce(Math.min(announcedBytes(payload), limitBytes))
     } catch (error) {
       discard(payload)
@@ -106,16 +108,16 @@ function isHeavy (bytes: number): boolean {
 type ReadBody = (request: BodyRequest, payload: IncomingMessage) => Promise<Buffer>
 
 function readAndWriteJson (app: FastifyInstance, read: ReadBody): void {
-  // What a schema does not know is an error of ours that the tests find; a serialiser made of the schema would drop it,
-  // and could not write a bigint that may also be null. Route by route: a scope with schemas of its own would get one
-  // of its own.
+  // A member that the schema does not have is a fault that the tests find. A serialiser made from the schema would drop
+  // it, and could not write a bigint that may also be null. The serialiser is set route by route, because a scope with
+  // its own schemas would get its own serialiser.
   app.addHook('onRoute', (route) => { route.serializerCompiler ??= () => toJsonText })
   app.removeAllContentTypeParsers()
-  // Nothing that a body could say would change what is deleted.
+  // A body cannot change what is deleted.
   app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true })
   app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
     const body = await read(request, payload)
-    // Clients put a content type on a request without a body; whether it needs one, its schema knows.
+    // Clients send a content type without a body. The schema of the operation says whether it needs one.
     return body.length === 0 ? undefined : parseJsonBody(body)
   })
 }

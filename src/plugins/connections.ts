@@ -4,19 +4,19 @@ import { Counter } from 'prom-client'
 
 interface ConnectionsOptions { maxConnections: number }
 
-// A crowd is one line in the log, not one for each of it.
+// A burst of refusals is one line in the log, not one for each.
 const MIN_WARNING_INTERVAL_MS = 10_000
 
-/** How many connections there may be, and how an operator learns that there were more. */
+/** The bound on connections, and how an operator learns that it was reached. */
 function connections (app: FastifyInstance, { maxConnections }: ConnectionsOptions): void {
   const { server } = app
   server.maxConnections = maxConnections
-  // Node drops headers beyond a number without a word; HTTP_MAX_HEADER_BYTES bounds them as well, and says so.
+  // Node silently drops headers beyond a number. HTTP_MAX_HEADER_BYTES bounds headers too, and its refusal says so.
   server.maxHeadersCount = 0
 
   const refused = new Counter({
     name: 'rabbitmq_stream_gateway_http_connections_refused_total',
-    help: 'Connections closed as they came because there were HTTP_MAX_CONNECTIONS',
+    help: 'Connections closed when they arrived because HTTP_MAX_CONNECTIONS was reached',
     registers: [app.metrics]
   })
   let warnedMs = -Infinity
@@ -24,7 +24,7 @@ function connections (app: FastifyInstance, { maxConnections }: ConnectionsOptio
     refused.inc()
     if (performance.now() - warnedMs < MIN_WARNING_INTERVAL_MS) return
     warnedMs = performance.now()
-    app.log.warn({ maxConnections }, 'connections are closed as they come: there are HTTP_MAX_CONNECTIONS')
+    app.log.warn({ maxConnections }, 'connections are closed as they come: HTTP_MAX_CONNECTIONS is reached')
   })
 }
 

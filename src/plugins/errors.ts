@@ -19,13 +19,13 @@ function errors (app: FastifyInstance): void {
   let isCollecting = true
 
   app.setErrorHandler(sendProblem)
-  // Node answers an Expect that it does not know by itself, with nothing but a status.
+  // By itself, Node would answer an unknown Expect with a bare status.
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     sendUnknownExpectation(request, response)
   })
-  // This too would only be the end of a connection.
+  // Without this, the connection would just be closed.
   app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    endWithProblem(socket, new RequestError('bad_request', 'this is no proxy: CONNECT is not answered'))
+    endWithProblem(socket, new RequestError('bad_request', 'this is not a proxy: CONNECT is not supported'))
   })
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
@@ -56,10 +56,10 @@ function addMethodNotAllowed (app: FastifyInstance, url: string, methods: string
     method: others,
     url,
     schema: { hide: true },
-    // Before the body is read: its type and size do not matter any more.
+    // Before the body is read: its type and size no longer matter.
     onRequest: (request, _reply, done) =>
       done(
-        new RequestError('method_not_allowed', `${request.method} is not allowed here, but ${allow}`, {
+        new RequestError('method_not_allowed', `${request.method} is not allowed here; allowed are ${allow}`, {
           headers: { allow }
         })
       ),
@@ -67,7 +67,7 @@ function addMethodNotAllowed (app: FastifyInstance, url: string, methods: string
   })
 }
 
-/** For errors that Fastify finds before it knows a route, such as a URL that cannot be decoded. */
+/** For errors that Fastify finds before routing, such as a URL that cannot be decoded. */
 export function sendFrameworkProblem (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   reply.headers(COMMON_HEADERS).header('x-request-id', request.id)
   sendProblem(error, request, reply)
@@ -76,8 +76,8 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = withPointer(fromFramework(error, request), request)
   const { problem, headers } = toProblemAnswer(known, request.id)
-  // Whoever left has aborted what was done for them, which is no fault. Refusals of a gateway that has too much to do
-  // are none either: each has its line as a request, and a stack for each would be the last thing it needs.
+  // When a client leaves, its request is aborted, which is not a fault. Refusals for overload are not faults either:
+  // each has its line as a request, and logging a stack for each would add to the load.
   const isFault =
     problem.status >= 500 &&
     problem.code !== 'overloaded' &&
@@ -86,7 +86,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   if (isFault) {
     request.log.error({ reqId: request.id, err: known, cause: causeOf(known), code: problem.code }, 'request failed')
   }
-  // Fastify closes the connection after a body it could not parse; the rest of ours is read and dropped.
+  // Fastify closes the connection after a body that it could not parse. Here the rest of the body is read and dropped.
   reply.removeHeader('connection')
   const text = JSON.stringify(problem)
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
@@ -105,16 +105,16 @@ function isComplete (request: IncomingMessage): boolean {
   return request.complete || request.method === 'HEAD' || !hasBody
 }
 
-// How long a client that was refused may go on sending before its connection is closed, where it is to be closed.
+// How long a refused client may continue to send before its connection is closed, where it is to be closed.
 const MAX_LINGER_MS = 5000
 
-// The client has its whole answer at once, but the answer ends when the client has stopped to send: where the
-// connection is closed after it (`Connection: close`, HTTP/1.0), what is still on its way to us would be answered by a
-// reset, which makes many clients drop what they got. A bare stream: refusals come by the hundred, and one made of a
-// generator takes as long as all the rest of it.
+// The client gets its whole answer at once, but the answer ends only when the client has stopped sending. Where the
+// connection is closed after the answer (`Connection: close`, HTTP/1.0), bytes that are still arriving would be
+// answered by a reset, and many clients drop the answer then. A bare stream is used because refusals come by the
+// hundred, and a stream made from a generator takes as long as the rest of a refusal.
 function untilSent (request: IncomingMessage, text: string, whenRead: () => void): Readable {
   const answer = new Readable({
-    // Asked for more: what there is goes with it.
+    // A call for more means that the text was taken.
     read () { whenRead() },
     destroy (error, done) {
       clearTimeout(timer)
@@ -129,10 +129,10 @@ function untilSent (request: IncomingMessage, text: string, whenRead: () => void
 }
 
 const FRAMEWORK_CODES: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  FST_ERR_BAD_URL: ['bad_request', 'the path has a % that starts no percent-encoded UTF-8 character'],
+  FST_ERR_BAD_URL: ['bad_request', 'the path has a % that does not start a percent-encoded UTF-8 character'],
   FST_ERR_MAX_PARAM_LENGTH: ['validation_failed', 'a name in the path is too long'],
   FST_ERR_CTP_BODY_TOO_LARGE: ['payload_too_large', 'the body is too large'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the body is not as long as Content-Length says']
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad_request', 'the length of the body is not the one in Content-Length']
 }
 
 function fromFramework (error: unknown, request: FastifyRequest): unknown {
@@ -149,13 +149,13 @@ function fromFramework (error: unknown, request: FastifyRequest): unknown {
   return known === undefined ? error : new RequestError(known[0], known[1], { cause: error })
 }
 
-// Of all mistakes the one that is made first: many clients name a type of their own choice when they are not told one.
+// The most common first mistake: many clients send a content type of their own choice when none is given.
 function mediaTypeFault ({ headers, routeOptions }: FastifyRequest): string {
   const given = headers['content-type']
   const types = routeOptions.config.bodyFormats?.map(({ mediaType }) => mediaType) ?? ['application/json']
   if (types.includes(ANY_TYPE)) return 'Content-Type is not a media type'
-  return `Content-Type has to be ${types.join(' or ')}, ` +
-    `${given === undefined ? 'and is missing' : `not ${given.slice(0, 100)}`}`
+  const fault = given === undefined ? 'and is missing' : `not ${given.slice(0, 100)}`
+  return `Content-Type has to be ${types.join(' or ')}, ${fault}`
 }
 
 /** A name that the domain refuses is a field of the request. */
@@ -180,7 +180,7 @@ const SOCKET_CODES: Readonly<Record<string, readonly [ProblemCode, string]>> = {
   HPE_HEADER_OVERFLOW: ['headers_too_large', 'the request line and headers are larger than HTTP_MAX_HEADER_BYTES']
 }
 
-/** For what is no HTTP request that a route could see: written to the socket by hand. */
+/** For bytes that do not form an HTTP request which a route could see. The answer is written to the socket by hand. */
 export function sendSocketProblem (error: ConnectionError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || owesAnswer(socket)) {
     socket.destroy()
@@ -191,20 +191,20 @@ export function sendSocketProblem (error: ConnectionError, socket: Socket): void
   const sideEffects = arriving?.hasEffects === true ? 'possible' : 'none'
   endWithProblem(socket, new RequestError(code, message, { sideEffects }), arriving?.reply.request.id, isHead(error))
   if (arriving === undefined) return
-  // For the log, which else would only say that the client has gone.
+  // For the log, which would otherwise say only that the client has gone.
   arriving.reply.code(PROBLEMS[code].status)
   answeredWhole(arriving.reply)
 }
 
-// The answer to HEAD has no body: a client would take it for the next answer, on a connection that has none. All there
-// is to tell by is what was read last, which is the whole request as a rule; where it is not, most likely it is no
+// The answer to HEAD has no body: a client would take a body for the next answer. The method can only be seen in the
+// packet that was read last, which usually has the whole request. Where it does not, the request is most likely not a
 // HEAD.
 function isHead ({ rawPacket }: Partial<ConnectionError>): boolean {
   return Buffer.isBuffer(rawPacket) && rawPacket.toString('latin1', 0, 5) === 'HEAD '
 }
 
 function endWithProblem (socket: Duplex, error: RequestError, id = requestId({ headers: {} }), isHead = false): void {
-  socket.on('error', () => {}) // nobody else listens any more
+  socket.on('error', () => {}) // no other listener is left
   const { problem, headers } = toProblemAnswer(error, id)
   const body = JSON.stringify(problem)
   const all = {
@@ -231,7 +231,7 @@ function sendUnknownExpectation (request: IncomingMessage, response: ServerRespo
     id
   )
   const body = JSON.stringify(problem)
-  // The client waits with its body, or has sent it: nobody knows where the next request begins.
+  // The client may or may not have sent its body, so it is not known where the next request begins.
   response.writeHead(problem.status, {
     ...COMMON_HEADERS,
     'content-type': PROBLEM_JSON,

@@ -5,7 +5,7 @@ import { ShutdownPhases, type Phase, type PhaseName, type ShutdownStep } from '.
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Whether the process is about to end; then it is not ready, and connections are closed with their answer. */
+    /** Whether the process is shutting down. Then it is not ready, and each answer closes its connection. */
     isDraining: () => boolean
     /** Adds what a plugin does in a phase of the shutdown. */
     onShutdown: (phase: PhaseName, step: ShutdownStep) => void
@@ -16,12 +16,12 @@ declare module 'fastify' {
 
 interface LifecycleOptions { drainDelayMs: number, drainTimeoutMs: number }
 
-// The process is ended by force ten seconds after DRAIN_TIMEOUT_MS, see server.ts: this has to end before.
+// server.ts ends the process ten seconds after DRAIN_TIMEOUT_MS: this phase has to end before that.
 const BROKER_TIMEOUT_MS = 5000
 
 /**
- * How the app ends. `shutDown` makes the process not ready and closes the app; the phases after that run however the
- * app is closed, so that nothing that waits holds it up.
+ * How the app ends. `shutDown` makes the process not ready and closes the app. The later phases run however the app is
+ * closed, so that waiting reads do not hold it up.
  */
 function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: LifecycleOptions): void {
   let startedMs: number | undefined
@@ -30,7 +30,7 @@ function lifecycle (app: FastifyInstance, { drainDelayMs, drainTimeoutMs }: Life
   let endRequests = (): void => {}
   const requestsEnded = new Promise<void>((resolve) => { endRequests = resolve })
 
-  // All phases up to the requests share DRAIN_TIMEOUT_MS: a later one has what is left of it.
+  // The phases up to the requests share DRAIN_TIMEOUT_MS: each later phase has the time that is left.
   const remainingMs = (): number => Math.max(0, (startedMs ?? 0) + drainTimeoutMs - performance.now())
   const phases = new ShutdownPhases(phaseTable(app, remainingMs), app.log)
   // A load balancer takes this time to notice that the process is not ready; its requests are served meanwhile.

@@ -7,7 +7,7 @@ import { operationIdOf } from './requests.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What `/metrics` answers. */
+    /** The metrics that `/metrics` answers. */
     metrics: Registry
   }
 }
@@ -16,7 +16,7 @@ const PREFIX = 'rabbitmq_stream_gateway_'
 // From a read out of memory to a long poll of a minute.
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
-// What goes up and down. Every other figure is a counter; a figure without a metric does not compile.
+// The figures that go up and down. Every other figure is a counter; a figure without a metric does not compile.
 const GAUGES = {
   connections: 'Open connections to the broker',
   publishers: 'Declared publishers',
@@ -37,7 +37,7 @@ const COUNTERS = {
 } as const satisfies Record<Exclude<keyof BrokerStats, keyof typeof GAUGES>, string>
 
 /**
- * Prometheus metrics in a registry of this app: figures of the domain at the time of the scrape, durations by
+ * Prometheus metrics in a registry of this app: the figures of the domain at the time of the scrape, and durations by
  * operation.
  */
 function metrics (app: FastifyInstance): void {
@@ -63,7 +63,7 @@ function metrics (app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     const startMs = performance.now()
     whenClosed(reply, (isDelivered) => {
-      // Paths of no operation share one label: callers must not be able to make time series.
+      // Paths without an operation share one label: callers must not be able to create time series.
       durations.observe(
         { operation: operationIdOf(request) ?? 'none', status: isDelivered ? reply.statusCode : 'client_gone' },
         (performance.now() - startMs) / 1000

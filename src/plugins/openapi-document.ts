@@ -1,15 +1,15 @@
 /**
- * What the generator cannot know, put into its document: what is optional, and the header that every answer has.
+ * Adds to the document what the generator cannot know: which parts are optional, and the header that every answer has.
  *
- * @param optionalBodies the operationIds of those that may be called without their body
+ * @param optionalBodies the operationIds of the operations that may be called without their body
  */
 export function completeDocument (document: object, optionalBodies: ReadonlySet<string>): void {
   for (const operation of operationsOf(document)) {
-    // A parameter with a default is always there for the handler, and need not be given by the caller.
+    // A parameter with a default is always present in the handler, but the caller may leave it out.
     for (const parameter of listOf(operation.parameters)) {
       if (isRecord(parameter.schema) && 'default' in parameter.schema) parameter.required = false
     }
-    // What an operation is about first, then how.
+    // Path parameters first: they say what an operation is about.
     if (Array.isArray(operation.parameters)) {
       operation.parameters = operation.parameters.toSorted((a, b) => Number(isInPath(b)) - Number(isInPath(a)))
     }

@@ -6,7 +6,7 @@ const HEADER_BY_STATUS: Readonly<Record<number, readonly [string, unknown]>> = {
   503: ['retry-after', { description: 'Seconds to wait before another try.', type: 'integer' }]
 }
 
-// What is answered before there is an operation.
+// Problems that are answered before an operation is known.
 const OF_NO_OPERATION: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'method_not_allowed',
   'expectation_not_supported',
@@ -26,7 +26,7 @@ export function problemExamples (): Record<string, { summary: string, value: unk
 export function problemResponses (codes: readonly ProblemCode[]): Record<string, object> {
   const responses: Record<string, object> = {}
   for (const status of new Set(codes.map((code) => PROBLEMS[code].status))) {
-    // In the order of the table, so that the document does not depend on how a route lists them.
+    // In the order of the table, so that the document does not depend on the order in a route.
     const ofStatus = PROBLEM_CODES.filter((code) => codes.includes(code) && PROBLEMS[code].status === status)
     const header = HEADER_BY_STATUS[status]
     responses[status] = {

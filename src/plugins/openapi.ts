@@ -12,9 +12,12 @@ import { problemExamples, problemResponses } from './openapi-problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What this operation can answer beside its own responses; becomes part of the OpenAPI document. */
+    /**
+     * The problems that this operation can answer, in addition to its own responses. They become part of the OpenAPI
+     * document.
+     */
     problems?: readonly ProblemCode[]
-    /** What the body may be sent as, where the handler reads and checks it itself: for the document and the 415. */
+    /** The media types of the body, where the handler reads and checks it itself: for the document and the 415. */
     bodyFormats?: readonly BodyFormat[]
     /** Headers that the handler reads and checks itself, for the document only. */
     describedHeaders?: object
@@ -24,23 +27,22 @@ declare module 'fastify' {
 const DESCRIPTION = `Publish to RabbitMQ streams and read from them over HTTP.
 
 A *stream* is an append-only log: messages stay after they are read, each at its *offset*. Reading needs no session: any
-instance answers any read, and \`nextOffset\` of an answer is where the next one goes on. A *consumer* is a name under
+instance answers any read, and the next read continues at the \`nextOffset\` of the answer. A *consumer* is a name under
 which the broker keeps an offset: that of the last message processed.
 
 Every error is \`application/problem+json\`; programs decide by its \`code\`, \`retryable\` and \`sideEffects\`.`
 
 const TAGS = [
   { name: 'Streams', description: 'Create, describe, list, delete.' },
-  { name: 'Publish', description: 'Answered when the broker has confirmed.' },
+  { name: 'Publish', description: 'The answer comes when the broker has confirmed the messages.' },
   { name: 'Read', description: 'From any offset, without a session.' },
   { name: 'Consumers', description: 'Offsets kept by the broker.' },
   { name: 'Publishers', description: 'Publishing ids kept by the broker.' },
-  { name: 'Operations', description: 'Health, metrics.' }
+  { name: 'Operations', description: 'Health and metrics.' }
 ]
 
 // Swagger UI brings its own scripts and styles; it also writes style attributes and draws data: images. Its requests go
-// to this gateway only. `upgrade-insecure-requests` is left out: the gateway speaks plain HTTP behind whatever ends
-// TLS.
+// to this gateway only. `upgrade-insecure-requests` is left out: the gateway speaks plain HTTP, and a proxy ends TLS.
 const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' " +
   "data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import { whenClosed } from '../http/request-scope.ts'
 import { RequestError } from '../api/problems.ts'
 
-// What may stand in a log and in a header without surprises.
+// Characters that are safe in a log and in a header.
 const SANE_REQUEST_ID = /^[A-Za-z0-9._~:/+=@-]{1,128}$/
 
 /** The caller's `x-request-id` when it is sane, else a new one. */
@@ -45,8 +45,8 @@ function requests (app: FastifyInstance): void {
   })
 }
 
-// What Node lets through or refuses without saying why. Two parties that read a request differently can be played off
-// against each other.
+// Faults that Node lets through or refuses without a reason. A request that two parties read differently can be used to
+// attack one of them.
 function faultOf ({ headers, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
   const codings = headers['transfer-encoding']
   if (codings !== undefined && codings.toLowerCase() !== 'chunked') return 'Transfer-Encoding can only be chunked'
@@ -56,10 +56,10 @@ function faultOf ({ headers, httpVersion, rawHeaders }: IncomingMessage): string
     const name = rawHeaders[at]
     if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
   }
-  return hosts > 1 ? 'a request has one Host header' : undefined
+  return hosts > 1 ? 'a request must have exactly one Host header' : undefined
 }
 
-/** The operation that a request was routed to; undefined when to none. */
+/** The operation that a request was routed to; undefined when there is none. */
 export function operationIdOf (request: FastifyRequest): string | undefined {
   return request.routeOptions.schema?.operationId
 }

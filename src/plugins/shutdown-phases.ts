@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 /** The phases of a shutdown, in their order. */
 export type PhaseName = 'not ready' | 'no new work' | 'workers' | 'live answers' | 'requests' | 'broker'
 
-/** What a plugin does in a phase. */
+/** The work of a plugin in a phase. */
 export type ShutdownStep = () => void | Promise<void>
 
 /** A phase of the shutdown. */
@@ -11,7 +11,7 @@ export interface Phase {
   readonly name: PhaseName
   /** How long it may take, in ms, asked when it begins. */
   readonly timeoutMs: () => number
-  /** What is done when it takes longer: the next phase then begins without waiting for it. */
+  /** Called when the phase takes longer. The next phase then begins without waiting for it. */
   readonly whenLate: () => void
 }
 
@@ -31,7 +31,7 @@ export class ShutdownPhases {
     this.#steps.set(name, [...this.#steps.get(name) ?? [], step])
   }
 
-  /** Settles when all steps have ended, or when the time is over. Never rejects: the shutdown goes on to its end. */
+  /** Settles when all steps have ended or the time is over. Never rejects: the shutdown continues to its end. */
   async run (name: PhaseName): Promise<void> {
     const phase = this.#phases.get(name)
     const steps = (this.#steps.get(name) ?? []).map(async (step) => { await this.#take(name, step) })

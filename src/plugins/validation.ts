@@ -16,8 +16,8 @@ declare module 'fastify' {
 }
 
 /**
- * How Ajv checks requests: nothing is removed, nothing is guessed, unknown fields are errors. `allErrors` is safe
- * because what Ajv sees is small: query strings, and bodies with a limit of their own.
+ * How Ajv checks requests: it removes and guesses nothing, and unknown fields are errors. `allErrors` is safe because
+ * Ajv sees only small inputs: query strings, and bodies with a limit of their own.
  */
 export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
   customOptions: {
@@ -32,10 +32,10 @@ export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
   }
 }
 
-/** Says what is wrong in words of the API; at most 20 of them. */
+/** The errors in the terms of the API, at most 20 of them. */
 export function fieldErrors (errors: readonly SchemaError[], part: string): FieldError[] {
   const prefix = part === 'body' ? '' : `/${part === 'querystring' ? 'query' : part === 'params' ? 'path' : part}`
-  // Of an alternative that fits nowhere, each branch reports its own misfits: only the sum is of use.
+  // When no branch of an alternative fits, each branch reports its own errors; only the summary is useful.
   const unions = errors.filter(({ keyword }) => keyword === 'anyOf').map(({ schemaPath }) => `${schemaPath}/`)
   return errors
     .filter(({ schemaPath }) => !unions.some((union) => schemaPath.startsWith(union)))
@@ -52,13 +52,13 @@ function describe (error: SchemaError): FieldError {
 }
 
 /**
- * Makes numbers and booleans of the texts in query strings and paths where a schema wants them, and of nothing else:
- * Ajv's own coercion takes `1e3`, `0x10` and `true` for numbers. A text that is none stays a text, which the schema
- * refuses.
+ * Converts texts in query strings and paths to numbers and booleans where a schema asks for them, and nothing else:
+ * Ajv's own coercion takes `1e3`, `0x10` and `true` for numbers. A text that cannot be converted stays a text, which
+ * the schema refuses.
  */
 function validation (app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
-    // An operation that has no parameters refuses them as well.
+    // An operation without parameters refuses any.
     if (route.schema?.operationId !== undefined) {
       route.schema.querystring ??= { type: 'object', properties: {}, additionalProperties: false }
     }
@@ -112,7 +112,8 @@ function checkQueryString ({ raw, query }: FastifyRequest): void {
   try {
     decodeURIComponent(raw.url.slice(start + 1))
   } catch {
-    throw new RequestError('bad_request', 'the query string has a % that starts no percent-encoded UTF-8 character')
+    throw new RequestError('bad_request', 'the query string has a % that does not start a percent-encoded UTF-8 ' +
+      'character')
   }
 }
 

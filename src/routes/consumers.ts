@@ -12,19 +12,19 @@ const tags = ['Consumers']
 
 const storedOffset = storedNumber('The offset of the last message processed.')
 const nextOffset = storedNumber(
-  'Where reading resumes: the stored offset + 1. After a 0 it is 0, unless this process was told within the last ' +
-  'minute that message 0 is processed.'
+  'Where reading resumes: the stored offset + 1. After a stored 0 it is 0, unless this process was told within the ' +
+  'last minute that message 0 is processed.'
 )
 const lagDescription =
-  'Offsets from `nextOffset` to the last message: how many are still to be delivered, at most, because records of ' +
-  'the broker take offsets too. 0 when nothing is.'
+  'The number of offsets from `nextOffset` to the last message. Fewer messages may be left to deliver, because ' +
+  'records of the broker take offsets too. 0 when none is left.'
 
 const ConsumerList = Type.Object(
   {
     consumers: Type.Array(
       Type.Object({
         name: Type.String(),
-        storedOffset: storedNumberOrNull('The offset of the last message processed; null when nothing is stored.'),
+        storedOffset: storedNumberOrNull('The offset of the last message processed; null when no offset is stored.'),
         nextOffset: storedNumberOrNull('Where reading resumes.'),
         lag: storedNumberOrNull(lagDescription),
         subscriptions: Type.Array(
@@ -32,7 +32,9 @@ const ConsumerList = Type.Object(
             active: Type.Boolean(),
             host: Type.String(),
             connectionName: Type.String(),
-            offset: Type.Union([Type.Integer(), Type.Null()], { description: 'First offset of the last chunk sent.' }),
+            offset: Type.Union([Type.Integer(), Type.Null()], {
+              description: 'The first offset of the last chunk sent.'
+            }),
             offsetLag: Type.Union([Type.Integer(), Type.Null()])
           }),
           { description: 'Live subscriptions under this name, of any client.' }
@@ -48,9 +50,9 @@ const ConsumerOffset = Type.Object(
   {
     storedOffset,
     nextOffset,
-    firstOffset: offset('The first offset that is still there.'),
+    firstOffset: offset('The first offset that the stream still has.'),
     lastOffset: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
-      description: 'The offset of the last message; null when there is none.'
+      description: 'The offset of the last message; null when the stream has no message.'
     }),
     lag: storedNumber(lagDescription)
   },
@@ -64,7 +66,7 @@ const Commit = strictObject(
     offset: offset('Offset of the last message processed.'),
     expected: Type.Optional(
       Type.Unsafe<number | null>({
-        ...offset('Refuse with 412 unless this is stored now; null: unless nothing is.'),
+        ...offset('Refuse with 412 unless this offset is stored now; with null, unless no offset is stored.'),
         type: ['integer', 'null']
       })
     )
@@ -108,7 +110,7 @@ function listConsumers (app: ApiApp): void {
         operationId: 'listConsumers',
         tags,
         summary: 'List consumers',
-        description: 'Every consumer known of the stream. `sources` says whether the list is whole.',
+        description: 'Every known consumer of the stream. `sources` says whether the list is complete.',
         params: StreamParams,
         response: {
           200: json('The consumers.', ConsumerList, {
@@ -160,8 +162,8 @@ function storeOffset (app: ApiApp): void {
         tags,
         summary: 'Commit an offset',
         description:
-          'Says that everything up to and including this offset is processed. Answered when a majority of the ' +
-          "stream's members has it: stored, then read back.",
+          'Says that all messages up to and including this offset are processed. The offset is stored and read back; ' +
+          "the answer comes when a majority of the stream's members has it.",
         params: ConsumerParams,
         body: Commit,
         response: { 200: json('The offset is stored.', Stored, { storedOffset: 0, nextOffset: 1 }) }
@@ -185,13 +187,13 @@ function resetOffset (app: ApiApp): void {
         tags,
         summary: 'Reset a consumer',
         description:
-          'Names the next message to be delivered, back or forward; for offset 1 it is message 0, because the broker ' +
-          'keeps the same for both. Takes effect with the next read, on every instance, and with reads that wait: ' +
-          'within five seconds (one case in which it does not is in docs/guarantees.md, Offset 0). A commit of what ' +
-          'was read before would undo it, unless it says what it `expected`.',
+          'Sets the next message to be delivered, back or forward. For offset 1 that is message 0, because the ' +
+          'broker stores the same value for both. The reset takes effect with the next read, on every instance; ' +
+          'waiting reads notice it within five seconds (docs/guarantees.md, Offset 0, names one case in which they ' +
+          'do not). A commit of messages read earlier undoes the reset, unless it gives `expected`.',
         params: ConsumerParams,
         body: Reset,
-        response: { 200: json('What is stored now.', Stored, { storedOffset: 0, nextOffset: 0 }) }
+        response: { 200: json('The offset that is stored now.', Stored, { storedOffset: 0, nextOffset: 0 }) }
       }
     },
     async (request) => {

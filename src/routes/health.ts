@@ -25,8 +25,8 @@ function getLiveness (app: ApiApp): void {
         operationId: 'getLiveness',
         tags: ['Operations'],
         summary: 'Is the process alive?',
-        description: 'Says nothing of the broker: a process without a broker must not be restarted for it.',
-        response: { 200: json('It is.', Live, { status: 'live' }) }
+        description: 'Does not depend on the broker: a process must not be restarted because the broker is down.',
+        response: { 200: json('The process is alive.', Live, { status: 'live' }) }
       }
     },
     async () => ({ status: 'live' as const })
@@ -42,8 +42,9 @@ function getReadiness (app: ApiApp): void {
         operationId: 'getReadiness',
         tags: ['Operations'],
         summary: 'Can the process serve?',
-        description: 'Whether the broker can be reached, tried now if need be, and the process is not about to end.',
-        response: { 200: json('It can.', Ready, { status: 'ready', brokerVersion: '4.0.5' }) }
+        description: 'Whether the broker can be reached, which is tried now if necessary, and the process is not ' +
+          'shutting down.',
+        response: { 200: json('The process can serve.', Ready, { status: 'ready', brokerVersion: '4.0.5' }) }
       }
     },
     async () => {

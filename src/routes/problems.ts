@@ -3,10 +3,10 @@ import { isProblemCode, PROBLEM_CODES, PROBLEMS, RequestError, type ProblemCode 
 import { strictObject } from '../api/schemas.ts'
 
 const ProblemParams = strictObject({
-  code: Type.String({ description: '`code` of a problem.', examples: ['stream_not_found'] })
+  code: Type.String({ description: 'The `code` of a problem.', examples: ['stream_not_found'] })
 })
 
-/** What the `type` of a problem points to: a page that says what it means and what to do. */
+/** The page that the `type` of a problem points to: what the problem means and what to do. */
 export const problemRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/problems/:code',
@@ -28,8 +28,7 @@ export const problemRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { code } = request.params
       if (!isProblemCode(code)) {
-        throw new RequestError('route_not_found', 'there is no such problem; there are ' +
-        `${PROBLEM_CODES.join(', ')}`)
+        throw new RequestError('route_not_found', `this code does not exist; the codes are ${PROBLEM_CODES.join(', ')}`)
       }
       return reply.type('text/markdown; charset=utf-8').send(describe(code))
     }

@@ -10,10 +10,10 @@ const PublisherList = Type.Object(
       Type.Object({
         name: Type.String(),
         lastPublishingId: storedNumberOrNull(
-          'The highest publishing id stored under this name; null when the broker keeps none.'
+          'The highest publishing id stored under this name; null when the broker has none.'
         ),
         connections: Type.Array(Type.Object({ host: Type.String(), connectionName: Type.String() }), {
-          description: 'Who publishes under this name now.'
+          description: 'The connections that publish under this name now.'
         })
       })
     ),
@@ -32,7 +32,7 @@ const Publisher = Type.Object(
   { $id: 'Publisher' }
 )
 
-/** Publisher names and what the broker keeps of them. */
+/** Publisher names, and the publishing ids that the broker keeps for them. */
 export const publisherRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [PublisherList, Publisher]) app.addSchema(schema)
   listPublishers(app)
@@ -48,7 +48,7 @@ function listPublishers (app: ApiApp): void {
         operationId: 'listPublishers',
         tags: ['Publishers'],
         summary: 'List publishers',
-        description: 'Every publisher name known of the stream. `sources` says whether the list is whole.',
+        description: 'Every known publisher name of the stream. `sources` says whether the list is complete.',
         params: StreamParams,
         response: {
           200: json('The publishers.', PublisherList, {
@@ -71,7 +71,7 @@ function describePublisher (app: ApiApp): void {
         operationId: 'describePublisher',
         tags: ['Publishers'],
         summary: 'Describe a publisher',
-        description: 'Ask it after a restart to learn with which publishing id to go on.',
+        description: 'After a restart, a publisher learns here with which publishing id to continue.',
         params: PublisherParams,
         response: { 200: json('The publisher.', Publisher, { name: 'my-publisher', lastPublishingId: 17 }) }
       }

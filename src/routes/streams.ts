@@ -10,9 +10,9 @@ const MAX_ARGUMENTS_BYTES = 64 * 1024
 const tags = ['Streams']
 
 const ListQuery = strictObject({
-  prefix: Type.Optional(Type.String({ description: 'Only names that begin so.' })),
+  prefix: Type.Optional(Type.String({ description: 'Only names that begin with this text.' })),
   limit: Type.Integer({ minimum: 1, maximum: MAX_LIST, default: 100, description: 'How many names at most.' }),
-  cursor: Type.Optional(Type.String({ minLength: 1, description: '`nextCursor` of the page before.' }))
+  cursor: Type.Optional(Type.String({ minLength: 1, description: '`nextCursor` of the previous page.' }))
 })
 
 const StreamList = Type.Object(
@@ -30,7 +30,10 @@ const { maxLengthBytes, maxAge, maxSegmentSizeBytes, initialClusterSize, filterS
 const Arguments = strictObject(
   {
     maxLengthBytes: Type.Optional(
-      Type.Integer({ ...maxLengthBytes.bounds, description: 'Oldest segments are removed above this size.' })
+      Type.Integer({
+        ...maxLengthBytes.bounds,
+        description: 'When the stream is larger, its oldest segments are removed.'
+      })
     ),
     maxAge: Type.Optional(
       Type.String({
@@ -47,18 +50,18 @@ const Arguments = strictObject(
     initialClusterSize: Type.Optional(
       Type.Integer({
         ...initialClusterSize.bounds,
-        description: 'How many nodes keep the stream; all of them by default.'
+        description: 'The number of nodes with a copy of the stream; by default all nodes.'
       })
     ),
     leaderLocator: Type.Optional(
       Type.Union([Type.Literal('client-local'), Type.Literal('balanced')], { description: 'Where the leader goes.' })
     ),
     filterSizeBytes: Type.Optional(
-      Type.Integer({ ...filterSizeBytes.bounds, description: 'Size of the filter of a chunk.' })
+      Type.Integer({ ...filterSizeBytes.bounds, description: 'Size of the filter of each chunk.' })
     )
   },
   {
-    description: 'How the stream is kept. Absent: the defaults of the broker, which keep everything.',
+    description: 'The arguments of the stream. Without them the defaults of the broker apply, which keep all messages.',
     'x-examples': {
       defaults: { summary: 'Defaults of the broker', value: {} },
       retention: { summary: 'A week, at most 5 GB', value: { maxAge: '7D', maxLengthBytes: 5_000_000_000 } }
@@ -71,27 +74,28 @@ const Created = Type.Object({ name: Type.String() })
 const Description = Type.Object(
   {
     name: Type.String(),
-    firstOffset: offset('The first offset that is still there.'),
+    firstOffset: offset('The first offset that the stream still has.'),
     nextOffset: offset(
-      'The offset after the last one. The next message gets this one or a later one. An empty stream has ' +
+      'The offset after the last one. The next message gets this offset or a later one. An empty stream has ' +
       '`firstOffset` = `nextOffset`.'
     ),
     leader: Type.Union([Type.String(), Type.Null()], {
-      description: '`host:port` as the broker advertises it; null while there is none.'
+      description: '`host:port` as the broker advertises it; null while the stream has no leader.'
     }),
-    replicas: Type.Array(Type.String(), { description: 'The other nodes with a copy, as `leader`.' }),
+    replicas: Type.Array(Type.String(), { description: 'The other nodes with a copy, each as `host:port`.' }),
     arguments: Type.Optional(
       Type.Record(Type.String(), Type.Unknown(), {
-        description: 'What it was created with; with the management API only.'
+        description: 'The arguments that the stream was created with. Only with the management API.'
       })
     ),
     segments: Type.Optional(
       Type.Integer({
         minimum: 0,
-        description: 'With the management API only, some seconds after the stream was created.'
+        description: 'The number of segments. Only with the management API, from some seconds after the stream was ' +
+          'created.'
       })
     ),
-    sources: Type.Object({ management: SourceState }, { description: 'Which sources answered.' })
+    sources: Type.Object({ management: SourceState }, { description: 'Which sources the answer is made from.' })
   },
   { $id: 'Stream' }
 )
@@ -197,7 +201,7 @@ function deleteStream (app: ApiApp): void {
         operationId: 'deleteStream',
         tags,
         summary: 'Delete a stream',
-        description: 'With all its messages and stored offsets.',
+        description: 'Deletes the stream with all its messages and stored offsets.',
         params: StreamParams,
         response: { 204: { description: 'The stream was deleted.', type: 'null' } }
       }

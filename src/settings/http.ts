@@ -13,13 +13,13 @@ function readListening (read: SettingReader) {
       '127.0.0.1',
       /^\S+$/,
       'a host name or an address',
-      'Address to listen on. There is no authentication yet: on anything but a loopback address, put a proxy with ' +
-      'authentication before it'
+      'Address to listen on. There is no authentication yet: on any address but a loopback one, put a proxy with ' +
+      'authentication in front of the gateway'
     ),
     port: read.integer(
       'HTTP_PORT',
       { default: 8080, min: 0, max: 65_535 },
-      'Port to listen on; 0 takes a free one and logs it'
+      'Port to listen on; 0 takes a free port and logs it'
     ),
     maxBodyBytes: read.integer(
       'HTTP_MAX_BODY_BYTES',
@@ -34,7 +34,7 @@ function readListening (read: SettingReader) {
     bodyBudgetBytes: read.integer(
       'HTTP_BODY_BUDGET_BYTES',
       { default: 256 * MIB, min: 1 * KIB, max: 1024 * 1024 * MIB },
-      'How much of bodies read whole may be held at once; above it requests are refused with 503 `overloaded`'
+      'Most bytes of bodies read whole that are held at once; above it requests are refused with 503 `overloaded`'
     )
   }
 }
@@ -49,17 +49,17 @@ function readClients (read: SettingReader) {
     maxConnections: read.integer(
       'HTTP_MAX_CONNECTIONS',
       { default: 10_000, min: 1, max: 1_000_000 },
-      'Connections kept at once; further ones are closed as they come'
+      'Most connections kept at once; further ones are closed when they arrive'
     ),
     maxRequestsPerConnection: read.integer(
       'HTTP_MAX_REQUESTS_PER_CONNECTION',
       { default: 0, min: 0, max: 1_000_000_000 },
-      'After so many requests a connection is closed, so that clients spread over instances; 0 is no limit'
+      'A connection is closed after this number of requests, so that clients spread over instances; 0 is no limit'
     ),
     connectionTimeoutMs: read.integer(
       'HTTP_CONNECTION_TIMEOUT_MS',
       { default: 120_000, min: 1000, max: 3_600_000 },
-      'A connection on which nothing moved for so long is closed, also in the middle of an answer'
+      'A connection on which no bytes moved for this time is closed, also in the middle of an answer'
     ),
     headersTimeoutMs: read.integer(
       'HTTP_HEADERS_TIMEOUT_MS',
@@ -74,7 +74,7 @@ function readClients (read: SettingReader) {
     keepAliveTimeoutMs: read.integer(
       'HTTP_KEEP_ALIVE_TIMEOUT_MS',
       { default: 72_000, min: 0, max: 3_600_000 },
-      'An idle connection is kept for so long; longer than the proxy before it keeps its own'
+      'An idle connection is closed after this time. Set it longer than the proxy in front keeps its own'
     )
   }
 }

@@ -7,7 +7,7 @@ export function readPublish (read: SettingReader) {
     confirmTimeoutMs: read.integer(
       'PUBLISH_CONFIRM_TIMEOUT_MS',
       { default: 30_000, min: 100, max: 600_000 },
-      'How long a message may wait for its confirm; then its outcome is unknown'
+      'How long a message may wait for its confirm; after that its outcome is unknown'
     ),
     maxMessages: read.integer(
       'PUBLISH_MAX_MESSAGES',

@@ -7,7 +7,7 @@ export function readOperation (read: SettingReader) {
       'LOG_LEVEL',
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
       'info',
-      'Least severe log lines that are written. `info` writes one line a request'
+      'The least severe log lines that are written. `info` writes one line for each request'
     ),
     drainDelayMs: read.integer(
       'DRAIN_DELAY_MS',

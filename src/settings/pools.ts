@@ -1,7 +1,7 @@
 import type { SettingReader } from './setting-reader.ts'
 import { KIB, MIB } from './units.ts'
 
-/** What is kept open at the broker, and how much memory messages may take. */
+/** The resources kept open at the broker, and the memory that messages may take. */
 export function readPools (read: SettingReader) {
   return { ...readIdle(read), ...readBudgets(read) }
 }
@@ -11,23 +11,23 @@ function readIdle (read: SettingReader) {
     maxPublishers: read.integer(
       'MAX_PUBLISHERS',
       { default: 1000, min: 1, max: 100_000 },
-      'Declared publishers kept at once, one for each stream and publisher name in use'
+      'Most declared publishers kept at once: one for each stream and publisher name in use'
     ),
     publisherIdleMs: read.integer(
       'PUBLISHER_IDLE_MS',
       { default: 60_000, min: 100, max: 3_600_000 },
-      'A publisher unused for so long is deleted'
+      'A publisher that was not used for this time is deleted'
     ),
-    maxReaders: read.integer('MAX_READERS', { default: 500, min: 1, max: 100_000 }, 'Subscriptions kept at once'),
+    maxReaders: read.integer('MAX_READERS', { default: 500, min: 1, max: 100_000 }, 'Most subscriptions kept at once'),
     readerIdleMs: read.integer(
       'READER_IDLE_MS',
       { default: 30_000, min: 100, max: 3_600_000 },
-      'A subscription unread for so long is ended'
+      'A subscription that no read used for this time is ended'
     ),
     connectionIdleMs: read.integer(
       'RABBITMQ_CONNECTION_IDLE_MS',
       { default: 60_000, min: 100, max: 3_600_000 },
-      'A connection to the broker without publishers and subscriptions is closed after so long'
+      'A connection to the broker is closed when it had no publisher and no subscription for this time'
     )
   }
 }
@@ -37,18 +37,18 @@ function readBudgets (read: SettingReader) {
     readerWindowBytes: read.integer(
       'READER_WINDOW_BYTES',
       { default: 8 * MIB, min: 64 * KIB, max: 1024 * MIB },
-      'How much one subscription may hold in advance'
+      'Most bytes that one subscription holds in advance'
     ),
     readBudgetBytes: read.integer(
       'READ_BUDGET_BYTES',
       { default: 256 * MIB, min: 1 * MIB, max: 1024 * 1024 * MIB },
-      'How much all subscriptions and answers under way may hold together; above it reads are refused with 503 ' +
+      'Most bytes that all subscriptions and answers under way hold together; above it reads are refused with 503 ' +
       '`overloaded`'
     ),
     publishBudgetBytes: read.integer(
       'PUBLISH_BUDGET_BYTES',
       { default: 128 * MIB, min: 1 * MIB, max: 1024 * 1024 * MIB },
-      'How much may wait for confirms at once; above it publishes are refused with 503 `overloaded`'
+      'Most bytes that wait for confirms at once; above it publishes are refused with 503 `overloaded`'
     ),
     maxExpandedSubEntryBytes: read.integer(
       'MAX_EXPANDED_SUB_ENTRY_BYTES',

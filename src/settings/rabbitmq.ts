@@ -19,8 +19,8 @@ function readBroker (read: SettingReader) {
       'RABBITMQ_STREAM_URL',
       parseStreamUrl,
       'rabbitmq-stream://guest:guest@localhost:5552',
-      'Where the broker is: `rabbitmq-stream://user:password@host:5552/vhost`, or `rabbitmq-stream+tls://` (default ' +
-      'port 5551). Several hosts: `host1:5552,host2:5552` inside one URL, or several URLs, separated by commas'
+      'The address of the broker: `rabbitmq-stream://user:password@host:5552/vhost`, or `rabbitmq-stream+tls://` ' +
+      '(default port 5551). Several hosts: `host1:5552,host2:5552` inside one URL, or several URLs, separated by commas'
     ),
     authMechanism: read.choice(
       'RABBITMQ_AUTH_MECHANISM',
@@ -59,7 +59,7 @@ function readManagement (read: SettingReader) {
       'RABBITMQ_MANAGEMENT_URL',
       parseManagementUrl,
       '`http://user:password@host:15672`, or https. Without it streams cannot be listed, and lists of consumers and ' +
-      'publishers hold only those of this process'
+      'publishers have only the names that this process has seen'
     ),
     managementCa: read.file(
       'RABBITMQ_MANAGEMENT_CA_PATH',
@@ -75,7 +75,7 @@ function readNames (read: SettingReader) {
       '{name}',
       /^[^{}]*\{name\}[^{}]*$/,
       'text with {name} in it once',
-      'How a stream of the API is called on the broker, for example `orders_{name}`'
+      'The name on the broker of a stream of the API, for example `orders_{name}`'
     )
   }
 }
@@ -85,17 +85,17 @@ function readConnections (read: SettingReader) {
     connectTimeoutMs: read.integer(
       'RABBITMQ_CONNECT_TIMEOUT_MS',
       { default: 10_000, min: 100, max: 300_000 },
-      'Opening a connection, TLS and authentication included'
+      'Longest time to open a connection, TLS and authentication included'
     ),
     requestTimeoutMs: read.integer(
       'RABBITMQ_REQUEST_TIMEOUT_MS',
       { default: 10_000, min: 100, max: 300_000 },
-      'Any answer of the broker except a confirm'
+      'Longest time to wait for an answer of the broker, except a confirm'
     ),
     managementTimeoutMs: read.integer(
       'RABBITMQ_MANAGEMENT_TIMEOUT_MS',
       { default: 10_000, min: 100, max: 300_000 },
-      'Any answer of the management API'
+      'Longest time to wait for an answer of the management API'
     ),
     heartbeatSeconds: read.integer(
       'RABBITMQ_HEARTBEAT_SECONDS',

@@ -4,12 +4,12 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** Reads a text file; throws when it cannot. */
 export type ReadFile = (path: string) => string
 
-/** What the documentation says of a setting. */
+/** What the documentation says about a setting. */
 export interface SettingDescription {
   name: string
-  /** As one would write it; null when the setting is not set unless somebody sets it. */
+  /** As it is written in the environment; null when the setting has no default. */
   default: string | null
-  /** What is accepted, in words. */
+  /** The accepted values, in words. */
   accepts: string
   /** Whether `<name>_FILE` may name a file that holds the value. */
   hasFile: boolean
@@ -26,15 +26,15 @@ export class BadValue extends Error {}
 
 interface IntegerBounds { default: number, min: number, max: number }
 
-// How settings of ours begin, short enough for most misspellings, and what container runtimes add under the same prefix
-// for a service called like that. RABBITMQ_ alone is the broker's.
+// The beginnings of the gateway's settings, short enough to catch most misspellings, and the variables that container
+// runtimes add for a service with such a name. RABBITMQ_ alone belongs to the broker.
 const OUR_PREFIXES =
   /^(RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_)/
 const NOT_OURS = /^HTTP_PROXY$|_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)/
 
 /**
- * Reads settings one by one and remembers what was wrong: a bad one yields its default, so that all bad ones can be
- * named in one message.
+ * Reads settings one by one and remembers the bad ones. A bad setting yields its default, so that one message can name
+ * all bad settings.
  */
 export class SettingReader {
   readonly #env: Environment
@@ -107,7 +107,7 @@ export class SettingReader {
     return this.#parse<T | undefined>(name, this.#secretText(name), undefined, parse)
   }
 
-  /** Notes a setting that is bad beside another one. */
+  /** Notes a setting that is bad in combination with another one. */
   reject (name: string, message: string): void {
     this.#problems.push(`${name} ${message}`)
   }
@@ -116,7 +116,7 @@ export class SettingReader {
     if (this.#problems.length > 0) throw new ConfigError(`Bad configuration: ${this.#problems.join('; ')}`)
   }
 
-  /** Variables that carry one of our prefixes and are no setting: likely misspelt. */
+  /** Variables that begin like a setting of the gateway and are not one: they are probably misspelt. */
   unknownVariables (): string[] {
     const known = new Set(this.#descriptions.flatMap(({ name, hasFile }) => hasFile ? [name, `${name}_FILE`] : [name]))
     return Object.keys(this.#env).filter((name) => OUR_PREFIXES.test(name) && !NOT_OURS.test(name) && !known.has(name))
@@ -126,7 +126,7 @@ export class SettingReader {
     this.#descriptions.push(description)
   }
 
-  // An empty variable is one that is not set: `docker run -e NAME=` and compose files make them.
+  // An empty variable counts as not set: `docker run -e NAME=` and compose files make such variables.
   #value (name: string): string | undefined {
     const text = this.#env[name]
     return text === '' ? undefined : text
@@ -159,7 +159,7 @@ export class SettingReader {
   }
 }
 
-/** What is said of a variable that looks like a setting. */
+/** The warning for a variable that looks like a setting. */
 export function formatUnknown (name: string): string {
-  return `${name} is no setting of this version; see docs/configuration.md`
+  return `${name} is not a setting of this version; see docs/configuration.md`
 }

@@ -1,6 +1,6 @@
 import { BadValue } from './setting-reader.ts'
 
-/** What `RABBITMQ_STREAM_URL` says. */
+/** The content of `RABBITMQ_STREAM_URL`. */
 export interface StreamEndpoint {
   hosts: Array<{ host: string, port: number }>
   isTls: boolean
@@ -11,7 +11,7 @@ export interface StreamEndpoint {
 
 const PLAIN_PORT = 5552
 const TLS_PORT = 5551
-// `URL` takes neither several hosts nor tells an empty path from `/`, so the parts are cut out here.
+// `URL` neither accepts several hosts nor distinguishes an empty path from `/`, so the parts are cut out here.
 const STREAM_URL = /^rabbitmq-stream(\+tls)?:\/\/(?:([^@/]*)@)?([^@/?#]+)(?:\/([^/?#]*))?$/
 const HOST = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+))(?::(\d{1,5}))?$/
 
@@ -48,7 +48,7 @@ function parseOne (text: string): StreamEndpoint {
     isTls,
     username: userInfo === undefined ? 'guest' : decode(userInfo.slice(0, separator)),
     password: userInfo === undefined ? 'guest' : decode(userInfo.slice(separator + 1)),
-    // As in AMQP URIs a vhost `/` is written %2F; without a path it is the broker's default.
+    // As in AMQP URIs, the virtual host `/` is written %2F; a URL without a path means the broker's default.
     virtualHost: path === undefined || path === '' ? '/' : decode(path)
   }
 }
@@ -57,7 +57,7 @@ function parseHost (text: string, defaultPort: number): { host: string, port: nu
   const match = HOST.exec(text)
   const host = match?.[1] ?? match?.[2]
   const port = match?.[3] === undefined ? defaultPort : Number(match[3])
-  if (host === undefined || port < 1 || port > 65_535) throw new BadValue('has a host or port that is none')
+  if (host === undefined || port < 1 || port > 65_535) throw new BadValue('has an invalid host or port')
   return { host, port }
 }
 
@@ -65,11 +65,11 @@ function decode (text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    throw new BadValue('has a % that starts no percent-encoded character')
+    throw new BadValue('has a % that does not start a percent-encoded character')
   }
 }
 
-/** What `RABBITMQ_MANAGEMENT_URL` says; the URL is without credentials. */
+/** The content of `RABBITMQ_MANAGEMENT_URL`; `url` has no credentials. */
 export interface ManagementEndpoint { url: string, username: string, password: string }
 
 /** @throws BadValue, without any part of the text in it */

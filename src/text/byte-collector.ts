@@ -2,14 +2,14 @@ const INITIAL_BYTES = 4096
 
 /**
  * Joins chunks into one buffer that doubles when it is full. A list of chunks would cost some hundred bytes of memory
- * for each, which a client that sends single bytes could use against us.
+ * for each chunk, so a client that sends single bytes could fill the memory.
  */
 export class ByteCollector {
   #buffer: Buffer | undefined
   #length = 0
   readonly #expectedBytes: number
 
-  /** @param expectedBytes how much will come in all, if that is known: then no more is allocated */
+  /** @param expectedBytes the total number of bytes, if it is known: then no more are allocated */
   constructor (expectedBytes = 0) {
     this.#expectedBytes = expectedBytes
   }
@@ -18,12 +18,12 @@ export class ByteCollector {
     return this.#length
   }
 
-  /** What is allocated. */
+  /** The allocated bytes. */
   get capacity (): number {
     return this.#buffer?.length ?? 0
   }
 
-  /** What would be allocated after so many more bytes. */
+  /** The bytes that would be allocated after this many more. */
   capacityFor (moreBytes: number): number {
     const end = this.#length + moreBytes
     if (end <= this.capacity) return this.capacity
@@ -43,7 +43,7 @@ export class ByteCollector {
     this.#length += chunk.length
   }
 
-  /** What was collected; the collector is empty afterwards. */
+  /** The collected bytes. After that the collector is empty. */
   take (): Buffer {
     const bytes = this.#buffer?.subarray(0, this.#length) ?? Buffer.alloc(0)
     this.#buffer = undefined

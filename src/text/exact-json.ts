@@ -2,25 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { parseJson } from './json.ts'
 
 /*
- * JSON.parse makes a double of every number: 9007199254740993 becomes 9007199254740992, 1e400 nothing that JSON can
- * say. Where a value is stored again as JSON text, such numbers are carried past it as texts with a mark, and stand in
- * the new text as they stood in the old one.
+ * JSON.parse makes a double of every number: 9007199254740993 becomes 9007199254740992, and 1e400 becomes a value that
+ * JSON cannot express. Where a value is written again as JSON text, such numbers pass through JSON.parse as texts with
+ * a mark, and the new text has them as the old one did.
  */
 
-// Nobody outside knows it, so no text of a caller is taken for a number.
+// No caller knows the mark, so no text of a caller is taken for a number.
 const MARK = `${randomUUID()}:`
 const MARKED = new RegExp(`"${MARK}([^"]*)"`, 'g')
 
-// Only texts with something like this in them pay for the search. Every number of up to 15 digits is the same after
-// JSON.parse.
+// Only texts that match this are searched for numbers. JSON.parse keeps every number of up to 15 digits.
 const SUSPICIOUS = /\d[\d.]{15}|\d[eE]/
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const MAX_SURE_LENGTH = 15
 
-/**
- * A parsed JSON text: as JavaScript sees it, and, for `exactText`, with all its digits. The two differ in numbers only.
- */
+/** A parsed JSON text: as JavaScript sees it, and, for `exactText`, with all digits. The two differ only in numbers. */
 export interface ExactJson { readonly value: unknown, readonly exact: unknown }
 
 /** @throws TextFault as `parseJson` */
@@ -33,14 +30,14 @@ export function parseExactly (text: string): ExactJson {
 /**
  * The JSON text of (a part of) `exact`.
  *
- * @throws RangeError when it nests too deeply: unlike parsing, writing recurses
+ * @throws RangeError when the value nests too deeply: writing recurses, parsing does not
  */
 export function exactText (exact: unknown): string {
   const text = JSON.stringify(exact)
   return text.includes(MARK) ? text.replaceAll(MARKED, '$1') : text
 }
 
-// The text is known to be JSON.
+// The text is valid JSON here.
 function markNumbers (text: string): string {
   let marked = ''
   let copied = 0

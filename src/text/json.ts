@@ -2,13 +2,13 @@ import { TextFault } from './text-fault.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-// `__proto__` as a key, plain or with escapes in it. Only texts with one of these pay for the slower parse.
+// `__proto__` as a key, plain or with escapes. Only texts that match need the slower parse.
 const SUSPICIOUS = /__proto__|\\u00[567]/
 
 /**
  * Decodes UTF-8; a byte order mark at the start is dropped.
  *
- * @throws TextFault when the bytes are not UTF-8: a replacement character would change the message silently
+ * @throws TextFault when the bytes are not UTF-8: replacement characters would silently change the message
  */
 export function decodeUtf8 (bytes: Uint8Array): string {
   try {
@@ -21,7 +21,7 @@ export function decodeUtf8 (bytes: Uint8Array): string {
 /**
  * Parses JSON that came from outside.
  *
- * @throws TextFault when it is not JSON, or has a key `__proto__`: copied by some later code, it would become a
+ * @throws TextFault when the text is not JSON or has a key `__proto__`: code that copies the value would make it a
  *   prototype
  */
 export function parseJson (text: string): unknown {

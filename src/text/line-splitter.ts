@@ -17,12 +17,12 @@ export class LineSplitter {
     this.#maxLineBytes = maxLineBytes
   }
 
-  /** Whether a line was longer than allowed. What came before it was returned; nothing is after it. */
+  /** Whether a line was longer than allowed. The lines before it were returned; no line after it is. */
   get isTooLong (): boolean {
     return this.#isTooLong
   }
 
-  /** Memory that the beginning of an unfinished line takes. */
+  /** The memory that the start of an unfinished line takes. */
   get heldBytes (): number {
     return this.#beginning.capacity
   }

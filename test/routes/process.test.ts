@@ -13,7 +13,7 @@ t.test('a process serves until it is told to end, and then exits with 0', async 
     const gateway = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), HTTP_PROT: '1' })
     await gateway.untilListening()
     t.equal((await fetch(`${gateway.url}/health/ready`)).status, 200)
-    t.match(gateway.output, /HTTP_PROT is no setting/)
+    t.match(gateway.output, /HTTP_PROT is not a setting/)
     t.same(await gateway.end(signal), { code: 0, signal: null }, signal)
     t.notMatch(gateway.output, /WITHOUT AUTHENTICATION/)
   }

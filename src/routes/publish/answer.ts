@@ -5,29 +5,30 @@ import { PublishFailureSchema } from '../../api/publish-failure.ts'
 import { extensionsOf, problemCodeOf, RequestError, toProblemAnswer } from '../../api/problems.ts'
 import { StreamsError, type PublishFailure, type PublishResult } from '../../streams/index.ts'
 
-const confirmed = Type.Integer({ minimum: 0, description: 'How many messages the broker has stored.' })
+const confirmed = Type.Integer({ minimum: 0, description: 'The number of messages that the broker has stored.' })
 const duplicates = Type.Integer({
   minimum: 0,
   description:
-    'How many were not stored because the broker has their publishing id, or a later one; 0 without a publisher name.'
+    'The number of messages not stored because the broker has their publishing id or a later one; 0 without a ' +
+    'publisher name.'
 })
 
-/** Everything went well. */
+/** The answer when all messages are stored. */
 export const PublishedSchema = Type.Object({ confirmed, duplicates }, { $id: 'Published' })
 
-/** Something did not. */
+/** The answer when some messages are not. */
 export const PartlyPublishedSchema = Type.Object(
   {
     confirmed,
     duplicates,
     results: Type.Array(byName(PublishFailureSchema), {
-      description: 'Those that did not succeed, in the order of the request.'
+      description: 'The messages that did not succeed, in the order of the request.'
     })
   },
   { $id: 'PartlyPublished' }
 )
 
-/** Answers with the outcome: all stored, some, or none. */
+/** Answers with the outcome: all messages stored, some, or none. */
 export async function sendPublished (reply: FastifyReply, result: PublishResult): Promise<FastifyReply> {
   const { confirmed, duplicates, failures, doubted } = result
   if (doubted !== undefined) throw withOutcome(doubted.error, result)
@@ -44,7 +45,7 @@ export async function sendPublished (reply: FastifyReply, result: PublishResult)
   return await reply.code(207).send({ confirmed, duplicates, results: failures.map(toResult) })
 }
 
-/** An error that ended a publish, with what became of the messages before it. */
+/** An error that ended a publish, with the outcome of the messages before it. */
 export function withOutcome (error: unknown, { confirmed, duplicates, failures, doubted }: PublishResult): unknown {
   const unknown = doubted?.count ?? 0
   if (confirmed + duplicates + failures.length + unknown === 0) return error

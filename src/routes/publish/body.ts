@@ -5,7 +5,7 @@ import { invalidRequest } from '../../api/problems.ts'
 import { MessageFormatError } from '../../messages/index.ts'
 import { TextFault } from '../../text/text-fault.ts'
 
-// What a body becomes that is not read before its handler asks for it.
+// Stands for a body that its handler reads.
 const UNREAD = Symbol('unread body')
 
 /** Leaves bodies of these media types to the handlers of the scope; others are refused with 415. */
@@ -19,7 +19,7 @@ export async function wholeBody (app: ApiApp, request: FastifyRequest): Promise<
   return request.body === UNREAD ? await app.readWholeBody(request) : Buffer.alloc(0)
 }
 
-/** What is answered when the messages of a body cannot be read. Any other error is returned as it is. */
+/** The error for a body whose messages cannot be read. Any other error is returned as it is. */
 export function toRequestError (error: unknown): unknown {
   if (error instanceof MessageFormatError) {
     return invalidRequest([{ pointer: error.pointer, message: error.message }], error)

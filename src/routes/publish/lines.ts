@@ -12,7 +12,7 @@ import { publishStreamed } from './streamed.ts'
 const LinesQuery = strictObject({
   ...PublishQuery.properties,
   firstPublishingId: Type.Optional(
-    publishingId('Publishing id of the first line; each next line has the next one. Together with `publisher`.')
+    publishingId('Publishing id of the first line; each following line has the next id. Needs `publisher`.')
   )
 })
 
@@ -26,8 +26,9 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
         tags: PUBLISH_TAGS,
         summary: 'Publish each line as a message',
         description:
-          'Byte for byte, never parsed, published while it arrives: the fastest way in. Lines end with LF, which the ' +
-          'last one may lack; an empty line is an empty message; a CR belongs to its line.',
+          'The fastest way to publish: lines are stored byte for byte, without parsing, while the body arrives. A ' +
+          'line ends with LF, which is optional after the last line. An empty line is an empty message. A CR is part ' +
+          'of its line.',
         params: StreamParams,
         querystring: LinesQuery,
         response: SEVERAL_PUBLISHED

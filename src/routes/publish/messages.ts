@@ -11,7 +11,7 @@ import {
 } from './options.ts'
 import { publishStreamed } from './streamed.ts'
 
-// What a message with few properties is larger than its body: room for it saves growing.
+// By how much a message with few properties is larger than its body. Room for it saves growing the batch.
 const MESSAGE_OVERHEAD_BYTES = 64
 
 export function publishMessages (app: ApiApp, limits: PublishLimits, formats: readonly BodyFormat[]): void {
@@ -25,8 +25,8 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
         tags: PUBLISH_TAGS,
         summary: 'Publish messages',
         description:
-          'As a JSON object, of which all messages are checked before the first one is sent; or as NDJSON, one ' +
-          'message a line, published while it arrives.',
+          'As a JSON object, all of whose messages are checked before the first one is sent; or as NDJSON, one ' +
+          'message a line, published while the body arrives.',
         params: StreamParams,
         querystring: PublishQuery,
         response: SEVERAL_PUBLISHED
@@ -50,7 +50,7 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
       const body = await wholeBody(app, request)
       const makeBatch = (): MessageBatch => toBatch(codec.decode, body, limits.maxMessages, ids)
       const batch = app.isHeavy(body.length) ? await inTurn(app, body.length, makeBatch) : makeBatch()
-      // From here on it is the batch that takes memory, and that is the broker's to count.
+      // From here on the batch takes the memory, and the broker counts it.
       app.holdBody(request, 0)
       return await sendPublished(
         reply,
@@ -60,7 +60,7 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
   )
 }
 
-// With room held for it, so that who is to be refused is refused before that work and not after it.
+// Room is held meanwhile, so that a request that does not fit is refused before the work and not after it.
 async function inTurn<T> (app: ApiApp, bytes: number, work: () => T): Promise<T> {
   const lease = app.broker.publishing.reserve(bytes)
   try {

@@ -1,4 +1,4 @@
-import { Type } from '@fastify/type-provider-typebox'
+import { Type, type Static } from '@fastify/type-provider-typebox'
 import { invalidRequest } from '../../api/problems.ts'
 import { BODY_PROBLEMS, BROKER_PROBLEMS, json, PUBLISHER_NAME, strictObject } from '../../api/schemas.ts'
 import { MAX_OFFSET, type PublishOptions } from '../../streams/index.ts'
@@ -21,23 +21,17 @@ export const PublishQuery = strictObject({
   publisher: Type.Optional(
     Type.String({
       minLength: 1,
-      description: `${PUBLISHER_NAME} With it every message needs a publishing id, and the broker stores none twice. ` +
-        'One request at a time for each publisher name.'
+      description: `${PUBLISHER_NAME} With it every message needs a publishing id, and the broker stores no id ` +
+        'twice. Send one request at a time under a publisher name.'
     })
   ),
   expectedLastPublishingId: Type.Optional(
-    publishingId('Refuse with 412 unless this is the last publishing id that the broker has of the publisher.')
+    publishingId('Refuse with 412 unless this is the last publishing id that the broker has stored for the publisher.')
   )
 })
 
-/** @throws RequestError when an expectation has no publisher */
-export function publishOptions ({
-  publisher,
-  expectedLastPublishingId
-}: {
-  publisher?: string
-  expectedLastPublishingId?: number
-}): PublishOptions {
+/** @throws RequestError when an expectation is given without a publisher */
+export function publishOptions ({ publisher, expectedLastPublishingId }: Static<typeof PublishQuery>): PublishOptions {
   if (expectedLastPublishingId !== undefined && publisher === undefined) {
     throw invalidRequest([{ pointer: '/query/expectedLastPublishingId', message: 'needs publisher' }])
   }
@@ -60,13 +54,13 @@ export const PUBLISH_PROBLEMS = [
 
 /** The answers to a publish of one message. */
 export const ONE_PUBLISHED = {
-  200: json('Every message is stored, or was before.', PublishedSchema, { confirmed: 2, duplicates: 0 })
+  200: json('Every message is stored, now or earlier.', PublishedSchema, { confirmed: 2, duplicates: 0 })
 }
 
 /** The answers to a publish of several messages. */
 export const SEVERAL_PUBLISHED = {
   ...ONE_PUBLISHED,
-  207: json('Some messages were stored, and some not.', PartlyPublishedSchema, {
+  207: json('Some messages are stored and some are not.', PartlyPublishedSchema, {
     confirmed: 1,
     duplicates: 0,
     results: [{ index: 1, status: 'unknown', code: 'confirm_timeout' }]

@@ -11,14 +11,14 @@ import {
   ONE_PUBLISHED, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery, type PublishLimits
 } from './options.ts'
 
-// What a message with few properties is larger than its body: room for it saves growing.
+// By how much a message with few properties is larger than its body. Room for it saves growing the batch.
 const MESSAGE_OVERHEAD_BYTES = 64
 
 const RawHeaders = Type.Object({
   'message-id': Type.Optional(Type.String({ description: 'Message id.' })),
   'correlation-id': Type.Optional(Type.String({ description: 'Correlation id.' })),
   subject: Type.Optional(Type.String({ description: 'Subject.' })),
-  'publishing-id': Type.Optional(publishingId('Publishing id, together with `publisher`.'))
+  'publishing-id': Type.Optional(publishingId('Publishing id; needs `publisher`.'))
 })
 
 export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void {
@@ -32,8 +32,9 @@ export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void 
         tags: PUBLISH_TAGS,
         summary: 'Publish the body as one message',
         description:
-          'Whatever its type, byte for byte; its `Content-Type` becomes that of the message. For webhooks of other ' +
-          'systems and for files. `app-property-*` headers become application properties.',
+          'The body is stored byte for byte, whatever its type; its `Content-Type` becomes the content type of the ' +
+          'message. For webhooks of other systems and for files. `app-property-*` headers become application ' +
+          'properties.',
         params: StreamParams,
         querystring: PublishQuery,
         response: ONE_PUBLISHED

@@ -7,7 +7,7 @@ import { MessageBatch, type PublishOptions, type PublishSession } from '../../st
 import { sendPublished, withOutcome } from './answer.ts'
 import { toRequestError } from './body.ts'
 
-// A publish frame's entry around a line, and the AMQP section around its bytes.
+// The entry of a publish frame around a line, and the AMQP section around its bytes.
 const LINE_OVERHEAD_BYTES = 20
 
 /** Bounds of a body that is published while it arrives. */
@@ -21,16 +21,16 @@ interface StreamedPublish {
   request: FastifyRequest
   reply: FastifyReply
   limits: StreamedLimits
-  /** Says how much of the body waits here for its end. @throws RequestError `overloaded` */
+  /** Says how many bytes of an unfinished line are held here. @throws RequestError `overloaded` */
   hold: (bytes: number) => void
   open: (options: Pick<PublishOptions, 'signal'>) => PublishSession
-  /** Adds the message that a line stands for; throws what is wrong with it. Lines count from 0. */
+  /** Adds the message of a line to a batch, and throws when the line is not valid. Lines count from 0. */
   addLine: (line: Buffer, lineNumber: number, batch: MessageBatch) => void
 }
 
 /**
- * Publishes a body line by line while it arrives, each chunk of the connection as one batch; the next chunk is not read
- * before the broker has room. Everything before a bad line is published, and the problem says what became of it.
+ * Publishes a body line by line while it arrives, each chunk of the connection as one batch. The next chunk is not read
+ * before the broker has room. All lines before a bad one are published, and the problem says what became of them.
  */
 export async function publishStreamed (publish: StreamedPublish): Promise<FastifyReply> {
   const { request, reply, limits, hold, open, addLine } = publish
@@ -46,7 +46,7 @@ export async function publishStreamed (publish: StreamedPublish): Promise<Fastif
     failure = { error }
   }
   const result = await session.finish()
-  // Nobody is there to be answered.
+  // The client is gone and cannot be answered.
   if (signal.aborted) return reply
   if (failure === undefined) return await sendPublished(reply, result)
   discard(request.raw)

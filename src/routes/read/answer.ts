@@ -11,7 +11,7 @@ import {
 export const READ_HEADERS = {
   'stream-next-offset': { type: 'integer', description: '`nextOffset`.' },
   'stream-end-of-stream': { type: 'boolean', description: '`endOfStream`.' },
-  'stream-gap': { type: 'string', description: '`gap`, as `from-to`; only when there is one.' }
+  'stream-gap': { type: 'string', description: '`gap`, as `from-to`; only when messages are missing.' }
 } as const
 
 export const LINK_HEADER = { link: { type: 'string', description: 'The next read, with `rel="next"`.' } } as const
@@ -37,7 +37,7 @@ export async function sendBatch (
   whenClosed(reply, () => batch.release())
   await reply.server.turn(batch.storedBytes)
   setReadHeaders(reply, batch)
-  // A buffer, because a text would be held a second time, as bytes, until a slow client has taken them.
+  // A buffer, because a text would be held a second time, as bytes, until a slow client has received them.
   const body = Buffer.from(format.encode(batch, encoding))
   batch.encoded(body.length)
   return await reply.type(format.mediaType).send(body)
@@ -58,9 +58,9 @@ export async function sendMessage (
 }
 
 /**
- * Answers with bodies, one a line. A body with a line feed would look like two: the batch ends before it.
+ * Answers with bodies, one a line. A body with a line feed would look like two lines, so the batch ends before it.
  *
- * @throws StreamsError `body_not_a_line` when the first one is such
+ * @throws StreamsError `body_not_a_line` when the first body has a line feed
  */
 export async function sendLines (
   reply: FastifyReply,
@@ -71,7 +71,7 @@ export async function sendLines (
   whenClosed(reply, () => batch.release())
   await reply.server.turn(batch.storedBytes)
   const { bytes, stoppedAt, release } = linesOf(batch.pieces, pool)
-  // What was cut off is left to the garbage collector.
+  // The memory of an answer that was cut off is left to the garbage collector.
   whenClosed(reply, (isDelivered) => { if (isDelivered) release() })
   if (stoppedAt !== undefined && bytes.length === 0) throw notALine(stoppedAt)
   const end = stoppedAt === undefined ? batch : { nextOffset: stoppedAt, endOfStream: false, gap: batch.gap }
@@ -95,7 +95,7 @@ function setReadHeaders (
   if (gap !== undefined) reply.header('stream-gap', `${gap.from}-${gap.to}`)
 }
 
-/** Points to the next read: the same one, from there on. */
+/** Sets the link to the next read: the same one, from `nextOffset` on. */
 export function setNextLink (reply: FastifyReply, nextOffset: number): void {
   const [path = '', query] = (reply.request.raw.url ?? '').split('?', 2)
   const parameters = new URLSearchParams(query)

@@ -21,16 +21,16 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
   app.get(
     '/streams/:stream/consumers/:consumer/messages',
     {
-      // A HEAD request would commit what nobody has seen.
+      // A HEAD request would commit messages that no client has seen.
       exposeHeadRoute: false,
       config: { problems },
       schema: {
         operationId: 'readAsConsumer',
         tags: ['Consumers'],
-        summary: 'Read on from the stored offset',
+        summary: 'Read from the stored offset on',
         description:
-          'At least once: pass the offset of the last message processed as `commit` with the next read. At most ' +
-          'once: `autoCommit=true`.',
+          'For at least once, pass the offset of the last message processed as `commit` with the next read. For at ' +
+          'most once, use `autoCommit=true`.',
         params: ConsumerParams,
         querystring: consumerQuery(limits),
         response: { 200: batchResponse(READ_HEADERS) }
@@ -41,7 +41,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       const format = answerFormat(request.headers.accept)
       const { commit, expected } = query
       if (expected !== undefined && commit === undefined) {
-        throw invalidRequest([{ pointer: '/query/expected', message: 'can only stand beside commit' }])
+        throw invalidRequest([{ pointer: '/query/expected', message: 'needs commit' }])
       }
       const read = { ...readRequest(toPosition(query.from, '/query/from'), query), store: commit, expected }
       const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply))
@@ -61,10 +61,10 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
 function consumerQuery (limits: ReadLimits) {
   return strictObject({
     from: position('Where a consumer without a stored offset starts.', 'first'),
-    commit: Type.Optional(offset('Stored before reading: the offset of the last message processed.')),
+    commit: Type.Optional(offset('The offset of the last message processed; it is stored before the read.')),
     expected: Type.Optional(
       offset(
-        'Together with `commit`: refuse with 412 unless this is stored before. A commit then does not undo a reset.'
+        'Needs `commit`: refuse with 412 unless this offset was stored before. A commit with it does not undo a reset.'
       )
     ),
     autoCommit: Type.Boolean({

@@ -15,7 +15,7 @@ const MessageParams = strictObject({
 })
 const tags = ['Read']
 const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
-// For answers in lines of the usual size that are under way at the same time.
+// Buffers for answers in lines of the usual size that are under way at the same time.
 const POOLED_ANSWERS = 8
 const MAX_POOLED_BYTES = 2 * 1024 * 1024
 
@@ -38,8 +38,8 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
         tags,
         summary: 'Read messages',
         description:
-          'From any offset. Follow `nextOffset`; with `wait` an answer at the end of the stream is held until there ' +
-          'is a message.',
+          'Reads from any offset; the next read starts at `nextOffset`. With `wait`, an answer at the end of the ' +
+          'stream is held until there is a message.',
         params: StreamParams,
         querystring: strictObject({ ...startQuery, ...amountQuery(limits), ...bodyQuery }),
         response: { 200: batchResponse({ ...READ_HEADERS, ...LINK_HEADER }) }
@@ -65,12 +65,13 @@ function readLines (app: ApiApp, limits: ReadLimits): void {
         operationId: 'readLines',
         tags,
         summary: 'Read bodies as lines',
-        description: 'Bodies byte for byte, each followed by LF. A body with LF in it ends the batch before it.',
+        description: 'Returns bodies byte for byte, each followed by LF. The batch ends before a body that contains ' +
+          'LF.',
         params: StreamParams,
         querystring: strictObject({ ...startQuery, ...amountQuery(limits) }),
         response: {
           200: {
-            description: 'Bodies, one a line; `stream-next-offset` is where the next read goes on.',
+            description: 'Bodies, one a line. The next read continues at `stream-next-offset`.',
             headers: { ...READ_HEADERS, ...LINK_HEADER },
             content: { [LINES_TYPE]: { schema: Type.String(), example: 'first\nsecond\n' } }
           }
@@ -116,7 +117,7 @@ function readRaw (app: ApiApp): void {
         operationId: 'readRaw',
         tags,
         summary: 'Read the body of one message',
-        description: 'Byte for byte, with its content type.',
+        description: 'Returns the body byte for byte, with its content type.',
         params: MessageParams,
         response: { 200: { description: 'The body.', content: { [ANY_TYPE]: { schema: Type.Unknown() } } } }
       }

@@ -13,26 +13,26 @@ export interface ReadLimits {
 const DEFAULT_MESSAGES = 100
 const DEFAULT_BYTES = 1024 * 1024
 
-/** How much to read, and how long to wait for it. */
+/** How much to read, and how long to wait. */
 export function amountQuery ({ maxMessages, maxBytes, maxWaitSeconds }: ReadLimits) {
   return {
     limit: Type.Integer({
       minimum: 1,
       maximum: maxMessages,
       default: Math.min(DEFAULT_MESSAGES, maxMessages),
-      description: 'How many messages at most.'
+      description: 'The largest number of messages to return.'
     }),
     maxBytes: Type.Integer({
       minimum: 1,
       maximum: maxBytes,
       default: Math.min(DEFAULT_BYTES, maxBytes),
-      description: 'How many bytes at most, as stored. At least one message is returned, however large.'
+      description: 'The largest number of bytes to return, as stored. At least one message is returned, however large.'
     }),
     wait: Type.Integer({
       minimum: 0,
       maximum: maxWaitSeconds,
       default: 0,
-      description: 'How long to hold an empty answer, in seconds; it ends as soon as there is a message.'
+      description: 'How many seconds to hold an empty answer; the wait ends as soon as there is a message.'
     })
   }
 }
@@ -44,19 +44,19 @@ export const bodyQuery = {
     enum: ['auto', 'json', 'text', 'base64'],
     default: 'auto',
     description:
-      'How bodies are returned. `auto`: as JSON when the content type says so and it is, else as text when it is ' +
-      'UTF-8, else as base64.'
+      'How bodies are returned. `auto`: as JSON when the content type says JSON and the body is JSON, else as text ' +
+      'when the body is UTF-8, else as base64.'
   })
 }
 
-/** Where to begin. */
+/** Where to start. */
 export const startQuery = {
-  offset: Type.Optional(position('Where to begin: `first` (default), `last`, `next` or an offset.')),
+  offset: Type.Optional(position('Where to start: `first` (default), `last`, `next` or an offset.')),
   timestamp: Type.Optional(
     Type.String({
       format: 'timestamp',
       description:
-        'Begin at the first message stored at or after this time, in UTC, such as `2026-01-31T12:00:00.000Z`; in ' +
+        'Start at the first message stored at or after this time in UTC, such as `2026-01-31T12:00:00.000Z`. In ' +
         'place of `offset`.'
     })
   )
@@ -67,7 +67,7 @@ export function position (description: string, fallback?: 'first') {
   return Type.String({ format: 'position', description, ...(fallback && { default: fallback }) })
 }
 
-/** What the domain is asked for. */
+/** The read that the domain is asked for. */
 export function readRequest (
   from: Position,
   { limit, maxBytes, wait }: { limit: number, maxBytes: number, wait: number }
@@ -79,7 +79,7 @@ export function readRequest (
 export function startOf ({ offset, timestamp }: { offset?: string, timestamp?: string }): Position {
   if (timestamp === undefined) return toPosition(offset ?? 'first', '/query/offset')
   if (offset !== undefined) {
-    throw invalidRequest([{ pointer: '/query/timestamp', message: 'cannot stand beside offset' }])
+    throw invalidRequest([{ pointer: '/query/timestamp', message: 'cannot be given together with offset' }])
   }
   return toTimePosition(timestamp, '/query/timestamp')
 }
