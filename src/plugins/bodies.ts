@@ -62,7 +62,7 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
   readAndWriteJson(app, readWithin)
   app.decorateRequest('bodyClaim', undefined)
   app.decorate('totalBodyBytes', () => budget.heldBytes)
-  app.decorate('readWholeBody', async (request: BodyRequest) => await readWithin(request, request.raw))
+  app.decorate('readWholeBody', (request: BodyRequest) => readWithin(request, request.raw))
   app.decorate('holdBody', (request: BodyRequest, bytes: number) => { claimOf(request).hold(bytes) })
   app.decorate('isHeavy', isHeavy)
   app.decorate('turn', (bytes: number) => isHeavy(bytes) ? turns.next() : undefined)

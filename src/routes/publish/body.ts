@@ -15,8 +15,8 @@ export function leaveBodiesUnread (scope: ApiApp, mediaTypes: string | string[])
 }
 
 /** The bytes of a body that was left unread; none when the request has no body. */
-export async function wholeBody (app: ApiApp, request: FastifyRequest): Promise<Buffer> {
-  return request.body === UNREAD ? await app.readWholeBody(request) : Buffer.alloc(0)
+export function wholeBody (app: ApiApp, request: FastifyRequest): Promise<Buffer> | Buffer {
+  return request.body === UNREAD ? app.readWholeBody(request) : Buffer.alloc(0)
 }
 
 /** The error for a body whose messages cannot be read. Any other error is returned as it is. */

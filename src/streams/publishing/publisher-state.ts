@@ -17,3 +17,8 @@ export type PublisherState =
 export interface Recovering { readonly name: 'recovering', attempt: Promise<Connection> | undefined }
 
 export const IDLE: PublisherState = { name: 'idle' }
+
+/** Whether a declaration is under way. */
+export function isDeclaring (state: PublisherState): boolean {
+  return state.name === 'opening' || (state.name === 'recovering' && state.attempt !== undefined)
+}

@@ -11,7 +11,7 @@ import { declarePublisher, type DeclarationOptions } from './declaration.ts'
 import { maxEntryBytes, refuseTooLarge } from './message-size.ts'
 import type { BatchOutcome } from './outcome.ts'
 import { Outbox, type Outgoing } from './outbox.ts'
-import { IDLE, type PublisherState, type Recovering } from './publisher-state.ts'
+import { IDLE, isDeclaring, type PublisherState, type Recovering } from './publisher-state.ts'
 
 export interface PublisherOptions extends DeclarationOptions {
   reconnectDelayMs: number
@@ -60,7 +60,7 @@ export class Publisher {
   }
 
   get isIdle (): boolean {
-    return this.users === 0 && this.#outbox.isEmpty && (this.#state.name === 'idle' || this.#state.name === 'declared')
+    return this.users === 0 && this.#outbox.isEmpty && !isDeclaring(this.#state)
   }
 
   /**
@@ -167,9 +167,10 @@ export class Publisher {
       try {
         await this.open()
       } catch (error) {
+        if (this.#state !== recovering) return // closed: a pause would only hold up the end of the process
         const failure = classify(error)
         if (this.reference !== undefined && failure.retryable) await pause(this.#backoff.nextMs())
-        else if (this.#state === recovering) this.#outbox.failQueued(failure)
+        else this.#outbox.failQueued(failure)
       }
     }
     if (this.#state !== recovering) return

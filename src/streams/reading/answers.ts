@@ -6,6 +6,8 @@ import { StreamsError } from '../errors.ts'
 export class Answers {
   readonly #budget: ByteBudget
   readonly #evictIdle: (neededBytes: number) => void
+  // One function for all leases: each poll takes one.
+  readonly #onChange = (moreBytes: number): void => { this.#usedBytes += moreBytes }
   #usedBytes = 0
 
   /** @param evictIdle evicts idle readers until the bytes fit or none is left */
@@ -16,7 +18,7 @@ export class Answers {
 
   /** For the memory of one answer. It holds nothing yet. */
   lease (): Lease {
-    return Lease.of(this.#budget, (moreBytes) => { this.#usedBytes += moreBytes })
+    return Lease.of(this.#budget, this.#onChange)
   }
 
   /**
