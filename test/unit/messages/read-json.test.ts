@@ -4,14 +4,7 @@ import t from 'tap'
 import { messageToJsonText, parseMessage } from '../../../src/messages/index.ts'
 import type { ReadEncoding } from '../../../src/messages/index.ts'
 import type { OutgoingMessage, ReadMessage } from '../../../src/streams/index.ts'
-import {
-  anyValue,
-  applicationProperties,
-  bytes,
-  messageAnnotations,
-  properties,
-  unicodeText
-} from '../amqp/arbitraries.ts'
+import { anyMessage } from './arbitraries.ts'
 import { checkedWrite, entry, isMessageRead, readableMessage, stored, unreadable } from './support.ts'
 import { exactly } from '../../support/exactly.ts'
 
@@ -25,40 +18,6 @@ function bodyPart (message: ReadMessage, encoding: ReadEncoding): string {
   const text = messageToJsonText(message, encoding)
   return text.slice(text.indexOf('"body":') + 7, text.indexOf(',"properties"'))
 }
-
-const contentTypes = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.constantFrom('application/json', 'application/vnd.x+json; charset=utf-8', 'text/plain', '')
-  },
-  { weight: 1, arbitrary: unicodeText }
-)
-const dataBody = fc.oneof(
-  bytes,
-  unicodeText.map((text) => Buffer.from(text)),
-  fc.json().map((text) => Buffer.from(text)),
-  fc.json().map((text) => Buffer.from(`\n${text}\r\n`))
-)
-const anyMessage: fc.Arbitrary<OutgoingMessage> = fc.record(
-  {
-    messageAnnotations,
-    properties: fc
-      .tuple(properties, fc.option(contentTypes, { nil: undefined }))
-      .map(([others, contentType]) => ({ ...others, contentType })),
-    applicationProperties,
-    body: fc.oneof(
-      { weight: 3, arbitrary: dataBody },
-      { weight: 1, arbitrary: anyValue.map((value) => ({ kind: 'value' as const, value })) },
-      {
-        weight: 1,
-        arbitrary: fc
-          .array(fc.array(anyValue, { maxLength: 3 }), { minLength: 1, maxLength: 3 })
-          .map((sections) => ({ kind: 'sequence' as const, sections }))
-      }
-    )
-  },
-  { requiredKeys: ['body'] }
-)
 
 t.test('what was read can be posted again, and reads the same', async t => {
   for (const encoding of ENCODINGS) {
