@@ -1,4 +1,4 @@
-import type { BrokerConnectionOptions, BrokerOptions, Budgets } from './broker-options.ts'
+import type { BrokerOptions, Budgets } from './broker-options.ts'
 import type { BrokerStats } from './broker-stats.ts'
 import { askStatus, type BrokerStatus } from './broker-status.ts'
 import { ConnectionPool } from './connections/connection-pool.ts'
@@ -41,13 +41,14 @@ export class Broker {
   constructor (options: BrokerOptions) {
     const { budgets, connection, logger } = options
     const names = new StreamNames(options.streamNamePattern)
-    const connections = new ConnectionPool({ ...poolOptions(connection), logger })
+    const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
+    const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
+    const connections = new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, logger })
     const locator = new Locator(connections)
     const ends = new StreamEnds(connections, locator)
     const management = managementOf(options)
     const openTimeoutMs = Math.min(connection.requestTimeoutMs, options.publishing.confirmTimeoutMs)
-    const { reconnectDelayMs, maxReconnectDelayMs } = connection
-    const publisher = { connections, locator, reconnectDelayMs, maxReconnectDelayMs, openTimeoutMs }
+    const publisher = { connections, locator, ...reconnect, openTimeoutMs }
     const publishers = new PublisherPool({ budget: budgets.publish, publisher, limits: options.publishing })
     const readers = new ReaderPool({ budget: budgets.read, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
@@ -121,28 +122,6 @@ export class Broker {
     this.#readers.sweep()
     this.#publishers.sweep()
     this.#connections.sweep()
-  }
-}
-
-function poolOptions ({ tls, client, ...options }: BrokerConnectionOptions) {
-  const { authentication, virtualHost, frameMaxBytes, heartbeatSeconds, connectTimeoutMs, requestTimeoutMs } = options
-  const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs } = options
-  return {
-    hosts,
-    addressMode,
-    reconnectDelayMs,
-    maxReconnectDelayMs,
-    connectionIdleMs,
-    open: {
-      ...(tls !== undefined && { tls }),
-      ...(client !== undefined && { client }),
-      authentication,
-      virtualHost,
-      frameMaxBytes,
-      heartbeatSeconds,
-      connectTimeoutMs,
-      requestTimeoutMs
-    }
   }
 }
 

@@ -8,13 +8,13 @@ export type StreamsErrorCode =
   | 'stream_not_found' // broker 2
   | 'consumer_offset_not_found' // broker 19
   | 'message_not_found' // no readable message at that offset
-  | 'stream_arguments_differ' // broker 17 on create: exists with other arguments, or is no stream
-  | 'offset_goes_back' // a commit below the stored offset
+  | 'stream_arguments_differ' // broker 17 on create: exists with other arguments, or is not a stream
+  | 'offset_goes_back' // an offset to store below the stored one
   | 'expectation_failed' // `expected` or `expectedLastPublishingId` differs
   | 'publisher_overtaken' // somebody else has published under the name at the same moment
   | 'message_too_large' // does not fit into one frame of the broker
   | 'offset_out_of_range' // a read from beyond the end
-  | 'offset_beyond_end' // a commit or reset beyond the end
+  | 'offset_beyond_end' // an offset to store, or a reset, beyond the end
   | 'body_not_a_line' // a line read that starts at a body with a line feed in it
   | 'broker_protocol_error' // what the broker should never answer; own credentials refused
   | 'broker_unavailable' // no connection
