@@ -26,7 +26,6 @@ export const COMMON_HEADERS = {
 
 /** Request ids, common headers and one log line a request: no bodies, no query strings, no credentials. */
 function requests (app: FastifyInstance): void {
-  app.decorateReply('scope', undefined)
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(COMMON_HEADERS)
     reply.header('x-request-id', request.id)
