@@ -66,7 +66,7 @@ export class Broker {
     })
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls })
-    this.consumers = new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets, logger), directory })
+    this.consumers = new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), directory, logger })
     this.#budgets = budgets
     this.#connections = connections
     this.#publishers = publishers

@@ -15,7 +15,7 @@ export type Ended =
 export function errorOf (ended: Ended): StreamsError {
   switch (ended.how) {
     case 'stopping': return shuttingDown()
-    case 'idle': return new StreamsError('stream_not_available', 'the subscription was ended because it was not used')
+    case 'idle': return new StreamsError('stream_not_available', 'it was closed because it was not used')
     case 'deleted': return new StreamsError('stream_not_available', 'the stream was deleted')
     case 'lost': return ended.error
   }

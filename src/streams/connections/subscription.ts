@@ -144,6 +144,10 @@ class Inbox implements SlotOwner {
 
   lost (error: StreamsError): void {
     const state = this.#state
+    if (state.name === 'early') {
+      state.damage ??= error // told to the handlers when they listen
+      return
+    }
     this.#state = { name: 'closed' }
     if (state.name === 'listening') state.handlers.lost(error)
   }

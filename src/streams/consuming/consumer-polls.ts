@@ -1,4 +1,3 @@
-import type { Logger } from '../common/logger.ts'
 import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
@@ -20,10 +19,10 @@ export class ConsumerPolls {
   readonly #offsets: ConsumerOffsets
   readonly #deliveredStores: DeliveredStores
 
-  constructor (polls: Polls, offsets: ConsumerOffsets, logger: Logger) {
+  constructor (polls: Polls, offsets: ConsumerOffsets) {
     this.#polls = polls
     this.#offsets = offsets
-    this.#deliveredStores = new DeliveredStores(offsets, logger)
+    this.#deliveredStores = new DeliveredStores(offsets)
   }
 
   /**
@@ -50,8 +49,8 @@ export class ConsumerPolls {
   }
 
   /** See `ConsumersPort.storeDelivered`. */
-  storeDelivered (stream: string, consumer: string, offset: number): void {
-    this.#deliveredStores.begin(stream, consumer, offset)
+  storeDelivered (stream: string, consumer: string, offset: number, onFailure: (error: unknown) => void): void {
+    this.#deliveredStores.begin(stream, consumer, offset, onFailure)
   }
 
   async #start (stream: string, consumer: string, fallback: Position): Promise<Start> {

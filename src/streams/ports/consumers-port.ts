@@ -1,3 +1,4 @@
+import type { Logger } from '../common/logger.ts'
 import type { ConsumerOffset, ConsumerOffsets, Stored } from '../consuming/consumer-offsets.ts'
 import type { ConsumerReadRequest, ConsumerPolls } from '../consuming/consumer-polls.ts'
 import type { ConsumerInfo, Directory, Sources } from '../directory/directory.ts'
@@ -10,6 +11,7 @@ export interface ConsumersPortOptions {
   offsets: ConsumerOffsets
   polls: ConsumerPolls
   directory: Directory
+  logger: Logger
 }
 
 /** Reads as a consumer, and the offsets that the broker keeps for consumers. Names are the API's. */
@@ -37,7 +39,13 @@ export class ConsumersPort {
    * stored. Never throws: an offset that cannot be stored is logged, and its batch will be delivered again.
    */
   storeDelivered (stream: string, consumer: string, offset: number): void {
-    this.#options.polls.storeDelivered(this.#known(stream, consumer), consumer, offset)
+    const { polls, logger } = this.#options
+    polls.storeDelivered(this.#known(stream, consumer), consumer, offset, (error) => {
+      logger.warn(
+        { err: error, stream, consumer, offset },
+        'an offset could not be stored after its batch was delivered; the batch will be delivered again'
+      )
+    })
   }
 
   /** @throws StreamsError `consumer_offset_not_found`, `stream_not_found`, ... */
