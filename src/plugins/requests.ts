@@ -58,7 +58,7 @@ function faultOf ({ headers, httpVersion, rawHeaders }: IncomingMessage): string
   return hosts > 1 ? 'a request must have exactly one Host header' : undefined
 }
 
-/** The operation that a request was routed to; undefined when there is none. */
+/** The operation that a request was routed to; undefined for a path without an operation. */
 export function operationIdOf (request: FastifyRequest): string | undefined {
   return request.routeOptions.schema?.operationId
 }

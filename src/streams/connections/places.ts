@@ -19,7 +19,7 @@ export class Places {
     return SLOTS_PER_CONNECTION - this.#freeIds.length
   }
 
-  /** A place for the owner, who has to `enter` it; undefined when all are taken. */
+  /** A place, which the owner has to `enter`; undefined when all are taken. */
   take (options: Omit<SlotOptions, 'id' | 'onFree'>): Slot | undefined {
     const id = this.#freeIds.shift()
     if (id === undefined) return undefined

@@ -72,7 +72,7 @@ export class SharedConnection {
     return this.connection
   }
 
-  /** A place for the owner, who has to `enter` it; undefined when all are taken. */
+  /** A place, which the owner has to `enter`; undefined when all are taken. */
   take (owner: SlotOwner): Slot | undefined {
     const { connection } = this
     const forget = this.#placesFor === 'publishers'

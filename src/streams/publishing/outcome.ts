@@ -52,7 +52,7 @@ export class BatchOutcome {
     return this.#pending === 0
   }
 
-  /** The index of the first message without an outcome; `count` when there is none. */
+  /** The index of the first message without an outcome; `count` when all have theirs. */
   get firstPending (): number {
     const index = this.#states.indexOf(PENDING)
     return index === -1 ? this.count : index

@@ -38,7 +38,7 @@ const SMALL_ANSWER_BYTES = 32 * 1024
 
 /**
  * The warm readers: subscriptions at the positions where polls stopped. A poll takes the one whose window has its
- * offset. When there is none, a new one is opened, and when there are too many the least recently used one is closed.
+ * offset. If no window has it, a reader is opened, and when there are too many the least recently used one is closed.
  */
 export class ReaderPool {
   readonly #options: ReaderPoolOptions

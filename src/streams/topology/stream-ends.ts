@@ -91,7 +91,7 @@ export class StreamEnds {
     })
   }
 
-  /** The offset of the last message; undefined when there is none. */
+  /** The offset of the last message; undefined in a stream without messages. */
   async lastMessage (stream: string): Promise<number | undefined> {
     return await this.#asking(stream, async () => {
       const probe = await this.#probe(stream, { type: 'last' }, USER_CHUNKS)
@@ -180,7 +180,7 @@ class Probe {
   }
 
   /**
-   * The next chunk; undefined when there is none. The broker also attaches at a chunk that is not committed yet, and
+   * The next chunk; undefined at the end of the stream. The broker also attaches at a chunk that is not committed yet, and
    * delivers it once it is committed. So this waits until everything that the leader has at the call is committed; the
    * delivery then arrives before the answer to a second fence.
    */

@@ -2,7 +2,9 @@ import type { Push } from './command.ts'
 
 export interface Delivery {
   readonly subscriptionId: number
-  /** The first offset of the last chunk that a majority has; undefined in version 1, and while there is none. */
+  /**
+   * The first offset of the last chunk that a majority has; undefined in version 1, and before the first such chunk.
+   */
   readonly committedChunkId: number | undefined
   /** Where the chunk lies. `isOwn`: the buffer holds only this frame and may be kept. */
   readonly chunk: { readonly buffer: Buffer, readonly start: number, readonly end: number, readonly isOwn: boolean }

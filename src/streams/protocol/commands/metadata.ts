@@ -18,8 +18,8 @@ export interface StreamMetadata {
  *   Broker         => Reference uint16, Host string, Port uint32
  *   StreamMetadata => Stream string, ResponseCode uint16, Leader uint16, Replicas [uint16] // references to brokers
  *
- * The answer has no response code, but each stream has one. A reference that names no broker means that there is none:
- * the broker writes 65535 for a missing leader.
+ * The answer has no response code, but each stream has one. A missing leader or replica is a reference that
+ * names no broker: the broker writes 65535.
  */
 export const metadata: Request<{ streams: readonly string[] }, StreamMetadata[]> = {
   name: 'metadata',

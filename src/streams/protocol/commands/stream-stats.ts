@@ -3,8 +3,8 @@ import type { Request } from './command.ts'
 /**
  * Stream string -> Statistics [Key string, Value int64]
  *
- * `first_chunk_id`, `last_chunk_id` and `committed_chunk_id`, each -1 while there is none; from 4.3 on also
- * `committed_offset`.
+ * `first_chunk_id`, `last_chunk_id` and `committed_chunk_id`, each -1 before the first such chunk; from 4.3 on
+ * also `committed_offset`.
  */
 export const streamStats: Request<{ stream: string }, ReadonlyMap<string, bigint>> = {
   name: 'streamStats',
