@@ -180,9 +180,9 @@ class Probe {
   }
 
   /**
-   * The next chunk; undefined at the end of the stream. The broker also attaches at a chunk that is not committed yet, and
-   * delivers it once it is committed. So this waits until everything that the leader has at the call is committed; the
-   * delivery then arrives before the answer to a second fence.
+   * The next chunk; undefined at the end of the stream. The broker also attaches at a chunk that is not committed yet,
+   * and delivers it once it is committed. So this waits until everything that the leader has at the call is committed;
+   * the delivery then arrives before the answer to a second fence.
    */
   async next (): Promise<Chunk | undefined> {
     if (this.#chunks.length === 0 && this.#subscription.outstandingCredit === 0) this.#subscription.giveCredit(1)
