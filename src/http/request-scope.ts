@@ -6,9 +6,8 @@ import type { Socket } from 'node:net'
 declare module 'fastify' {
   interface FastifyReply {
     /**
-     * The scope of the request; made by the first that needs it. A property and not an entry of a weak map, which the
-     * garbage collector would have to look at. Not declared by `decorateReply`: Fastify would set it in
-     * every reply, in a loop over all such properties, which is about a microsecond for each request.
+     * The scope of the request, made when it is first needed. A property and not an entry of a weak map, which the
+     * garbage collector would have to visit. Not declared by `decorateReply`: Fastify would then set it in every reply.
      */
     scope?: RequestScope | undefined
   }

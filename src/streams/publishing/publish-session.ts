@@ -58,7 +58,7 @@ export class PublishSession {
     if (this.#options.signal?.aborted === true) throw callerLeft()
     const bytes = batch.heldBytes
     while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > MAX_SESSION_BYTES) await this.#roomAgain()
-    // Not through an async function when there is room: that is a fortieth of a small publish.
+    // No promise is made when there is room: this is done for every small publish.
     if (!this.#tryHold(bytes)) await this.#holdLater(bytes)
     const outcome = new BatchOutcome(batch.count, this.#count)
     try {
