@@ -13,6 +13,7 @@ const MessageParams = strictObject({
   ...StreamParams.properties,
   offset: offset('Offset of the message.', { examples: [0] })
 })
+const BYTES = Type.Unsafe<unknown>({ type: 'string', format: 'binary' })
 const tags = ['Read']
 const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
 // Buffers for answers in lines of the usual size that are under way at the same time.
@@ -95,6 +96,8 @@ function readMessage (app: ApiApp): void {
         operationId: 'readMessage',
         tags,
         summary: 'Read one message',
+        description:
+          'Returns the message at this offset. Records of the broker take offsets too, and are not messages.',
         params: MessageParams,
         querystring: strictObject(bodyQuery),
         response: { 200: json('The message.', MessageRead, EXAMPLE_MESSAGE) }
@@ -119,7 +122,7 @@ function readRaw (app: ApiApp): void {
         summary: 'Read the body of one message',
         description: 'Returns the body byte for byte, with its content type.',
         params: MessageParams,
-        response: { 200: { description: 'The body.', content: { [ANY_TYPE]: { schema: Type.Unknown() } } } }
+        response: { 200: { description: 'The body.', content: { [ANY_TYPE]: { schema: BYTES } } } }
       }
     },
     async (request, reply) => {
