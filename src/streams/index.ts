@@ -1,7 +1,7 @@
 export { Broker } from './broker.ts'
 export type { BrokerConnectionOptions, BrokerOptions, Budgets } from './broker-options.ts'
 export type { BrokerStats } from './broker-stats.ts'
-export type { BrokerStatus } from './broker-status.ts'
+export type { BrokerFault, BrokerStatus } from './broker-status.ts'
 export { ByteBudget } from './common/budget.ts'
 export { Lease } from './common/lease.ts'
 export { shuttingDown } from './ended.ts'
