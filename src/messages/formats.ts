@@ -3,6 +3,7 @@ import { byName } from '../api/by-name.ts'
 import type { MessageBatch } from '../streams/index.ts'
 import { JSON_FRAME, NDJSON_FRAME, type BatchFrame } from './batch-text.ts'
 import { addNdjsonLine, decodeJsonBody, type WholeBody } from './incoming.ts'
+import { mediaTypeOf } from './media-type.ts'
 import type { PublishingIds } from './publishing-ids.ts'
 import { BatchSchema, MessageWrite } from './schemas.ts'
 
@@ -114,8 +115,7 @@ const REQUEST_CODECS: ReadonlyMap<string, RequestCodec> = new Map(
 
 /** How a body is read, by its `Content-Type`: one of `bodyFormats`, with any parameters. Without one it is JSON. */
 export function requestCodec (contentType = ''): RequestCodec {
-  const mediaType = contentType.split(';', 1)[0] ?? ''
-  return REQUEST_CODECS.get(mediaType.trim().toLowerCase()) ?? JSON_FORMAT.request
+  return REQUEST_CODECS.get(mediaTypeOf(contentType)) ?? JSON_FORMAT.request
 }
 
 /** The formats that a read may be answered in, the preferred one first. */

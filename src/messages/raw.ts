@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { AmqpDecodeError, dataBodyOf } from '../streams/index.ts'
-import type { AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
+import type { AmqpMap, AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
 import { MessageFormatError } from './format-error.ts'
 import { bufferOf } from './json-parts.ts'
 import { longJson, longValue } from './large-json.ts'
@@ -14,31 +14,46 @@ const APP_PROPERTY = 'app-property-'
 
 /**
  * A message of exactly these bytes. Headers become properties: content-type, message-id, correlation-id, subject, and
- * application properties from app-property-*, in lower case, as strings; publishing-id numbers the message.
+ * application properties from app-property-* and the kept headers, in lower case, as strings; publishing-id numbers the
+ * message.
  *
+ * @param kept names of headers that become application properties, in lower case, each once
  * @throws MessageFormatError, with a pointer like /headers/publishing-id
  */
-export function rawMessage (body: Buffer, headers: Headers): ParsedMessage {
+export function rawMessage (body: Buffer, headers: Headers, kept: readonly string[] = []): ParsedMessage {
   const properties: AmqpProperties = {
     messageId: stringValue(headerText(headers['message-id'])),
     correlationId: stringValue(headerText(headers['correlation-id'])),
     subject: headerText(headers['subject']),
     contentType: headerText(headers['content-type'])
   }
-  const applicationProperties: Array<readonly [AmqpValue, AmqpValue]> = []
+  return {
+    message: { properties, applicationProperties: applicationProperties(headers, kept), body },
+    publishingId: parsePublishingId(headerText(headers['publishing-id']))
+  }
+}
+
+function applicationProperties (headers: Headers, kept: readonly string[]): AmqpMap {
+  const properties: Array<readonly [AmqpValue, AmqpValue]> = []
+  const add = (name: string, value: string): void => {
+    properties.push([{ type: 'string', value: name }, { type: 'string', value }])
+  }
   for (const [name, header] of Object.entries(headers)) {
     const value = name.startsWith(APP_PROPERTY) ? headerText(header) : undefined
     if (value === undefined) continue
-    if (name === APP_PROPERTY) throw new MessageFormatError(`/headers/${name}`, 'must name an application property')
-    applicationProperties.push([
-      { type: 'string', value: name.slice(APP_PROPERTY.length) },
-      { type: 'string', value }
-    ])
+    const property = name.slice(APP_PROPERTY.length)
+    if (property === '') throw new MessageFormatError(`/headers/${name}`, 'must name an application property')
+    // Which of the two is meant cannot be known. A map with a key twice is not valid.
+    if (kept.includes(property) && headers[property] !== undefined) {
+      throw new MessageFormatError(`/headers/${name}`, `names the application property that keep=${property} makes`)
+    }
+    add(property, value)
   }
-  return {
-    message: { properties, applicationProperties, body },
-    publishingId: parsePublishingId(headerText(headers['publishing-id']))
+  for (const name of kept) {
+    const value = headerText(headers[name])
+    if (value !== undefined) add(name, value)
   }
+  return properties
 }
 
 /**
