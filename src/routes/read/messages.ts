@@ -2,7 +2,9 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import type { ApiApp } from '../../http/api-app.ts'
 import { clientSignal, whenClosed } from '../../http/request-scope.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from '../../api/schemas.ts'
-import { ANY_TYPE, BatchSchema, EXAMPLE_MESSAGE, LINES_TYPE, MessageRead, rawBody } from '../../messages/index.ts'
+import {
+  ANY_TYPE, BatchSchema, EXAMPLE_MESSAGE, isInert, LINES_TYPE, mediaTypeOf, MessageRead, rawBody
+} from '../../messages/index.ts'
 import { BufferPool } from '../../text/buffer-pool.ts'
 import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, setNextLink
@@ -117,9 +119,17 @@ function readRaw (app: ApiApp): void {
         operationId: 'readRaw',
         tags,
         summary: 'Read the body of one message',
-        description: 'Returns the body byte for byte, with its content type.',
+        description: 'Returns the body byte for byte, with its content type. A browser saves what it could run.',
         params: MessageParams,
-        response: { 200: { description: 'The body.', content: { [ANY_TYPE]: { schema: Type.Unknown() } } } }
+        response: {
+          200: {
+            description: 'The body.',
+            headers: {
+              'content-disposition': { type: 'string', description: '`attachment` for what a browser could run.' }
+            },
+            content: { [ANY_TYPE]: { schema: Type.Unknown() } }
+          }
+        }
       }
     },
     async (request, reply) => {
@@ -127,6 +137,8 @@ function readRaw (app: ApiApp): void {
       const { message, batch } = await app.broker.reading.readMessage(stream, offset, clientSignal(reply))
       whenClosed(reply, () => batch.release())
       const { contentType, body } = rawBody(message)
+      // A browser saves it instead of running it.
+      if (!isInert(mediaTypeOf(contentType))) reply.header('content-disposition', 'attachment')
       return await reply.type(contentType).send(body)
     }
   )
