@@ -76,8 +76,9 @@ export class Locator {
   async #ask (stream: string): Promise<Location> {
     this.#known.delete(stream)
     try {
-      const connection = await this.#connections.connection('streams')
-      const [metadata] = await connection.metadata([stream])
+      const [metadata] = await this.#connections.ask('streams', stream, async (connection) => {
+        return await connection.metadata([stream])
+      })
       if (metadata === undefined) {
         throw new StreamsError('broker_protocol_error', 'the broker answered a metadata request without the stream')
       }

@@ -47,7 +47,7 @@ export class StreamAdmin {
   async create (stream: string, args: StreamArguments): Promise<'created' | 'exists'> {
     const wireArguments = encodeArguments(args)
     try {
-      const connection = await this.#options.connections.connection('streams')
+      const connection = await this.#options.connections.connection('streams', stream)
       await connection.createStream(stream, wireArguments)
       return 'created'
     } catch (error) {
@@ -63,8 +63,10 @@ export class StreamAdmin {
 
   /** @throws StreamsError `stream_not_found`, `access_refused`, ... */
   async delete (stream: string): Promise<void> {
+    const { connections } = this.#options
+    connections.isolate(stream)
     try {
-      const connection = await this.#options.connections.connection('streams')
+      const connection = await connections.connection('streams', stream)
       await connection.deleteStream(stream)
     } catch (error) {
       throw classify(error, 'possible')

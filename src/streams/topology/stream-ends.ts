@@ -4,7 +4,7 @@ import { pause } from '../common/wait.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import type { Locator } from './locator.ts'
 import { StreamsError } from '../errors.ts'
-import type { Chunk, Connection, OffsetSpec } from '../protocol/index.ts'
+import type { Chunk, OffsetSpec } from '../protocol/index.ts'
 import { Subscription } from '../connections/subscription.ts'
 
 export interface Bounds {
@@ -128,7 +128,7 @@ export class StreamEnds {
   // next request asks for the location again.
   async #asking<T> (stream: string, ask: () => Promise<T>): Promise<T> {
     try {
-      return await ask()
+      return await this.#connections.repeat(ask)
     } catch (error) {
       const failure = classify(error)
       if (failure.code !== 'access_refused') this.#locator.forget(stream)
@@ -151,11 +151,10 @@ export class StreamEnds {
   }
 
   async #stats (stream: string): Promise<Stats> {
-    return statsOf(await (await this.#leaderConnection(stream)).streamStats(stream))
-  }
-
-  async #leaderConnection (stream: string): Promise<Connection> {
-    return await this.#connections.connection('consume', await this.#locator.leader(stream))
+    const leader = await this.#locator.leader(stream)
+    return statsOf(await this.#connections.ask('offsets', stream, async (connection) => {
+      return await connection.streamStats(stream)
+    }, leader))
   }
 
   async #probe (stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string>): Promise<Probe> {
