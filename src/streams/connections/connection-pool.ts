@@ -163,9 +163,10 @@ export class ConnectionPool {
   }
 
   // Publishers with a name are not on one connection with publishers without. What a named one asks the broker can end
-  // its connection, and what the others have sent could not be sent again.
+  // its connection, and what the others have sent could not be sent again. What is asked on connections for 'streams'
+  // (metadata, create, delete) does not end them.
   #group (role: Role, node: Endpoint | undefined, stream?: string, isNamed = false): Group {
-    const lane = stream === undefined ? undefined : this.#isolation.laneOf(stream)
+    const lane = stream === undefined || role === 'streams' ? undefined : this.#isolation.laneOf(stream)
     const key = keyOf(role, node) + (isNamed ? ' named' : '') + (lane === undefined ? '' : ` lane ${lane}`)
     let group = this.#groups.get(key)
     if (group === undefined) {

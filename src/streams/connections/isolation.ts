@@ -1,5 +1,5 @@
 const ISOLATED_MS = 30_000
-/** So many connections more, for each purpose and node, at most. */
+/** How many connections more there may be, for each purpose and node. */
 const LANES = 16
 const MAX_ISOLATED = 1000
 

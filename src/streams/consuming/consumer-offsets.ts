@@ -64,7 +64,7 @@ export class ConsumerOffsets {
         return await connection.queryOffset(consumer, stream)
       })
     } catch (error) {
-      throw classify(error)
+      throw await this.#options.ends.explained(stream, classify(error))
     }
   }
 

@@ -124,6 +124,15 @@ export class StreamEnds {
     })
   }
 
+  /** The same error, or one that says why no stream was found. Never throws. */
+  async explained (stream: string, failure: StreamsError): Promise<StreamsError> {
+    if (failure.code !== 'stream_not_found') return failure
+    return await this.#locator.locateAfresh(stream).then(() => failure, (error: unknown) => {
+      const explained = classify(error)
+      return explained.code === failure.code ? explained : failure
+    })
+  }
+
   // An old location may be the reason when the broker refuses: the node or the stream was not the right one. So the
   // next request asks for the location again.
   async #asking<T> (stream: string, ask: () => Promise<T>): Promise<T> {
