@@ -164,8 +164,8 @@ function createStream (app: ApiApp): void {
         description:
           'Creating a stream that exists is not an error, unless a given argument differs from what the stream has. ' +
           'Arguments that are left out are not compared. Arguments cannot be changed afterwards. Without the ' +
-          'management API the broker only tells whether all arguments are the same: then a request that gives some of ' +
-          'them is answered with 409 `stream_arguments_differ`.',
+          'management API the broker only tells whether all arguments are the same: then a request that gives some ' +
+          'of them is answered with 409 `stream_arguments_differ`.',
         params: StreamParams,
         body: Arguments,
         response: {
