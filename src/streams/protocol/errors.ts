@@ -102,7 +102,7 @@ export class ChunkError extends ProtocolError {
   override readonly name = 'ChunkError'
 }
 
-export type CompressionErrorReason = 'unsupported' | 'too_large' | 'corrupt'
+export type CompressionErrorReason = 'unsupported' | 'too_large' | 'corrupt' | 'failed'
 
 /** A sub-entry batch that cannot be expanded. */
 export class CompressionError extends ProtocolError {
