@@ -2,6 +2,7 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { Config } from './config.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
+import compression from './plugins/compression.ts'
 import connections from './plugins/connections.ts'
 import errors, { sendFrameworkProblem } from './plugins/errors.ts'
 import lifecycle from './plugins/lifecycle.ts'
@@ -27,6 +28,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(errors)
   await app.register(validation)
   await app.register(bodies, config.http)
+  await app.register(compression, config.http)
   await app.register(lifecycle, config)
   await app.register(broker, config)
   await app.register(metrics)
