@@ -70,9 +70,6 @@ const Arguments = strictObject(
   }
 )
 
-<<<<<<< HEAD
-const Created = Type.Object({ name: Type.String() }, { title: 'CreatedStream' })
-=======
 const Created = Type.Object({
   name: Type.String(),
   arguments: Type.Optional(
@@ -81,14 +78,13 @@ const Created = Type.Object({
         'no management API to tell them.'
     })
   )
-})
+}, { title: 'CreatedStream' })
 
 const DeleteQuery = strictObject({
   partition: Type.Boolean({
     default: false, description: 'Delete the stream also when it is a partition of a super stream.'
   })
 })
->>>>>>> main
 
 const Description = Type.Object(
   {
