@@ -1,9 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { ApiApp } from '../../http/api-app.ts'
-import { malformedBody } from '../../http/json-body.ts'
-import { invalidRequest } from '../../api/problems.ts'
-import { MessageFormatError } from '../../messages/index.ts'
-import { TextFault } from '../../text/text-fault.ts'
+import { invalidRequest, RequestError } from '../../api/problems.ts'
+import { MalformedJsonError, MessageFormatError } from '../../messages/index.ts'
 
 // Stands for a body that its handler reads.
 const UNREAD = Symbol('unread body')
@@ -19,10 +17,15 @@ export function wholeBody (app: ApiApp, request: FastifyRequest): Promise<Buffer
   return request.body === UNREAD ? app.readWholeBody(request) : Buffer.alloc(0)
 }
 
-/** The error for a body whose messages cannot be read. Any other error is returned as it is. */
-export function toRequestError (error: unknown): unknown {
-  if (error instanceof MessageFormatError) {
-    return invalidRequest([{ pointer: error.pointer, message: error.message }], error)
-  }
-  return error instanceof TextFault ? malformedBody(error) : error
+/**
+ * The error for a body whose messages cannot be read. Any other error is returned as it is.
+ *
+ * @param code for what is not JSON
+ */
+export function toRequestError (error: unknown, code: 'bad_request' | 'validation_failed' = 'bad_request'): unknown {
+  if (!(error instanceof MessageFormatError)) return error
+  const errors = [{ pointer: error.pointer, message: error.message }]
+  return error instanceof MalformedJsonError
+    ? new RequestError(code, `the body ${error.message}`, { errors, cause: error })
+    : invalidRequest(errors, error)
 }

@@ -46,7 +46,11 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
         limits,
         hold: (bytes) => app.holdBody(request, bytes),
         open: ({ signal }) => app.broker.publishing.open(stream, { ...publishOptions(query), signal }),
-        addLine: (line, lineNumber, batch) => batch.addData(line, publishingIdOf(lineNumber, firstPublishingId))
+        turn: async () => { await app.turn(Infinity) },
+        addLine: (line, lineNumber, batch) => {
+          batch.addData(line, publishingIdOf(lineNumber, firstPublishingId))
+          return undefined
+        }
       })
     }
   )
