@@ -38,8 +38,8 @@ export const PROBLEMS = {
   stream_not_found: {
     status: 404,
     title: 'Stream not found',
-    when: 'The stream does not exist.',
-    remedy: 'Create it with `PUT /v1/streams/{stream}`.'
+    when: 'The stream does not exist. When a super stream has the name, `partitions` names its streams.',
+    remedy: 'Create it with `PUT /v1/streams/{stream}`, or use the partitions.'
   },
   consumer_offset_not_found: {
     status: 404,
@@ -78,10 +78,24 @@ export const PROBLEMS = {
     when: 'The request did not arrive completely in time.',
     remedy: 'Send it faster, or in smaller parts.'
   },
+  super_stream_exists: {
+    status: 409,
+    title: 'A super stream has this name',
+    when: 'A super stream has the name of the stream to create; `partitions` names its streams.',
+    remedy: 'Use its partitions, or another name.'
+  },
+  stream_is_partition: {
+    status: 409,
+    title: 'The stream is a partition',
+    when: 'The stream to delete is a partition of a super stream, which would then send messages to nowhere.',
+    remedy: 'Delete the super stream by the tools of RabbitMQ, or the partition alone with `partition=true`.'
+  },
   stream_arguments_differ: {
     status: 409,
     title: 'The stream exists with other arguments',
-    when: 'A stream of this name exists with other arguments, or a queue of this name exists that is not a stream.',
+    when:
+      'A stream of this name exists with other arguments than those given, or a queue of this name exists that is ' +
+      'not a stream. Arguments that are left out are not compared.',
     remedy: 'Arguments of a stream cannot be changed: use another name, or delete it first.'
   },
   offset_goes_back: {
@@ -101,6 +115,14 @@ export const PROBLEMS = {
       'the broker; `published` says how many messages are concerned. Sent again with the same ids, they are counted ' +
       'as duplicates, whether they are stored or not.'
   },
+  publisher_exhausted: {
+    status: 409,
+    title: 'The publisher name is used up',
+    when: 'The last publishing id of the name is 9007199254740991 or higher. The broker would take every further id ' +
+      'for a duplicate, so nothing was sent.',
+    remedy:
+      'Use another publisher name: the broker cannot set the id back. `lastPublishingId` is the last id of this name.'
+  },
   expectation_failed: {
     status: 412,
     title: 'The expectation does not hold',
@@ -119,8 +141,9 @@ export const PROBLEMS = {
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
-    when: '`Content-Type` is not one of the types that this operation reads, or the body is compressed.',
-    remedy: 'Send one of the types of the operation, without `Content-Encoding`.'
+    when: '`Content-Type` is not one of the types that this operation reads, or `Content-Encoding` names a coding ' +
+      'that the gateway does not read.',
+    remedy: 'Send one of the types of the operation. `Accept-Encoding` of the answer lists the codings that are read.'
   },
   offset_out_of_range: {
     status: 416,

@@ -1,10 +1,10 @@
 import { Type, type TSchema } from '@sinclair/typebox'
 import { byName } from '../api/by-name.ts'
-import { batchAsJson, batchAsNdjson, type BatchContent } from './batch-text.ts'
+import { JSON_FRAME, NDJSON_FRAME, type BatchFrame } from './batch-text.ts'
 import { addNdjsonLine, type UnfinishedLine } from './incoming.ts'
 import type { Destination } from './json-message.ts'
 import { JsonRequest, type WholeBodyLimits } from './json-request.ts'
-import type { ReadEncoding } from './read-json.ts'
+import { mediaTypeOf } from './media-type.ts'
 import { BatchSchema, MessageWrite } from './schemas.ts'
 
 /** A media type of a request body, as the OpenAPI document shows it. */
@@ -26,12 +26,12 @@ export type RequestCodec =
  */
 type AddLine = (line: Buffer, lineNumber: number, to: Destination) => UnfinishedLine | undefined
 
-/** A media type of an answer, as the OpenAPI document shows it, and how a batch is written in it. */
+/** A media type of an answer, as the OpenAPI document shows it, and how messages are joined in it. */
 export interface AnswerFormat {
   readonly mediaType: string
   readonly schema: TSchema
   readonly example: unknown
-  readonly encode: (batch: BatchContent, encoding: ReadEncoding) => string
+  readonly frame: BatchFrame
 }
 
 interface MessagesFormat {
@@ -61,7 +61,7 @@ const JSON_FORMAT = {
   mediaType: 'application/json',
   request: { framing: 'whole', decode: (body, limits) => new JsonRequest(body, limits), schema: jsonBodySchema },
   answer: {
-    encode: batchAsJson,
+    frame: JSON_FRAME,
     schema: byName(BatchSchema),
     example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true }
   }
@@ -84,7 +84,7 @@ const FORMATS: readonly MessagesFormat[] = [
       })
     },
     answer: {
-      encode: batchAsNdjson,
+      frame: NDJSON_FRAME,
       schema: Type.String({ description: 'One message a line.' }),
       example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n`
     }
@@ -120,8 +120,7 @@ const REQUEST_CODECS: ReadonlyMap<string, RequestCodec> = new Map(
 
 /** How a body is read, by its `Content-Type`: one of `bodyFormats`, with any parameters. Without one it is JSON. */
 export function requestCodec (contentType = ''): RequestCodec {
-  const mediaType = contentType.split(';', 1)[0] ?? ''
-  return REQUEST_CODECS.get(mediaType.trim().toLowerCase()) ?? JSON_FORMAT.request
+  return REQUEST_CODECS.get(mediaTypeOf(contentType)) ?? JSON_FORMAT.request
 }
 
 /** The formats that a read may be answered in, the preferred one first. */

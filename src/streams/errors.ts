@@ -9,9 +9,12 @@ export type StreamsErrorCode =
   | 'consumer_offset_not_found' // broker 19
   | 'message_not_found' // no readable message at that offset
   | 'stream_arguments_differ' // broker 17 on create: exists with other arguments, or is not a stream
+  | 'super_stream_exists' // a stream to create has the name of a super stream
+  | 'stream_is_partition' // a stream to delete is a partition of a super stream
   | 'offset_goes_back' // an offset to store below the stored one
   | 'expectation_failed' // `expected` or `expectedLastPublishingId` differs
   | 'publisher_overtaken' // somebody else has published under the name at the same moment
+  | 'publisher_exhausted' // the name has the highest publishing id: whatever follows would be a duplicate
   | 'message_too_large' // does not fit into one frame of the broker
   | 'offset_out_of_range' // a read from beyond the end
   | 'offset_beyond_end' // an offset to store, or a reset, beyond the end
@@ -33,9 +36,13 @@ export type SideEffects = 'none' | 'possible'
 /** The facts that an error has for the caller, by its code; safe to show. An error with another code has none. */
 export interface ErrorDetails {
   invalid_argument: { readonly argument: 'stream' | 'consumer' | 'publisher' }
+  stream_not_found: { readonly partitions: readonly string[] }
+  super_stream_exists: { readonly partitions: readonly string[] }
+  stream_is_partition: { readonly superStream: string }
   offset_goes_back: { readonly storedOffset: bigint }
   expectation_failed: { readonly storedOffset: bigint | null } | { readonly lastPublishingId: bigint }
   publisher_overtaken: { readonly lastPublishingId: bigint }
+  publisher_exhausted: { readonly lastPublishingId: bigint }
   message_too_large: { readonly index: number, readonly limitBytes: number }
   offset_out_of_range: { readonly firstOffset: number, readonly lastOffset: number | null }
   offset_beyond_end: { readonly nextOffset: number }

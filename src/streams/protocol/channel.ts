@@ -113,7 +113,7 @@ export class Channel {
     request: Request<Arguments, Answer>, args: Arguments, timeoutMs: number
   ): Promise<Answer> {
     const { bytesRead } = this.#socket
-    return this.#pending.add(request, timeoutMs, (correlationId) => {
+    return this.#pending.add(request, streamOf(args), timeoutMs, (correlationId) => {
       this.throwIfNotOpen()
       this.writeFrame(encodeRequest(request, correlationId, args))
     }, () => { this.#guard(() => { if (this.#socket.bytesRead === bytesRead) this.#listener.silent() }) })
@@ -152,12 +152,11 @@ export class Channel {
 
   /** Ends at once because of an error. */
   fail (message: string, cause?: unknown): void {
-    const reason = cause instanceof Error ? `${message}: ${describeError(cause)}` : message
-    this.destroy(this.#closedError('fault', reason, cause))
+    this.destroy(this.#closedError('fault', message, cause instanceof AggregateError ? joined(cause) : cause))
   }
 
   async #closeGracefully (reason: string, timeoutMs: number): Promise<void> {
-    const answered = this.#pending.add(close, timeoutMs, (correlationId) => {
+    const answered = this.#pending.add(close, undefined, timeoutMs, (correlationId) => {
       this.#output.write(encodeRequest(close, correlationId, { code: ResponseCode.ok, reason }))
     })
     await answered.catch(() => {}) // refused, too late or ended otherwise: the channel ends in any case
@@ -211,6 +210,8 @@ export class Channel {
     this.#closedWith = error
     this.#heartbeat?.stop()
     this.#assembler.stop()
+    const { oldestStream } = this.#pending
+    if (oldestStream !== undefined) error.unansweredStream = oldestStream
     this.#pending.failAll(error)
     try {
       this.#listener.closed(error)
@@ -220,8 +221,13 @@ export class Channel {
   }
 }
 
+function streamOf (args: unknown): string | undefined {
+  if (typeof args !== 'object' || args === null || !('stream' in args)) return undefined
+  return typeof args.stream === 'string' ? args.stream : undefined
+}
+
 // When a host name has several addresses, Node throws an error without a message that holds one error per address.
-function describeError (error: Error): string {
-  if (error.message !== '') return error.message
-  return error instanceof AggregateError ? error.errors.map(String).join(', ') : error.name
+function joined (error: AggregateError): Error {
+  const message = error.errors.map((each) => each instanceof Error ? each.message : String(each)).join(', ')
+  return Object.assign(new Error(message), 'code' in error ? { code: error.code } : {})
 }
