@@ -2,7 +2,10 @@ import { isUtf8 } from 'node:buffer'
 import { AmqpDecodeError, dataBodyOf } from '../streams/index.ts'
 import type { AmqpMap, AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
 import { MessageFormatError } from './format-error.ts'
+import { bufferOf } from './json-parts.ts'
+import { longJson, longValue } from './large-json.ts'
 import { decodeEntry, joinSections, typedBodyJson } from './read-json.ts'
+import type { Slices } from './slices.ts'
 import type { ParsedMessage } from './write-json.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -53,12 +56,19 @@ function applicationProperties (headers: Headers, kept: readonly string[]): Amqp
   return properties
 }
 
-/** The body of one message as it is stored, and a content type that is safe to send as a header. */
-export function rawBody (message: ReadMessage): { contentType: string, body: Uint8Array } {
-  const decoded = message.kind === 'entry' ? decodeEntry(message.bytes) : undefined
-  if (decoded === undefined) return { contentType: OCTETS, body: message.bytes }
-  const { body, properties } = decoded
-  if (body.kind !== 'data') return { contentType: 'application/json', body: Buffer.from(typedBodyJson(body)) }
+/**
+ * The body of one message as it is stored, and a content type that is safe to send as a header. The text of a long AMQP
+ * value comes in slices.
+ */
+export function rawBody (message: ReadMessage): { contentType: string, body: Uint8Array | Slices } {
+  if (message.kind === 'unreadable') return { contentType: OCTETS, body: message.bytes }
+  const long = longValue(bufferOf(message.bytes))
+  if (long !== undefined) return { contentType: JSON_TYPE, body: longJson(long.value) }
+  const decoded = decodeEntry(message.bytes)
+  if (decoded.kind === 'unknown') return { contentType: OCTETS, body: message.bytes }
+  if (decoded.kind === 'undecoded') return { contentType: OCTETS, body: lineBody(message) }
+  const { body, properties } = decoded.message
+  if (body.kind !== 'data') return { contentType: JSON_TYPE, body: Buffer.from(typedBodyJson(body)) }
   const contentType = properties?.contentType
   return {
     contentType: contentType !== undefined && MEDIA_TYPE.test(contentType) ? contentType : OCTETS,
@@ -80,12 +90,13 @@ export function lineBody (message: ReadMessage): Uint8Array {
     throw error
   }
   const decoded = decodeEntry(message.bytes)
-  return decoded === undefined || decoded.body.kind === 'data'
+  return decoded.kind !== 'message' || decoded.message.body.kind === 'data'
     ? message.bytes
-    : Buffer.from(typedBodyJson(decoded.body))
+    : Buffer.from(typedBodyJson(decoded.message.body))
 }
 
 const OCTETS = 'application/octet-stream'
+const JSON_TYPE = 'application/json'
 
 /** A media type with parameters (RFC 9110, 8.3.1). A stored content type may be any text, even one with line breaks. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[\t\x20-\x7e]*)?$/

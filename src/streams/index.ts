@@ -23,15 +23,19 @@ export type { PublishOptions } from './publishing/publisher-pool.ts'
 export type { PublishSession } from './publishing/publish-session.ts'
 export { ENTRY_LENGTH_BYTES } from './reading/read-batch.ts'
 export type { ReadRequest } from './reading/polls.ts'
-export type { EntryRun, Gap, ReadBatch, ReadMessage, ReadPiece } from './reading/read-batch.ts'
+export type { EntryRun, Gap, ReadBatch, ReadMessage, ReadPiece, Unreadable } from './reading/read-batch.ts'
 
 export {
   AmqpDecodeError,
+  AmqpTooLargeError,
   arrayFault,
   dataBodyOf,
   dataSectionHeaderLength,
   decodeMessage,
   loneDataStart,
+  longValueOf,
   MAX_DEPTH
 } from './amqp/index.ts'
-export type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, OutgoingMessage } from './amqp/index.ts'
+export type {
+  AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
+} from './amqp/index.ts'
