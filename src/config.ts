@@ -29,7 +29,7 @@ export type Config = Readonly<ReturnType<typeof readSettings>>
  * Reads the settings once.
  *
  * @param readFile reads the file that a setting names
- * @returns the settings, and one warning for each variable that looks like a setting and is not one, or that others would read
+ * @returns the settings, and a warning for each variable that looks like a setting and is not one
  * @throws ConfigError that names every bad variable, and shows no value
  */
 export function loadConfig (env: Environment, readFile: ReadFile): { config: Config, warnings: string[] } {

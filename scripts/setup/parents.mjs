@@ -14,8 +14,9 @@ const everyMs = 500
  * Calls back once when the npm that runs this command has ended. A command that was not started by npm watches nothing:
  * it may have been put into the background on purpose.
  *
- * npm starts a shell, and the shell this process, unless the shell has become this process. A signal to npm may end npm
- * and the shell and leave this process; a SIGKILL of npm leaves both. Each time somebody's parent changes.
+ * npm starts a shell, which becomes this process by the `exec` of package.json, so that npm passes SIGINT and SIGTERM
+ * on to it. npm itself may be killed, or ended by a SIGHUP; then the parent changes. Where the shell stays between npm
+ * and this process, the shell's parent changes.
  * @param {() => void} callback
  */
 export function watchParents (callback) {

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 /** The processes that a process has started, and those that these have started, by pid (Linux). */
 export function descendantsOf (pid: number): number[] {
-  const parents = new Map(readdirSync('/proc').map(Number).filter((each) => each > 0).map((each) => [each, parentOf(each)]))
+  const pids = readdirSync('/proc').map(Number).filter((each) => each > 0)
+  const parents = new Map(pids.map((each) => [each, parentOf(each)]))
   const found: number[] = []
   for (let generation = [pid]; generation.length > 0;) {
     generation = [...parents].filter(([, parent]) => generation.includes(parent ?? 0)).map(([each]) => each)
