@@ -10,6 +10,7 @@ import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import requests, { requestId } from './plugins/requests.ts'
 import { sendSocketProblem } from './plugins/socket-errors.ts'
+import startReport from './plugins/start-report.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
@@ -31,6 +32,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(compression, config.http)
   await app.register(lifecycle, config)
   await app.register(broker, config)
+  await app.register(startReport, config)
   await app.register(metrics)
   await app.register(connections, config.http)
   await app.register(openapi)
