@@ -10,6 +10,7 @@ import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import requests, { requestId } from './plugins/requests.ts'
 import { sendSocketProblem } from './plugins/socket-errors.ts'
+import startReport from './plugins/start-report.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
@@ -31,13 +32,14 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(compression, config.http)
   await app.register(lifecycle, config)
   await app.register(broker, config)
+  await app.register(startReport, config)
   await app.register(metrics)
   await app.register(connections, config.http)
   await app.register(openapi)
 
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
-  await app.register(publishRoutes, { prefix, limits: { ...config.http, ...config.publish } })
+  await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
@@ -52,6 +54,10 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
 const TIMEOUT_PRECISION_MS = 1000
 // A name of 255 bytes, each percent-encoded.
 const MAX_PARAM_LENGTH = 255 * 3
+
+function publishLimits ({ http, publish, rabbitmq: { frameMaxBytes } }: Config) {
+  return { ...http, ...publish, frameMaxBytes }
+}
 
 function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
   return {

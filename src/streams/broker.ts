@@ -6,6 +6,7 @@ import { ConsumerOffsets } from './consuming/consumer-offsets.ts'
 import { ConsumerPolls } from './consuming/consumer-polls.ts'
 import { Directory } from './directory/directory.ts'
 import { ManagementClient } from './management/management-client.ts'
+import { askManagement, type ManagementFault } from './management/management-fault.ts'
 import { ConsumersPort } from './ports/consumers-port.ts'
 import { PublishingPort } from './ports/publishing-port.ts'
 import { ReadingPort } from './ports/reading-port.ts'
@@ -82,6 +83,11 @@ export class Broker {
   /** Whether the broker answers now; connects if need be. Never throws, and takes at most two seconds. */
   async status (): Promise<BrokerStatus> {
     return await askStatus(this.#connections)
+  }
+
+  /** Why the management API cannot be used; undefined when it can, or when no setting names it. Never throws. */
+  async managementFault (): Promise<ManagementFault | undefined> {
+    return this.#management === undefined ? undefined : await askManagement(this.#management)
   }
 
   stats (): BrokerStats {
