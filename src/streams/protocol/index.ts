@@ -7,6 +7,8 @@ export type { BrokerAddress, StreamMetadata } from './commands/metadata.ts'
 export type { PublishingIds } from './commands/publish-confirm.ts'
 export { PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES } from './commands/publish.ts'
 export { Chunk, ChunkType, parseChunk } from './chunk.ts'
+export { CONNECT_FAULTS } from './connect-fault.ts'
+export type { ConnectFault } from './connect-fault.ts'
 export { EntryCursor } from './entry-cursor.ts'
 export { compressionNames, expandSubBatch } from './compression.ts'
 export {

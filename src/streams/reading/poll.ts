@@ -4,7 +4,8 @@ import { Deadline } from '../common/deadline.ts'
 import type { Lease } from '../common/lease.ts'
 import { pause } from '../common/wait.ts'
 import { errorOf } from '../ended.ts'
-import { BatchBuilder, messagesOf, type Gap, type ReadBatch } from './read-batch.ts'
+import { PollAnswer } from './poll-answer.ts'
+import { BatchBuilder, type Gap, type ReadBatch } from './read-batch.ts'
 import type { Reader } from './reader.ts'
 import type { Collected } from './window.ts'
 import type { ReaderPool } from './reader-pool.ts'
@@ -161,7 +162,7 @@ class Poll {
   #take (reader: Reader): Collected {
     const { limit, maxBytes } = this.#request
     const { answers } = this.#context.readers
-    answers.makeRoom(reader.likelyAnswerBytes(this.#position, limit, maxBytes) - this.#lease.bytes)
+    answers.makeRoom(this.#lease, reader.likelyAnswerBytes(this.#position, limit, maxBytes))
     const collected = reader.collect(this.#position, this.#batch)
     this.#lease.resize(this.#batch.answerBytes)
     return collected
@@ -197,23 +198,11 @@ class Poll {
   }
 
   #answer (endOfStream: boolean): ReadBatch {
-    const batch = this.#batch
-    return {
-      pieces: batch.pieces,
-      get messages () { return messagesOf(batch.pieces) },
-      count: batch.count,
-      storedBytes: batch.bytes,
-      lastOffset: batch.lastOffset,
+    return new PollAnswer(this.#batch, this.#lease, this.#context.readers.answers, {
       nextOffset: this.#position,
       endOfStream,
       gap: this.#gap,
-      wasHeld: this.#hasWaited,
-      encoded: (bytes) => {
-        if (this.#lease.hasEnded) return // the caller left while the answer was made
-        batch.letGo()
-        this.#lease.resize(bytes)
-      },
-      release: () => { this.drop() }
-    }
+      wasHeld: this.#hasWaited
+    })
   }
 }

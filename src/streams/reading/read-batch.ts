@@ -1,3 +1,5 @@
+import type { StreamsError } from '../errors.ts'
+
 /**
  * Messages that lie one after the other in memory, `[Length uint32, Bytes]`, with offsets that follow each other. Most
  * reads walk over them in place: an object and a view for each message would cost more than everything else.
@@ -64,9 +66,22 @@ export interface ReadBatch {
   readonly wasHeld: boolean
   /** Size of the messages as they are stored. */
   readonly storedBytes: number
+  /** What an answer made of the messages usually takes; it is counted beside them at first. */
+  readonly likelyAnswerBytes: number
+  /** True once the memory was given back, because the caller is gone. */
+  readonly isReleased: boolean
+  /**
+   * The answer that is being made is going to take this many bytes, beside the messages. A single answer is always let
+   * through.
+   *
+   * @returns why it must not take them: `overloaded`
+   */
+  hold (answerBytes: number): StreamsError | undefined
+  /** The answer ends before the message at this offset: the next read continues with it. */
+  endBefore (offset: number): void
   /**
    * The answer is encoded and takes this many bytes: from now on these are counted and no longer the messages, which
-   * must not be used afterwards. Before, what an answer usually takes is counted beside the messages.
+   * must not be used afterwards.
    */
   encoded (answerBytes: number): void
   /** Gives the memory back. Call it when the answer has been written or dropped; twice is fine. */
@@ -178,6 +193,22 @@ export class BatchBuilder {
     return true
   }
 
+  /** Drops the messages from this offset on. An unreadable piece is dropped as a whole. */
+  endBefore (offset: number): void {
+    for (let last = this.#pieces.at(-1); last !== undefined && last.offset >= offset; last = this.#pieces.at(-1)) {
+      this.#pieces.pop()
+      this.#count -= last.kind === 'run' ? last.count : 1
+    }
+    const last = this.#pieces.at(-1)
+    if (last?.kind !== 'run' || last.offset + last.count <= offset) return
+    const count = offset - last.offset
+    this.#count -= last.count - count
+    let end = last.start
+    for (let index = 0; index < count; index++) end += ENTRY_LENGTH_BYTES + last.data.readUInt32BE(end)
+    this.#pieces[this.#pieces.length - 1] = { ...last, count, end }
+    this.#run = undefined
+  }
+
   /** Keeps memory that messages lie in until the batch is released. */
   hold (memory: Held): void {
     if (this.#held.has(memory)) return
@@ -207,20 +238,4 @@ export class BatchBuilder {
     if (this.#count >= this.#limit || this.#bytes >= this.#maxBytes) this.#isFull = true
     return true
   }
-}
-
-/** The messages of the pieces one by one. */
-export function messagesOf (pieces: readonly ReadPiece[]): ReadMessage[] {
-  return pieces.flatMap<ReadMessage>((piece) => piece.kind === 'run' ? entriesOf(piece) : [piece])
-}
-
-function entriesOf ({ offset, timestamp, data, start, count }: EntryRun): Entry[] {
-  const entries: Entry[] = []
-  let at = start
-  for (let index = 0; index < count; index++) {
-    const from = at + ENTRY_LENGTH_BYTES
-    at = from + data.readUInt32BE(at)
-    entries.push({ kind: 'entry', offset: offset + index, timestamp, bytes: data.subarray(from, at) })
-  }
-  return entries
 }
