@@ -2,11 +2,13 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { Config } from './config.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
+import browserGuard from './plugins/browser-guard.ts'
 import connections from './plugins/connections.ts'
-import errors, { sendFrameworkProblem, sendSocketProblem } from './plugins/errors.ts'
+import errors, { sendFrameworkProblem, socketProblemSender } from './plugins/errors.ts'
 import lifecycle from './plugins/lifecycle.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
+import proxies, { cutPrefix } from './plugins/proxies.ts'
 import requests, { requestId } from './plugins/requests.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
@@ -22,8 +24,10 @@ import { streamRoutes } from './routes/streams.ts'
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = fastify(serverOptions(config, logger))
 
+  await app.register(proxies, config.http)
   await app.register(requests)
-  await app.register(errors)
+  await app.register(errors, config.http)
+  await app.register(browserGuard, config.http)
   await app.register(validation)
   await app.register(bodies, config.http)
   await app.register(lifecycle, config)
@@ -60,7 +64,8 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     ajv: AJV_OPTIONS,
     frameworkErrors: sendFrameworkProblem,
-    clientErrorHandler: sendSocketProblem,
+    clientErrorHandler: socketProblemSender(http.pathPrefix),
+    ...(http.pathPrefix !== '' && { rewriteUrl: cutPrefix(http.pathPrefix) }),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     http: {
       maxHeaderSize: http.maxHeaderBytes,

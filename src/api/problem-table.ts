@@ -34,6 +34,12 @@ export const PROBLEMS = {
       'Give the user of the gateway the permission: configure to create and delete, write to publish, read for ' +
       'everything else.'
   },
+  origin_not_allowed: {
+    status: 403,
+    title: 'Origin not allowed',
+    when: 'A web page of another origin made the request. Nothing of it was read.',
+    remedy: 'Name the origin of the page in `CORS_ORIGINS`. Behind a proxy, pass on the `Host` of the client.'
+  },
   stream_not_found: {
     status: 404,
     title: 'Stream not found',
@@ -141,6 +147,13 @@ export const PROBLEMS = {
     title: 'Expectation not supported',
     when: 'The header `Expect` is not `100-continue`.',
     remedy: 'Leave it out.'
+  },
+  host_not_allowed: {
+    status: 421,
+    title: 'Host not allowed',
+    when: 'The gateway does not go by the name in `Host`. A web page could otherwise give its own name the address of ' +
+      'the gateway, and use it as if it were its own. Nothing of the request was read.',
+    remedy: 'Name the host in `HTTP_ALLOWED_HOSTS`, or call the gateway by its address.'
   },
   offset_beyond_end: {
     status: 422,

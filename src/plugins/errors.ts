@@ -13,19 +13,23 @@ import { fieldErrors } from './validation.ts'
 
 const PROBLEM_JSON = 'application/problem+json; charset=utf-8'
 
+interface ErrorsOptions { pathPrefix: string }
+
 /** Every error leaves as `application/problem+json`: thrown ones, unknown paths, wrong methods. */
-function errors (app: FastifyInstance): void {
+function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
   const methodsByUrl = new Map<string, Set<string>>()
   let isCollecting = true
 
   app.setErrorHandler(sendProblem)
   // By itself, Node would answer an unknown Expect with a bare status.
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    sendUnknownExpectation(request, response)
+    sendUnknownExpectation(request, response, pathPrefix)
   })
   // Without this, the connection would just be closed.
   app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    endWithProblem(socket, new RequestError('bad_request', 'this is not a proxy: CONNECT is not supported'))
+    endWithProblem(socket, new RequestError('bad_request', 'this is not a proxy: CONNECT is not supported'), {
+      pathPrefix
+    })
   })
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
@@ -50,7 +54,7 @@ declare module 'fastify' {
 }
 
 function addMethodNotAllowed (app: FastifyInstance, url: string, methods: string[]): void {
-  const others = app.supportedMethods.filter((name) => !methods.includes(name) && name !== 'TRACE')
+  const others = app.supportedMethods.filter((name) => !methods.includes(name))
   const allow = methods.toSorted().join(', ')
   app.route({
     method: others,
@@ -75,7 +79,7 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = withPointer(fromFramework(error, request), request)
-  const { problem, headers } = toProblemAnswer(known, request.id)
+  const { problem, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
   // When a client leaves, its request is aborted, which is not a fault. Refusals for overload are not faults either:
   // each has its line as a request, and logging a stack for each would add to the load.
   const isFault =
@@ -181,7 +185,11 @@ const SOCKET_CODES: Readonly<Record<string, readonly [ProblemCode, string]>> = {
 }
 
 /** For bytes that do not form an HTTP request which a route could see. The answer is written to the socket by hand. */
-export function sendSocketProblem (error: ConnectionError, socket: Socket): void {
+export function socketProblemSender (pathPrefix: string): (error: ConnectionError, socket: Socket) => void {
+  return (error, socket) => { sendSocketProblem(error, socket, pathPrefix) }
+}
+
+function sendSocketProblem (error: ConnectionError, socket: Socket, pathPrefix: string): void {
   if (error.code === 'ECONNRESET' || !socket.writable || owesAnswer(socket)) {
     socket.destroy()
     return
@@ -189,7 +197,8 @@ export function sendSocketProblem (error: ConnectionError, socket: Socket): void
   const [code, message] = SOCKET_CODES[error.code] ?? ['bad_request', 'the request is not valid HTTP']
   const arriving = arrivingRequest(socket)
   const sideEffects = arriving?.hasEffects === true ? 'possible' : 'none'
-  endWithProblem(socket, new RequestError(code, message, { sideEffects }), arriving?.reply.request.id, isHead(error))
+  const id = arriving?.reply.request.id
+  endWithProblem(socket, new RequestError(code, message, { sideEffects }), { id, isHead: isHead(error), pathPrefix })
   if (arriving === undefined) return
   // For the log, which would otherwise say only that the client has gone.
   arriving.reply.code(PROBLEMS[code].status)
@@ -203,9 +212,12 @@ function isHead ({ rawPacket }: Partial<ConnectionError>): boolean {
   return Buffer.isBuffer(rawPacket) && rawPacket.toString('latin1', 0, 5) === 'HEAD '
 }
 
-function endWithProblem (socket: Duplex, error: RequestError, id = requestId({ headers: {} }), isHead = false): void {
+interface Recipient { id?: string | undefined, isHead?: boolean, pathPrefix: string }
+
+function endWithProblem (socket: Duplex, error: RequestError, to: Recipient): void {
+  const { id = requestId({ headers: {} }), isHead = false, pathPrefix } = to
   socket.on('error', () => {}) // no other listener is left
-  const { problem, headers } = toProblemAnswer(error, id)
+  const { problem, headers } = toProblemAnswer(error, id, pathPrefix)
   const body = JSON.stringify(problem)
   const all = {
     ...COMMON_HEADERS,
@@ -224,11 +236,12 @@ function endWithProblem (socket: Duplex, error: RequestError, id = requestId({ h
   )
 }
 
-function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse): void {
+function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse, pathPrefix: string): void {
   const id = requestId(request)
   const { problem } = toProblemAnswer(
     new RequestError('expectation_not_supported', 'Expect can only be 100-continue'),
-    id
+    id,
+    pathPrefix
   )
   const body = JSON.stringify(problem)
   // The client may or may not have sent its body, so it is not known where the next request begins.
@@ -242,4 +255,7 @@ function sendUnknownExpectation (request: IncomingMessage, response: ServerRespo
   response.end(request.method === 'HEAD' ? undefined : body)
 }
 
-export default fp(async (app) => errors(app), { name: 'errors', dependencies: ['requests'] })
+export default fp<ErrorsOptions>(async (app, options) => errors(app, options), {
+  name: 'errors',
+  dependencies: ['proxies', 'requests']
+})

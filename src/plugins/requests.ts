@@ -20,6 +20,8 @@ export function requestId (request: Pick<IncomingMessage, 'headers'>): string {
  */
 export const COMMON_HEADERS = {
   'cache-control': 'no-store',
+  // No page of another origin may show an answer, or run it.
+  'cross-origin-resource-policy': 'same-origin',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
   'x-content-type-options': 'nosniff'
 } as const

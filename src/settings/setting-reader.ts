@@ -29,7 +29,7 @@ interface IntegerBounds { default: number, min: number, max: number }
 // The beginnings of the gateway's settings, short enough to catch most misspellings, and the variables that container
 // runtimes add for a service with such a name. RABBITMQ_ alone belongs to the broker.
 const OUR_PREFIXES =
-  /^(RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_)/
+  /^(RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_|TRUST_|CORS_)/
 const NOT_OURS = /^HTTP_PROXY$|_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)/
 
 /**
@@ -82,6 +82,12 @@ export class SettingReader {
       if (!pattern.test(text)) throw new BadValue(`must be ${accepts}`)
       return text
     })
+  }
+
+  /** A value with a form of its own; a parser throws `BadValue`. */
+  parsed<T> (name: string, parse: (text: string) => T, fallback: T, accepts: string, description: string): T {
+    this.#describe({ name, default: null, accepts, hasFile: false, description })
+    return this.#parse(name, this.#env[name], fallback, parse)
   }
 
   optionalText (name: string, description: string): string | undefined {
