@@ -151,8 +151,8 @@ export const PROBLEMS = {
   host_not_allowed: {
     status: 421,
     title: 'Host not allowed',
-    when: 'The gateway does not go by the name in `Host`. A web page could otherwise give its own name the address of ' +
-      'the gateway, and use it as if it were its own. Nothing of the request was read.',
+    when: 'The gateway does not go by the name in `Host`. A web page could otherwise give its own name the address ' +
+      'of the gateway, and use it as if it were its own. Nothing of the request was read.',
     remedy: 'Name the host in `HTTP_ALLOWED_HOSTS`, or call the gateway by its address.'
   },
   offset_beyond_end: {

@@ -124,11 +124,11 @@ const UI_OPTIONS: FastifySwaggerUiOptions = {
   theme: { title: 'RabbitMQ Stream Gateway' }
 }
 
-// The links of the page are relative only below /docs/. The redirect is relative too: it holds behind any prefix.
+// Behind a prefix the links of the page have to be relative, which they are below /docs/ only.
 function toRelativeLinks (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
   const [path, query] = (request.raw.url ?? '').split('?', 2)
   const target = path === '/docs' ? 'docs/' : path === '/docs/static/index.html' ? '../' : undefined
-  if (target === undefined) done()
+  if (target === undefined || request.server.publicPrefix(request) === '') done()
   else reply.redirect(query === undefined ? target : `${target}?${query}`)
 }
 

@@ -22,8 +22,8 @@ function readProxies (read: SettingReader) {
       parseTrustedProxies,
       [],
       'addresses and CIDRs, separated by commas',
-      'Proxies whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Prefix` are believed. They have to set or ' +
-      'remove all three'
+      'Proxies whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Prefix` are believed. They have to set ' +
+      'or remove all three'
     )
   }
 }

@@ -28,8 +28,8 @@ interface IntegerBounds { default: number, min: number, max: number }
 
 // The beginnings of the gateway's settings, short enough to catch most misspellings, and the variables that container
 // runtimes add for a service with such a name. RABBITMQ_ alone belongs to the broker.
-const OUR_PREFIXES =
-  /^(RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_|TRUST_|CORS_)/
+const OUR_RABBITMQ = 'RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)'
+const OUR_PREFIXES = new RegExp(`^(${OUR_RABBITMQ}|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_|TRUST_|CORS_)`)
 const NOT_OURS = /^HTTP_PROXY$|_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)/
 
 /**

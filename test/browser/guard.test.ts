@@ -34,6 +34,76 @@ async function prepare (t: Test, { newStream, publish, request }: Gateway): Prom
   return stream
 }
 
+// Texts, since the types of a page are not those of Node.js.
+const strangerScript = (base: string): string => `(async (base) => {
+  const texts = []
+  const consumer = base + '/consumers/c'
+  const body = '{"messages":[{"body":1}],"to":"first","offset":1}'
+  for (const [url, method, type] of [
+    [base + '/messages/raw', 'POST', 'text/plain'],
+    [base + '/messages/lines', 'POST', 'text/plain'],
+    [base + '/messages', 'POST', 'application/json'],
+    [base + '/messages', 'POST', 'application/x-ndjson'],
+    [consumer + '/offset/reset', 'POST', 'application/json'],
+    [consumer + '/offset', 'PUT', 'application/json'],
+    [base, 'DELETE'],
+    [base + '/messages', 'GET'],
+    [consumer + '/messages?autoCommit=true', 'GET']
+  ]) {
+    for (const mode of ['cors', 'no-cors']) {
+      try {
+        const sent = type === undefined ? {} : { body, headers: { 'content-type': type } }
+        texts.push(await (await fetch(url, { method, mode, ...sent })).text())
+      } catch {}
+    }
+  }
+  navigator.sendBeacon(base + '/messages/raw', 'x')
+  navigator.sendBeacon(base + '/messages/lines', new Blob(['x'], { type: 'text/plain' }))
+  for (const [name, src] of [
+    ['img', consumer + '/messages?autoCommit=true&x=1'], ['script', base + '/messages/0/raw']
+  ]) {
+    await new Promise((resolve) => {
+      const element = document.createElement(name)
+      element.onload = element.onerror = resolve
+      element.src = src
+      document.body.append(element)
+    })
+  }
+  return texts.join('')
+})(${JSON.stringify(base)})`
+
+const friendScript = (base: string): string => `(async (base) => {
+  const statuses = []
+  const exposed = []
+  for (const [method, path, type, body] of [
+    ['POST', '/messages', 'application/x-ndjson', '{"body":1}\\n{"body":2}\\n'],
+    ['POST', '/messages/raw', 'text/plain', 'three'],
+    ['GET', '/messages'],
+    ['PUT', '/consumers/c/offset', 'application/json', '{"offset":1}'],
+    ['POST', '/consumers/c/offset/reset', 'application/json', '{"to":"first"}'],
+    ['GET', '/messages?limit=0'],
+    ['DELETE', '']
+  ]) {
+    const sent = type === undefined ? {} : { body, headers: { 'content-type': type, 'app-property-kind': 'page' } }
+    const answer = await fetch(base + path, { method, ...sent })
+    statuses.push(answer.status)
+    const next = answer.headers.get('stream-next-offset')
+    if (next !== null) exposed.push(next)
+    if (answer.status === 400) exposed.push((await answer.json()).code, answer.headers.has('x-request-id'))
+  }
+  return { statuses: statuses.join(), exposed: exposed.join() }
+})(${JSON.stringify(base)})`
+
+const formScript = (method: string, action: string): string => `(() => {
+  const form = document.createElement('form')
+  Object.assign(form, { action: ${JSON.stringify(action)}, method: '${method}', enctype: 'text/plain' })
+  const field = document.createElement('input')
+  Object.assign(field, { name: 'autoCommit', value: 'true' })
+  form.append(field)
+  document.body.append(form)
+  form.submit()
+})()`
+
 for (const host of ['evil.example', 'localhost', '127.0.0.1']) {
   const origin = `http://${host}:${sitePort}`
   t.test(`a page of ${host} can change nothing and read nothing`, async (t) => {
@@ -41,60 +111,17 @@ for (const host of ['evil.example', 'localhost', '127.0.0.1']) {
     const before = await stateOf(stream)
     const page = await browser.newPage()
     await page.goto(origin)
-    const read = await page.evaluate(async (base) => {
-      const texts: string[] = []
-      const consumer = `${base}/consumers/c`
-      const attempts: Array<[string, string, string?]> = [
-        [`${base}/messages/raw`, 'POST', 'text/plain'],
-        [`${base}/messages/lines`, 'POST', 'text/plain'],
-        [`${base}/messages`, 'POST', 'application/json'],
-        [`${base}/messages`, 'POST', 'application/x-ndjson'],
-        [`${consumer}/offset/reset`, 'POST', 'application/json'],
-        [`${consumer}/offset`, 'PUT', 'application/json'],
-        [base, 'DELETE'],
-        [`${base}/messages`, 'GET'],
-        [`${consumer}/messages?autoCommit=true`, 'GET']
-      ]
-      for (const [url, method, type] of attempts) {
-        const body = type === undefined ? undefined : '{"messages":[{"body":1}],"to":"first","offset":1}'
-        for (const mode of ['cors', 'no-cors'] as const) {
-          try {
-            const options = { method, mode, body, ...(type && { headers: { 'content-type': type } }) }
-            texts.push(await (await fetch(url, options)).text())
-          } catch {}
-        }
-      }
-      navigator.sendBeacon(`${base}/messages/raw`, 'x')
-      navigator.sendBeacon(`${base}/messages/lines`, new Blob(['x'], { type: 'text/plain' }))
-      await new Promise((resolve) => {
-        const image = new Image()
-        image.onload = image.onerror = resolve
-        image.src = `${consumer}/messages?autoCommit=true&x=1`
-      })
-      await new Promise((resolve) => {
-        const script = document.createElement('script')
-        script.onload = script.onerror = resolve
-        script.src = `${base}/messages/0/raw`
-        document.body.append(script)
-      })
-      return texts.join('')
-    }, `${gateway.url}/v1/streams/${stream}`)
+    const read = await page.evaluate(strangerScript(`${gateway.url}/v1/streams/${stream}`))
     t.equal(read, '', 'no answer can be read')
     for (const [method, path] of [
       ['post', 'messages/raw'], ['post', 'messages/lines'], ['get', 'consumers/c/messages']
     ] as const) {
+      const page = await browser.newPage()
       await page.goto(origin)
       const navigated = page.waitForResponse((response) => response.url().includes(path))
-      await page.evaluate(({ action, method }) => {
-        const form = document.createElement('form')
-        Object.assign(form, { action, method, enctype: 'text/plain' })
-        const field = document.createElement('input')
-        Object.assign(field, { name: 'autoCommit', value: 'true' })
-        form.append(field)
-        document.body.append(form)
-        form.submit()
-      }, { action: `${gateway.url}/v1/streams/${stream}/${path}`, method })
+      await page.evaluate(formScript(method, `${gateway.url}/v1/streams/${stream}/${path}`))
       t.equal((await navigated).status(), 403, `a form of ${path}`)
+      await page.close()
     }
     t.same(await stateOf(stream), before)
     await page.close()
@@ -125,28 +152,7 @@ t.test('an allowed page can do everything', async (t) => {
   const stream = await gateway.newStream(t)
   const page = await browser.newPage()
   await page.goto(`http://friend.example:${sitePort}`)
-  const done = await page.evaluate(async (base) => {
-    const calls: Array<[string, string, string?, string?]> = [
-      ['POST', '/messages', 'application/x-ndjson', '{"body":1}\n{"body":2}\n'],
-      ['POST', '/messages/raw', 'text/plain', 'three'],
-      ['GET', '/messages'],
-      ['PUT', '/consumers/c/offset', 'application/json', '{"offset":1}'],
-      ['POST', '/consumers/c/offset/reset', 'application/json', '{"to":"first"}'],
-      ['GET', '/messages?limit=0'],
-      ['DELETE', '']
-    ]
-    const statuses: number[] = []
-    const exposed: string[] = []
-    for (const [method, path, type, body] of calls) {
-      const headers = type === undefined ? {} : { 'content-type': type, 'app-property-kind': 'page' }
-      const answer = await fetch(base + path, { method, headers, ...(body !== undefined && { body }) })
-      statuses.push(answer.status)
-      const next = answer.headers.get('stream-next-offset')
-      if (next !== null) exposed.push(next)
-      if (answer.status === 400) exposed.push((await answer.json()).code, String(answer.headers.has('x-request-id')))
-    }
-    return { statuses: statuses.join(), exposed: exposed.join() }
-  }, `${gateway.url}/v1/streams/${stream}`)
+  const done = await page.evaluate(friendScript(`${gateway.url}/v1/streams/${stream}`))
   t.same(done, { statuses: '200,200,200,200,200,400,204', exposed: '3,validation_failed,true' })
   await page.close()
 })

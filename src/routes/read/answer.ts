@@ -6,7 +6,7 @@ import { clientSignal, whenClosed } from '../../http/request-scope.ts'
 import { RequestError } from '../../api/problems.ts'
 import { StreamsError, type ReadBatch, type ReadMessage } from '../../streams/index.ts'
 import {
-  ANSWER_FORMATS, LINES_TYPE, messageSlices, rawBody, type AnswerFormat, type ReadEncoding
+  ANSWER_FORMATS, isInert, LINES_TYPE, mediaTypeOf, messageSlices, rawBody, type AnswerFormat, type ReadEncoding
 } from '../../messages/index.ts'
 import { encodeBatch, encodeLines, encodeSlices, Pace } from './encode.ts'
 
@@ -66,6 +66,8 @@ export async function sendRaw (reply: FastifyReply, message: ReadMessage, batch:
   await pace.begin()
   const { contentType, body } = rawBody(message)
   reply.type(contentType)
+  // A browser saves it instead of running it.
+  if (!isInert(mediaTypeOf(contentType))) reply.header('content-disposition', 'attachment')
   return body instanceof Uint8Array
     ? await reply.send(body)
     : await sendBlocks(reply, await encodeSlices(batch, body, pace))

@@ -116,9 +116,17 @@ function readRaw (app: ApiApp): void {
         operationId: 'readRaw',
         tags,
         summary: 'Read the body of one message',
-        description: 'Returns the body byte for byte, with its content type.',
+        description: 'Returns the body byte for byte, with its content type. A browser saves what it could run.',
         params: MessageParams,
-        response: { 200: { description: 'The body.', content: { [ANY_TYPE]: { schema: Type.Unknown() } } } }
+        response: {
+          200: {
+            description: 'The body.',
+            headers: {
+              'content-disposition': { type: 'string', description: '`attachment` for what a browser could run.' }
+            },
+            content: { [ANY_TYPE]: { schema: Type.Unknown() } }
+          }
+        }
       }
     },
     async (request, reply) => {
