@@ -3,6 +3,7 @@ import type { Config } from './config.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
 import browserGuard from './plugins/browser-guard.ts'
+import compression from './plugins/compression.ts'
 import connections from './plugins/connections.ts'
 import errors, { sendFrameworkProblem } from './plugins/errors.ts'
 import lifecycle from './plugins/lifecycle.ts'
@@ -11,6 +12,7 @@ import openapi from './plugins/openapi.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
 import requests, { requestId } from './plugins/requests.ts'
 import { socketProblemSender } from './plugins/socket-errors.ts'
+import startReport from './plugins/start-report.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
@@ -31,8 +33,10 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(browserGuard, config.http)
   await app.register(validation)
   await app.register(bodies, config.http)
+  await app.register(compression, config.http)
   await app.register(lifecycle, config)
   await app.register(broker, config)
+  await app.register(startReport, config)
   await app.register(metrics)
   await app.register(connections, config.http)
   await app.register(openapi)

@@ -43,8 +43,8 @@ export const PROBLEMS = {
   stream_not_found: {
     status: 404,
     title: 'Stream not found',
-    when: 'The stream does not exist.',
-    remedy: 'Create it with `PUT /v1/streams/{stream}`.'
+    when: 'The stream does not exist. When a super stream has the name, `partitions` names its streams.',
+    remedy: 'Create it with `PUT /v1/streams/{stream}`, or use the partitions.'
   },
   consumer_offset_not_found: {
     status: 404,
@@ -83,10 +83,24 @@ export const PROBLEMS = {
     when: 'The request did not arrive completely in time.',
     remedy: 'Send it faster, or in smaller parts.'
   },
+  super_stream_exists: {
+    status: 409,
+    title: 'A super stream has this name',
+    when: 'A super stream has the name of the stream to create; `partitions` names its streams.',
+    remedy: 'Use its partitions, or another name.'
+  },
+  stream_is_partition: {
+    status: 409,
+    title: 'The stream is a partition',
+    when: 'The stream to delete is a partition of a super stream, which would then send messages to nowhere.',
+    remedy: 'Delete the super stream by the tools of RabbitMQ, or the partition alone with `partition=true`.'
+  },
   stream_arguments_differ: {
     status: 409,
     title: 'The stream exists with other arguments',
-    when: 'A stream of this name exists with other arguments, or a queue of this name exists that is not a stream.',
+    when:
+      'A stream of this name exists with other arguments than those given, or a queue of this name exists that is ' +
+      'not a stream. Arguments that are left out are not compared.',
     remedy: 'Arguments of a stream cannot be changed: use another name, or delete it first.'
   },
   offset_goes_back: {

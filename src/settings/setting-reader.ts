@@ -26,12 +26,6 @@ export class BadValue extends Error {}
 
 interface IntegerBounds { default: number, min: number, max: number }
 
-// The beginnings of the gateway's settings, short enough to catch most misspellings, and the variables that container
-// runtimes add for a service with such a name. RABBITMQ_ alone belongs to the broker.
-const OUR_RABBITMQ = 'RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)'
-const OUR_PREFIXES = new RegExp(`^(${OUR_RABBITMQ}|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_|TRUST_|CORS_)`)
-const NOT_OURS = /^HTTP_PROXY$|_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)/
-
 /**
  * Reads settings one by one and remembers the bad ones. A bad setting yields its default, so that one message can name
  * all bad settings.
@@ -122,12 +116,6 @@ export class SettingReader {
     if (this.#problems.length > 0) throw new ConfigError(`Bad configuration: ${this.#problems.join('; ')}`)
   }
 
-  /** Variables that begin like a setting of the gateway and are not one: they are probably misspelt. */
-  unknownVariables (): string[] {
-    const known = new Set(this.#descriptions.flatMap(({ name, hasFile }) => hasFile ? [name, `${name}_FILE`] : [name]))
-    return Object.keys(this.#env).filter((name) => OUR_PREFIXES.test(name) && !NOT_OURS.test(name) && !known.has(name))
-  }
-
   #describe (description: SettingDescription): void {
     this.#descriptions.push(description)
   }
@@ -163,9 +151,4 @@ export class SettingReader {
       return fallback
     }
   }
-}
-
-/** The warning for a variable that looks like a setting. */
-export function formatUnknown (name: string): string {
-  return `${name} is not a setting of this version; see docs/configuration.md`
 }

@@ -21,9 +21,10 @@ export type { ConsumerInfo, PublisherInfo, Sources } from './directory/directory
 export type { PublishFailure, PublishResult } from './publishing/outcome.ts'
 export type { PublishOptions } from './publishing/publisher-pool.ts'
 export type { PublishSession } from './publishing/publish-session.ts'
-export { ENTRY_LENGTH_BYTES } from './reading/read-batch.ts'
+export { ENTRY_LENGTH_BYTES } from './reading/read-pieces.ts'
 export type { ReadRequest } from './reading/polls.ts'
-export type { EntryRun, Gap, ReadBatch, ReadMessage, ReadPiece, Unreadable } from './reading/read-batch.ts'
+export type { ReadBatch } from './reading/read-batch.ts'
+export type { EntryRun, Gap, ReadMessage, ReadPiece, Unreadable } from './reading/read-pieces.ts'
 
 export {
   AmqpDecodeError,

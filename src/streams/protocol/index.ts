@@ -23,6 +23,8 @@ export {
   UnsupportedBrokerError
 } from './errors.ts'
 export type { SubBatchRecords } from './compression.ts'
+export { Expander } from './expander.ts'
+export type { SubBatch } from './expander.ts'
 export type { ClosedBy, CompressionErrorReason } from './errors.ts'
 export { describeResponseCode, ResponseCode } from './response-codes.ts'
 export type { ResponseCodeName } from './response-codes.ts'

@@ -1,16 +1,10 @@
 import type { Lease } from '../common/lease.ts'
 import type { StreamsError } from '../errors.ts'
 import type { Answers } from './answers.ts'
+import type { BatchBuilder, ReadBatch } from './read-batch.ts'
 import {
-  ENTRY_LENGTH_BYTES,
-  type BatchBuilder,
-  type Entry,
-  type EntryRun,
-  type Gap,
-  type ReadBatch,
-  type ReadMessage,
-  type ReadPiece
-} from './read-batch.ts'
+  ENTRY_LENGTH_BYTES, type Entry, type EntryRun, type Gap, type ReadMessage, type ReadPiece
+} from './read-pieces.ts'
 
 /** Where a poll has stopped, and how. */
 export interface PollEnd {

@@ -5,7 +5,8 @@ import type { Lease } from '../common/lease.ts'
 import { pause } from '../common/wait.ts'
 import { errorOf } from '../ended.ts'
 import { PollAnswer } from './poll-answer.ts'
-import { BatchBuilder, type Gap, type ReadBatch } from './read-batch.ts'
+import { BatchBuilder, type ReadBatch } from './read-batch.ts'
+import type { Gap } from './read-pieces.ts'
 import type { Reader } from './reader.ts'
 import type { Collected } from './window.ts'
 import type { ReaderPool } from './reader-pool.ts'
@@ -147,6 +148,7 @@ class Poll {
       if (!reader.covers(this.#position)) return 'overtaken'
       const { position, holeEnd } = this.#take(reader)
       this.#position = position
+      if (await this.#expand(reader)) continue
       if (holeEnd === undefined) return undefined
       const firstOffset = await this.#context.ends.firstOffset(this.#request.stream)
       if (firstOffset > position) {
@@ -166,6 +168,24 @@ class Poll {
     const collected = reader.collect(this.#position, this.#batch)
     this.#lease.resize(this.#batch.answerBytes)
     return collected
+  }
+
+  // Expands what stands in the way, and takes what was in it: the window may have moved on meanwhile. False when there
+  // was nothing to expand.
+  async #expand (reader: Reader): Promise<boolean> {
+    let hasExpanded = false
+    for (let next = this.#batch.takeExpansion(); next !== undefined; next = this.#batch.takeExpansion()) {
+      hasExpanded = true
+      try {
+        await next.run()
+      } finally {
+        this.#throwIfOver(reader)
+      }
+      if (this.#batch.isFull) break
+      this.#position = next.held.collect(this.#position, this.#batch)
+      this.#lease.resize(this.#batch.answerBytes)
+    }
+    return hasExpanded
   }
 
   #mayWait (): boolean {
