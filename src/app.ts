@@ -39,7 +39,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
 
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
-  await app.register(publishRoutes, { prefix, limits: { ...config.http, ...config.publish } })
+  await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
@@ -54,6 +54,10 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
 const TIMEOUT_PRECISION_MS = 1000
 // A name of 255 bytes, each percent-encoded.
 const MAX_PARAM_LENGTH = 255 * 3
+
+function publishLimits ({ http, publish, rabbitmq: { frameMaxBytes } }: Config) {
+  return { ...http, ...publish, frameMaxBytes }
+}
 
 function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
   return {

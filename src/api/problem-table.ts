@@ -14,7 +14,8 @@ export const PROBLEMS = {
   bad_request: {
     status: 400,
     title: 'Bad request',
-    when: 'The request is not HTTP, not JSON or not UTF-8, or its URL cannot be decoded.',
+    when: 'The request is not HTTP, not JSON or not UTF-8, or its URL cannot be decoded. For JSON, `detail` and ' +
+      '`errors` name line and column, and the message.',
     remedy: 'Correct the request. Unchanged, it fails again.'
   },
   validation_failed: {
