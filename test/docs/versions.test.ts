@@ -6,8 +6,8 @@ import { getJson, startGatewayProcess } from './support.ts'
 const page = readFileSync('docs/rabbitmq-versions.md', 'utf8')
 const ci = readFileSync('.ci/run', 'utf8')
 const { engines } = JSON.parse(readFileSync('package.json', 'utf8'))
-const rows = new Map([...page.matchAll(/^\| (\d+\.\d+)\.(\d+) \| (.*) \|$/gm)].map(([, series = '', patch, runs = '']) =>
-  [series, { patch: Number(patch), runs }]))
+const table = page.matchAll(/^\| (\d+\.\d+)\.(\d+) \| (.*) \|$/gm)
+const rows = new Map([...table].map(([, series = '', patch, runs = '']) => [series, { patch: Number(patch), runs }]))
 
 t.test('the table has every RabbitMQ that CI runs, and no other', async (t) => {
   const [oldest = '', ...newer] = SERIES
