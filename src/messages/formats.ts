@@ -5,7 +5,7 @@ import { batchAsJson, batchAsNdjson, type BatchContent } from './batch-text.ts'
 import { addNdjsonLine, decodeJsonBody, type WholeBody } from './incoming.ts'
 import type { PublishingIds } from './publishing-ids.ts'
 import type { ReadEncoding } from './read-json.ts'
-import { BatchSchema, MessageWrite } from './schemas.ts'
+import { BatchSchema, ConsumerBatchSchema, MessageWrite } from './schemas.ts'
 
 /** A media type of a request body, as the OpenAPI document shows it. */
 export interface BodyFormat {
@@ -26,6 +26,8 @@ export interface AnswerFormat {
   readonly mediaType: string
   readonly schema: TSchema
   readonly example: unknown
+  /** How the answer to a consumer is shown, where it differs. */
+  readonly forConsumer?: Pick<AnswerFormat, 'schema' | 'example'>
   readonly encode: (batch: BatchContent, encoding: ReadEncoding) => string
 }
 
@@ -58,7 +60,11 @@ const JSON_FORMAT = {
   answer: {
     encode: batchAsJson,
     schema: byName(BatchSchema),
-    example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true }
+    example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true },
+    forConsumer: {
+      schema: byName(ConsumerBatchSchema),
+      example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, commitOffset: 0, endOfStream: true }
+    }
   }
 } as const satisfies MessagesFormat
 

@@ -32,9 +32,66 @@ t.test('a consumer without an offset is not found, and reads from the first mess
   await gateway.publish(stream, 1, 2, 3)
   t.match(await offsetOf(stream), { status: 404, code: 'consumer_offset_not_found' })
   t.match((await read(stream)).json, { messages: exactly({ offset: 0 }, { offset: 1 }, { offset: 2 }), nextOffset: 3 })
-  t.match((await read(stream, '?from=last')).json, { messages: exactly({ offset: 2 }) })
-  t.match((await read(stream, '?from=1')).json, { messages: exactly({ offset: 1 }, { offset: 2 }) })
-  t.match((await read(stream, '?from=next')).json, { messages: exactly() })
+  t.match(await offsetOf(stream), { status: 404 }, 'a read from the first message stores nothing')
+  for (const [from, offsets] of [['last', [2]], ['1', [0, 1, 2]], ['2', [2]], ['next', []]] as const) {
+    const { json } = await gateway.get(`/v1/streams/${stream}/consumers/from-${from}/messages?from=${from}`)
+    t.match(json, { messages: exactly(...offsets.map((offset) => ({ offset }))) }, from)
+  }
+})
+
+t.test('the first read fixes the place, and what comes after it is never skipped', async (t) => {
+  const stream = await gateway.newStream(t)
+  await gateway.publish(stream, 1, 2, 3)
+  const path = `/v1/streams/${stream}/consumers/new/messages`
+  t.match((await gateway.get(`${path}?from=next`)).json, { messages: exactly(), nextOffset: 3, commitOffset: null })
+  t.match((await gateway.get(offsetPath(stream, 'new'))).json, { storedOffset: 2, nextOffset: 3, lag: 0, state: 'ok' })
+  await gateway.publish(stream, 'm1')
+  for (let time = 0; time < 2; time++) {
+    t.match((await gateway.get(`${path}?from=next`)).json, { messages: exactly({ body: 'm1' }) }, 'until it is committed')
+  }
+  const beyond = await gateway.get(`/v1/streams/${stream}/consumers/beyond/messages?from=1000`)
+  t.match(beyond.json, { status: 416, code: 'offset_out_of_range' })
+  t.match((await gateway.get(offsetPath(stream, 'beyond'))).json, { status: 404 }, 'no place beyond the end is stored')
+})
+
+t.test('commitOffset is what the next read passes on, and covers records of the broker', async (t) => {
+  const stream = await gateway.newStream(t)
+  t.match((await read(stream)).json, { messages: exactly(), commitOffset: null })
+  await gateway.publish(stream, 1)
+  await store(stream, { offset: 0 }, 'other') // takes records behind the first message
+  await gateway.publish(stream, 2, 3)
+  const { json, headers } = await read(stream, '?limit=1')
+  t.match(json, { messages: exactly({ body: 1 }), nextOffset: 1, commitOffset: 0 })
+  t.equal(headers['stream-commit-offset'], '0')
+  t.match((await read(stream, '?limit=1&commit=0')).json, { messages: exactly({ body: 2 }), commitOffset: 3 })
+  t.match((await read(stream, '?commit=3')).json, { messages: exactly({ body: 3 }), commitOffset: 4 })
+  const last = await read(stream, '?commit=4')
+  t.match(last.json, { messages: exactly(), commitOffset: null }, 'the record of the commit is nothing to commit')
+  t.equal(last.headers['stream-commit-offset'], undefined)
+})
+
+t.test('a stream with one message delivers it once, whatever commits it', async (t) => {
+  const commits: Array<(stream: string) => Promise<unknown>> = [
+    async (stream) => await read(stream, '?commit=0'),
+    async (stream) => await store(stream, { offset: 0 }),
+    async (stream) => await read(stream, '?autoCommit=true'),
+    async (stream) => await read(stream, '?autoCommit=true&limit=1&wait=1')
+  ]
+  const other = await startGateway(t)
+  for (const commit of commits) {
+    const stream = await gateway.newStream(t)
+    await gateway.publish(stream, 'welcome')
+    await commit(stream)
+    const path = `/v1/streams/${stream}/consumers/my-app/messages`
+    t.match((await other.get(path)).json, { messages: exactly() }, 'no memory of the first gateway is needed')
+    t.match(await offsetOf(stream), { storedOffset: 1, nextOffset: 2, lag: 0 })
+    t.match((await store(stream, { offset: 0 })).json, { storedOffset: 1 }, 'the same commit again changes nothing')
+    t.match((await store(stream, { offset: 0, expected: 0 })).json, { storedOffset: 1 })
+    await gateway.publish(stream, 'second')
+    t.match((await other.get(path)).json, { messages: exactly({ body: 'second' }) })
+    await reset(stream, 'first')
+    t.match((await other.get(`${path}?limit=1`)).json, { messages: exactly({ body: 'welcome' }) })
+  }
 })
 
 t.test('a stored offset is the offset of the last message processed', async (t) => {
@@ -140,7 +197,6 @@ t.test('autoCommit stores what was delivered, before the next read', async (t) =
     seen.push(...Array.from(text.matchAll(/"offset":(\d+)/g), ([, offset]) => Number(offset)))
   }
   t.same(seen, Array.from({ length: 20 }, (_, n) => n), 'each message once')
-  // The next read waits until the offset is stored; a request for the offset does not.
   t.match((await read(stream, '?autoCommit=true')).json, { messages: exactly(), endOfStream: true })
   t.match(await offsetOf(stream), { storedOffset: 19, lag: 0 })
   for (const bad of ['yes', '1', 'TRUE', '']) {
@@ -148,7 +204,7 @@ t.test('autoCommit stores what was delivered, before the next read', async (t) =
   }
 })
 
-t.test('autoCommit stores no offset of an answer that was cut off', async (t) => {
+t.test('an answer with autoCommit that was cut off does not come again', async (t) => {
   const stream = await gateway.newStream(t)
   for (let n = 0; n < 16; n++) {
     await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(900_000, 'x') })
@@ -163,7 +219,28 @@ t.test('autoCommit stores no offset of an answer that was cut off', async (t) =>
   socket.resetAndDestroy()
   await until('the gateway has noticed', () => lines().length === 1)
   t.match(lines(), exactly({ status: 'client gone' }))
-  t.match((await gateway.get(`${path}?limit=1`)).json, { messages: exactly({ offset: 0 }) })
+  t.match((await gateway.get(`${path}?limit=1`)).json, { messages: exactly(), endOfStream: true })
+})
+
+t.test('reads of one name with autoCommit never get the same message, with and without waiting', async (t) => {
+  const stream = await gateway.newStream(t)
+  const bodies = Array.from({ length: 60 }, (_, n) => n)
+  await gateway.publish(stream, ...bodies.slice(0, 40))
+  const seen: unknown[] = []
+  const readAll = async (query: string): Promise<void> => {
+    const { json } = await read(stream, `?autoCommit=true&limit=5${query}`)
+    if (typeof json === 'object' && json !== null && 'messages' in json && Array.isArray(json.messages)) {
+      seen.push(...json.messages.map(({ body }: { body: unknown }) => body))
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, async () => await readAll('')))
+  t.equal((await gateway.get(offsetPath(stream))).status, 200)
+  const waiting = Array.from({ length: 4 }, async () => await readAll('&wait=20'))
+  t.match((await store(stream, { offset: 39 })).json, { storedOffset: 39 }, 'a waiting read does not block a commit')
+  for (let n = 40; n < 60; n += 5) await gateway.publish(stream, ...bodies.slice(n, n + 5))
+  await Promise.all(waiting)
+  for (let n = 0; n < 4; n++) await readAll('')
+  t.same(seen.toSorted((a, b) => Number(a) - Number(b)), bodies)
 })
 
 t.test('HEAD stores no offset', async (t) => {
@@ -205,5 +282,5 @@ t.test('without a management API a list says that it is partial', async (t) => {
   t.match(partial.json, { consumers: exactly(), sources: { management: 'not_configured' } })
   await other.get(offsetPath(stream))
   const { json } = await other.get(`/v1/streams/${stream}/consumers`)
-  t.match(json, { consumers: exactly({ name: 'my-app', storedOffset: 0 }) }, 'it knows those it has served')
+  t.match(json, { consumers: exactly({ name: 'my-app', storedOffset: 1 }) }, 'it knows those it has served')
 })

@@ -14,29 +14,51 @@ export const READ_HEADERS = {
   'stream-gap': { type: 'string', description: '`gap`, as `from-to`; only when messages are missing.' }
 } as const
 
+/** Of the answers to a consumer. */
+export const CONSUMER_HEADERS = {
+  ...READ_HEADERS,
+  'stream-commit-offset': {
+    type: 'integer',
+    description: '`commitOffset`. It is missing where `commitOffset` is null.'
+  }
+} as const
+
 export const LINK_HEADER = { link: { type: 'string', description: 'The next read, with `rel="next"`.' } } as const
 
 /** The answer to a read, as the document shows it. */
 export function batchResponse (headers: Record<string, unknown>) {
+  return response(headers, ANSWER_FORMATS)
+}
+
+/** The answer to a read of a consumer, as the document shows it. */
+export function consumerBatchResponse () {
+  return response(CONSUMER_HEADERS, ANSWER_FORMATS.map((format) => ({ ...format, ...format.forConsumer })))
+}
+
+function response (headers: Record<string, unknown>, formats: readonly AnswerFormat[]) {
   return {
     description: 'Messages; none at the end of the stream.',
     headers,
     content: Object.fromEntries(
-      ANSWER_FORMATS.map(({ mediaType, schema, example }) => [mediaType, { schema, example }])
+      formats.map(({ mediaType, schema, example }) => [mediaType, { schema, example }])
     )
   }
 }
 
+type AnswerBatch = ReadBatch & { readonly commitOffset?: number | null }
+
 /** Answers with a batch in a format that the client accepts, and gives its memory back afterwards. */
 export async function sendBatch (
   reply: FastifyReply,
-  batch: ReadBatch,
+  batch: AnswerBatch,
   format: AnswerFormat,
   encoding: ReadEncoding
 ): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
   await reply.server.turn(batch.storedBytes)
   setReadHeaders(reply, batch)
+  const { commitOffset } = batch
+  if (typeof commitOffset === 'number') reply.header('stream-commit-offset', String(commitOffset))
   // A buffer, because a text would be held a second time, as bytes, until a slow client has received them.
   const body = Buffer.from(format.encode(batch, encoding))
   batch.encoded(body.length)
