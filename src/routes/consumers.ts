@@ -13,8 +13,8 @@ const tags = ['Consumers']
 const storedOffset = storedNumber('The offset of the last message processed.')
 const nextOffset = storedNumber(
   'Where reading resumes: the stored offset + 1. After a stored 0 it is 0, unless this process was told within the ' +
-  'last minute that message 0 is processed. When nothing but a record of the broker follows message 0, 1 is stored in ' +
-  'place of 0.'
+  'last minute that message 0 is processed. When only a record of the broker follows message 0, 1 is stored in place ' +
+  'of 0.'
 )
 const lagDescription =
   'The number of offsets from `nextOffset` to the last message. Fewer messages may be left to deliver, because ' +

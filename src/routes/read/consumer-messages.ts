@@ -4,7 +4,8 @@ import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
 import { toPosition } from '../../api/text-formats.ts'
-import { answerFormat, consumerBatchResponse, sendBatch } from './answer.ts'
+import type { ConsumerBatch } from '../../streams/index.ts'
+import { answerFormat, consumerBatchResponse, encodeAnswer, sendConsumerBatch } from './answer.ts'
 import { amountQuery, bodyQuery, position, readRequest, type ReadLimits } from './query.ts'
 
 const problems = [
@@ -29,7 +30,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
         tags: ['Consumers'],
         summary: 'Read from the stored offset on',
         description:
-          'For at least once, pass `commitOffset` of the answer as `commit` with the next read, when all its messages ' +
+          'For at least once, pass `commitOffset` of the answer as `commit` with the next read, when all messages ' +
           'are processed. Several programs that read under one name this way all get every message: to share work, ' +
           'split it over several streams, and give each worker a name of its own. For at most once, use ' +
           '`autoCommit=true`. A commit below the stored offset is refused with 409: another program has committed ' +
@@ -47,9 +48,14 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
         throw invalidRequest([{ pointer: '/query/expected', message: 'needs commit' }])
       }
       const from = toPosition(query.from, '/query/from')
-      const read = { ...readRequest(from, query), store: commit, expected, storesAnswer: query.autoCommit }
+      let encoded: readonly Buffer[] | undefined
+      const prepare = async (batch: ConsumerBatch): Promise<void> => {
+        encoded = await encodeAnswer(reply, batch, format, query)
+      }
+      const autoStore = query.autoCommit ? { prepare } : undefined
+      const read = { ...readRequest(from, query), store: commit, expected, autoStore }
       const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply))
-      return await sendBatch(reply, batch, format, query.body)
+      return await sendConsumerBatch(reply, batch, format, query, encoded)
     }
   )
 }
@@ -57,11 +63,13 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
 function consumerQuery (limits: ReadLimits) {
   return strictObject({
     from: position(
-      'Where a consumer without a stored offset starts. Unless it is `first`, the first read stores this place before ' +
-        'it answers, as a reset to it would: later reads continue from there.',
+      'Where a consumer without a stored offset starts. Unless it is `first`, the first read stores this place ' +
+        'before it answers, as a reset to it would: later reads continue from there.',
       'first'
     ),
-    commit: Type.Optional(offset('`commitOffset` of the last answer, or the offset of the last message processed. It is stored first.')),
+    commit: Type.Optional(
+      offset('`commitOffset` of the last answer, or the offset of the last message processed. It is stored first.')
+    ),
     expected: Type.Optional(
       offset(
         'Needs `commit`: refuse with 412 unless this offset was stored before. A commit with it does not undo a reset.'

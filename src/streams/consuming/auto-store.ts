@@ -2,7 +2,7 @@ import { Deadline } from '../common/deadline.ts'
 import { StreamsError } from '../errors.ts'
 import type { ReadRequest, Polls } from '../reading/polls.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
-import { commitOffsetOf } from './commit-offset.ts'
+import { commitOffsetOf, stored, type ConsumerBatch } from './commit-offset.ts'
 import { consumerKey } from './consumer-key.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
 import type { Start } from './held-poll.ts'
@@ -12,11 +12,18 @@ import { Turns } from './turns.ts'
 // and a store.
 const TURN_WAIT_MS = 10_000
 
+/** How a batch is stored before it is answered. */
+export interface AutoStore {
+  /** Makes the answer, which may end the batch earlier: only what is in the answer is stored. */
+  readonly prepare: (batch: ConsumerBatch) => Promise<void>
+}
+
 /** What differs from poll to poll. */
 export interface AutoStoreRequest {
   readonly stream: string
   readonly consumer: string
   readonly request: ReadRequest
+  readonly autoStore: AutoStore
   /** Where the consumer is. */
   readonly look: () => Promise<Start>
   /** Holds a read from there until there is data or the time is over. */
@@ -25,7 +32,7 @@ export interface AutoStoreRequest {
 }
 
 /**
- * Reads whose offset is stored before they are answered. Reads of one consumer take turns from the look to the store, so
+ * Reads whose offset is stored before they are answered. Reads of one consumer take turns from the look to the store:
  * no two of this process get the same messages. A read that waits for data has no turn meanwhile.
  */
 export class AutoStores {
@@ -67,10 +74,13 @@ export class AutoStores {
   }
 
   // Undefined when the consumer was moved in between: by a commit, by a reset, or by a read through another gateway.
-  async #claim ({ stream, consumer, request, look, signal }: AutoStoreRequest): Promise<Claim | undefined> {
+  async #claim (
+    { stream, consumer, request, autoStore, look, signal }: AutoStoreRequest
+  ): Promise<Claim | undefined> {
     const start = await look()
     const batch = await this.#polls.read(stream, { ...request, from: start.from, waitMs: 0 }, signal)
     try {
+      if (batch.count > 0) await autoStore.prepare(stored(batch))
       signal.throwIfAborted() // what is stored for a caller that has left is lost
       const offset = commitOffsetOf(batch, start)
       if (offset !== null) await this.#offsets.store(stream, consumer, offset, start.stored ?? null)

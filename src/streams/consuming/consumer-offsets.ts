@@ -93,8 +93,9 @@ export class ConsumerOffsets {
     // Before it is stored: a reset that comes in between has the last word.
     if (offset === 0) this.#processedZeros.add(consumerKey(stream, consumer))
     // An offset that is stored already takes no record in the stream again.
-    if (current === value || isZeroAsOne) storedOffset = await store.confirmKept(stream, consumer, current ?? value, isKept)
-    else storedOffset = await store.store(stream, consumer, value, isKept)
+    if (current !== undefined && (current === value || isZeroAsOne)) {
+      storedOffset = await store.confirmKept(stream, consumer, current, isKept)
+    } else storedOffset = await store.store(stream, consumer, value, isKept)
     if (storedOffset === 0n) storedOffset = await this.#storeZeroAsOne(stream, consumer, isKept)
     return { storedOffset, nextOffset: this.nextOffsetOf(stream, consumer, storedOffset) }
   }
@@ -151,8 +152,8 @@ export class ConsumerOffsets {
     this.#processedZeros.deleteAll(consumerKey(stream, ''))
   }
 
-  // Another gateway that has found nothing stored either may store a later place over this one. It was told of what came
-  // after its own look, so the earlier place is the one with which neither misses anything.
+  // Another gateway that has found nothing stored either may store a later place over this one. With the earlier place
+  // neither misses anything.
   async #storeEarliest (stream: string, consumer: string, nextOffset: number): Promise<bigint> {
     const offset = storedFor(nextOffset)
     let stored = offset
@@ -164,9 +165,9 @@ export class ConsumerOffsets {
     return nextOffset === 1 && stored === 0n ? await this.#storeZeroAsOne(stream, consumer, () => true) : stored
   }
 
-  // A stored 0 is ambiguous: see `ProcessedZeros`. The record of the store itself takes an offset, which is 1 when there
-  // is no other message. Then 1 says the same as "0 is processed" and is not ambiguous. A message that was stored at 1
-  // in the meantime is not passed over.
+  // A stored 0 is ambiguous: see `ProcessedZeros`. The record of the store itself takes an offset, which is 1 when
+  // there is no other message. Then 1 says the same as "0 is processed" and is not ambiguous. A message that was stored
+  // at 1 in the meantime is not passed over.
   async #storeZeroAsOne (stream: string, consumer: string, isKept: (stored: bigint) => boolean): Promise<bigint> {
     if (!await this.#isNoMessage(stream, 1)) return 0n
     const storedOffset = await this.#options.store.store(stream, consumer, 1n, isKept)

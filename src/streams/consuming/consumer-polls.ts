@@ -2,8 +2,8 @@ import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
 import type { ReadRequest, Polls } from '../reading/polls.ts'
-import { AutoStores } from './auto-store.ts'
-import { commitOffsetOf, type ConsumerBatch } from './commit-offset.ts'
+import { AutoStores, type AutoStore } from './auto-store.ts'
+import { stored, uncommitted, type ConsumerBatch } from './commit-offset.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
 import { HeldPoll, type Start } from './held-poll.ts'
 
@@ -12,8 +12,8 @@ export interface ConsumerReadRequest extends ReadRequest {
   store?: number | undefined
   /** With `store`: refuse unless this is stored before. */
   expected?: number | undefined
-  /** Store that the messages of the answer are processed before they are returned. */
-  storesAnswer?: boolean
+  /** Given: what is answered is stored as processed before it is returned. */
+  autoStore?: AutoStore | undefined
 }
 
 /** Reads that resume where a consumer left off. */
@@ -37,45 +37,50 @@ export class ConsumerPolls {
   async read (
     stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal
   ): Promise<ConsumerBatch> {
-    const { store, expected, storesAnswer = false, ...read } = request
-    if (store === undefined) return await this.#read(stream, consumer, read, storesAnswer, signal)
+    const { store, expected, autoStore, ...read } = request
+    if (store === undefined) return await this.#read(stream, consumer, read, autoStore, signal)
     const { storedOffset, nextOffset } = await this.#offsets.store(stream, consumer, store, expected)
     // A caller that says "0 is processed" wants 1, though a stored 0 alone would resume at 0: else a consumer that
     // reads one by one never gets past it.
     const resumesAt = Math.max(store + 1, Number(nextOffset))
     const start: Start = { from: { type: 'offset', offset: resumesAt }, resumesAt, stored: storedOffset }
     try {
-      return await this.#read(stream, consumer, read, storesAnswer, signal, start)
+      return await this.#read(stream, consumer, read, autoStore, signal, start)
     } catch (error) {
       throw error instanceof StreamsError ? error.afterSideEffects() : error
     }
   }
 
   async #read (
-    stream: string, consumer: string, request: ReadRequest, storesAnswer: boolean, signal: AbortSignal, known?: Start
+    stream: string,
+    consumer: string,
+    request: ReadRequest,
+    autoStore: AutoStore | undefined,
+    signal: AbortSignal,
+    known?: Start
   ): Promise<ConsumerBatch> {
     const look = async (): Promise<Start> => await this.#start(stream, consumer, request.from, signal)
-    if (storesAnswer) {
+    if (autoStore !== undefined) {
       const hold = async (start: Start, held: ReadRequest): Promise<ReadBatch> =>
         (await this.#held(start, look, stream, consumer, held, signal)).batch
-      const batch = await this.#autoStores.read({ stream, consumer, request, look, hold, signal })
-      return Object.assign(this.#polls.answered(batch), { commitOffset: null })
+      const batch = await this.#autoStores.read({ stream, consumer, request, autoStore, look, hold, signal })
+      return stored(this.#polls.answered(batch))
     }
     const { batch, start } = await this.#held(known ?? await look(), look, stream, consumer, request, signal)
-    return Object.assign(this.#polls.answered(batch), { commitOffset: commitOffsetOf(batch, start) })
+    return uncommitted(this.#polls.answered(batch), start)
   }
 
   async #start (stream: string, consumer: string, fallback: Position, signal: AbortSignal): Promise<Start> {
-    const stored = await this.#offsets.find(stream, consumer) ??
+    const current = await this.#offsets.find(stream, consumer) ??
       (fallback.type === 'first' ? undefined : await this.#offsets.fix(stream, consumer, fallback, signal))
-    if (stored !== undefined) {
-      const offset = Number(this.#offsets.nextOffsetOf(stream, consumer, stored))
-      return { stored, resumesAt: offset, from: { type: 'offset', offset } }
+    if (current !== undefined) {
+      const offset = Number(this.#offsets.nextOffsetOf(stream, consumer, current))
+      return { stored: current, resumesAt: offset, from: { type: 'offset', offset } }
     }
     // From 0, and not from what is there now: the broker forgets the offset of a consumer that retention has overtaken,
     // which then looks like a new one. What it has missed is a gap.
     const from: Position = fallback.type === 'first' ? { type: 'offset', offset: 0 } : fallback
-    return { stored, resumesAt: 0, from }
+    return { stored: undefined, resumesAt: 0, from }
   }
 
   // The batch, and where it was read from in the end.

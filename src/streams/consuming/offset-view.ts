@@ -1,8 +1,8 @@
 import type { StreamEnds } from '../topology/stream-ends.ts'
 
 /**
- * What a stored offset means for reading. `beyond_end`: reading would resume beyond the end of the stream, so every read
- * is refused. Other clients store such values: a time, or -1.
+ * What a stored offset means for reading. `beyond_end`: reading would resume beyond the end of the stream, so every
+ * read is refused. Other clients store such values: a time, or -1.
  */
 export type OffsetState = 'ok' | 'beyond_end'
 
@@ -10,8 +10,8 @@ export type OffsetState = 'ok' | 'beyond_end'
 export interface OffsetView {
   readonly state: OffsetState
   /**
-   * Offsets from the next one to that of the last message. Some may be records of the broker's own: an upper bound. Null
-   * beyond the end.
+   * Offsets from the next one to that of the last message. Some may be records of the broker's own: an upper bound.
+   * Null beyond the end.
    */
   readonly lag: bigint | null
 }
@@ -47,4 +47,3 @@ export class OffsetViews {
     return await this.#end
   }
 }
-
