@@ -5,7 +5,8 @@ import { JSON_FRAME, NDJSON_FRAME, type BatchFrame } from './batch-text.ts'
 import { addNdjsonLine, decodeJsonBody, type WholeBody } from './incoming.ts'
 import { mediaTypeOf } from './media-type.ts'
 import type { PublishingIds } from './publishing-ids.ts'
-import { BatchSchema, ConsumerBatchSchema, MessageWrite } from './schemas.ts'
+import { ConsumerBatchSchema } from './consumer-batch-schema.ts'
+import { BatchSchema, MessageWrite } from './schemas.ts'
 
 /** A media type of a request body, as the OpenAPI document shows it. */
 export interface BodyFormat {

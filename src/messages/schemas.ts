@@ -209,12 +209,6 @@ export const MessageRead = Type.Object(
 
 const Offset = (description: string) => Type.Integer({ minimum: 0, maximum: MAX_SAFE, description })
 
-/** What `commitOffset` is, in the answer and as a header. */
-export const COMMIT_OFFSET =
-  'The value to pass as `commit` with the next read, or to PUT, when all messages of the answer are processed. It also ' +
-  'covers records of the broker between them. Null when it would move nothing: there is no message, or `autoCommit` ' +
-  'has stored it already.'
-
 /** The answer to a read. */
 export const BatchSchema = Type.Object(
   {
@@ -232,18 +226,6 @@ export const BatchSchema = Type.Object(
     )
   },
   { $id: 'Batch' }
-)
-
-/** The answer to a read of a consumer. */
-export const ConsumerBatchSchema = Type.Object(
-  {
-    messages: BatchSchema.properties.messages,
-    nextOffset: BatchSchema.properties.nextOffset,
-    commitOffset: Type.Union([Offset(''), Type.Null()], { description: COMMIT_OFFSET }),
-    endOfStream: BatchSchema.properties.endOfStream,
-    gap: BatchSchema.properties.gap
-  },
-  { $id: 'ConsumerBatch' }
 )
 
 /* eslint-disable @typescript-eslint/no-redeclare --

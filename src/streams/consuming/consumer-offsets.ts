@@ -131,7 +131,7 @@ export class ConsumerOffsets {
    */
   async fix (stream: string, consumer: string, from: Position, signal: AbortSignal): Promise<bigint | undefined> {
     const turn = await this.#firstPolls.take(consumerKey(stream, consumer), { signal }, async () => {
-      // The position before the look: what comes after this belongs to the consumer, whatever the look finds.
+      // Before the look: what comes after this belongs to the consumer.
       const nextOffset = await this.#options.polls.resolve(stream, from)
       const found = await this.find(stream, consumer)
       if (found !== undefined) return found
@@ -206,7 +206,7 @@ function refuseGoingBack (current: bigint | undefined, offset: number): void {
   if (current === undefined || BigInt(offset) >= current) return
   throw new StreamsError(
     'offset_goes_back',
-    `the stored offset is ${current} already, which is beyond ${offset}; continue without this commit, or reset`,
+    `the stored offset is ${current} already; only a reset goes back`,
     { details: { storedOffset: current } }
   )
 }
