@@ -1,9 +1,52 @@
+import { parseHostPatterns, parseOrigins, parsePathPrefix, parseTrustedProxies } from './addresses.ts'
 import type { SettingReader } from './setting-reader.ts'
 import { KIB, MIB } from './units.ts'
 
 /** The HTTP server. */
 export function readHttp (read: SettingReader) {
-  return { ...readListening(read), ...readClients(read) }
+  return { ...readListening(read), ...readProxies(read), ...readBrowsers(read), ...readClients(read) }
+}
+
+function readProxies (read: SettingReader) {
+  return {
+    pathPrefix: read.parsed(
+      'HTTP_PATH_PREFIX',
+      parsePathPrefix,
+      '',
+      'path like `/gw`',
+      'The path under which a proxy shows the gateway. It is put before every path that the gateway hands out, and ' +
+      'cut off from requests that still have it'
+    ),
+    trustedProxies: read.parsed(
+      'TRUST_PROXY',
+      parseTrustedProxies,
+      [],
+      'addresses and CIDRs, separated by commas',
+      'Proxies whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Prefix` are believed. They have to set ' +
+      'or remove all three'
+    )
+  }
+}
+
+function readBrowsers (read: SettingReader) {
+  return {
+    allowedHosts: read.parsed(
+      'HTTP_ALLOWED_HOSTS',
+      parseHostPatterns,
+      [],
+      'host names, separated by commas; `*.example.com` is every name below',
+      'Further names under which the gateway is called. Addresses, names without a dot, and names that end in ' +
+      '`.localhost`, `.local`, `.internal`, `.svc` or `.svc.cluster.local` are always allowed. Other requests are ' +
+      'refused with 421 `host_not_allowed`'
+    ),
+    corsOrigins: read.parsed(
+      'CORS_ORIGINS',
+      parseOrigins,
+      [],
+      'origins like `https://app.example.com`, separated by commas',
+      'Web pages of other origins that may use the gateway. It has no authentication, so `*` is refused'
+    )
+  }
 }
 
 function readListening (read: SettingReader) {
@@ -35,7 +78,14 @@ function readListening (read: SettingReader) {
       'HTTP_BODY_BUDGET_BYTES',
       { default: 256 * MIB, min: 1 * KIB, max: 1024 * 1024 * MIB },
       'Most bytes of bodies read whole that are held at once; above it requests are refused with 503 `overloaded`'
-    )
+    ),
+    compressResponses: read.choice(
+      'HTTP_COMPRESS_RESPONSES',
+      ['false', 'true'],
+      'false',
+      'Whether answers of 1 KiB and more are compressed for clients that accept it (`Accept-Encoding`): gzip, br, ' +
+      'and zstd with Node.js 22.15 or newer'
+    ) === 'true'
   }
 }
 

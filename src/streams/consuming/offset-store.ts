@@ -27,10 +27,11 @@ export class OffsetStore {
   /** @throws StreamsError `consumer_offset_not_found` when nothing is stored; `stream_not_found`, ... */
   async query (stream: string, consumer: string): Promise<bigint> {
     try {
-      const connection = await this.#connections.connection('offsets')
-      return await connection.queryOffset(consumer, stream)
+      return await this.#connections.ask('offsets', stream, async (connection) => {
+        return await connection.queryOffset(consumer, stream)
+      })
     } catch (error) {
-      throw classify(error)
+      throw await this.#ends.explained(stream, classify(error))
     }
   }
 
@@ -53,7 +54,7 @@ export class OffsetStore {
   async store (
     stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean
   ): Promise<bigint> {
-    const readBack = await this.#storeAndReadBack(stream, consumer, offset)
+    const readBack = await this.#storeAndReadBack(stream, consumer, offset, isKept)
     const storedOffset = await this.confirmKept(stream, consumer, readBack, isKept)
     this.#storedCount++
     return storedOffset
@@ -77,10 +78,19 @@ export class OffsetStore {
     )
   }
 
-  async #storeAndReadBack (stream: string, consumer: string, offset: bigint): Promise<bigint> {
+  // When the connection is lost, the offset may be stored, and somebody may have stored a later one since. So only what
+  // is not there is stored again.
+  async #storeAndReadBack (
+    stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean
+  ): Promise<bigint> {
+    let isAgain = false
     try {
-      const connection = await this.#connections.connection('offsets')
-      return await connection.storeAndQueryOffset(consumer, stream, offset)
+      return await this.#connections.ask('offsets', stream, async (connection) => {
+        const kept = isAgain ? await queryIfAny(connection, consumer, stream) : undefined
+        if (kept !== undefined && isKept(kept)) return kept
+        isAgain = true
+        return await connection.storeAndQueryOffset(consumer, stream, offset)
+      })
     } catch (error) {
       throw notStored(error)
     }
@@ -93,6 +103,19 @@ export class OffsetStore {
     } catch (error) {
       throw notStored(error).afterSideEffects()
     }
+  }
+}
+
+type OffsetConnection = Awaited<ReturnType<ConnectionPool['connection']>>
+
+async function queryIfAny (
+  connection: OffsetConnection, consumer: string, stream: string
+): Promise<bigint | undefined> {
+  try {
+    return await connection.queryOffset(consumer, stream)
+  } catch (error) {
+    if (classify(error).code === 'consumer_offset_not_found') return undefined
+    throw error
   }
 }
 
