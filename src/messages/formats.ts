@@ -98,16 +98,22 @@ const FORMATS: readonly MessagesFormat[] = [
   }
 ]
 
+// Some generators know no other type for a body that is not JSON.
+const BYTES_TYPE = 'application/octet-stream'
+const BYTES = Type.String({ format: 'binary' })
+
 /** One message, whatever its media type, which is stored with it. */
 export const RAW_BODY_FORMATS: readonly BodyFormat[] = [
-  { mediaType: 'application/octet-stream', schema: Type.String({ examples: ['hello'] }) },
-  { mediaType: ANY_TYPE, schema: Type.String() }
+  { mediaType: LINES_TYPE, schema: Type.String({ examples: ['hello'] }) },
+  { mediaType: BYTES_TYPE, schema: BYTES },
+  { mediaType: ANY_TYPE, schema: BYTES }
 ]
 
 /** Each line is a message, whatever the media type of the body. */
 export const LINES_BODY_FORMATS: readonly BodyFormat[] = [
   { mediaType: LINES_TYPE, schema: Type.String({ examples: ['first\nsecond\n'] }) },
-  { mediaType: ANY_TYPE, schema: Type.String() }
+  { mediaType: BYTES_TYPE, schema: BYTES },
+  { mediaType: ANY_TYPE, schema: BYTES }
 ]
 
 /**
@@ -139,6 +145,8 @@ function jsonBodySchema (maxMessages: number): TSchema {
   return Type.Object(
     { messages: Type.Array(byName(MessageWrite), { maxItems: maxMessages }) },
     {
+      title: 'MessagesToPublish',
+      description: 'The messages of one request.',
       additionalProperties: false,
       examples: [
         {

@@ -42,10 +42,10 @@ const ConsumerList = Type.Object(
               description: 'The first offset of the last chunk sent.'
             }),
             offsetLag: Type.Union([Type.Integer(), Type.Null()])
-          }),
+          }, { title: 'ConsumerSubscription' }),
           { description: 'Live subscriptions under this name, of any client.' }
         )
-      })
+      }, { title: 'Consumer' })
     ),
     sources: Sources
   },
@@ -78,7 +78,7 @@ const Commit = strictObject(
       })
     )
   },
-  { examples: [{ offset: 0 }] }
+  { title: 'OffsetCommit', examples: [{ offset: 0 }] }
 )
 
 const Reset = strictObject(
@@ -96,15 +96,15 @@ const Reset = strictObject(
       }
     )
   },
-  { examples: [{ to: 'first' }] }
+  { title: 'OffsetReset', examples: [{ to: 'first' }] }
 )
 
 /** Consumers and the offsets that the broker keeps for them. */
 export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [ConsumerList, ConsumerOffset, Stored]) app.addSchema(schema)
   listConsumers(app)
-  getStoredOffset(app)
   storeOffset(app)
+  getStoredOffset(app)
   resetOffset(app)
 }
 
@@ -140,6 +140,7 @@ function getStoredOffset (app: ApiApp): void {
         operationId: 'getStoredOffset',
         tags,
         summary: 'Get the stored offset',
+        description: 'How far the consumer has come, and how much is left.',
         params: ConsumerParams,
         response: {
           200: json('The stored offset.', ConsumerOffset, {

@@ -15,6 +15,7 @@ const MessageParams = strictObject({
   ...StreamParams.properties,
   offset: offset('Offset of the message.', { examples: [0] })
 })
+const BYTES = Type.Unsafe<unknown>({ type: 'string', format: 'binary' })
 const tags = ['Read']
 const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
 // Buffers for answers in lines of the usual size that are under way at the same time.
@@ -96,6 +97,8 @@ function readMessage (app: ApiApp): void {
         operationId: 'readMessage',
         tags,
         summary: 'Read one message',
+        description:
+          'Returns the message at this offset. Records of the broker take offsets too, and are not messages.',
         params: MessageParams,
         querystring: strictObject(bodyQuery),
         response: { 200: json('The message.', MessageRead, EXAMPLE_MESSAGE) }
@@ -126,7 +129,7 @@ function readRaw (app: ApiApp): void {
             headers: {
               'content-disposition': { type: 'string', description: '`attachment` for what a browser could run.' }
             },
-            content: { [ANY_TYPE]: { schema: Type.Unknown() } }
+            content: { [ANY_TYPE]: { schema: BYTES } }
           }
         }
       }
