@@ -44,7 +44,7 @@ function comparable ({ language, text }: Block): unknown {
 // A control character that no answer has.
 const END_OF_STEP = '\u001e'
 
-/** Runs the commands of a text one after the other in one shell, and compares each answer with the one that is printed. */
+/** Runs the commands of a text in one shell, and holds each answer against the one that is printed below it. */
 async function answerAsPrinted (t: Test, markdown: string, minSteps: number): Promise<void> {
   const steps = stepsOf(markdown)
   t.ok(steps.length >= minSteps, `${steps.length} commands`)
