@@ -34,4 +34,6 @@ export {
   loneDataStart,
   MAX_DEPTH
 } from './amqp/index.ts'
-export type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, OutgoingMessage } from './amqp/index.ts'
+export type {
+  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, OutgoingMessage
+} from './amqp/index.ts'

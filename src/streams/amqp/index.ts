@@ -4,4 +4,6 @@ export { dataBodyOf, decodeMessage, loneDataStart } from './decode.ts'
 export { dataSectionHeaderLength, encodedLength, encodeMessage, writeDataSectionHeader } from './encode.ts'
 export { arrayFault } from './value-writer.ts'
 export type { AmqpValue } from './value.ts'
-export type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, OutgoingMessage, TypedBody } from './message.ts'
+export type {
+  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, OutgoingMessage, TypedBody
+} from './message.ts'

@@ -63,6 +63,20 @@ const entries = fc
   )
   .map((repeated) => repeated.flatMap(([bytes, times]) => Array.from({ length: times }, () => bytes)))
 
+t.test('a body that looks like the end of a message is not taken for one', async (t) => {
+  // A data section whose bytes end with a data section of the same length, and a section after it.
+  const tail = Buffer.from([0x00, 0x53, 0x78, 0xc1, 0x01, 0x00])
+  const fake = Buffer.concat([Buffer.from([0x00, 0x53, 0x75, 0xa0, 11 + tail.length]), Buffer.alloc(11, 'f')])
+  const outer = Buffer.concat([Buffer.from([0x00, 0x53, 0x75, 0xa0, 1 + fake.length]), Buffer.from('p'), fake, tail])
+  const { run, messages } = runOf([outer, outer])
+  t.equal(
+    batchToJsonText([run], 'auto', '|'),
+    messages.map((each) => messageToJsonText(each, 'auto')).join('|'),
+    'a part of the body has the length of all that follows'
+  )
+  t.match(batchToJsonText([run], 'auto', '|'), '"body":"p')
+})
+
 t.test('a batch is printed as its messages are, one by one', async (t) => {
   for (const encoding of ['auto', 'json', 'text', 'base64'] as const) {
     fc.assert(
