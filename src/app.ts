@@ -2,12 +2,14 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { Config } from './config.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
+import compression from './plugins/compression.ts'
 import connections from './plugins/connections.ts'
-import errors, { sendFrameworkProblem, sendSocketProblem } from './plugins/errors.ts'
+import errors, { sendFrameworkProblem } from './plugins/errors.ts'
 import lifecycle from './plugins/lifecycle.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import requests, { requestId } from './plugins/requests.ts'
+import { sendSocketProblem } from './plugins/socket-errors.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
@@ -26,6 +28,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(errors)
   await app.register(validation)
   await app.register(bodies, config.http)
+  await app.register(compression, config.http)
   await app.register(lifecycle, config)
   await app.register(broker, config)
   await app.register(metrics)

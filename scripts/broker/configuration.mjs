@@ -39,6 +39,8 @@ export function writeConfiguration (directory, { ports, isInContainer, peers, ex
     'disk_free_limit.absolute = 50MB',
     'vm_memory_high_watermark.absolute = 1GB',
     'log.console = false',
+    // Without it RabbitMQ asks DNS for the name of the machine at every stream connection, which can take seconds.
+    'cluster_name = private-broker',
     ...peers.length > 1 ? clusterFormation(peers) : [],
     ...tls ? tlsListener(`${address}:${ports.streamTls}`, inside) : [],
     ...extra

@@ -1,6 +1,7 @@
 import { Type, type TSchema } from '@sinclair/typebox'
 import type { DetailName } from '../streams/index.ts'
 import { byName } from './by-name.ts'
+import { exactIntegerSchema } from './exact-integer.ts'
 import { PublishFailureSchema } from './publish-failure.ts'
 
 const integer = (description: string) => Type.Integer({ description })
@@ -20,7 +21,7 @@ export const PROBLEM_MEMBERS = {
   lastOffset: integerOrNull('The offset of the last message.'),
   nextOffset: integer('The offset after the last one of the stream.'),
   storedOffset: integerOrNull('The offset stored for the consumer; null when none is stored.'),
-  lastPublishingId: integer('The last publishing id that the broker has stored for the publisher.'),
+  lastPublishingId: exactIntegerSchema('The last publishing id that the broker has stored for the publisher.'),
   offset: integer('The offset of the message that the problem is about.'),
   index: integer('Which message of the request the problem is about, from 0.'),
   limit: integer('The limit that was reached.'),
@@ -31,6 +32,9 @@ export const PROBLEM_MEMBERS = {
       duplicates: Type.Integer({ minimum: 0 }),
       unknown: Type.Optional(
         Type.Integer({ minimum: 0, description: 'Messages that the broker confirmed but may not have stored.' })
+      ),
+      lastPublishingId: Type.Optional(
+        exactIntegerSchema('The last publishing id that the broker had for the publisher afterwards.')
       ),
       results: Type.Optional(Type.Array(byName(PublishFailureSchema)))
     },

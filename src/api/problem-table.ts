@@ -100,6 +100,14 @@ export const PROBLEMS = {
       'the broker; `published` says how many messages are concerned. Sent again with the same ids, they are counted ' +
       'as duplicates, whether they are stored or not.'
   },
+  publisher_exhausted: {
+    status: 409,
+    title: 'The publisher name is used up',
+    when: 'The last publishing id of the name is 9007199254740991 or higher. The broker would take every further id ' +
+      'for a duplicate, so nothing was sent.',
+    remedy:
+      'Use another publisher name: the broker cannot set the id back. `lastPublishingId` is the last id of this name.'
+  },
   expectation_failed: {
     status: 412,
     title: 'The expectation does not hold',
@@ -118,8 +126,9 @@ export const PROBLEMS = {
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
-    when: '`Content-Type` is not one of the types that this operation reads, or the body is compressed.',
-    remedy: 'Send one of the types of the operation, without `Content-Encoding`.'
+    when: '`Content-Type` is not one of the types that this operation reads, or `Content-Encoding` names a coding ' +
+      'that the gateway does not read.',
+    remedy: 'Send one of the types of the operation. `Accept-Encoding` of the answer lists the codings that are read.'
   },
   offset_out_of_range: {
     status: 416,

@@ -1,4 +1,5 @@
 import { StreamsError, type SideEffects } from '../streams/index.ts'
+import { exactInteger } from './exact-integer.ts'
 import type { FieldError } from './field-error.ts'
 import { problemCodeOf, type ProblemCode } from './problem-codes.ts'
 import { PROBLEMS } from './problem-table.ts'
@@ -111,6 +112,8 @@ function answer (
 /** The facts that an error of the domain has for the caller, as further members of a problem. */
 export function extensionsOf ({ details }: StreamsError): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(details ?? {}).map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value])
+    Object.entries(details ?? {}).map(([name, value]) => {
+      return [name, typeof value === 'bigint' ? exactInteger(value) : value]
+    })
   )
 }

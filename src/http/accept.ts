@@ -34,3 +34,23 @@ function qualityOf (type: string, ranges: readonly MediaRange[]): number {
   }
   return 0
 }
+
+/**
+ * The offered content coding that a client prefers, by the `q` values of its `Accept-Encoding` header; of equal ones
+ * the first offered. Undefined when the client names none of them, or likes an answer without a coding better.
+ */
+export function negotiateCoding<T extends string> (accept: string | undefined, offered: readonly T[]): T | undefined {
+  if (accept === undefined) return undefined
+  const ranges = accept.split(',').map(parseRange)
+  const qualityOf = (name: string): number | undefined => ranges.find(({ range }) => range === name)?.quality
+  let best: T | undefined
+  let bestQuality = qualityOf('identity') ?? 0
+  for (const coding of offered) {
+    const quality = qualityOf(coding) ?? qualityOf('*') ?? 0
+    if (quality > bestQuality || (quality === bestQuality && quality > 0 && best === undefined)) {
+      best = coding
+      bestQuality = quality
+    }
+  }
+  return best
+}

@@ -90,6 +90,7 @@ export class BodyClaim {
   readonly #budget: BodyBudget
   readonly #lease: Lease
   #promisedBytes = 0
+  #besideBytes = 0
 
   constructor (budget: BodyBudget, lease: Lease, startedMs: number) {
     this.#budget = budget
@@ -125,10 +126,19 @@ export class BodyClaim {
    */
   hold (bytes: number): void {
     if (this.#lease.hasEnded) return
-    const moreBytes = bytes - this.heldBytes
-    if (moreBytes > 0) this.#budget.refuseToHold(this, bytes)
-    this.#lease.resize(bytes)
+    const moreBytes = this.#resize(bytes + this.#besideBytes)
     this.#promise(bytes === 0 ? 0 : Math.max(0, this.#promisedBytes - Math.max(0, moreBytes)))
+  }
+
+  /**
+   * From now on this many bytes are in memory beside those of the body: what decodes it.
+   *
+   * @throws RequestError `overloaded`; the claim then holds what it held before
+   */
+  holdBeside (bytes: number): void {
+    if (this.#lease.hasEnded) return
+    this.#resize(this.heldBytes - this.#besideBytes + bytes)
+    this.#besideBytes = bytes
   }
 
   dropPromise (): void {
@@ -139,6 +149,13 @@ export class BodyClaim {
   end (): void {
     this.#promise(0)
     this.#lease.end()
+  }
+
+  #resize (bytes: number): number {
+    const moreBytes = bytes - this.heldBytes
+    if (moreBytes > 0) this.#budget.refuseToHold(this, bytes)
+    this.#lease.resize(bytes)
+    return moreBytes
   }
 
   #promise (bytes: number): void {

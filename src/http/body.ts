@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { RequestError } from '../api/problems.ts'
 import type { BodyClaim } from './body-budget.ts'
 import { ByteCollector } from '../text/byte-collector.ts'
+import { decodedChunks, isCoded } from './decoded-body.ts'
 
 // How much of an unwanted body is read and dropped, so that the client can finish sending and read its answer.
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
@@ -11,10 +12,10 @@ const DISCARD_DELAY_MS = 100
 const SMALL_BODY_BYTES = 64 * 1024
 
 /**
- * The chunks of a body as they come, at most `limitBytes` in all. Leaving the loop early does not close the connection;
- * call {@link discard} then.
+ * The chunks of a body as they come, at most `limitBytes` in all; of a compressed one as they are decoded. Leaving the
+ * loop early does not close the connection; call {@link discard} then.
  *
- * @throws RequestError `payload_too_large`
+ * @throws RequestError `payload_too_large`; `bad_request` when a compressed body is damaged
  * @throws the stream's error when the client goes away
  */
 export async function * bodyChunks (
@@ -24,7 +25,10 @@ export async function * bodyChunks (
 ): AsyncGenerator<Buffer> {
   if (announcedBytes(request) > limitBytes) throw tooLarge(limitBytes, limitName)
   let receivedBytes = 0
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+  const chunks: AsyncIterable<unknown> = isCoded(request)
+    ? decodedChunks(request, limitBytes, () => tooLarge(limitBytes, limitName))
+    : request.iterator({ destroyOnReturn: false })
+  for await (const chunk of chunks) {
     if (!Buffer.isBuffer(chunk)) continue
     receivedBytes += chunk.length
     if (receivedBytes > limitBytes) throw tooLarge(limitBytes, limitName)
@@ -35,7 +39,8 @@ export async function * bodyChunks (
 /**
  * Reads a whole body. The budget holds what is allocated for the body, not what has arrived.
  *
- * @throws RequestError `payload_too_large`, or `overloaded` when all bodies together are too much
+ * @throws RequestError `payload_too_large`, or `overloaded` when all bodies together are too much; `bad_request` when a
+ *   compressed body is damaged
  */
 export async function readBody (
   request: IncomingMessage,
@@ -44,12 +49,26 @@ export async function readBody (
   claim: BodyClaim
 ): Promise<Buffer> {
   try {
-    return await collect(request, limitBytes, limitName, claim)
+    return await (isCoded(request) ? collectDecoded : collect)(request, limitBytes, limitName, claim)
   } catch (error) {
     claim.hold(0)
     discard(request)
     throw error
   }
+}
+
+async function collectDecoded (
+  request: IncomingMessage,
+  limitBytes: number,
+  limitName: string,
+  claim: BodyClaim
+): Promise<Buffer> {
+  const body = new ByteCollector()
+  for await (const chunk of bodyChunks(request, limitBytes, limitName)) {
+    claim.hold(body.capacityFor(chunk.length))
+    body.append(chunk)
+  }
+  return body.take()
 }
 
 // With events instead of an iterator: for a body of one message that is a fifth of the cost.

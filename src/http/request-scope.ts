@@ -70,13 +70,15 @@ export function arrivingRequest (socket: Socket): Pick<RequestScope, 'reply' | '
   return [...clients.get(socket)?.open ?? []].at(-1)
 }
 
-/**
- * Whether a client would take bytes written to the socket now for the answer to an earlier request, which is complete
- * and not answered yet, or whose answer is under way.
- */
-export function owesAnswer (socket: Socket): boolean {
+/** The replies to requests of a connection that have arrived whole and are not answered whole yet, in their order. */
+export function owedReplies (socket: Socket): FastifyReply[] {
+  return [...clients.get(socket)?.open ?? []].flatMap(({ reply, response }) => response.req.complete ? [reply] : [])
+}
+
+/** Whether a request that can no longer arrive whole is being answered: a client would take other bytes for a part. */
+export function isAnswerBroken (socket: Socket): boolean {
   for (const { response } of clients.get(socket)?.open ?? []) {
-    if (response.headersSent || response.req.complete) return true
+    if (response.headersSent && !response.req.complete) return true
   }
   return false
 }

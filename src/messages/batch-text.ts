@@ -1,21 +1,31 @@
 import type { ReadBatch } from '../streams/index.ts'
-import { batchToJsonText } from './batch-json.ts'
-import type { ReadEncoding } from './read-json.ts'
 
-/** What an answer says of a batch. */
-export type BatchContent = Pick<ReadBatch, 'pieces' | 'nextOffset' | 'endOfStream' | 'gap'>
+/** What an answer says of a batch beside its messages. */
+export type BatchEnd = Pick<ReadBatch, 'nextOffset' | 'endOfStream' | 'gap'>
 
-// Joined by hand, not serialised by a schema: a batch has thousands of messages, each of which is text already.
+/**
+ * How the texts of messages are joined to a batch. Joined by hand, not serialised by a schema: a batch has thousands of
+ * messages, each of which is text already.
+ */
+export interface BatchFrame {
+  readonly before: string
+  readonly between: string
+  readonly after: (end: BatchEnd, isEmpty: boolean) => string
+}
 
 /** The batch as one JSON object: the messages, and where the next read continues. */
-export function batchAsJson ({ pieces, nextOffset, endOfStream, gap }: BatchContent, encoding: ReadEncoding): string {
-  const gapText = gap === undefined ? '' : `,"gap":${JSON.stringify(gap)}`
-  const texts = batchToJsonText(pieces, encoding, ',')
-  return `{"messages":[${texts}],"nextOffset":${nextOffset},"endOfStream":${endOfStream}${gapText}}`
+export const JSON_FRAME: BatchFrame = {
+  before: '{"messages":[',
+  between: ',',
+  after ({ nextOffset, endOfStream, gap }) {
+    const gapText = gap === undefined ? '' : `,"gap":${JSON.stringify(gap)}`
+    return `],"nextOffset":${nextOffset},"endOfStream":${endOfStream}${gapText}}`
+  }
 }
 
 /** One message a line. Where the next read continues is not in it. */
-export function batchAsNdjson ({ pieces }: BatchContent, encoding: ReadEncoding): string {
-  const texts = batchToJsonText(pieces, encoding, '\n')
-  return texts === '' ? '' : `${texts}\n`
+export const NDJSON_FRAME: BatchFrame = {
+  before: '',
+  between: '\n',
+  after: (_, isEmpty) => isEmpty ? '' : '\n'
 }

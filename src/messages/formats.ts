@@ -1,10 +1,10 @@
 import { Type, type TSchema } from '@sinclair/typebox'
 import { byName } from '../api/by-name.ts'
 import type { MessageBatch } from '../streams/index.ts'
-import { batchAsJson, batchAsNdjson, type BatchContent } from './batch-text.ts'
+import { JSON_FRAME, NDJSON_FRAME, type BatchFrame } from './batch-text.ts'
 import { addNdjsonLine, decodeJsonBody, type WholeBody } from './incoming.ts'
+import { mediaTypeOf } from './media-type.ts'
 import type { PublishingIds } from './publishing-ids.ts'
-import type { ReadEncoding } from './read-json.ts'
 import { BatchSchema, MessageWrite } from './schemas.ts'
 
 /** A media type of a request body, as the OpenAPI document shows it. */
@@ -21,12 +21,12 @@ export type RequestCodec =
 /** Adds the message of a line to a batch. Lines count from 0. @throws MessageFormatError */
 type AddLine = (line: Buffer, lineNumber: number, ids: PublishingIds, batch: MessageBatch) => void
 
-/** A media type of an answer, as the OpenAPI document shows it, and how a batch is written in it. */
+/** A media type of an answer, as the OpenAPI document shows it, and how messages are joined in it. */
 export interface AnswerFormat {
   readonly mediaType: string
   readonly schema: TSchema
   readonly example: unknown
-  readonly encode: (batch: BatchContent, encoding: ReadEncoding) => string
+  readonly frame: BatchFrame
 }
 
 interface MessagesFormat {
@@ -56,7 +56,7 @@ const JSON_FORMAT = {
   mediaType: 'application/json',
   request: { framing: 'whole', decode: decodeJsonBody, schema: jsonBodySchema },
   answer: {
-    encode: batchAsJson,
+    frame: JSON_FRAME,
     schema: byName(BatchSchema),
     example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true }
   }
@@ -79,7 +79,7 @@ const FORMATS: readonly MessagesFormat[] = [
       })
     },
     answer: {
-      encode: batchAsNdjson,
+      frame: NDJSON_FRAME,
       schema: Type.String({ description: 'One message a line.' }),
       example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n`
     }
@@ -115,8 +115,7 @@ const REQUEST_CODECS: ReadonlyMap<string, RequestCodec> = new Map(
 
 /** How a body is read, by its `Content-Type`: one of `bodyFormats`, with any parameters. Without one it is JSON. */
 export function requestCodec (contentType = ''): RequestCodec {
-  const mediaType = contentType.split(';', 1)[0] ?? ''
-  return REQUEST_CODECS.get(mediaType.trim().toLowerCase()) ?? JSON_FORMAT.request
+  return REQUEST_CODECS.get(mediaTypeOf(contentType)) ?? JSON_FORMAT.request
 }
 
 /** The formats that a read may be answered in, the preferred one first. */

@@ -1,8 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { AmqpDecodeError, dataBodyOf } from '../streams/index.ts'
-import type { AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
+import type { AmqpMap, AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
 import { MessageFormatError } from './format-error.ts'
+import { bufferOf } from './json-parts.ts'
+import { longJson, longValue } from './large-json.ts'
 import { decodeEntry, joinSections, typedBodyJson } from './read-json.ts'
+import type { Slices } from './slices.ts'
 import type { ParsedMessage } from './write-json.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -11,39 +14,61 @@ const APP_PROPERTY = 'app-property-'
 
 /**
  * A message of exactly these bytes. Headers become properties: content-type, message-id, correlation-id, subject, and
- * application properties from app-property-*, in lower case, as strings; publishing-id numbers the message.
+ * application properties from app-property-* and the kept headers, in lower case, as strings; publishing-id numbers the
+ * message.
  *
+ * @param kept names of headers that become application properties, in lower case, each once
  * @throws MessageFormatError, with a pointer like /headers/publishing-id
  */
-export function rawMessage (body: Buffer, headers: Headers): ParsedMessage {
+export function rawMessage (body: Buffer, headers: Headers, kept: readonly string[] = []): ParsedMessage {
   const properties: AmqpProperties = {
     messageId: stringValue(headerText(headers['message-id'])),
     correlationId: stringValue(headerText(headers['correlation-id'])),
     subject: headerText(headers['subject']),
     contentType: headerText(headers['content-type'])
   }
-  const applicationProperties: Array<readonly [AmqpValue, AmqpValue]> = []
-  for (const [name, header] of Object.entries(headers)) {
-    const value = name.startsWith(APP_PROPERTY) ? headerText(header) : undefined
-    if (value === undefined) continue
-    if (name === APP_PROPERTY) throw new MessageFormatError(`/headers/${name}`, 'must name an application property')
-    applicationProperties.push([
-      { type: 'string', value: name.slice(APP_PROPERTY.length) },
-      { type: 'string', value }
-    ])
-  }
   return {
-    message: { properties, applicationProperties, body },
+    message: { properties, applicationProperties: applicationProperties(headers, kept), body },
     publishingId: parsePublishingId(headerText(headers['publishing-id']))
   }
 }
 
-/** The body of one message as it is stored, and a content type that is safe to send as a header. */
-export function rawBody (message: ReadMessage): { contentType: string, body: Uint8Array } {
-  const decoded = message.kind === 'entry' ? decodeEntry(message.bytes) : undefined
-  if (decoded === undefined) return { contentType: OCTETS, body: message.bytes }
-  const { body, properties } = decoded
-  if (body.kind !== 'data') return { contentType: 'application/json', body: Buffer.from(typedBodyJson(body)) }
+function applicationProperties (headers: Headers, kept: readonly string[]): AmqpMap {
+  const properties: Array<readonly [AmqpValue, AmqpValue]> = []
+  const add = (name: string, value: string): void => {
+    properties.push([{ type: 'string', value: name }, { type: 'string', value }])
+  }
+  for (const [name, header] of Object.entries(headers)) {
+    const value = name.startsWith(APP_PROPERTY) ? headerText(header) : undefined
+    if (value === undefined) continue
+    const property = name.slice(APP_PROPERTY.length)
+    if (property === '') throw new MessageFormatError(`/headers/${name}`, 'must name an application property')
+    // Which of the two is meant cannot be known. A map with a key twice is not valid.
+    if (kept.includes(property) && headers[property] !== undefined) {
+      throw new MessageFormatError(`/headers/${name}`, `names the application property that keep=${property} makes`)
+    }
+    add(property, value)
+  }
+  for (const name of kept) {
+    const value = headerText(headers[name])
+    if (value !== undefined) add(name, value)
+  }
+  return properties
+}
+
+/**
+ * The body of one message as it is stored, and a content type that is safe to send as a header. The text of a long AMQP
+ * value comes in slices.
+ */
+export function rawBody (message: ReadMessage): { contentType: string, body: Uint8Array | Slices } {
+  if (message.kind === 'unreadable') return { contentType: OCTETS, body: message.bytes }
+  const long = longValue(bufferOf(message.bytes))
+  if (long !== undefined) return { contentType: JSON_TYPE, body: longJson(long.value) }
+  const decoded = decodeEntry(message.bytes)
+  if (decoded.kind === 'unknown') return { contentType: OCTETS, body: message.bytes }
+  if (decoded.kind === 'undecoded') return { contentType: OCTETS, body: lineBody(message) }
+  const { body, properties } = decoded.message
+  if (body.kind !== 'data') return { contentType: JSON_TYPE, body: Buffer.from(typedBodyJson(body)) }
   const contentType = properties?.contentType
   return {
     contentType: contentType !== undefined && MEDIA_TYPE.test(contentType) ? contentType : OCTETS,
@@ -65,12 +90,13 @@ export function lineBody (message: ReadMessage): Uint8Array {
     throw error
   }
   const decoded = decodeEntry(message.bytes)
-  return decoded === undefined || decoded.body.kind === 'data'
+  return decoded.kind !== 'message' || decoded.message.body.kind === 'data'
     ? message.bytes
-    : Buffer.from(typedBodyJson(decoded.body))
+    : Buffer.from(typedBodyJson(decoded.message.body))
 }
 
 const OCTETS = 'application/octet-stream'
+const JSON_TYPE = 'application/json'
 
 /** A media type with parameters (RFC 9110, 8.3.1). A stored content type may be any text, even one with line breaks. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[\t\x20-\x7e]*)?$/

@@ -1,8 +1,9 @@
-import { AmqpDecodeError, decodeMessage } from '../streams/index.ts'
-import type { AmqpBody, AmqpMessage, ReadMessage } from '../streams/index.ts'
+import { AmqpDecodeError, AmqpTooLargeError, decodeMessage } from '../streams/index.ts'
+import type { AmqpBody, AmqpMessage, ReadMessage, Unreadable } from '../streams/index.ts'
 import { base64Of, timeOf, utf8Of } from './json-parts.ts'
 import { propertyFieldsJson } from './properties-json.ts'
 import { annotationsJson, applicationPropertiesJson, headerJson } from './sections-json.ts'
+import { escapeSeparators } from './separators.ts'
 import { listJson, valueJson } from './value-to-json.ts'
 
 /**
@@ -20,22 +21,33 @@ export type ReadEncoding = 'auto' | 'json' | 'text' | 'base64'
  */
 export function messageToJsonText (message: ReadMessage, encoding: ReadEncoding): string {
   const start = startText(message.offset, message.timestamp)
-  if (message.kind === 'unreadable') {
-    return `${start}${base64Body(message.bytes)},"format":"unreadable","records":${message.records},` +
-      `"compression":${JSON.stringify(message.compression)},"reason":${JSON.stringify(message.reason)}}`
-  }
-  const decoded = decodeEntry(message.bytes)
-  return start + (decoded === undefined ? unknownText(message.bytes) : bodyJson(decoded, encoding) + tailText(decoded))
+  if (message.kind === 'unreadable') return `${start}${base64Body(message.bytes)}${unreadableTail(message)}`
+  return escapeSeparators(start + entryText(decodeEntry(message.bytes), message.bytes, encoding))
+}
+
+/** The text of an entry, without its start. */
+export function entryText (decoded: DecodedEntry, bytes: Uint8Array, encoding: ReadEncoding): string {
+  return decoded.kind === 'message'
+    ? bodyJson(decoded.message, encoding) + tailText(decoded.message)
+    : base64Body(bytes) + undecodedTail(decoded)
+}
+
+/** The text after the body of records that cannot be told apart. */
+export function unreadableTail ({ records, compression, reason }: Unreadable): string {
+  return `,"format":"unreadable","records":${records},` +
+    `"compression":${JSON.stringify(compression)},"reason":${JSON.stringify(reason)}}`
+}
+
+/** The text after the body, which is the whole entry. */
+export function undecodedTail (decoded: Exclude<DecodedEntry, { kind: 'message' }>): string {
+  return decoded.kind === 'unknown'
+    ? ',"format":"unknown"}'
+    : `,"format":"undecoded","reason":${JSON.stringify(decoded.reason)}}`
 }
 
 /** The text before the body. */
 export function startText (offset: number, timestamp: number): string {
   return `{"offset":${offset},"timestamp":"${chunkTime(timestamp)}","body":`
-}
-
-/** An entry that is not AMQP 1.0. */
-export function unknownText (bytes: Uint8Array): string {
-  return `${base64Body(bytes)},"format":"unknown"}`
 }
 
 /** The text after the body. It does not depend on the body. */
@@ -56,12 +68,20 @@ function chunkTime (ms: number): string {
   return lastChunkTime.text
 }
 
-/** The message, or undefined when the entry is not AMQP 1.0. */
-export function decodeEntry (bytes: Uint8Array): AmqpMessage | undefined {
+/** An entry: a message, not AMQP 1.0, or a message with more values than are decoded. */
+export type DecodedEntry =
+  | { readonly kind: 'message', readonly message: AmqpMessage }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'undecoded', readonly reason: string }
+
+const UNKNOWN: DecodedEntry = { kind: 'unknown' }
+
+export function decodeEntry (bytes: Uint8Array): DecodedEntry {
   try {
-    return decodeMessage(bytes)
+    return { kind: 'message', message: decodeMessage(bytes) }
   } catch (error) {
-    if (error instanceof AmqpDecodeError) return undefined
+    if (error instanceof AmqpTooLargeError) return { kind: 'undecoded', reason: `the message has ${error.message}` }
+    if (error instanceof AmqpDecodeError) return UNKNOWN
     throw error
   }
 }

@@ -102,12 +102,13 @@ export const MessageRead = Type.Object(
     deliveryAnnotations: Type.Optional(DeliveryAnnotations),
     footer: Type.Optional(Footer),
     format: Type.Optional(
-      Type.Unsafe<'unknown' | 'unreadable'>({
+      Type.Unsafe<'unknown' | 'undecoded' | 'unreadable'>({
         type: 'string',
-        enum: ['unknown', 'unreadable'],
+        enum: ['unknown', 'undecoded', 'unreadable'],
         description:
-          '`unknown`: not AMQP 1.0; `body` is the whole entry. `unreadable`: a sub-entry batch that cannot be ' +
-          'expanded; `body` is the whole batch.'
+          '`unknown`: not AMQP 1.0; `body` is the whole entry. `undecoded`: an AMQP message with too many values; ' +
+          '`body` is the whole entry. `unreadable`: a sub-entry batch that cannot be expanded; `body` is the whole ' +
+          'batch.'
       })
     ),
     records: Type.Optional(
@@ -119,7 +120,7 @@ export const MessageRead = Type.Object(
     compression: Type.Optional(
       Type.String({ description: 'With `unreadable`: how the batch is compressed.', examples: ['zstd'] })
     ),
-    reason: Type.Optional(Type.String({ description: 'With `unreadable`: why the batch cannot be expanded.' }))
+    reason: Type.Optional(Type.String({ description: 'With `undecoded` and `unreadable`: why.' }))
   },
   {
     $id: 'MessageRead',

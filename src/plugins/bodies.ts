@@ -3,6 +3,8 @@ import fp from 'fastify-plugin'
 import type { IncomingMessage } from 'node:http'
 import { BodyBudget, type BodyClaim } from '../http/body-budget.ts'
 import { announcedBytes, discard, readBody } from '../http/body.ts'
+import { codingOf } from '../http/content-coding.ts'
+import { decodeBody } from '../http/decoded-body.ts'
 import { whenClosed } from '../http/request-scope.ts'
 import { parseJsonBody } from '../http/json-body.ts'
 import { toJsonText } from '../text/json.ts'
@@ -69,12 +71,13 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
 
   app.addHook('onRequest', (request, reply, done) => {
     const encoding = request.headers['content-encoding']
-    if (encoding !== undefined && encoding.toLowerCase() !== 'identity' && METHODS_WITH_BODY.has(request.method)) {
-      done(
-        new RequestError('unsupported_media_type', 'compressed bodies are not read: send the body without ' +
-          'Content-Encoding')
-      )
-      return
+    if (encoding !== undefined && METHODS_WITH_BODY.has(request.method)) {
+      const coding = codingOf(encoding)
+      if (coding instanceof RequestError) {
+        done(coding)
+        return
+      }
+      if (coding !== undefined) decodeBody(request.raw, coding, () => claimOf(request))
     }
     // A request without a claim gets one that has ended: work for it may continue after its client has left, and must
     // hold nothing.

@@ -1,17 +1,15 @@
-import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, type Duplex } from 'node:stream'
 import { discard } from '../http/body.ts'
-import { answeredWhole, arrivingRequest, owesAnswer } from '../http/request-scope.ts'
-import { invalidRequest, PROBLEMS, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
+import { answeredWhole } from '../http/request-scope.ts'
+import { invalidRequest, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
 import { ANY_TYPE } from '../messages/index.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
+import { endWithProblem, PROBLEM_JSON } from './socket-errors.ts'
 import { fieldErrors } from './validation.ts'
-
-const PROBLEM_JSON = 'application/problem+json; charset=utf-8'
 
 /** Every error leaves as `application/problem+json`: thrown ones, unknown paths, wrong methods. */
 function errors (app: FastifyInstance): void {
@@ -173,55 +171,6 @@ function causeOf (error: unknown): unknown {
 
 function pathOf (request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? ''
-}
-
-const SOCKET_CODES: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'the request did not arrive completely in time'],
-  HPE_HEADER_OVERFLOW: ['headers_too_large', 'the request line and headers are larger than HTTP_MAX_HEADER_BYTES']
-}
-
-/** For bytes that do not form an HTTP request which a route could see. The answer is written to the socket by hand. */
-export function sendSocketProblem (error: ConnectionError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || owesAnswer(socket)) {
-    socket.destroy()
-    return
-  }
-  const [code, message] = SOCKET_CODES[error.code] ?? ['bad_request', 'the request is not valid HTTP']
-  const arriving = arrivingRequest(socket)
-  const sideEffects = arriving?.hasEffects === true ? 'possible' : 'none'
-  endWithProblem(socket, new RequestError(code, message, { sideEffects }), arriving?.reply.request.id, isHead(error))
-  if (arriving === undefined) return
-  // For the log, which would otherwise say only that the client has gone.
-  arriving.reply.code(PROBLEMS[code].status)
-  answeredWhole(arriving.reply)
-}
-
-// The answer to HEAD has no body: a client would take a body for the next answer. The method can only be seen in the
-// packet that was read last, which usually has the whole request. Where it does not, the request is most likely not a
-// HEAD.
-function isHead ({ rawPacket }: Partial<ConnectionError>): boolean {
-  return Buffer.isBuffer(rawPacket) && rawPacket.toString('latin1', 0, 5) === 'HEAD '
-}
-
-function endWithProblem (socket: Duplex, error: RequestError, id = requestId({ headers: {} }), isHead = false): void {
-  socket.on('error', () => {}) // no other listener is left
-  const { problem, headers } = toProblemAnswer(error, id)
-  const body = JSON.stringify(problem)
-  const all = {
-    ...COMMON_HEADERS,
-    ...headers,
-    'content-type': PROBLEM_JSON,
-    'content-length': Buffer.byteLength(body),
-    'x-request-id': id,
-    connection: 'close'
-  }
-  const head = Object.entries(all)
-    .map(([name, value]) => `${name}: ${value}\r\n`)
-    .join('')
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${head}\r\n${isHead ? '' : body}`,
-    () => socket.destroy()
-  )
 }
 
 function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse): void {

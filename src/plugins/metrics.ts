@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { whenClosed } from '../http/request-scope.ts'
 import type { BrokerStats } from '../streams/index.ts'
+import { measureEventLoopDelay } from './event-loop-delay.ts'
 import { operationIdOf } from './requests.ts'
 
 declare module 'fastify' {
@@ -71,8 +72,12 @@ function metrics (app: FastifyInstance): void {
     })
     done()
   })
+  const stopMeasuring = measureEventLoopDelay(registry, PREFIX)
   app.decorate('metrics', registry)
-  app.addHook('onClose', () => registry.clear())
+  app.addHook('onClose', () => {
+    stopMeasuring()
+    registry.clear()
+  })
 }
 
 function addFigures (registry: Registry, stats: () => BrokerStats): void {

@@ -15,11 +15,12 @@ export function requestId (request: Pick<IncomingMessage, 'headers'>): string {
 }
 
 /**
- * Headers that every answer has, unless it sets its own. A stored message may claim to be a web page: no browser may
- * run it.
+ * Headers that every answer has, unless it sets its own. A stored message may claim to be a web page or a script: no
+ * browser may run it, and no page of another origin may load it.
  */
 export const COMMON_HEADERS = {
   'cache-control': 'no-store',
+  'cross-origin-resource-policy': 'same-origin',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
   'x-content-type-options': 'nosniff'
 } as const

@@ -35,7 +35,14 @@ function readListening (read: SettingReader) {
       'HTTP_BODY_BUDGET_BYTES',
       { default: 256 * MIB, min: 1 * KIB, max: 1024 * 1024 * MIB },
       'Most bytes of bodies read whole that are held at once; above it requests are refused with 503 `overloaded`'
-    )
+    ),
+    compressResponses: read.choice(
+      'HTTP_COMPRESS_RESPONSES',
+      ['false', 'true'],
+      'false',
+      'Whether answers of 1 KiB and more are compressed for clients that accept it (`Accept-Encoding`): gzip, br, ' +
+      'and zstd with Node.js 22.15 or newer'
+    ) === 'true'
   }
 }
 

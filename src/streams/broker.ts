@@ -112,7 +112,7 @@ export class Broker {
   async close (): Promise<void> {
     this.drain()
     clearInterval(this.#sweeper)
-    this.#readers.close()
+    await this.#readers.close()
     this.#publishers.close()
     await this.#connections.close()
     await this.#management?.close()

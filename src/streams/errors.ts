@@ -12,6 +12,7 @@ export type StreamsErrorCode =
   | 'offset_goes_back' // an offset to store below the stored one
   | 'expectation_failed' // `expected` or `expectedLastPublishingId` differs
   | 'publisher_overtaken' // somebody else has published under the name at the same moment
+  | 'publisher_exhausted' // the name has the highest publishing id: whatever follows would be a duplicate
   | 'message_too_large' // does not fit into one frame of the broker
   | 'offset_out_of_range' // a read from beyond the end
   | 'offset_beyond_end' // an offset to store, or a reset, beyond the end
@@ -36,6 +37,7 @@ export interface ErrorDetails {
   offset_goes_back: { readonly storedOffset: bigint }
   expectation_failed: { readonly storedOffset: bigint | null } | { readonly lastPublishingId: bigint }
   publisher_overtaken: { readonly lastPublishingId: bigint }
+  publisher_exhausted: { readonly lastPublishingId: bigint }
   message_too_large: { readonly index: number, readonly limitBytes: number }
   offset_out_of_range: { readonly firstOffset: number, readonly lastOffset: number | null }
   offset_beyond_end: { readonly nextOffset: number }

@@ -1,14 +1,14 @@
 export { Broker } from './broker.ts'
 export type { BrokerConnectionOptions, BrokerOptions, Budgets } from './broker-options.ts'
 export type { BrokerStats } from './broker-stats.ts'
-export type { BrokerStatus } from './broker-status.ts'
+export type { BrokerFault, BrokerStatus } from './broker-status.ts'
 export { ByteBudget } from './common/budget.ts'
 export { Lease } from './common/lease.ts'
 export { shuttingDown } from './ended.ts'
 export { StreamsError } from './errors.ts'
 export type { DetailName, ErrorDetails, SideEffects, StreamsErrorCode } from './errors.ts'
 export type { Logger } from './common/logger.ts'
-export { MessageBatch } from './message-batch.ts'
+export { MessageBatch, sectionsOf } from './message-batch.ts'
 export { MAX_OFFSET } from './offset.ts'
 export type { Position } from './offset.ts'
 export type { StreamDescription } from './topology/stream-admin.ts'
@@ -21,19 +21,22 @@ export type { ConsumerInfo, PublisherInfo, Sources } from './directory/directory
 export type { PublishFailure, PublishResult } from './publishing/outcome.ts'
 export type { PublishOptions } from './publishing/publisher-pool.ts'
 export type { PublishSession } from './publishing/publish-session.ts'
-export { ENTRY_LENGTH_BYTES } from './reading/read-batch.ts'
+export { ENTRY_LENGTH_BYTES } from './reading/read-pieces.ts'
 export type { ReadRequest } from './reading/polls.ts'
-export type { EntryRun, Gap, ReadBatch, ReadMessage, ReadPiece } from './reading/read-batch.ts'
+export type { ReadBatch } from './reading/read-batch.ts'
+export type { EntryRun, Gap, ReadMessage, ReadPiece, Unreadable } from './reading/read-pieces.ts'
 
 export {
   AmqpDecodeError,
+  AmqpTooLargeError,
   arrayFault,
   dataBodyOf,
   dataSectionHeaderLength,
   decodeMessage,
   loneDataStart,
+  longValueOf,
   MAX_DEPTH
 } from './amqp/index.ts'
 export type {
-  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, OutgoingMessage
+  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
 } from './amqp/index.ts'

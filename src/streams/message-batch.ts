@@ -3,8 +3,17 @@ import type { OutgoingMessage } from './amqp/index.ts'
 import { PUBLISH_ENTRY_OVERHEAD_BYTES } from './protocol/index.ts'
 
 const INITIAL_BYTES = 1024
+const NO_SECTIONS = Buffer.alloc(0)
 // For each message: where it starts, its publishing id, its outcome.
 const NOTE_BYTES = 17
+
+/** The encoded sections before the body, for messages that all have the same. */
+export function sectionsOf (message: Omit<OutgoingMessage, 'body'>): Buffer {
+  const encoded = { ...message, body: NO_SECTIONS }
+  const bytes = Buffer.alloc(encodedLength(encoded))
+  encodeMessage(encoded, bytes, 0)
+  return bytes.subarray(0, bytes.length - dataSectionHeaderLength(0))
+}
 
 /**
  * Several messages, encoded once into the bytes that a publish frame carries:
@@ -54,11 +63,16 @@ export class MessageBatch {
     encodeMessage(message, this.#buffer, at)
   }
 
-  /** Encodes bytes without properties as one data section, which is faster. The bytes are copied. */
-  addData (body: Uint8Array, publishingId?: number): void {
+  /**
+   * Encodes bytes as one data section, which is faster. The bytes are copied.
+   *
+   * @param sections what `sectionsOf` has made: the sections before the body
+   */
+  addData (body: Uint8Array, publishingId?: number, sections: Uint8Array = NO_SECTIONS): void {
     this.#number(publishingId)
-    const at = this.#startEntry(dataSectionHeaderLength(body.length) + body.length)
-    this.#buffer.set(body, writeDataSectionHeader(this.#buffer, at, body.length))
+    const at = this.#startEntry(sections.length + dataSectionHeaderLength(body.length) + body.length)
+    if (sections.length > 0) this.#buffer.set(sections, at)
+    this.#buffer.set(body, writeDataSectionHeader(this.#buffer, at + sections.length, body.length))
   }
 
   /** The encoded size of one message with the header of its entry. */

@@ -69,7 +69,7 @@ t.test('headers that are too large are refused, and many small headers are all r
   t.notMatch(toHead, /headers_too_large/, 'the answer to HEAD has no body')
   // Node stops counting at 2000 headers unless it is told otherwise, and would take this body for one without a coding.
   const many = 'A:\r\n'.repeat(2100)
-  const late = `${POST}${many}Content-Encoding: gzip\r\nConnection: close\r\nContent-Length: 1\r\n\r\na`
+  const late = `${POST}${many}Content-Encoding: compress\r\nConnection: close\r\nContent-Length: 1\r\n\r\na`
   t.match(await ask(late), /^HTTP\/1\.1 415 [^]*"code":"unsupported_media_type"/)
 })
 
@@ -158,17 +158,4 @@ t.test('JSON of all kinds is stored as it says or refused, and changes nothing e
   }
   t.same((await gateway.get(`/v1/streams/${stream}`)).json, before.json)
   t.notOk('polluted' in {})
-})
-
-t.test('a compressed body is refused before it is read', async (t) => {
-  const stream = await gateway.newStream(t)
-  for (const path of ['messages', 'messages/raw', 'messages/lines']) {
-    for (const encoding of ['gzip', 'deflate', 'br', 'zstd', 'gzip, identity', 'GZIP']) {
-      const answer = await gateway.request('POST', `/v1/streams/${stream}/${path}`, {
-        headers: { 'content-encoding': encoding, 'content-type': 'application/json' },
-        body: Buffer.from('1f8b08000000000000ff', 'hex')
-      })
-      t.match(answer.json, { status: 415, code: 'unsupported_media_type', sideEffects: 'none' }, `${path} ${encoding}`)
-    }
-  }
 })

@@ -77,33 +77,40 @@ t.test('a reset at any point of the handshake ends the attempt at once, and noth
   await untilNoMoreThan(before)
 })
 
-type Peer = [what: string, start: (t: Test) => Promise<{ host: string, port: number }>]
+type Address = { host: string, port: number }
+type Peer = [what: string, start: (t: Test) => Promise<Address>, fault: RegExp]
 
 const peers: Peer[] = [
-  ['accepts and says nothing', async (t) => await serve(t, () => {})],
-  ['ends every connection', async (t) => await serve(t, (socket) => { socket.end() })],
-  ['says nonsense', async (t) => await serve(t, (socket) => { socket.write(randomBytes(100_000)) })],
+  ['accepts and says nothing', async (t) => await serve(t, () => {}), /^timed_out$/],
+  ['ends every connection', async (t) => await serve(t, (socket) => { socket.end() }), /^broken_off$/],
+  ['says nonsense', async (t) => await serve(t, (socket) => {
+    socket.write(Buffer.concat([Buffer.from([0xff]), randomBytes(100_000)]))
+  }), /^other_protocol$/],
   ['says nonsense that looks like a small frame', async (t) => await serve(t, (socket) => {
     socket.write(Buffer.concat([Buffer.from([0, 0, 0, 200]), randomBytes(200)]))
-  })],
+  }), /^other_protocol$/],
   ['claims to send a very large frame', async (t) => await serve(t, (socket) => {
     socket.write(Buffer.from('7fffffff80110001', 'hex'))
-  })],
-  ['repeats what it hears', async (t) => await serve(t, (socket) => { socket.pipe(socket) })],
-  ['is an HTTP server', async (t) => await listening(t, createHttpServer((_, response) => { response.end('hello') }))],
+  }), /^other_protocol$/],
+  ['repeats what it hears', async (t) => await serve(t, (socket) => { socket.pipe(socket) }), /^other_protocol$/],
+  [
+    'is an HTTP server',
+    async (t) => await listening(t, createHttpServer((_, response) => { response.end('hello') })),
+    /^http_port$/
+  ],
   ['is the AMQP port of RabbitMQ', async () => {
     const { hostname, port } = new URL(testAmqpUrl())
     return { host: hostname, port: Number(port) }
-  }],
+  }, /^amqp_port$/],
   ['does not listen', async (t) => {
     const server = createServer()
     const address = await listening(t, server)
     server.close()
     return address
-  }]
+  }, /^broken_off$/]
 ]
 
-for (const [what, start] of peers) {
+for (const [what, start, fault] of peers) {
   // A broker beside it still works, and this one works again when its peer is RabbitMQ.
   t.test(`while the peer ${what}, every request is refused in time and without effects`, async (t) => {
     const { proxy, broker, direct, stream } = await throughProxy(t, { connectTimeoutMs: CONNECT_TIMEOUT_MS })
@@ -120,7 +127,7 @@ for (const [what, start] of peers) {
       t.rejects(readOnce(broker, stream, { type: 'first' }), refusal)
     ])
     t.ok(performance.now() - startedMs < 8000, 'within the time a read looks for another way, and an attempt')
-    t.match(await broker.status(), { state: 'down', reason: String })
+    t.match(await broker.status(), { state: 'down', reason: String, fault })
     t.equal((await direct.publishing.publish(stream, batchOf(['meanwhile']))).confirmed, 1)
     t.equal(broker.stats().connections, 0)
 

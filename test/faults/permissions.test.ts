@@ -153,7 +153,7 @@ for (const { what, revoke, restore } of refusals) {
       t.match((await ask()).json, { status: 502, code: 'broker_protocol_error', sideEffects: 'none' })
     }
     const ready = await gateway.get('/health/ready')
-    t.match(ready.json, { status: 503, code: 'broker_unavailable', detail: /credentials|virtual host/ })
+    t.match(ready.json, { status: 503, code: 'broker_unavailable', detail: /user name or the password|virtual host/ })
     t.notMatch(ready.text, /password"|first password|second password/, 'the answer does not show the credentials')
     await restore()
     await until('ready again', async () => (await gateway.get('/health/ready')).status === 200)

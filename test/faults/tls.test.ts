@@ -57,17 +57,17 @@ t.test('RabbitMQ over TLS', async (t) => {
   await t.test('a wrong authority, a wrong name and a wrong client certificate are refused', async (t) => {
     const right = open(t, { tls: { ca: authority.ca } })
     const stream = await newStream(t, right)
-    const wrongs: Array<Partial<TestBrokerOptions>> = [
-      { tls: { ca: stranger.ca } },
-      { tls: {} },
-      { tls: { ca: authority.ca, servername: 'other.test' } },
-      { tls: { ca: authority.ca, ...stranger.client('tls-user') }, authentication: EXTERNAL }
+    const wrongs: Array<[fault: string, options: Partial<TestBrokerOptions>]> = [
+      ['broker_certificate', { tls: { ca: stranger.ca } }],
+      ['broker_certificate', { tls: {} }],
+      ['broker_certificate', { tls: { ca: authority.ca, servername: 'other.test' } }],
+      ['client_certificate', { tls: { ca: authority.ca, ...stranger.client('tls-user') }, authentication: EXTERNAL }]
     ]
-    for (const wrong of wrongs) {
+    for (const [fault, wrong] of wrongs) {
       const broker = open(t, wrong)
       const publishing = broker.publishing.publish(stream, batchOf(['x']))
       await t.rejects(publishing, { code: 'broker_unavailable', sideEffects: 'none' })
-      t.match(await broker.status(), { state: 'down' })
+      t.match(await broker.status(), { state: 'down', fault })
       t.equal(broker.stats().connections, 0)
       t.match(await right.publishing.publish(stream, batchOf(['y'])), { confirmed: 1 })
     }
@@ -88,11 +88,12 @@ t.test('RabbitMQ over TLS', async (t) => {
       hosts: [{ host: '127.0.0.1', port: node.streamPort }],
       connectTimeoutMs: 300
     })
-    for (const broker of [plainToTls, tlsToPlain]) {
+    for (const [broker, fault] of [[plainToTls, 'tls_port'], [tlsToPlain, 'plain_port']] as const) {
       const startedMs = performance.now()
       const reading = readOnce(broker, 's', { type: 'first' })
       await t.rejects(reading, { code: 'broker_unavailable', sideEffects: 'none', retryable: true })
       t.ok(performance.now() - startedMs < 6000)
+      t.match(await broker.status(), { state: 'down', fault })
     }
   })
 

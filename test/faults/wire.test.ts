@@ -26,11 +26,12 @@ async function readEntries (
   broker: Broker,
   from: number,
   { limit = 100, maxBytes = 1024 * 1024, waitMs = 0 } = {}
-): Promise<Omit<ReadBatch, 'release'> & { offsets: number[] }> {
+): Promise<Pick<ReadBatch, 'messages' | 'nextOffset' | 'endOfStream' | 'gap'> & { offsets: number[] }> {
   const request = { from: { type: 'offset', offset: from }, limit, maxBytes, waitMs } as const
-  const { release, ...batch } = await broker.reading.read('s', request, new AbortController().signal)
-  release()
-  return { ...batch, offsets: batch.messages.map(({ offset }) => offset) }
+  const batch = await broker.reading.read('s', request, new AbortController().signal)
+  const { messages, nextOffset, endOfStream, gap } = batch
+  batch.release()
+  return { messages, nextOffset, endOfStream, gap, offsets: messages.map(({ offset }) => offset) }
 }
 
 // Also when it comes right behind the answer to subscribe.

@@ -91,8 +91,8 @@ t.test('lines of a named publisher are numbered from the first id', async (t) =>
   const badId = { status: 400, errors: exactly({ pointer: '/query/firstPublishingId' }) }
   t.match(await answerTo('?publisher=p'), badId)
   t.match(await answerTo('?firstPublishingId=1'), badId)
-  t.same(await answerTo('?publisher=p&firstPublishingId=10'), { confirmed: 3, duplicates: 0 })
-  t.same(await answerTo('?publisher=p&firstPublishingId=11'), { confirmed: 1, duplicates: 2 })
+  t.same(await answerTo('?publisher=p&firstPublishingId=10'), { confirmed: 3, duplicates: 0, lastPublishingId: 12 })
+  t.same(await answerTo('?publisher=p&firstPublishingId=11'), { confirmed: 1, duplicates: 2, lastPublishingId: 13 })
   t.match((await gateway.get(`/v1/streams/${stream}/publishers/p`)).json, { lastPublishingId: 13 })
   const beyond = await answerTo(`?publisher=p&firstPublishingId=${2 ** 53 - 2}`)
   t.match(beyond, { status: 400, errors: exactly({ pointer: '/2' }) })

@@ -122,11 +122,12 @@ t.test('messages with the same publishing ids are duplicates, and stored once', 
     const messages = ids.map((publishingId) => ({ body: publishingId, publishingId }))
     return (await publish(stream, `?publisher=p${query}`, messages)).json
   }
-  t.same(await answerTo('', 1, 5), { confirmed: 2, duplicates: 0 })
-  t.same(await answerTo('', 4, 5, 6), { confirmed: 1, duplicates: 2 })
+  t.same(await answerTo('', 1, 5), { confirmed: 2, duplicates: 0, lastPublishingId: 5 })
+  t.same(await answerTo('', 4, 5, 6), { confirmed: 1, duplicates: 2, lastPublishingId: 6 })
   const unexpected = await answerTo('&expectedLastPublishingId=5', 7)
   t.match(unexpected, { status: 412, code: 'expectation_failed', lastPublishingId: 6 })
-  t.same(await answerTo('&expectedLastPublishingId=6', 7), { confirmed: 1, duplicates: 0 })
+  const expected = await answerTo('&expectedLastPublishingId=6', 7)
+  t.same(expected, { confirmed: 1, duplicates: 0, lastPublishingId: 7 })
   t.equal(await bodies(stream), '1\n5\n6\n7\n')
 })
 
@@ -166,8 +167,8 @@ t.test('a raw body gets its publishing id from a header', async (t) => {
   for (const bad of ['', 'x', '1.0', '-1', '9007199254740992']) {
     t.match(await answerTo('?publisher=p', bad), badAt('/headers/publishing-id'), bad)
   }
-  t.same(await answerTo('?publisher=p', '7'), { confirmed: 1, duplicates: 0 })
-  t.same(await answerTo('?publisher=p', '7'), { confirmed: 0, duplicates: 1 })
+  t.same(await answerTo('?publisher=p', '7'), { confirmed: 1, duplicates: 0, lastPublishingId: 7 })
+  t.same(await answerTo('?publisher=p', '7'), { confirmed: 0, duplicates: 1, lastPublishingId: 7 })
 })
 
 t.test('types that an operation does not read are refused', async (t) => {

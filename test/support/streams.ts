@@ -110,12 +110,15 @@ export async function readOnce (
   stream: string,
   from: Position,
   { limit = 100, maxBytes = 1024 * 1024, waitMs = 0 } = {}
-): Promise<Omit<ReadBatch, 'release'> & { bodies: string[], offsets: number[] }> {
+): Promise<
+  Pick<ReadBatch, 'messages' | 'nextOffset' | 'endOfStream' | 'gap'> & { bodies: string[], offsets: number[] }
+> {
   const request = { from, limit, maxBytes, waitMs }
-  const { release, ...batch } = await broker.reading.read(stream, request, new AbortController().signal)
+  const batch = await broker.reading.read(stream, request, new AbortController().signal)
   const bodies = batch.messages.map(({ bytes }) => Buffer.from(dataBodyOf(bytes) ?? []).toString())
-  release()
-  return { ...batch, bodies, offsets: batch.messages.map(({ offset }) => offset) }
+  const { messages, nextOffset, endOfStream, gap } = batch
+  batch.release()
+  return { messages, nextOffset, endOfStream, gap, bodies, offsets: messages.map(({ offset }) => offset) }
 }
 
 /** Follows `nextOffset` from the offset to the end of the stream. */

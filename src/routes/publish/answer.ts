@@ -1,6 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { byName } from '../../api/by-name.ts'
+import { exactInteger, exactIntegerSchema } from '../../api/exact-integer.ts'
 import { PublishFailureSchema } from '../../api/publish-failure.ts'
 import { extensionsOf, problemCodeOf, RequestError, toProblemAnswer } from '../../api/problems.ts'
 import { StreamsError, type PublishFailure, type PublishResult } from '../../streams/index.ts'
@@ -12,15 +13,20 @@ const duplicates = Type.Integer({
     'The number of messages not stored because the broker has their publishing id or a later one; 0 without a ' +
     'publisher name.'
 })
+const lastPublishingId = Type.Optional(exactIntegerSchema(
+  'With a publisher name: its last publishing id on the broker, after this request. When there are only duplicates, ' +
+  'it says how far behind the request was.'
+))
 
 /** The answer when all messages are stored. */
-export const PublishedSchema = Type.Object({ confirmed, duplicates }, { $id: 'Published' })
+export const PublishedSchema = Type.Object({ confirmed, duplicates, lastPublishingId }, { $id: 'Published' })
 
 /** The answer when some messages are not. */
 export const PartlyPublishedSchema = Type.Object(
   {
     confirmed,
     duplicates,
+    lastPublishingId,
     results: Type.Array(byName(PublishFailureSchema), {
       description: 'The messages that did not succeed, in the order of the request.'
     })
@@ -33,7 +39,7 @@ export async function sendPublished (reply: FastifyReply, result: PublishResult)
   const { confirmed, duplicates, failures, doubted } = result
   if (doubted !== undefined) throw withOutcome(doubted.error, result)
   const [first] = failures
-  if (first === undefined) return await reply.send({ confirmed, duplicates })
+  if (first === undefined) return await reply.send({ confirmed, duplicates, ...lastIdOf(result) })
   if (confirmed + duplicates === 0 && failures.every(({ error }) => error.code === first.error.code)) {
     throw new RequestError(problemCodeOf(first.error.code), first.error.message, {
       retryable: first.error.retryable,
@@ -42,11 +48,17 @@ export async function sendPublished (reply: FastifyReply, result: PublishResult)
       cause: first.error
     })
   }
-  return await reply.code(207).send({ confirmed, duplicates, results: failures.map(toResult) })
+  return await reply.code(207).send({
+    confirmed,
+    duplicates,
+    ...lastIdOf(result),
+    results: failures.map(toResult)
+  })
 }
 
 /** An error that ended a publish, with the outcome of the messages before it. */
-export function withOutcome (error: unknown, { confirmed, duplicates, failures, doubted }: PublishResult): unknown {
+export function withOutcome (error: unknown, result: PublishResult): unknown {
+  const { confirmed, duplicates, failures, doubted } = result
   const unknown = doubted?.count ?? 0
   if (confirmed + duplicates + failures.length + unknown === 0) return error
   if (!(error instanceof RequestError || error instanceof StreamsError)) return error
@@ -58,6 +70,7 @@ export function withOutcome (error: unknown, { confirmed, duplicates, failures, 
     confirmed,
     duplicates,
     ...(unknown > 0 && { unknown }),
+    ...lastIdOf(result),
     ...(failures.length > 0 && { results: failures.map(toResult) })
   }
   return new RequestError(code, detail, {
@@ -67,6 +80,10 @@ export function withOutcome (error: unknown, { confirmed, duplicates, failures, 
     extensions: { ...extensions, published },
     cause: error.cause
   })
+}
+
+function lastIdOf ({ lastPublishingId }: PublishResult): { lastPublishingId?: number | string } {
+  return lastPublishingId === undefined ? {} : { lastPublishingId: exactInteger(lastPublishingId) }
 }
 
 function isUnknown ({ status }: PublishFailure): boolean {

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { ApiApp } from '../../http/api-app.ts'
 import { malformedBody } from '../../http/json-body.ts'
-import { invalidRequest } from '../../api/problems.ts'
+import { invalidRequest, RequestError } from '../../api/problems.ts'
 import { MessageFormatError } from '../../messages/index.ts'
 import { TextFault } from '../../text/text-fault.ts'
 
@@ -17,6 +18,16 @@ export function leaveBodiesUnread (scope: ApiApp, mediaTypes: string | string[])
 /** The bytes of a body that was left unread; none when the request has no body. */
 export function wholeBody (app: ApiApp, request: FastifyRequest): Promise<Buffer> | Buffer {
   return request.body === UNREAD ? app.readWholeBody(request) : Buffer.alloc(0)
+}
+
+/** The error for a body that is a form, which is most likely not what its sender means. */
+export function refuseForm (headers: IncomingHttpHeaders, otherwise: string): RequestError {
+  return new RequestError(
+    'unsupported_media_type',
+    `a body with Content-Type ${(headers['content-type'] ?? '').slice(0, 100)} is a form. With curl, send it with ` +
+    '--data-binary and a content-type of its own (text/plain, application/json, ...): -d takes the line feeds out of ' +
+    `a file; ${otherwise}`
+  )
 }
 
 /** The error for a body whose messages cannot be read. Any other error is returned as it is. */

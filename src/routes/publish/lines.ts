@@ -2,8 +2,9 @@ import { Type } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { StreamParams, strictObject } from '../../api/schemas.ts'
-import { LINES_BODY_FORMATS } from '../../messages/index.ts'
-import { MAX_OFFSET } from '../../streams/index.ts'
+import { addJsonLine, hasJsonLines, isBlank, isForm, LINES_BODY_FORMATS, mediaTypeOf } from '../../messages/index.ts'
+import { MAX_OFFSET, type MessageBatch } from '../../streams/index.ts'
+import { refuseForm } from './body.ts'
 import {
   PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery, SEVERAL_PUBLISHED, type PublishLimits
 } from './options.ts'
@@ -12,7 +13,7 @@ import { publishStreamed } from './streamed.ts'
 const LinesQuery = strictObject({
   ...PublishQuery.properties,
   firstPublishingId: Type.Optional(
-    publishingId('Publishing id of the first line; each following line has the next id. Needs `publisher`.')
+    publishingId('Publishing id of the first line; each following message has the next id. Needs `publisher`.')
   )
 })
 
@@ -28,17 +29,25 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
         description:
           'The fastest way to publish: lines are stored byte for byte, without parsing, while the body arrives. A ' +
           'line ends with LF, which is optional after the last line. An empty line is an empty message. A CR is part ' +
-          'of its line.',
+          'of its line. When `Content-Type` says that the lines are JSON (`application/x-ndjson`, ' +
+          '`application/jsonl`, `application/json`, any `+json`), the messages have the content type ' +
+          '`application/json`, and empty lines are skipped. A form is refused with 415: `curl -d @file` takes the ' +
+          'line feeds out of the file. A CSV file whose fields have quoted line feeds has to be cut into records ' +
+          'by its sender.',
         params: StreamParams,
         querystring: LinesQuery,
         response: SEVERAL_PUBLISHED
       }
     },
     async (request, reply) => {
-      const { params: { stream }, query } = request
+      const { params: { stream }, query, headers } = request
       const { publisher, firstPublishingId } = query
       if ((publisher === undefined) !== (firstPublishingId === undefined)) {
         throw invalidRequest([{ pointer: '/query/firstPublishingId', message: 'goes together with publisher' }])
+      }
+      const mediaType = mediaTypeOf(headers['content-type'])
+      if (isForm(mediaType) || mediaType.startsWith('multipart/')) {
+        throw refuseForm(headers, 'lines are never sent as a form')
       }
       return await publishStreamed({
         request,
@@ -46,17 +55,42 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
         limits,
         hold: (bytes) => app.holdBody(request, bytes),
         open: ({ signal }) => app.broker.publishing.open(stream, { ...publishOptions(query), signal }),
-        addLine: (line, lineNumber, batch) => batch.addData(line, publishingIdOf(lineNumber, firstPublishingId))
+        addLine: hasJsonLines(mediaType) ? jsonLines(firstPublishingId) : plainLines(firstPublishingId)
       })
     }
   )
 }
 
-function publishingIdOf (lineNumber: number, firstPublishingId: number | undefined): number | undefined {
+type AddLine = (line: Buffer, lineNumber: number, batch: MessageBatch) => void
+
+function plainLines (firstPublishingId: number | undefined): AddLine {
+  return (line, lineNumber, batch) => {
+    batch.addData(line, publishingIdOf(lineNumber, lineNumber, firstPublishingId))
+  }
+}
+
+// A line that is skipped takes no publishing id.
+function jsonLines (firstPublishingId: number | undefined): AddLine {
+  let count = 0
+  return (line, lineNumber, batch) => {
+    if (isBlank(line)) return
+    addJsonLine(line, publishingIdOf(count, lineNumber, firstPublishingId), batch)
+    count++
+  }
+}
+
+function publishingIdOf (
+  index: number,
+  lineNumber: number,
+  firstPublishingId: number | undefined
+): number | undefined {
   if (firstPublishingId === undefined) return undefined
-  const id = firstPublishingId + lineNumber
+  const id = firstPublishingId + index
   if (id > MAX_OFFSET) {
-    throw invalidRequest([{ pointer: `/${lineNumber}`, message: 'has a publishing id beyond 2^53-1' }])
+    throw invalidRequest([{
+      pointer: `/${lineNumber}`,
+      message: `would have a publishing id beyond ${MAX_OFFSET}: the ids count up from firstPublishingId`
+    }])
   }
   return id
 }

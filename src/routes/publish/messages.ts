@@ -26,7 +26,7 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
         summary: 'Publish messages',
         description:
           'As a JSON object, all of whose messages are checked before the first one is sent; or as NDJSON, one ' +
-          'message a line, published while the body arrives.',
+          'message a line, published while the body arrives. The body may be compressed (`Content-Encoding`).',
         params: StreamParams,
         querystring: PublishQuery,
         response: SEVERAL_PUBLISHED

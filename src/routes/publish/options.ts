@@ -48,6 +48,7 @@ export const PUBLISH_PROBLEMS = [
   ...BODY_PROBLEMS,
   'expectation_failed',
   'publisher_overtaken',
+  'publisher_exhausted',
   'draining',
   'confirm_timeout'
 ] as const

@@ -2,11 +2,13 @@ import { Type } from '@fastify/type-provider-typebox'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ApiApp } from '../../http/api-app.ts'
 import { clientSignal } from '../../http/request-scope.ts'
-import { StreamParams } from '../../api/schemas.ts'
-import { PublishingIds, RAW_BODY_FORMATS, rawMessage } from '../../messages/index.ts'
+import { StreamParams, strictObject } from '../../api/schemas.ts'
+import {
+  isForm, KEPT_HEADERS, mediaTypeOf, parseKeptHeaders, PublishingIds, RAW_BODY_FORMATS, rawMessage
+} from '../../messages/index.ts'
 import { MessageBatch } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
-import { toRequestError, wholeBody } from './body.ts'
+import { refuseForm, toRequestError, wholeBody } from './body.ts'
 import {
   ONE_PUBLISHED, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery, type PublishLimits
 } from './options.ts'
@@ -21,6 +23,26 @@ const RawHeaders = Type.Object({
   'publishing-id': Type.Optional(publishingId('Publishing id; needs `publisher`.'))
 })
 
+const RawQuery = strictObject({
+  ...PublishQuery.properties,
+  keep: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 4000,
+      description: KEPT_HEADERS,
+      examples: ['x-github-event,x-github-delivery,x-hub-signature-256']
+    })
+  ),
+  keepForm: Type.Boolean({
+    default: false,
+    description:
+      'Store a body that is a form (`application/x-www-form-urlencoded`, `multipart/form-data`) byte for byte too. ' +
+      'Without it a form is refused, because programs such as `curl -d` send these types unasked.'
+  })
+})
+
+interface Raw { body: Buffer, headers: IncomingHttpHeaders, kept: readonly string[] }
+
 export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void {
   app.post(
     '/streams/:stream/messages/raw',
@@ -34,28 +56,41 @@ export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void 
         description:
           'The body is stored byte for byte, whatever its type; its `Content-Type` becomes the content type of the ' +
           'message. For webhooks of other systems and for files. `app-property-*` headers become application ' +
-          'properties.',
+          'properties, and so do the headers that `keep` names.',
         params: StreamParams,
-        querystring: PublishQuery,
+        querystring: RawQuery,
         response: ONE_PUBLISHED
       }
     },
     async (request, reply) => {
+      const { headers, query: { keep, keepForm, ...query } } = request
+      if (!keepForm && isForm(mediaTypeOf(headers['content-type']))) {
+        throw refuseForm(headers, 'a form is stored with keepForm=true')
+      }
+      const kept = keptHeaders(keep)
       const body = await wholeBody(app, request)
       const batch = new MessageBatch(body.length + MESSAGE_OVERHEAD_BYTES)
-      addRaw(batch, body, request.headers, new PublishingIds(request.query.publisher))
+      addRaw(batch, { body, headers, kept }, new PublishingIds(query.publisher))
       app.holdBody(request, 0)
-      const options = { ...publishOptions(request.query), signal: clientSignal(reply) }
+      const options = { ...publishOptions(query), signal: clientSignal(reply) }
       return await sendPublished(reply, await app.broker.publishing.publish(request.params.stream, batch, options))
     }
   )
 }
 
-function addRaw (batch: MessageBatch, body: Buffer, headers: IncomingHttpHeaders, ids: PublishingIds): void {
+function addRaw (batch: MessageBatch, { body, headers, kept }: Raw, ids: PublishingIds): void {
   try {
-    const { message, publishingId } = rawMessage(body, headers)
+    const { message, publishingId } = rawMessage(body, headers, kept)
     ids.check(publishingId, '/headers/publishing-id')
     batch.add(message, publishingId)
+  } catch (error) {
+    throw toRequestError(error)
+  }
+}
+
+function keptHeaders (keep: string | undefined): readonly string[] {
+  try {
+    return parseKeptHeaders(keep)
   } catch (error) {
     throw toRequestError(error)
   }

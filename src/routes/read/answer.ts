@@ -1,12 +1,16 @@
+import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import { negotiate } from '../../http/accept.ts'
 import type { BufferPool } from '../../text/buffer-pool.ts'
-import { whenClosed } from '../../http/request-scope.ts'
+import { clientSignal, whenClosed } from '../../http/request-scope.ts'
 import { RequestError } from '../../api/problems.ts'
 import { StreamsError, type ReadBatch, type ReadMessage } from '../../streams/index.ts'
 import {
-  ANSWER_FORMATS, LINES_TYPE, linesOf, messageToJsonText, type AnswerFormat, type ReadEncoding
+  ANSWER_FORMATS, isInert, LINES_TYPE, mediaTypeOf, messageSlices, rawBody, type AnswerFormat, type ReadEncoding
 } from '../../messages/index.ts'
+import { encodeBatch, encodeLines, encodeSlices, Pace } from './encode.ts'
+
+const JSON_TYPE = 'application/json'
 
 export const READ_HEADERS = {
   'stream-next-offset': { type: 'integer', description: '`nextOffset`.' },
@@ -27,34 +31,64 @@ export function batchResponse (headers: Record<string, unknown>) {
   }
 }
 
+/** How a read wants its messages. */
+export interface Wanted {
+  /** The encoding of bodies. */
+  readonly body: ReadEncoding
+  readonly maxBytes: number
+}
+
 /** Answers with a batch in a format that the client accepts, and gives its memory back afterwards. */
 export async function sendBatch (
-  reply: FastifyReply,
-  batch: ReadBatch,
-  format: AnswerFormat,
-  encoding: ReadEncoding
+  reply: FastifyReply, batch: ReadBatch, format: AnswerFormat, wanted: Wanted, setLink?: () => void
 ): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
-  await reply.server.turn(batch.storedBytes)
+  const blocks = await encodeBatch(batch, format, wanted, paceOf(reply, batch))
+  // Only now: a batch may end earlier than it was read.
   setReadHeaders(reply, batch)
-  // A buffer, because a text would be held a second time, as bytes, until a slow client has received them.
-  const body = Buffer.from(format.encode(batch, encoding))
-  batch.encoded(body.length)
-  return await reply.type(format.mediaType).send(body)
+  setLink?.()
+  return await sendBlocks(reply.type(format.mediaType), blocks)
 }
 
 /** Answers with one message as JSON. */
 export async function sendMessage (
-  reply: FastifyReply,
-  message: ReadMessage,
-  batch: ReadBatch,
-  encoding: ReadEncoding
+  reply: FastifyReply, message: ReadMessage, batch: ReadBatch, encoding: ReadEncoding
 ): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
-  await reply.server.turn(message.bytes.length)
-  const body = Buffer.from(messageToJsonText(message, encoding))
-  batch.encoded(body.length)
-  return await reply.type('application/json').send(body)
+  const slices = messageSlices(message, encoding)
+  return await sendBlocks(reply.type(JSON_TYPE), await encodeSlices(batch, slices, paceOf(reply, batch)))
+}
+
+/** Answers with the body of one message. */
+export async function sendRaw (reply: FastifyReply, message: ReadMessage, batch: ReadBatch): Promise<FastifyReply> {
+  whenClosed(reply, () => batch.release())
+  const pace = paceOf(reply, batch)
+  await pace.begin()
+  const { contentType, body } = rawBody(message)
+  reply.type(contentType)
+  // A browser saves it instead of running it.
+  if (!isInert(mediaTypeOf(contentType))) reply.header('content-disposition', 'attachment')
+  return body instanceof Uint8Array
+    ? await reply.send(body)
+    : await sendBlocks(reply, await encodeSlices(batch, body, pace))
+}
+
+function paceOf (reply: FastifyReply, batch: ReadBatch): Pace {
+  return new Pace(
+    (bytes) => reply.server.turn(bytes),
+    batch.storedBytes,
+    () => {
+      if (batch.isReleased) clientSignal(reply).throwIfAborted()
+    }
+  )
+}
+
+async function sendBlocks (reply: FastifyReply, blocks: readonly Buffer[]): Promise<FastifyReply> {
+  const [only = Buffer.alloc(0), ...others] = blocks
+  if (others.length === 0) return await reply.send(only)
+  let length = 0
+  for (const block of blocks) length += block.length
+  return await reply.header('content-length', length).send(Readable.from(blocks))
 }
 
 /**
@@ -69,8 +103,7 @@ export async function sendLines (
   setLink: (nextOffset: number) => void
 ): Promise<FastifyReply> {
   whenClosed(reply, () => batch.release())
-  await reply.server.turn(batch.storedBytes)
-  const { bytes, stoppedAt, release } = linesOf(batch.pieces, pool)
+  const { bytes, stoppedAt, release } = await encodeLines(batch, pool, paceOf(reply, batch))
   // The memory of an answer that was cut off is left to the garbage collector.
   whenClosed(reply, (isDelivered) => { if (isDelivered) release() })
   if (stoppedAt !== undefined && bytes.length === 0) throw notALine(stoppedAt)

@@ -45,15 +45,15 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       }
       const read = { ...readRequest(toPosition(query.from, '/query/from'), query), store: commit, expected }
       const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply))
-      const { lastOffset } = batch
-      if (query.autoCommit && lastOffset !== undefined) {
+      if (query.autoCommit) {
         whenClosed(reply, (isDelivered) => {
-          if (isDelivered && reply.statusCode === 200) {
+          const { lastOffset } = batch
+          if (isDelivered && reply.statusCode === 200 && lastOffset !== undefined) {
             app.broker.consumers.storeDelivered(stream, consumer, lastOffset)
           }
         })
       }
-      return await sendBatch(reply, batch, format, query.body)
+      return await sendBatch(reply, batch, format, query)
     }
   )
 }

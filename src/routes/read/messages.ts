@@ -1,11 +1,11 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
-import { clientSignal, whenClosed } from '../../http/request-scope.ts'
+import { clientSignal } from '../../http/request-scope.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from '../../api/schemas.ts'
-import { ANY_TYPE, BatchSchema, EXAMPLE_MESSAGE, LINES_TYPE, MessageRead, rawBody } from '../../messages/index.ts'
+import { ANY_TYPE, BatchSchema, EXAMPLE_MESSAGE, LINES_TYPE, MessageRead } from '../../messages/index.ts'
 import { BufferPool } from '../../text/buffer-pool.ts'
 import {
-  answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, setNextLink
+  answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
 } from './answer.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
 
@@ -49,8 +49,7 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
       const { params: { stream }, query } = request
       const format = answerFormat(request.headers.accept)
       const batch = await app.broker.reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
-      setNextLink(reply, batch.nextOffset)
-      return await sendBatch(reply, batch, format, query.body)
+      return await sendBatch(reply, batch, format, query, () => setNextLink(reply, batch.nextOffset))
     }
   )
 }
@@ -117,17 +116,23 @@ function readRaw (app: ApiApp): void {
         operationId: 'readRaw',
         tags,
         summary: 'Read the body of one message',
-        description: 'Returns the body byte for byte, with its content type.',
+        description: 'Returns the body byte for byte, with its content type. A browser saves what it could run.',
         params: MessageParams,
-        response: { 200: { description: 'The body.', content: { [ANY_TYPE]: { schema: Type.Unknown() } } } }
+        response: {
+          200: {
+            description: 'The body.',
+            headers: {
+              'content-disposition': { type: 'string', description: '`attachment` for what a browser could run.' }
+            },
+            content: { [ANY_TYPE]: { schema: Type.Unknown() } }
+          }
+        }
       }
     },
     async (request, reply) => {
       const { stream, offset } = request.params
       const { message, batch } = await app.broker.reading.readMessage(stream, offset, clientSignal(reply))
-      whenClosed(reply, () => batch.release())
-      const { contentType, body } = rawBody(message)
-      return await reply.type(contentType).send(body)
+      return await sendRaw(reply, message, batch)
     }
   )
 }

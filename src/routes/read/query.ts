@@ -26,7 +26,9 @@ export function amountQuery ({ maxMessages, maxBytes, maxWaitSeconds }: ReadLimi
       minimum: 1,
       maximum: maxBytes,
       default: Math.min(DEFAULT_BYTES, maxBytes),
-      description: 'The largest number of bytes to return, as stored. At least one message is returned, however large.'
+      description:
+        'The largest number of bytes to return, as stored. In JSON the answer takes at most twice as many, and 512 ' +
+        'for each message. At least one message is returned, however large.'
     }),
     wait: Type.Integer({
       minimum: 0,

@@ -96,3 +96,12 @@ export const MAX_ZERO_WIDTH_ELEMENTS = 256
  * once, and a reader gets it again with every element.
  */
 export const MAX_REPEATED_DESCRIPTOR_BYTES = 65_536
+
+/**
+ * Values in one message: lists, maps and arrays, what is in them, and sections of data. Decoding and printing as many
+ * takes 30 ms, during which nothing else is done.
+ */
+export const MAX_VALUES = 50_000
+
+/** Bytes of strings, symbols and binaries in the values of one message. */
+export const MAX_TEXT_BYTES = 2 * 1024 * 1024

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import {
-  CODE, FEWEST_BYTES, MAX_DEPTH, MAX_REPEATED_DESCRIPTOR_BYTES, MAX_ZERO_WIDTH_ELEMENTS, SECTION_SYMBOLS
+  CODE, FEWEST_BYTES, MAX_DEPTH, MAX_REPEATED_DESCRIPTOR_BYTES, MAX_TEXT_BYTES, MAX_VALUES, MAX_ZERO_WIDTH_ELEMENTS,
+  SECTION_SYMBOLS
 } from './codes.ts'
-import { AmqpDecodeError } from './decode-error.ts'
+import { AmqpDecodeError, AmqpTooLargeError } from './decode-error.ts'
 import { readFixedWidth } from './fixed-width.ts'
 import type { AmqpValue } from './value.ts'
 
@@ -20,6 +21,8 @@ export class ValueReader {
   #limit: number
   #zeroWidthElementsLeft = MAX_ZERO_WIDTH_ELEMENTS
   #repeatedDescriptorBytesLeft = MAX_REPEATED_DESCRIPTOR_BYTES
+  #valuesLeft = MAX_VALUES
+  #textBytesLeft = MAX_TEXT_BYTES
 
   constructor (bytes: Uint8Array) {
     this.#bytes = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
@@ -44,9 +47,15 @@ export class ValueReader {
     return known
   }
 
+  /** Where the next value begins. */
+  get position (): number {
+    return this.#position
+  }
+
   /** Reads a value that must be a binary. Returns a view. */
   readBinary (): Uint8Array {
     const code = this.#u8()
+    this.#countValue()
     if (code === CODE.binary8) return this.#view(this.#u8())
     if (code === CODE.binary32) return this.#view(this.#u32())
     throw new AmqpDecodeError('expected a binary')
@@ -72,13 +81,14 @@ export class ValueReader {
   }
 
   #readAs (code: number, depth: number): AmqpValue {
+    this.#countValue()
     switch (code) {
       case CODE.string8: return { type: 'string', value: this.#text(this.#u8()) }
       case CODE.string32: return { type: 'string', value: this.#text(this.#u32()) }
       case CODE.symbol8: return { type: 'symbol', value: this.#text(this.#u8()) }
       case CODE.symbol32: return { type: 'symbol', value: this.#text(this.#u32()) }
-      case CODE.binary8: return { type: 'binary', value: this.#view(this.#u8()) }
-      case CODE.binary32: return { type: 'binary', value: this.#view(this.#u32()) }
+      case CODE.binary8: return { type: 'binary', value: this.#binary(this.#u8()) }
+      case CODE.binary32: return { type: 'binary', value: this.#binary(this.#u32()) }
       case CODE.list0: checkDepth(depth); return EMPTY_LIST
       case CODE.list8: return { type: 'list', value: this.#list(1, depth) }
       case CODE.list32: return { type: 'list', value: this.#list(4, depth) }
@@ -197,8 +207,24 @@ export class ValueReader {
     return this.#bytes.subarray(start, start + length)
   }
 
+  #binary (length: number): Uint8Array {
+    const view = this.#view(length)
+    this.#countText(length)
+    return view
+  }
+
+  #countValue (): void {
+    if (--this.#valuesLeft < 0) throw new AmqpTooLargeError(`more than ${MAX_VALUES} AMQP values`)
+  }
+
+  #countText (bytes: number): void {
+    this.#textBytesLeft -= bytes
+    if (this.#textBytesLeft < 0) throw new AmqpTooLargeError(`more than ${MAX_TEXT_BYTES} bytes of text in AMQP values`)
+  }
+
   #text (length: number): string {
     const start = this.#take(length)
+    this.#countText(length)
     const text = this.#bytes.toString('utf8', start, start + length)
     // Bytes that are not UTF-8 become U+FFFD. A text may hold that character itself, so then the bytes are checked.
     if (text.includes('\ufffd') && !isUtf8(this.#bytes.subarray(start, start + length))) {

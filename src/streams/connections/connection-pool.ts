@@ -1,9 +1,9 @@
-import { classify } from '../classify.ts'
 import { Backoff } from '../common/backoff.ts'
 import { shuttingDown } from '../ended.ts'
-import { StreamsError } from '../errors.ts'
-import { ConnectionClosedError, type Connection } from '../protocol/index.ts'
+import type { StreamsError } from '../errors.ts'
+import type { Connection } from '../protocol/index.ts'
 import type { Logger } from '../common/logger.ts'
+import { connectErrorOf } from './connect-error.ts'
 import { SharedConnection, type OpenOptions } from './shared-connection.ts'
 import type { Slot, SlotOwner } from './slot.ts'
 
@@ -87,6 +87,11 @@ export class ConnectionPool {
     return this.#groups.get(role)?.lastFailure?.error
   }
 
+  /** Whether a connection for requests without a place is being opened. */
+  isOpening (role: Role): boolean {
+    return this.#groups.get(role)?.opening !== undefined
+  }
+
   get counts (): { open: number, opened: number, lost: number } {
     let open = 0
     for (const group of this.#groups.values()) open += group.connections.size
@@ -153,11 +158,7 @@ export class ConnectionPool {
       group.lastFailure = undefined
       return shared
     } catch (error) {
-      // A connection that never opened was not lost.
-      const failure =
-        error instanceof ConnectionClosedError
-          ? new StreamsError('broker_unavailable', 'the broker cannot be reached', { cause: error })
-          : classify(error)
+      const failure = connectErrorOf(error)
       if (this.#closing.signal.aborted) throw failure
       group.lastFailure = { error: failure, retryAtMs: performance.now() + group.backoff.nextMs() }
       this.#options.logger.warn({ role: group.role, node: group.node, err: error }, 'could not connect to the broker')

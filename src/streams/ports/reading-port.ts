@@ -1,4 +1,5 @@
-import type { ReadBatch, ReadMessage } from '../reading/read-batch.ts'
+import type { ReadBatch } from '../reading/read-batch.ts'
+import type { ReadMessage } from '../reading/read-pieces.ts'
 import type { Polls, ReadRequest } from '../reading/polls.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
 

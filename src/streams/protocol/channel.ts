@@ -152,8 +152,7 @@ export class Channel {
 
   /** Ends at once because of an error. */
   fail (message: string, cause?: unknown): void {
-    const reason = cause instanceof Error ? `${message}: ${describeError(cause)}` : message
-    this.destroy(this.#closedError('fault', reason, cause))
+    this.destroy(this.#closedError('fault', message, cause instanceof AggregateError ? joined(cause) : cause))
   }
 
   async #closeGracefully (reason: string, timeoutMs: number): Promise<void> {
@@ -221,7 +220,7 @@ export class Channel {
 }
 
 // When a host name has several addresses, Node throws an error without a message that holds one error per address.
-function describeError (error: Error): string {
-  if (error.message !== '') return error.message
-  return error instanceof AggregateError ? error.errors.map(String).join(', ') : error.name
+function joined (error: AggregateError): Error {
+  const message = error.errors.map((each) => each instanceof Error ? each.message : String(each)).join(', ')
+  return Object.assign(new Error(message), 'code' in error ? { code: error.code } : {})
 }

@@ -29,32 +29,33 @@ const RECORD_HEADER_BYTES = 4
 export class SubBatchRecords implements Iterable<Buffer> {
   /** The expanded records, each behind its length. */
   readonly data: Buffer
-  readonly #ends: Uint32Array
+  /** Where each record ends in `data`. */
+  readonly ends: Uint32Array
   /** The memory this keeps allocated, without the bytes it was expanded from. */
   readonly byteLength: number
 
   constructor (expanded: Buffer, ends: Uint32Array, byteLength: number) {
     this.data = expanded
-    this.#ends = ends
+    this.ends = ends
     this.byteLength = byteLength
   }
 
   get length (): number {
-    return this.#ends.length
+    return this.ends.length
   }
 
   /** Where a record begins in `data`. */
   startOf (index: number): number {
-    return (this.#ends[index - 1] ?? 0) + RECORD_HEADER_BYTES
+    return (this.ends[index - 1] ?? 0) + RECORD_HEADER_BYTES
   }
 
   lengthOf (index: number): number {
-    return (this.#ends[index] ?? 0) - this.startOf(index)
+    return (this.ends[index] ?? 0) - this.startOf(index)
   }
 
   /** Yields a view of each record. */
   * [Symbol.iterator] (): Generator<Buffer> {
-    for (const [index, end] of this.#ends.entries()) yield this.data.subarray(this.startOf(index), end)
+    for (const [index, end] of this.ends.entries()) yield this.data.subarray(this.startOf(index), end)
   }
 }
 

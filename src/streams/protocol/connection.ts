@@ -197,8 +197,7 @@ export class Connection {
 
   /** Ends the socket at once. */
   destroy (error?: Error): void {
-    const reason = error === undefined ? '' : `: ${error.message}`
-    this.#channel.destroy(new ConnectionClosedError('us', `the connection was destroyed${reason}`, { cause: error }))
+    this.#channel.destroy(new ConnectionClosedError('us', 'the connection was destroyed', { cause: error }))
   }
 
   #request<Arguments, Answer> (request: Request<Arguments, Answer>, args: Arguments): Promise<Answer> {

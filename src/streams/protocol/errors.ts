@@ -1,3 +1,4 @@
+import type { ConnectFault } from './connect-fault.ts'
 import { describeResponseCode } from './response-codes.ts'
 
 /**
@@ -6,6 +7,8 @@ import { describeResponseCode } from './response-codes.ts'
  */
 export class ProtocolError extends Error {
   override readonly name: string = 'ProtocolError'
+  /** Why a connection could not be opened; only on what `Connection.open` throws. */
+  declare connectFault?: ConnectFault
 }
 
 /** The broker answered with a code other than ok. The connection stays open. */
@@ -63,10 +66,13 @@ export class UnsupportedBrokerError extends ProtocolError {
 /** The broker refused the mechanism, the credentials or the virtual host. A retry would be refused as well. */
 export class AuthenticationError extends ProtocolError {
   override readonly name = 'AuthenticationError'
+  /** The command that was refused. */
+  readonly command: string
   readonly responseCode: number
 
-  constructor (message: string, responseCode: number) {
+  constructor (message: string, command: string, responseCode: number) {
     super(`${message}: ${describeResponseCode(responseCode)}`)
+    this.command = command
     this.responseCode = responseCode
   }
 }
@@ -76,12 +82,22 @@ export class MalformedFrameError extends ProtocolError {
   override readonly name = 'MalformedFrameError'
 }
 
+/** A frame whose size field is out of bounds. */
+export class FrameSizeError extends MalformedFrameError {
+  readonly frameBytes: number
+
+  constructor (message: string, frameBytes: number) {
+    super(message)
+    this.frameBytes = frameBytes
+  }
+}
+
 /** A chunk that contradicts itself: its checksum, its lengths or its counts. */
 export class ChunkError extends ProtocolError {
   override readonly name = 'ChunkError'
 }
 
-export type CompressionErrorReason = 'unsupported' | 'too_large' | 'corrupt'
+export type CompressionErrorReason = 'unsupported' | 'too_large' | 'corrupt' | 'failed'
 
 /** A sub-entry batch that cannot be expanded. */
 export class CompressionError extends ProtocolError {

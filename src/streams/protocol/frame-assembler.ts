@@ -1,4 +1,4 @@
-import { MalformedFrameError } from './errors.ts'
+import { FrameSizeError } from './errors.ts'
 
 /** Key and version. */
 const MIN_FRAME_BYTES = 4
@@ -40,7 +40,7 @@ export class FrameAssembler {
     this.#collected = undefined
   }
 
-  /** @throws MalformedFrameError for a size out of bounds, and whatever the listener throws */
+  /** @throws FrameSizeError for a size out of bounds, and whatever the listener throws */
   push (data: Buffer): void {
     let position = 0
     while (position < data.length && !this.#isStopped) {
@@ -65,11 +65,12 @@ export class FrameAssembler {
   }
 
   #checkSize (): void {
-    if (this.#size < MIN_FRAME_BYTES) {
-      throw new MalformedFrameError(`a frame of ${this.#size} bytes has no room for its command`)
+    const size = this.#size
+    if (size < MIN_FRAME_BYTES) {
+      throw new FrameSizeError(`a frame of ${size} bytes has no room for its command`, size)
     }
-    if (this.#size > this.maxFrameBytes) {
-      throw new MalformedFrameError(`a frame of ${this.#size} bytes is above the limit of ${this.maxFrameBytes}`)
+    if (size > this.maxFrameBytes) {
+      throw new FrameSizeError(`a frame of ${size} bytes is above the limit of ${this.maxFrameBytes}`, size)
     }
   }
 

@@ -6,7 +6,11 @@ import { open } from './commands/open.ts'
 import { peerProperties } from './commands/peer-properties.ts'
 import { saslAuthenticate, saslHandshake } from './commands/sasl.ts'
 import { tune, type Tuning } from './commands/tune.ts'
-import { AuthenticationError, ConnectionClosedError, ResponseError, UnsupportedBrokerError } from './errors.ts'
+import { connectFaultOf, type Progress } from './connect-diagnosis.ts'
+import { CONNECT_FAULTS } from './connect-fault.ts'
+import {
+  AuthenticationError, ConnectionClosedError, FrameSizeError, ProtocolError, ResponseError, UnsupportedBrokerError
+} from './errors.ts'
 import type { Authentication, ConnectionOptions } from './options.ts'
 import { ResponseCode } from './response-codes.ts'
 import { startConnecting } from './socket.ts'
@@ -36,11 +40,17 @@ export async function openChannel (options: ConnectionOptions, signal: AbortSign
   const connecting = startConnecting(options.host, options.port, options.tls)
   const channel = new Channel(connecting)
   const tuned = listenForTune(channel)
+  const progress: Progress =
+    { isWithTls: options.tls !== undefined, isConnected: false, isAuthenticating: false, hasTimedOut: false }
   const connected = new Promise<void>((resolve, reject) => {
-    connecting.socket.once(connecting.connectedEvent, () => { resolve() })
+    connecting.socket.once(connecting.connectedEvent, () => {
+      progress.isConnected = true
+      resolve()
+    })
     tuned.catch(reject)
   })
   const timer = setTimeout(() => {
+    progress.hasTimedOut = true
     channel.fail(`the connection to the broker was not open within ${options.connectTimeoutMs} ms`)
   }, options.connectTimeoutMs)
   const abort = (): void => {
@@ -49,17 +59,28 @@ export async function openChannel (options: ConnectionOptions, signal: AbortSign
   signal?.addEventListener('abort', abort, { once: true })
   try {
     await connected
-    const opened = await performHandshake(channel, tuned, options)
+    const opened = await performHandshake(channel, tuned, options, progress)
     channel.throwIfNotOpen()
     return opened
   } catch (error) {
     channel.destroy(new ConnectionClosedError('us', 'the connection could not be opened', { cause: error }))
     signal?.throwIfAborted()
-    throw error
+    throw diagnosed(error, progress)
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
   }
+}
+
+// What a peer of another protocol said means nothing as a frame: the error says what the peer is.
+function diagnosed (error: unknown, progress: Progress): unknown {
+  const fault = connectFaultOf(error, progress)
+  if (fault === undefined || !(error instanceof ProtocolError)) return error
+  if (!(error instanceof ConnectionClosedError)) return Object.assign(error, { connectFault: fault })
+  const diagnosis = error.cause instanceof FrameSizeError
+    ? new ConnectionClosedError(error.closedBy, CONNECT_FAULTS[fault], { cause: error.cause })
+    : error
+  return Object.assign(diagnosis, { connectFault: fault })
 }
 
 // Rejects when the channel closes. The listener is set from the start, because Tune may arrive in the same read as the
@@ -81,11 +102,13 @@ function listenForTune (channel: Channel): Promise<Tuning> {
 async function performHandshake (
   channel: Channel,
   tuned: Promise<Tuning>,
-  options: ConnectionOptions
+  options: ConnectionOptions,
+  progress: Progress
 ): Promise<OpenChannel> {
   const properties = await channel.request(peerProperties, { properties: ourProperties(options) }, NO_TIMEOUT)
   const brokerVersion = properties.get('version') ?? ''
   refuseOldBroker(brokerVersion)
+  progress.isAuthenticating = true
   await authenticate(channel, options.authentication)
 
   const tuning = agree(await tuned, options)
@@ -127,6 +150,7 @@ async function authenticate (channel: Channel, authentication: Authentication): 
     if (!offered.includes(mechanism)) {
       throw new AuthenticationError(
         `the broker does not offer ${mechanism}, only ${offered.join(', ')}`,
+        saslHandshake.name,
         ResponseCode.saslMechanismNotSupported
       )
     }
@@ -139,7 +163,7 @@ async function authenticate (channel: Channel, authentication: Authentication): 
 }
 
 function asRefusal (message: string, error: unknown): unknown {
-  return error instanceof ResponseError ? new AuthenticationError(message, error.responseCode) : error
+  return error instanceof ResponseError ? new AuthenticationError(message, error.command, error.responseCode) : error
 }
 
 function agree (theirs: Tuning, { frameMaxBytes, heartbeatSeconds }: ConnectionOptions): Tuning {

@@ -7,6 +7,8 @@ export type { BrokerAddress, StreamMetadata } from './commands/metadata.ts'
 export type { PublishingIds } from './commands/publish-confirm.ts'
 export { PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES } from './commands/publish.ts'
 export { Chunk, ChunkType, parseChunk } from './chunk.ts'
+export { CONNECT_FAULTS } from './connect-fault.ts'
+export type { ConnectFault } from './connect-fault.ts'
 export { EntryCursor } from './entry-cursor.ts'
 export { compressionNames, expandSubBatch } from './compression.ts'
 export {
@@ -21,6 +23,8 @@ export {
   UnsupportedBrokerError
 } from './errors.ts'
 export type { SubBatchRecords } from './compression.ts'
+export { Expander } from './expander.ts'
+export type { SubBatch } from './expander.ts'
 export type { ClosedBy, CompressionErrorReason } from './errors.ts'
 export { describeResponseCode, ResponseCode } from './response-codes.ts'
 export type { ResponseCodeName } from './response-codes.ts'

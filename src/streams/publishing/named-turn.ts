@@ -3,11 +3,14 @@ import { Backoff } from '../common/backoff.ts'
 import type { Deadline } from '../common/deadline.ts'
 import { pause, within } from '../common/wait.ts'
 import { StreamsError } from '../errors.ts'
+import { MAX_OFFSET } from '../offset.ts'
 import type { Outgoing } from './outbox.ts'
 import type { Publisher } from './publisher.ts'
 
 // How many times the publisher may be lost while the broker is asked for its last id.
 const MAX_ATTEMPTS = 5
+// The highest id that a request can have. Whatever comes after it would be a duplicate.
+const MAX_ID = BigInt(MAX_OFFSET)
 // Pauses between attempts to ask for it again, after everything is confirmed.
 const FIRST_PAUSE_MS = 20
 const MAX_PAUSE_MS = 1000
@@ -24,6 +27,7 @@ export class NamedTurn {
   // The last id that the broker had when the turn began.
   #firstLastId: bigint | undefined
   #highestId = -1
+  #lastPublishingId: bigint | undefined
 
   /** @param expected refuse the request unless the broker's last publishing id is this one */
   constructor (publisher: Publisher, expected: bigint | undefined) {
@@ -31,10 +35,16 @@ export class NamedTurn {
     this.#expected = expected
   }
 
+  /** The last publishing id of the name, as the broker told it last; undefined when it was not asked or is in doubt. */
+  get lastPublishingId (): bigint | undefined {
+    return this.#lastPublishingId
+  }
+
   /**
    * Sends what the broker does not have yet and counts the rest as duplicates.
    *
-   * @throws StreamsError `expectation_failed`, `invalid_argument`, and what opening the publisher can fail with
+   * @throws StreamsError `expectation_failed`, `publisher_exhausted`, `invalid_argument`, and what opening the
+   *   publisher can fail with
    */
   async send (message: Outgoing): Promise<void> {
     const { batch, outcome } = message
@@ -45,7 +55,10 @@ export class NamedTurn {
     if ((ids[0] ?? 0) <= this.#highestId) {
       throw new StreamsError('invalid_argument', 'publishing ids have to ascend within a request')
     }
-    const known = countKnown(ids, await this.#lastId())
+    const lastId = await this.#lastId()
+    // Only a name that was used up before this request: its own highest id is stored like any other.
+    if ((this.#firstLastId ?? lastId) >= MAX_ID) throw exhausted(this.#publisher.reference, lastId)
+    const known = countKnown(ids, lastId)
     // The broker's number may be ahead of what a majority of its nodes has. So the last duplicate is sent too: the
     // broker does not store it again, and confirms it only when the chunk that holds the first one is committed. Before
     // that, the messages do not count as stored.
@@ -67,7 +80,11 @@ export class NamedTurn {
   async doubt (deadline: Deadline, signal: AbortSignal | undefined): Promise<StreamsError | undefined> {
     const bounds = { timeoutMs: deadline.remainingMs, signal }
     const lastPublishingId = await within(this.#askUntil(deadline, signal), bounds)
-    if (lastPublishingId === undefined) return unverified()
+    // What it was before no longer says anything about the messages.
+    if (lastPublishingId === undefined) {
+      this.#lastPublishingId = undefined
+      return unverified()
+    }
     const isOurs = lastPublishingId <= BigInt(this.#highestId) || lastPublishingId <= (this.#firstLastId ?? -1n)
     return isOurs ? undefined : overtaken(lastPublishingId)
   }
@@ -106,6 +123,7 @@ export class NamedTurn {
     let lastId: bigint
     try {
       lastId = await connection.queryPublisherSequence(reference, stream)
+      this.#lastPublishingId = lastId
     } catch (error) {
       throw classify(error)
     }
@@ -125,6 +143,15 @@ function countKnown (ids: readonly number[], lastId: bigint): number {
   let known = 0
   while (known < ids.length && BigInt(ids[known] ?? 0) <= lastId) known++
   return known
+}
+
+function exhausted (publisher: string | undefined, lastPublishingId: bigint): StreamsError {
+  return new StreamsError(
+    'publisher_exhausted',
+    `the publisher name ${JSON.stringify(publisher)} is used up: its last publishing id is ${lastPublishingId}, and ` +
+    'no higher one can be sent; use another name',
+    { details: { lastPublishingId } }
+  )
 }
 
 function overtaken (lastPublishingId: bigint): StreamsError {

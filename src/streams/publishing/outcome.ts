@@ -17,6 +17,8 @@ export interface PublishResult {
   failures: PublishFailure[]
   /** Messages that are confirmed although it is unknown whether they are stored. Then none counts as `confirmed`. */
   doubted?: { readonly count: number, readonly error: StreamsError } | undefined
+  /** With a publisher name: its last publishing id, as the broker told it last. */
+  lastPublishingId?: bigint | undefined
 }
 
 const PENDING = 0

@@ -51,8 +51,8 @@ export class PublishSession {
    * Takes a batch. Settles when there is room for the next one. What it throws ends the request: nothing of that batch
    * was sent, and `finish` still answers what became of the batches before.
    *
-   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `stream_not_found`,
-   *   `broker_unavailable`, ...
+   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `publisher_exhausted`,
+   *   `stream_not_found`, `broker_unavailable`, ...
    */
   async write (batch: MessageBatch): Promise<void> {
     if (this.#options.signal?.aborted === true) throw callerLeft()
@@ -85,12 +85,16 @@ export class PublishSession {
   }
 
   async #verified (result: PublishResult): Promise<PublishResult> {
-    if (this.#turn === undefined || result.confirmed === 0) return result
+    if (this.#turn === undefined) return result
+    if (result.confirmed === 0) return { ...result, lastPublishingId: this.#turn.lastPublishingId }
     const { confirmTimeoutMs, signal } = this.#options
     const startedMs = this.#outcomes.at(-1)?.startedMs ?? 0
     const leftMs = startedMs + confirmTimeoutMs - performance.now()
     const error = await this.#turn.doubt(new Deadline(Math.max(leftMs, MIN_VERIFY_MS)), signal)
-    return error === undefined ? result : { ...result, confirmed: 0, doubted: { count: result.confirmed, error } }
+    const { lastPublishingId } = this.#turn
+    return error === undefined
+      ? { ...result, lastPublishingId }
+      : { ...result, lastPublishingId, confirmed: 0, doubted: { count: result.confirmed, error } }
   }
 
   async #send (batch: MessageBatch, outcome: BatchOutcome): Promise<void> {

@@ -22,16 +22,28 @@ export class Answers {
   }
 
   /**
-   * Makes sure that there is room for one answer more. A single answer is always let through, however large: otherwise
-   * it never could be.
+   * Makes sure that there is room for the memory of an answer to grow to this many bytes. A single answer is always let
+   * through, however large: otherwise it never could be.
    *
    * @throws StreamsError `overloaded`
    */
-  makeRoom (bytes: number): void {
-    if (bytes <= 0 || this.#usedBytes === 0 || this.#budget.hasRoomFor(bytes)) return
-    this.#evictIdle(bytes)
-    if (this.#budget.hasRoomFor(bytes)) return
-    throw tooMuchRead(this.#budget)
+  makeRoom (lease: Lease, bytes: number): void {
+    const refusal = this.#refusal(lease, bytes)
+    if (refusal !== undefined) throw refusal
+  }
+
+  /** Grows the memory of an answer, or says why it must not: `overloaded`. It never shrinks. */
+  grow (lease: Lease, bytes: number): StreamsError | undefined {
+    const refusal = this.#refusal(lease, bytes)
+    if (refusal === undefined && bytes > lease.bytes) lease.resize(bytes)
+    return refusal
+  }
+
+  #refusal (lease: Lease, bytes: number): StreamsError | undefined {
+    const moreBytes = bytes - lease.bytes
+    if (moreBytes <= 0 || this.#usedBytes === lease.bytes || this.#budget.hasRoomFor(moreBytes)) return undefined
+    this.#evictIdle(moreBytes)
+    return this.#budget.hasRoomFor(moreBytes) ? undefined : tooMuchRead(this.#budget)
   }
 }
 

@@ -1,7 +1,8 @@
 import type { ByteBudget } from '../common/budget.ts'
 import { Lease } from '../common/lease.ts'
-import { ChunkError, CompressionError, compressionNames, expandSubBatch } from '../protocol/index.ts'
-import type { Chunk, EntryCursor, SubBatchRecords } from '../protocol/index.ts'
+import { ChunkError, compressionNames } from '../protocol/index.ts'
+import type { Chunk, EntryCursor, SubBatch } from '../protocol/index.ts'
+import type { Expanded, Expansions } from './expansions.ts'
 import type { BatchBuilder, Held } from './read-batch.ts'
 
 // The objects around the bytes: what a chunk with one small message costs beside its bytes.
@@ -11,8 +12,6 @@ const USER_CHUNK = 0
 // The same for a sub-entry batch that was expanded.
 const EXPANDED_BYTES = 256
 
-type Expanded = { readonly records: SubBatchRecords } | { readonly reason: string }
-
 /**
  * A delivered chunk in memory, charged to the read budget for as long as a reader's window or an answer that is being
  * written holds it.
@@ -20,14 +19,16 @@ type Expanded = { readonly records: SubBatchRecords } | { readonly reason: strin
 export class HeldChunk implements Held {
   readonly chunk: Chunk
   readonly #lease: Lease
-  readonly #maxExpandedBytes: number
+  readonly #expansions: Expansions
   #expanded: Map<number, Expanded> | undefined
+  #expanding: Map<number, Promise<void>> | undefined
+  #expandedBytes = 0
   #resume: { readonly offset: number, readonly cursor: EntryCursor, readonly isOnEntry: boolean } | undefined
   #holders = 1
 
-  constructor (chunk: Chunk, budget: ByteBudget, maxExpandedBytes: number) {
+  constructor (chunk: Chunk, budget: ByteBudget, expansions: Expansions) {
     this.chunk = chunk
-    this.#maxExpandedBytes = maxExpandedBytes
+    this.#expansions = expansions
     this.#lease = Lease.take(budget, chunk.byteLength + OBJECT_BYTES)
   }
 
@@ -41,11 +42,14 @@ export class HeldChunk implements Held {
 
   release (): void {
     this.#holders--
-    if (this.#holders === 0) this.#lease.end()
+    if (this.#holders > 0) return
+    this.#holdExpanded(-this.#expandedBytes)
+    this.#lease.end()
   }
 
   /**
-   * Adds the messages from `from` on, as many as fit. A message below it costs only the step over its length.
+   * Adds the messages from `from` on, as many as fit. A message below it costs only the step over its length. It stops
+   * before a batch that has to be expanded on another thread, which `into.expansion` then is.
    *
    * @returns the offset after the last one added: the chunk's end when all were
    */
@@ -118,35 +122,68 @@ export class HeldChunk implements Held {
   }
 
   // A batch is expanded once for all readers, and its memory is charged with the chunk. Undefined when this read has
-  // expanded enough: expanding runs on the event loop, and a chunk may be full of batches that take long and hold
-  // nothing.
+  // expanded enough, since a chunk may be full of batches that take long and hold nothing, and when the batch is not
+  // expanded yet.
   #expand (entry: EntryCursor, into: BatchBuilder): Expanded | undefined {
-    // Without compression and beyond the limit nothing is expanded, whatever the batch announces.
-    const isExpanded = entry.compression !== 0 && entry.uncompressedLength <= this.#maxExpandedBytes
-    if (isExpanded && !into.mayExpand(entry.uncompressedLength, this.#maxExpandedBytes)) return undefined
-    const expanded = this.#tryToExpand(entry)
-    this.#expanded ??= new Map()
-    this.#expanded.set(entry.offset, expanded)
-    const bytes = EXPANDED_BYTES + ('records' in expanded ? expanded.records.byteLength : 0)
-    this.#lease.resize(this.#lease.bytes + bytes)
+    const batch: SubBatch = {
+      compression: entry.compression,
+      bytes: entry.bytes(),
+      uncompressedLength: entry.uncompressedLength,
+      recordCount: entry.recordCount
+    }
+    const isExpanded = batch.compression !== 0 && batch.uncompressedLength <= this.#expansions.maxBytes
+    if (isExpanded && !into.mayExpand(batch.uncompressedLength, this.#expansions.maxBytes)) return undefined
+    if (!this.#expansions.isSmall(batch) || (isExpanded && !into.mayExpandNow(batch.uncompressedLength))) {
+      const { offset } = entry
+      into.expansion = { held: this, run: async () => { await this.#expandLater(offset, batch, into) } }
+      return undefined
+    }
+    const expanded = this.#expansions.expandNow(batch)
+    this.#keep(entry.offset, expanded)
     return expanded
   }
 
-  #tryToExpand (entry: EntryCursor): Expanded {
-    try {
-      return {
-        records: expandSubBatch(
-          entry.compression,
-          entry.bytes(),
-          entry.uncompressedLength,
-          entry.recordCount,
-          this.#maxExpandedBytes
-        )
+  // Reads that come to the same batch meanwhile wait for the same expansion.
+  async #expandLater (offset: number, batch: SubBatch, into: BatchBuilder): Promise<void> {
+    let expanding = this.#expanding?.get(offset)
+    if (expanding === undefined) {
+      const refusal = this.#expansions.refusal(batch.uncompressedLength)
+      if (refusal !== undefined) {
+        if (into.isEmpty) throw refusal
+        into.close()
+        return
       }
-    } catch (error) {
-      if (!(error instanceof CompressionError)) throw error
-      return { reason: error.message }
+      expanding = this.#expandOnThread(offset, batch)
+      this.#expanding ??= new Map()
+      this.#expanding.set(offset, expanding)
     }
+    await expanding
+  }
+
+  async #expandOnThread (offset: number, batch: SubBatch): Promise<void> {
+    // Charged before it is there, and until it is, whoever leaves meanwhile.
+    this.retain()
+    this.#holdExpanded(batch.uncompressedLength)
+    try {
+      const expanded = await this.#expansions.expand(batch)
+      this.#holdExpanded(-batch.uncompressedLength)
+      this.#keep(offset, expanded)
+    } finally {
+      this.#expanding?.delete(offset)
+      this.release()
+    }
+  }
+
+  #keep (offset: number, expanded: Expanded): void {
+    this.#expanded ??= new Map()
+    this.#expanded.set(offset, expanded)
+    this.#holdExpanded(EXPANDED_BYTES + ('records' in expanded ? expanded.records.byteLength : 0))
+  }
+
+  #holdExpanded (moreBytes: number): void {
+    this.#expandedBytes += moreBytes
+    this.#expansions.held(moreBytes)
+    this.#lease.resize(this.#lease.bytes + moreBytes)
   }
 
   // The checksum is right and yet the entries do not add up: the chunk was written like this. The rest of it is one

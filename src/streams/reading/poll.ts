@@ -4,7 +4,9 @@ import { Deadline } from '../common/deadline.ts'
 import type { Lease } from '../common/lease.ts'
 import { pause } from '../common/wait.ts'
 import { errorOf } from '../ended.ts'
-import { BatchBuilder, messagesOf, type Gap, type ReadBatch } from './read-batch.ts'
+import { PollAnswer } from './poll-answer.ts'
+import { BatchBuilder, type ReadBatch } from './read-batch.ts'
+import type { Gap } from './read-pieces.ts'
 import type { Reader } from './reader.ts'
 import type { Collected } from './window.ts'
 import type { ReaderPool } from './reader-pool.ts'
@@ -146,6 +148,7 @@ class Poll {
       if (!reader.covers(this.#position)) return 'overtaken'
       const { position, holeEnd } = this.#take(reader)
       this.#position = position
+      if (await this.#expand(reader)) continue
       if (holeEnd === undefined) return undefined
       const firstOffset = await this.#context.ends.firstOffset(this.#request.stream)
       if (firstOffset > position) {
@@ -161,10 +164,28 @@ class Poll {
   #take (reader: Reader): Collected {
     const { limit, maxBytes } = this.#request
     const { answers } = this.#context.readers
-    answers.makeRoom(reader.likelyAnswerBytes(this.#position, limit, maxBytes) - this.#lease.bytes)
+    answers.makeRoom(this.#lease, reader.likelyAnswerBytes(this.#position, limit, maxBytes))
     const collected = reader.collect(this.#position, this.#batch)
     this.#lease.resize(this.#batch.answerBytes)
     return collected
+  }
+
+  // Expands what stands in the way, and takes what was in it: the window may have moved on meanwhile. False when there
+  // was nothing to expand.
+  async #expand (reader: Reader): Promise<boolean> {
+    let hasExpanded = false
+    for (let next = this.#batch.takeExpansion(); next !== undefined; next = this.#batch.takeExpansion()) {
+      hasExpanded = true
+      try {
+        await next.run()
+      } finally {
+        this.#throwIfOver(reader)
+      }
+      if (this.#batch.isFull) break
+      this.#position = next.held.collect(this.#position, this.#batch)
+      this.#lease.resize(this.#batch.answerBytes)
+    }
+    return hasExpanded
   }
 
   #mayWait (): boolean {
@@ -197,23 +218,11 @@ class Poll {
   }
 
   #answer (endOfStream: boolean): ReadBatch {
-    const batch = this.#batch
-    return {
-      pieces: batch.pieces,
-      get messages () { return messagesOf(batch.pieces) },
-      count: batch.count,
-      storedBytes: batch.bytes,
-      lastOffset: batch.lastOffset,
+    return new PollAnswer(this.#batch, this.#lease, this.#context.readers.answers, {
       nextOffset: this.#position,
       endOfStream,
       gap: this.#gap,
-      wasHeld: this.#hasWaited,
-      encoded: (bytes) => {
-        if (this.#lease.hasEnded) return // the caller left while the answer was made
-        batch.letGo()
-        this.#lease.resize(bytes)
-      },
-      release: () => { this.drop() }
-    }
+      wasHeld: this.#hasWaited
+    })
   }
 }

@@ -2,7 +2,8 @@ import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import { poll } from './poll.ts'
-import type { ReadBatch, ReadMessage } from './read-batch.ts'
+import type { ReadBatch } from './read-batch.ts'
+import type { ReadMessage } from './read-pieces.ts'
 import type { ReaderPool } from './reader-pool.ts'
 
 export interface ReadRequest {

@@ -1,50 +1,7 @@
-/**
- * Messages that lie one after the other in memory, `[Length uint32, Bytes]`, with offsets that follow each other. Most
- * reads walk over them in place: an object and a view for each message would cost more than everything else.
- */
-export interface EntryRun {
-  readonly kind: 'run'
-  /** Of the first message. */
-  readonly offset: number
-  /** When their chunk was written, ms since the epoch, by the broker's clock. */
-  readonly timestamp: number
-  readonly data: Buffer
-  /** Where the length of the first message stands. */
-  readonly start: number
-  /** After the last message. */
-  readonly end: number
-  readonly count: number
-}
-
-/** A message as it is stored. It is decoded only where it is needed. */
-export interface Entry {
-  readonly kind: 'entry'
-  readonly offset: number
-  /** When its chunk was written, ms since the epoch, by the broker's clock. */
-  readonly timestamp: number
-  /** What the publisher wrote: AMQP 1.0 from most clients, but the broker stores any bytes. */
-  readonly bytes: Uint8Array
-}
-
-/**
- * Records that cannot be told apart, because their compression is unknown or their bytes are broken. It stands for
- * `records` messages from `offset` on.
- */
-export interface Unreadable {
-  readonly kind: 'unreadable'
-  readonly offset: number
-  readonly timestamp: number
-  readonly bytes: Uint8Array
-  readonly records: number
-  readonly compression: string
-  readonly reason: string
-}
-
-export type ReadMessage = Entry | Unreadable
-export type ReadPiece = EntryRun | Unreadable
-
-/** What retention has removed, `to` included. */
-export interface Gap { readonly from: number, readonly to: number }
+import type { StreamsError } from '../errors.ts'
+import {
+  ENTRY_LENGTH_BYTES, type EntryRun, type Gap, type ReadMessage, type ReadPiece, type Unreadable
+} from './read-pieces.ts'
 
 export interface ReadBatch {
   /** The messages, in order. */
@@ -64,9 +21,22 @@ export interface ReadBatch {
   readonly wasHeld: boolean
   /** Size of the messages as they are stored. */
   readonly storedBytes: number
+  /** What an answer made of the messages usually takes; it is counted beside them at first. */
+  readonly likelyAnswerBytes: number
+  /** True once the memory was given back, because the caller is gone. */
+  readonly isReleased: boolean
+  /**
+   * The answer that is being made is going to take this many bytes, beside the messages. A single answer is always let
+   * through.
+   *
+   * @returns why it must not take them: `overloaded`
+   */
+  hold (answerBytes: number): StreamsError | undefined
+  /** The answer ends before the message at this offset: the next read continues with it. */
+  endBefore (offset: number): void
   /**
    * The answer is encoded and takes this many bytes: from now on these are counted and no longer the messages, which
-   * must not be used afterwards. Before, what an answer usually takes is counted beside the messages.
+   * must not be used afterwards.
    */
   encoded (answerBytes: number): void
   /** Gives the memory back. Call it when the answer has been written or dropped; twice is fine. */
@@ -79,8 +49,15 @@ export interface Held {
   release (): void
 }
 
-/** Size of the length that precedes each message of a run. */
-export const ENTRY_LENGTH_BYTES = 4
+/** A sub-entry batch that has to be expanded. */
+export interface Expansion {
+  /** What the batch is in: continue with it when the batch is expanded. */
+  readonly held: { collect (from: number, into: BatchBuilder): number }
+  /** Settles when the batch is expanded, or the read that asks is full. @throws StreamsError `overloaded` */
+  run (): Promise<void>
+}
+
+const MAX_EXPANDED_NOW_BYTES = 512 * 1024
 
 // Bytes as base64 grow by a third, and offset, timestamp and properties stand around each message.
 const ANSWER_GROWTH = 1.4
@@ -101,7 +78,10 @@ export class BatchBuilder {
   #count = 0
   #bytes = 0
   #expandedBytes = 0
+  #expandedNowBytes = 0
   #isFull = false
+  /** A batch at which adding has stopped, because it is expanded on another thread. */
+  expansion: Expansion | undefined
 
   constructor (limit: number, maxBytes: number) {
     this.#limit = limit
@@ -178,6 +158,41 @@ export class BatchBuilder {
     return true
   }
 
+  /** Drops the messages from this offset on. An unreadable piece is dropped as a whole. */
+  endBefore (offset: number): void {
+    for (let last = this.#pieces.at(-1); last !== undefined && last.offset >= offset; last = this.#pieces.at(-1)) {
+      this.#pieces.pop()
+      this.#count -= last.kind === 'run' ? last.count : 1
+    }
+    const last = this.#pieces.at(-1)
+    if (last?.kind !== 'run' || last.offset + last.count <= offset) return
+    const count = offset - last.offset
+    this.#count -= last.count - count
+    let end = last.start
+    for (let index = 0; index < count; index++) end += ENTRY_LENGTH_BYTES + last.data.readUInt32BE(end)
+    this.#pieces[this.#pieces.length - 1] = { ...last, count, end }
+    this.#run = undefined
+  }
+
+  /** Whether so many bytes may be expanded at once: as many as take a few milliseconds, until `takeExpansion`. */
+  mayExpandNow (bytes: number): boolean {
+    this.#expandedNowBytes += bytes
+    return this.#expandedNowBytes <= MAX_EXPANDED_NOW_BYTES
+  }
+
+  /** What has to be expanded before messages can be added, if anything. */
+  takeExpansion (): Expansion | undefined {
+    const { expansion } = this
+    this.expansion = undefined
+    if (expansion !== undefined) this.#expandedNowBytes = 0
+    return expansion
+  }
+
+  /** Nothing more is added. */
+  close (): void {
+    this.#isFull = true
+  }
+
   /** Keeps memory that messages lie in until the batch is released. */
   hold (memory: Held): void {
     if (this.#held.has(memory)) return
@@ -207,20 +222,4 @@ export class BatchBuilder {
     if (this.#count >= this.#limit || this.#bytes >= this.#maxBytes) this.#isFull = true
     return true
   }
-}
-
-/** The messages of the pieces one by one. */
-export function messagesOf (pieces: readonly ReadPiece[]): ReadMessage[] {
-  return pieces.flatMap<ReadMessage>((piece) => piece.kind === 'run' ? entriesOf(piece) : [piece])
-}
-
-function entriesOf ({ offset, timestamp, data, start, count }: EntryRun): Entry[] {
-  const entries: Entry[] = []
-  let at = start
-  for (let index = 0; index < count; index++) {
-    const from = at + ENTRY_LENGTH_BYTES
-    at = from + data.readUInt32BE(at)
-    entries.push({ kind: 'entry', offset: offset + index, timestamp, bytes: data.subarray(from, at) })
-  }
-  return entries
 }

@@ -8,6 +8,7 @@ import { StreamsError } from '../errors.ts'
 import type { Locator } from '../topology/locator.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import { Answers, tooMuchRead } from './answers.ts'
+import { Expansions } from './expansions.ts'
 import { Reader } from './reader.ts'
 
 /** What is kept, and for how long. */
@@ -44,12 +45,15 @@ export class ReaderPool {
   readonly #options: ReaderPoolOptions
   readonly answers: Answers
   readonly #readers = new Map<string, Set<Reader>>()
+  readonly #expansions: Expansions
   readonly #opening = new Map<string, Promise<Reader>>()
   #count = 0
 
   constructor (options: ReaderPoolOptions) {
     this.#options = options
-    this.answers = new Answers(options.budget, (neededBytes) => { this.#evictIdle(neededBytes) })
+    const evictIdle = (neededBytes: number): void => { this.#evictIdle(neededBytes) }
+    this.answers = new Answers(options.budget, evictIdle)
+    this.#expansions = new Expansions(options.limits.maxExpandedSubEntryBytes, options.budget, evictIdle)
   }
 
   get size (): number {
@@ -113,8 +117,9 @@ export class ReaderPool {
     }
   }
 
-  close (): void {
+  async close (): Promise<void> {
     for (const reader of [...this.#readers.values()].flatMap((set) => [...set])) reader.close({ how: 'stopping' })
+    await this.#expansions.close()
   }
 
   #find (stream: string, offset: number): Reader | undefined {
@@ -168,11 +173,11 @@ export class ReaderPool {
   }
 
   #add (subscription: Subscription, offset: number, isLeader: boolean, firstChunk: Lease): Reader {
-    const { budget, limits: { readerWindowBytes, maxExpandedSubEntryBytes } } = this.#options
+    const { budget, limits: { readerWindowBytes } } = this.#options
     const reader = new Reader(subscription, offset, isLeader, {
       budget,
       windowBytes: readerWindowBytes,
-      maxExpandedSubEntryBytes,
+      expansions: this.#expansions,
       firstChunk,
       onPressure: () => { this.#evictIdle() },
       onEnd: (ended) => { this.#remove(ended) }

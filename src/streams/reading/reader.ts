@@ -4,6 +4,7 @@ import { waitUntil } from '../common/wait.ts'
 import type { Subscription } from '../connections/subscription.ts'
 import type { Ended } from '../ended.ts'
 import type { Chunk } from '../protocol/index.ts'
+import type { Expansions } from './expansions.ts'
 import { HeldChunk } from './held-chunk.ts'
 import type { BatchBuilder } from './read-batch.ts'
 import { Window, type Collected } from './window.ts'
@@ -12,7 +13,7 @@ export interface ReaderOptions {
   budget: ByteBudget
   /** How many bytes of chunks to have at hand. */
   windowBytes: number
-  maxExpandedSubEntryBytes: number
+  expansions: Expansions
   /** Room for the first chunk: ended when that has come, or is not to be expected soon. */
   firstChunk: Lease
   /** Called when chunks have come in and the budget is exceeded. */
@@ -143,12 +144,12 @@ export class Reader {
     this.lastArrivalMs = performance.now()
     this.#lastFirstOffset = chunk.firstOffset
     this.#lastCommittedChunkId = committedChunkId
-    const { budget, maxExpandedSubEntryBytes, firstChunk, onPressure } = this.#options
+    const { budget, expansions, firstChunk, onPressure } = this.#options
     firstChunk.end()
     this.#learnSize(chunk.byteLength)
     this.#creditLimit = Math.min(MAX_CREDIT, this.#creditLimit * 2)
     // The broker attaches a subscription beyond a lagging replica's end at that end: what lies below is not wanted.
-    if (chunk.endOffset > this.position) this.#window.add(new HeldChunk(chunk, budget, maxExpandedSubEntryBytes))
+    if (chunk.endOffset > this.position) this.#window.add(new HeldChunk(chunk, budget, expansions))
     this.#topUp()
     this.wake()
     if (budget.isExceeded) onPressure()

@@ -166,10 +166,11 @@ t.test('a refused connection is reported with its reason', async (t) => {
   server.close()
   await once(server, 'close')
   if (address === null || typeof address === 'string') throw new Error('no port')
-  await t.rejects(Connection.open(connectionOptions(address.port)), { closedBy: 'fault', message: /ECONNREFUSED/ })
+  const refusal = { closedBy: 'fault', connectFault: 'refused', cause: { message: /ECONNREFUSED/ } }
+  await t.rejects(Connection.open(connectionOptions(address.port)), refusal)
   // A host name with several addresses gives one error for each.
   const otherOptions = connectionOptions(address.port, { host: 'localhost' })
-  await t.rejects(Connection.open(otherOptions), { closedBy: 'fault', message: /ECONNREFUSED/ })
+  await t.rejects(Connection.open(otherOptions), refusal)
 })
 
 t.test('a peer with another protocol is refused, whatever frame size it announces', async (t) => {

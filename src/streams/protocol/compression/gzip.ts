@@ -1,11 +1,11 @@
 import { gunzipSync } from 'node:zlib'
-import { corrupt } from './output.ts'
+import { corrupt, outputOf } from './output.ts'
 
-/** Expands gzip members. Never allocates more than `length` and one chunk of zlib. */
+/** Expands gzip members. Never allocates more than `length` and a little. */
 export function expandGzip (bytes: Uint8Array, length: number): Buffer {
   let expanded
   try {
-    expanded = gunzipSync(bytes, { maxOutputLength: Math.max(length, 1) })
+    expanded = gunzipSync(bytes, outputOf(length))
   } catch (cause) {
     throw corrupt('is not gzip, or is longer than announced', cause)
   }

@@ -52,6 +52,17 @@ export class Output {
   }
 }
 
+// A buffer of zlib that is smaller may be part of the runtime's pool.
+const LEAST_CHUNK_BYTES = 64 * 1024
+
+/**
+ * The options by which zlib expands to `length` bytes at most, in one buffer: by default it makes many small ones and
+ * joins them at the end. The byte more saves zlib a second buffer.
+ */
+export function outputOf (length: number): { maxOutputLength: number, chunkSize: number } {
+  return { maxOutputLength: Math.max(length, 1), chunkSize: Math.max(length + 1, LEAST_CHUNK_BYTES) }
+}
+
 export function corrupt (what: string, cause?: unknown): CompressionError {
   return new CompressionError('corrupt', `the sub-entry batch ${what}`, cause)
 }

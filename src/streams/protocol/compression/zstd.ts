@@ -1,6 +1,6 @@
 import * as zlib from 'node:zlib'
 import { CompressionError } from '../errors.ts'
-import { corrupt } from './output.ts'
+import { corrupt, outputOf } from './output.ts'
 
 // ZSTD_d_windowLogMax of zstd.h, set to 8 MiB, which RFC 8878 recommends that every decoder supports. A frame announces
 // the memory that its expansion needs, and without this limit zstd accepts up to 128 MiB.
@@ -19,7 +19,7 @@ export function expandZstd (bytes: Uint8Array, length: number): Buffer {
   let expanded: unknown
   try {
     expanded = decompress(bytes, {
-      maxOutputLength: Math.max(length, 1),
+      ...outputOf(length),
       params: { [WINDOW_LOG_MAX_PARAMETER]: WINDOW_LOG_MAX }
     })
   } catch (cause) {

@@ -1,0 +1,14 @@
+import { sectionsOf, type MessageBatch } from '../streams/index.ts'
+
+const JSON_SECTIONS = sectionsOf({ properties: { contentType: 'application/json' } })
+const [TAB, CR, SPACE] = [0x09, 0x0d, 0x20]
+
+/** Adds a line of JSON, byte for byte and not parsed, with the content type `application/json`. */
+export function addJsonLine (line: Buffer, publishingId: number | undefined, batch: MessageBatch): void {
+  batch.addData(line, publishingId, JSON_SECTIONS)
+}
+
+/** Whether a line has nothing but white space of JSON: writers of NDJSON end a body with such lines. */
+export function isBlank (line: Buffer): boolean {
+  return line.every((byte) => byte === SPACE || byte === CR || byte === TAB)
+}

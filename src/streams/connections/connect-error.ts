@@ -1,0 +1,24 @@
+import { classify } from '../classify.ts'
+import { StreamsError } from '../errors.ts'
+import { CONNECT_FAULTS, type ConnectFault, ProtocolError } from '../protocol/index.ts'
+
+export type { ConnectFault } from '../protocol/index.ts'
+
+/** A connection could not be opened, and why. */
+export class ConnectError extends StreamsError {
+  readonly fault: ConnectFault
+
+  constructor (fault: ConnectFault, cause: unknown) {
+    const { code } = classify(cause)
+    super(code, CONNECT_FAULTS[fault], { cause })
+    this.fault = fault
+  }
+}
+
+/** Turns the error of an attempt to connect into the domain's. */
+export function connectErrorOf (error: unknown): StreamsError {
+  if (error instanceof StreamsError) return error
+  const fault = error instanceof ProtocolError ? error.connectFault : undefined
+  if (fault !== undefined) return new ConnectError(fault, error)
+  return new StreamsError('broker_unavailable', 'the broker cannot be reached', { cause: error })
+}
