@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { gatewayCommand } from '../scripts/setup/gateway-command.mjs'
 import { freePorts } from '../scripts/setup/ports.mjs'
-import { tiedToParent, waitFor } from '../scripts/setup/process.mjs'
+import { tiedToParent } from '../scripts/setup/parents.mjs'
+import { waitFor } from '../scripts/setup/process.mjs'
 
 const START_TIMEOUT_MS = 30_000
 const END_TIMEOUT_MS = 15_000

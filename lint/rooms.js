@@ -15,7 +15,8 @@ const shared = ['common', 'errors', 'classify', 'ended', 'offset']
 
 /** @type {Readonly<Record<string, readonly string[]>>} */
 export const rooms = {
-  server: ['app', 'config', 'logger', 'settings'],
+  server: ['main'],
+  main: ['app', 'config', 'logger', 'settings'],
   app: ['plugins', 'routes', 'config'],
 
   // A plugin serves all routes and knows none. A route gets what it needs by its arguments and decorators.
@@ -23,7 +24,7 @@ export const rooms = {
   'routes/*': ['http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
 
   config: ['settings'],
-  settings: [],
+  settings: ['text'],
   logger: [],
   version: [],
 
@@ -81,11 +82,12 @@ export const packages = {
   // HTTP stays at the edge.
   fastify: ['app', 'plugins', 'routes', 'http'],
   'fastify-plugin': ['plugins'],
+  '@fastify/cors': ['plugins'],
   '@fastify/swagger': ['plugins'],
   '@fastify/swagger-ui': ['plugins'],
   '@fastify/type-provider-typebox': ['http', 'routes'],
-  'node:http': ['server', 'plugins', 'routes', 'http'],
-  'node:https': ['server', 'plugins'],
+  'node:http': ['main', 'plugins', 'routes', 'http'],
+  'node:https': ['main', 'plugins'],
   'node:http2': [],
 
   // Formats have schemas; the domain has none.
@@ -94,14 +96,15 @@ export const packages = {
 
   // The network.
   undici: ['push', 'streams/management'],
-  'node:net': ['server', 'plugins', 'http', 'streams/protocol'],
+  // Settings and the edge only ask whether a text is an address.
+  'node:net': ['main', 'settings', 'plugins', 'http', 'streams/protocol'],
   'node:tls': ['streams/protocol'],
 
   // The process itself, its output and its figures.
-  'node:process': ['server'],
+  'node:process': ['main'],
   'node:child_process': [],
-  'node:fs': ['server'],
-  'close-with-grace': ['server'],
+  'node:fs': ['main'],
+  'close-with-grace': ['main'],
   pino: ['logger'],
   'prom-client': ['plugins']
 }

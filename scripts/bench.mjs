@@ -1,4 +1,5 @@
-import { checkNode, ensureBuild, ensureDependencies } from './setup/dependencies.mjs'
+import { ensureBuild, ensureDependencies } from './setup/dependencies.mjs'
+import { isNodeNewEnough } from './setup/node-version.mjs'
 import { runMain } from './setup/say.mjs'
 import { catchSignals } from './setup/signals.mjs'
 
@@ -7,7 +8,7 @@ import { catchSignals } from './setup/signals.mjs'
  */
 await runMain(async () => {
   catchSignals()
-  checkNode()
+  if (!isNodeNewEnough()) return 1
   await ensureDependencies()
   await ensureBuild()
   const { register } = await import('tsx/esm/api')

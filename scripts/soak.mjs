@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { checkNode, ensureBuild, ensureDependencies } from './setup/dependencies.mjs'
+import { ensureBuild, ensureDependencies } from './setup/dependencies.mjs'
+import { isNodeNewEnough } from './setup/node-version.mjs'
 import { projectDirectory } from './setup/paths.mjs'
-import { tiedToParent } from './setup/process.mjs'
+import { tiedToParent } from './setup/parents.mjs'
 import { runMain } from './setup/say.mjs'
 import { catchSignals, interruption } from './setup/signals.mjs'
 
@@ -12,7 +13,7 @@ import { catchSignals, interruption } from './setup/signals.mjs'
  */
 await runMain(async () => {
   catchSignals()
-  checkNode()
+  if (!isNodeNewEnough()) return 1
   await ensureDependencies()
   await ensureBuild()
   const [program = '', ...args] = tiedToParent([

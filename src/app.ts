@@ -2,14 +2,17 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { Config } from './config.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
+import browserGuard from './plugins/browser-guard.ts'
 import compression from './plugins/compression.ts'
 import connections from './plugins/connections.ts'
 import errors, { sendFrameworkProblem } from './plugins/errors.ts'
 import lifecycle from './plugins/lifecycle.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
+import proxies, { cutPrefix } from './plugins/proxies.ts'
 import requests, { requestId } from './plugins/requests.ts'
-import { sendSocketProblem } from './plugins/socket-errors.ts'
+import { socketProblemSender } from './plugins/socket-errors.ts'
+import startReport from './plugins/start-report.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
@@ -24,20 +27,23 @@ import { streamRoutes } from './routes/streams.ts'
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = fastify(serverOptions(config, logger))
 
+  await app.register(proxies, config.http)
   await app.register(requests)
-  await app.register(errors)
+  await app.register(errors, config.http)
+  await app.register(browserGuard, config.http)
   await app.register(validation)
   await app.register(bodies, config.http)
   await app.register(compression, config.http)
   await app.register(lifecycle, config)
   await app.register(broker, config)
+  await app.register(startReport, config)
   await app.register(metrics)
   await app.register(connections, config.http)
   await app.register(openapi)
 
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
-  await app.register(publishRoutes, { prefix, limits: { ...config.http, ...config.publish } })
+  await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
@@ -53,6 +59,10 @@ const TIMEOUT_PRECISION_MS = 1000
 // A name of 255 bytes, each percent-encoded.
 const MAX_PARAM_LENGTH = 255 * 3
 
+function publishLimits ({ http, publish, rabbitmq: { frameMaxBytes } }: Config) {
+  return { ...http, ...publish, frameMaxBytes }
+}
+
 function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
   return {
     loggerInstance,
@@ -63,7 +73,8 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     ajv: AJV_OPTIONS,
     frameworkErrors: sendFrameworkProblem,
-    clientErrorHandler: sendSocketProblem,
+    clientErrorHandler: socketProblemSender(http.pathPrefix),
+    ...(http.pathPrefix !== '' && { rewriteUrl: cutPrefix(http.pathPrefix) }),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     http: {
       maxHeaderSize: http.maxHeaderBytes,

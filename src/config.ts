@@ -1,11 +1,10 @@
-import {
-  formatUnknown, SettingReader, type Environment, type ReadFile, type SettingDescription
-} from './settings/setting-reader.ts'
+import { SettingReader, type Environment, type ReadFile, type SettingDescription } from './settings/setting-reader.ts'
 import { readHttp } from './settings/http.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
 import { readPools } from './settings/pools.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
+import { warnOfVariables } from './settings/unknown-variables.ts'
 
 /**
  * All settings: the name, default, bounds and meaning of each, in the order of docs/configuration.md. The last word of
@@ -30,14 +29,14 @@ export type Config = Readonly<ReturnType<typeof readSettings>>
  * Reads the settings once.
  *
  * @param readFile reads the file that a setting names
- * @returns the settings, and one warning for each variable that looks like a setting and is not one
+ * @returns the settings, and a warning for each variable that looks like a setting and is not one
  * @throws ConfigError that names every bad variable, and shows no value
  */
 export function loadConfig (env: Environment, readFile: ReadFile): { config: Config, warnings: string[] } {
   const read = new SettingReader(env, readFile)
   const settings = readSettings(read)
   read.throwIfAnyIsBad()
-  return { config: deepFreeze(settings), warnings: read.unknownVariables().map(formatUnknown) }
+  return { config: deepFreeze(settings), warnings: warnOfVariables(env, read.descriptions) }
 }
 
 /** Every setting with its default and bounds, for the documentation. */

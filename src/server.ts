@@ -1,64 +1,13 @@
-import closeWithGrace from 'close-with-grace'
-import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
-import { buildApp } from './app.ts'
-import { loadConfig, type Config } from './config.ts'
-import { openLog, type Log } from './logger.ts'
-import { ConfigError } from './settings/setting-reader.ts'
+// The entry of the process. A Node.js that is too old can read this file and nothing behind it: it imports nothing
+// before the check, and its syntax is that of 2019. `engines` of package.json says the same version.
 
-// The process: environment, configuration, application, signals. No other file uses `process`.
+const OLDEST = { major: 20, minor: 19 }
 
-const CLOSE_GRACE_MS = 10_000
-
-// These end the process before the log can be written.
-const lastWords = {
-  onSecondSignal: (signal: unknown) => {
-    process.stderr.write(`${String(signal)} again: the process ends at once\n`)
-  },
-  onSecondError: (error: unknown) => {
-    process.stderr.write(
-      `another error, the process ends at once: ${error instanceof Error ? error.stack : String(error)}\n`
-    )
-  }
-}
-
-try {
-  const { config, warnings } = loadConfig(process.env, (path) => readFileSync(path, 'utf8'))
-  const log = openLog(config.logLevel)
-  for (const warning of warnings) log.logger.warn({}, warning)
-  await serve(config, log)
-} catch (error) {
-  if (!(error instanceof ConfigError)) throw error
-  // One line without a stack: the reader has to correct a variable, not the program.
-  process.stderr.write(`${error.message}\n`)
+const version = process.versions.node
+const [major = 0, minor = 0] = version.split('.').map(Number)
+if (major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)) {
+  await import('./main.ts')
+} else {
+  process.stderr.write(`Node.js ${OLDEST.major}.${OLDEST.minor} or newer is needed; this is ${version}.\n`)
   process.exitCode = 1
-}
-
-async function serve (config: Config, { logger, close }: Log): Promise<void> {
-  const app = await buildApp(config, logger)
-  // The grace after the drain timeout is for closing what does not depend on clients.
-  closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger, ...lastWords }, async ({ err, signal }) => {
-    if (err) logger.fatal({ err }, 'the process ends because of an error')
-    else logger.info({ signal }, 'shutting down')
-    try {
-      await app.shutDown()
-    } finally {
-      await close()
-    }
-  })
-  const { host, port, maxConnections } = config.http
-  // The size of the accept queue. With Node's default of 511, each further connection of a burst would lose a second,
-  // after which TCP tries again.
-  const address = await app.listen({ host, port, backlog: maxConnections })
-  if (!isLoopback(host)) {
-    logger.warn(
-      { host, address },
-      'listening beyond this machine WITHOUT AUTHENTICATION: anyone who can reach it can read, write and delete streams'
-    )
-  }
-}
-
-function isLoopback (host: string): boolean {
-  if (isIP(host) === 4) return host.startsWith('127.')
-  return host === '::1' || host === 'localhost'
 }

@@ -6,6 +6,7 @@ import { stateDirectory } from '../setup/paths.mjs'
 import { freePorts, isPortFree } from '../setup/ports.mjs'
 import { isAlive, waitFor } from '../setup/process.mjs'
 import { say, Stop } from '../setup/say.mjs'
+import { interruption } from '../setup/signals.mjs'
 import { BrokerNode } from './node.mjs'
 import { chooseWay } from './ways.mjs'
 
@@ -70,21 +71,15 @@ export async function startBroker ({ version, nodes: count = 1, configuration = 
 
 /**
  * Starts the private RabbitMQ of this checkout, whose data, name and ports are kept from one start to the next.
+ * @param {import('./ways.mjs').Way} way
  * @returns {Promise<Broker>}
  */
-export async function startKeptBroker () {
-  const way = await chooseWay()
+export async function startKeptBroker (way) {
   const series = way.version.split('.').slice(0, 2).join('.')
   // A folder for each series: an older RabbitMQ cannot read the data of a newer one.
   const directory = join(stateDirectory, 'nodes', `gateway-${series}`)
   const lock = `${directory}.lock`
-  const holder = tryLock(lock)
-  if (holder !== undefined) {
-    throw new Stop(
-      `The private RabbitMQ of this checkout is in use by process ${holder}. Stop that process, or set ` +
-      'RABBITMQ_STREAM_URL to use another broker.'
-    )
-  }
+  await takeNodeLock(lock)
   try {
     await way.prepare(undefined)
     const memory = await recall(directory, way)
@@ -105,6 +100,27 @@ export async function startKeptBroker () {
     unlock(lock)
     throw error
   }
+}
+
+/**
+ * Takes the lock of the kept node. A holder that has just been told to end, as before a restart, is waited for.
+ * @param {string} lock
+ */
+async function takeNodeLock (lock) {
+  /** @type {number | undefined} */
+  let holder
+  const take = () => {
+    if (interruption.aborted) throw new Stop('Interrupted.')
+    holder = tryLock(lock)
+    return holder === undefined
+  }
+  if (take()) return
+  say(`The private RabbitMQ of this checkout is in use by process ${holder}. Waiting a moment for its end ...`)
+  if (await waitFor(take, { timeoutMs: 15_000 })) return
+  throw new Stop(
+    `The private RabbitMQ of this checkout is in use by process ${holder}. Stop that process, or set ` +
+    'RABBITMQ_STREAM_URL to use another broker.'
+  )
 }
 
 const runsDirectory = join(stateDirectory, 'runs')

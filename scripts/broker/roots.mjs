@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path'
 import { withLock } from '../setup/lock.mjs'
 import { rootsDirectory } from '../setup/paths.mjs'
-import { findOnPath, run } from '../setup/process.mjs'
+import { run } from '../setup/process.mjs'
+import { findOnPath } from '../setup/programs.mjs'
 import { progress, say, Stop } from '../setup/say.mjs'
 
 /** The series of RabbitMQ that private brokers have, and for each the Debian release that it comes from. */

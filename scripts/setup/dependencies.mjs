@@ -5,17 +5,6 @@ import { projectDirectory, stateDirectory } from './paths.mjs'
 import { run } from './process.mjs'
 import { progress, say, Stop } from './say.mjs'
 
-const oldestNode = [20, 19]
-
-/** Refuses a Node.js that is too old, before anything else fails for that reason. */
-export function checkNode () {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  const [oldestMajor = 0, oldestMinor = 0] = oldestNode
-  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
-    throw new Stop(`Node.js ${oldestNode.join('.')} or newer is needed; this is ${process.versions.node}.`)
-  }
-}
-
 /** Installs the dependencies when they are missing or differ from package-lock.json. */
 export async function ensureDependencies () {
   if (areInstalled()) return
@@ -23,7 +12,17 @@ export async function ensureDependencies () {
     if (areInstalled()) return
     say('Installing the dependencies (npm ci) ...')
     // The build needs the development dependencies, whatever NODE_ENV says.
-    await npm(['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=http'])
+    const install = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=http']
+    const failure = await registryFailure()
+    if (failure === undefined) return await npm([...install, ...impatient])
+    // Everything may be in npm's cache.
+    const { code } = await runNpm([...install, '--offline'])
+    if (code !== 0) {
+      throw new Stop(
+        `The dependencies cannot be installed: the npm registry cannot be reached (${failure}). Check the network, ` +
+        'or name another one: npm config set registry URL'
+      )
+    }
   })
 }
 
@@ -82,8 +81,31 @@ function lastChange (path) {
   )
 }
 
+// npm's own settings let it try for minutes.
+const impatient = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000']
+
+/**
+ * Asks the registry by npm itself, which knows about proxies and mirrors.
+ * @returns {Promise<string | undefined>} why it cannot be reached; undefined when it answered, whatever it said
+ */
+async function registryFailure () {
+  const { code, tail } = await run(['npm', 'ping', '--fetch-retries=0', '--fetch-timeout=8000'], {
+    cwd: projectDirectory,
+    timeoutMs: 10_000,
+    isInterruptible: true
+  })
+  if (code === 0) return undefined
+  const [, reason = 'no answer'] = /^npm (?:error|ERR!) code (\S+)/m.exec(tail) ?? []
+  return /^E\d+$/.test(reason) ? undefined : reason
+}
+
 /** @param {string[]} args */
 async function npm (args) {
-  const { code, tail } = await run(['npm', ...args], { cwd: projectDirectory, onLine: progress, isInterruptible: true })
+  const { code, tail } = await runNpm(args)
   if (code !== 0) throw new Stop(`npm ${args.join(' ')} failed:\n${tail}`)
+}
+
+/** @param {string[]} args */
+function runNpm (args) {
+  return run(['npm', ...args], { cwd: projectDirectory, onLine: progress, isInterruptible: true })
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { gatewayCommand } from './gateway-command.mjs'
+import { tiedToParent } from './parents.mjs'
 import { isPortFree } from './ports.mjs'
-import { tiedToParent, waitFor } from './process.mjs'
+import { waitFor } from './process.mjs'
 import { say, Stop } from './say.mjs'
 import { interruption } from './signals.mjs'
 
@@ -17,15 +18,15 @@ export function gatewayAddress () {
 export async function checkPort ({ host, port }) {
   // The gateway also accepts 0, for a free port; this script has to know the port.
   if (!Number.isInteger(port) || port < 1 || port > 65535) throw new Stop('HTTP_PORT must be a number from 1 to 65535.')
-  const isFree = await isPortFree(port, host).catch((error) => {
+  const isFree = () => isPortFree(port, host).catch((error) => {
     throw new Stop(`Cannot listen on HTTP_HOST ${host}, HTTP_PORT ${port}: ${error.message}`)
   })
-  if (!isFree) {
-    throw new Stop(
-      `Port ${port} of ${host} is already in use. Stop the process that uses it, or choose another port: ` +
-      `HTTP_PORT=${port + 1} npm start`
-    )
-  }
+  // At a restart the gateway of the start before may still be ending.
+  if (await waitFor(isFree, { timeoutMs: 3000 })) return
+  throw new Stop(
+    `Port ${port} of ${host} is already in use. Stop the process that uses it, or choose another port: ` +
+    `HTTP_PORT=${port + 1} npm start`
+  )
 }
 
 /** The gateway as a child process. */

@@ -1,7 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { tiedToParent } from './parents.mjs'
+import { searchPath } from './programs.mjs'
 import { Stop } from './say.mjs'
 import { interruption } from './signals.mjs'
 
@@ -43,41 +44,6 @@ export async function run (command, { cwd, env, onLine, timeoutMs = 0, isInterru
   interruption.removeEventListener('abort', interrupt)
   if (isInterruptible && interruption.aborted) throw new Stop('Interrupted.')
   return { code, stdout, tail: tail.join('\n') }
-}
-
-/**
- * Changes a command so that its process receives SIGTERM when its parent dies, however the parent dies. Linux only:
- * elsewhere the command is returned unchanged, and a parent killed by SIGKILL leaves its child behind.
- * @param {string[]} command
- */
-export function tiedToParent (command) {
-  canTie ??=
-    findOnPath('setpriv') !== undefined &&
-    spawnSync('setpriv', ['--help'], { encoding: 'utf8' }).stdout.includes('--pdeathsig')
-  return canTie ? ['setpriv', '--pdeathsig', 'TERM', ...command] : command
-}
-
-/** @type {boolean | undefined} */
-let canTie
-
-/** The PATH, and the folders of Debian's administration programs, which root's PATH lacks after a plain `su`. */
-export function searchPath () {
-  return [process.env['PATH'], '/usr/sbin', '/sbin'].join(delimiter)
-}
-
-/** @param {string} program @returns {string | undefined} its full path */
-export function findOnPath (program) {
-  return searchPath().split(delimiter).map(directory => join(directory, program)).find(isExecutable)
-}
-
-/** @param {string} path */
-export function isExecutable (path) {
-  try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false
-  }
 }
 
 /** @param {number} pid */

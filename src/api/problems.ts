@@ -67,8 +67,15 @@ const RETRY_AFTER_SECONDS = 1
 /**
  * Turns anything thrown into an answer. Anything but a `StreamsError` or a `RequestError` is a fault of the gateway,
  * and its message is not shown.
+ *
+ * @param pathPrefix under which a proxy shows the pages of problems
  */
-export function toProblemAnswer (error: unknown, requestId: string): ProblemAnswer {
+export function toProblemAnswer (error: unknown, requestId: string, pathPrefix = ''): ProblemAnswer {
+  const { problem, headers } = toAnswer(error, requestId)
+  return { problem: pathPrefix === '' ? problem : { ...problem, type: pathPrefix + problem.type }, headers }
+}
+
+function toAnswer (error: unknown, requestId: string): ProblemAnswer {
   if (error instanceof RequestError) {
     const { errors, sideEffects = 'none', retryable = false, extensions, headers } = error.options
     return answer(

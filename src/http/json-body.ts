@@ -12,6 +12,6 @@ export function parseJsonBody (body: Buffer): unknown {
 }
 
 /** The error for a body that is not the text that it should be. */
-export function malformedBody (fault: TextFault): RequestError {
+function malformedBody (fault: TextFault): RequestError {
   return new RequestError('bad_request', `the body ${fault.message}`, { cause: fault.cause })
 }

@@ -10,4 +10,9 @@ export class MessageFormatError extends Error {
     super(message)
     this.pointer = pointer
   }
+
+  /** The same error, seen from outside: its pointer is below `pointer`. */
+  within (pointer: string): MessageFormatError {
+    return new MessageFormatError(pointer + this.pointer, this.message)
+  }
 }

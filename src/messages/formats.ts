@@ -1,10 +1,10 @@
 import { Type, type TSchema } from '@sinclair/typebox'
 import { byName } from '../api/by-name.ts'
-import type { MessageBatch } from '../streams/index.ts'
 import { JSON_FRAME, NDJSON_FRAME, type BatchFrame } from './batch-text.ts'
-import { addNdjsonLine, decodeJsonBody, type WholeBody } from './incoming.ts'
+import { addNdjsonLine, type UnfinishedLine } from './incoming.ts'
+import type { Destination } from './json-message.ts'
+import { JsonRequest, type WholeBodyLimits } from './json-request.ts'
 import { mediaTypeOf } from './media-type.ts'
-import type { PublishingIds } from './publishing-ids.ts'
 import { BatchSchema, MessageWrite } from './schemas.ts'
 
 /** A media type of a request body, as the OpenAPI document shows it. */
@@ -15,11 +15,16 @@ export interface BodyFormat {
 
 /** How the messages of a request body are read: from the whole body, or line by line while it arrives. */
 export type RequestCodec =
-  | { readonly framing: 'whole', readonly decode: (body: Buffer) => WholeBody }
+  | { readonly framing: 'whole', readonly decode: (body: Buffer, limits: WholeBodyLimits) => JsonRequest }
   | { readonly framing: 'lines', readonly addLine: AddLine }
 
-/** Adds the message of a line to a batch. Lines count from 0. @throws MessageFormatError */
-type AddLine = (line: Buffer, lineNumber: number, ids: PublishingIds, batch: MessageBatch) => void
+/**
+ * Adds the message of a line to a batch, if the line has one. Lines count from 0.
+ *
+ * @returns what is left to do when the work was used up before
+ * @throws MessageFormatError
+ */
+type AddLine = (line: Buffer, lineNumber: number, to: Destination) => UnfinishedLine | undefined
 
 /** A media type of an answer, as the OpenAPI document shows it, and how messages are joined in it. */
 export interface AnswerFormat {
@@ -54,7 +59,7 @@ export const EXAMPLE_MESSAGE = {
 
 const JSON_FORMAT = {
   mediaType: 'application/json',
-  request: { framing: 'whole', decode: decodeJsonBody, schema: jsonBodySchema },
+  request: { framing: 'whole', decode: (body, limits) => new JsonRequest(body, limits), schema: jsonBodySchema },
   answer: {
     frame: JSON_FRAME,
     schema: byName(BatchSchema),
@@ -74,7 +79,7 @@ const FORMATS: readonly MessagesFormat[] = [
       framing: 'lines',
       addLine: addNdjsonLine,
       schema: () => Type.String({
-        description: 'One message a line.',
+        description: 'One message a line. Empty lines are skipped.',
         examples: ['{"body":{"n":1}}\n{"body":{"n":2}}\n']
       })
     },
@@ -125,7 +130,7 @@ export const ANSWER_FORMATS: readonly AnswerFormat[] = FORMATS.flatMap(({ mediaT
 
 function jsonBodySchema (maxMessages: number): TSchema {
   return Type.Object(
-    { messages: Type.Array(byName(MessageWrite), { minItems: 1, maxItems: maxMessages }) },
+    { messages: Type.Array(byName(MessageWrite), { maxItems: maxMessages }) },
     {
       additionalProperties: false,
       examples: [

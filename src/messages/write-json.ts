@@ -1,4 +1,3 @@
-import { exactText } from '../text/exact-json.ts'
 import { pointerTo } from '../text/json-pointer.ts'
 import type { AmqpProperties, OutgoingMessage } from '../streams/index.ts'
 import { MessageFormatError } from './format-error.ts'
@@ -14,6 +13,18 @@ export interface ParsedMessage {
   readonly publishingId?: number
 }
 
+/** The body of a JSON message. */
+export interface JsonBody {
+  /** Its JSON text. */
+  readonly bytes: Uint8Array
+  /** Its value. @throws MessageFormatError when it has too many values, or a number that would be rounded */
+  readonly parse: () => unknown
+  /** As `parse`, for JSON text that the body is an encoding of. @throws SyntaxError when it is not JSON */
+  readonly parseText: (text: Buffer) => unknown
+}
+
+const QUOTE = 0x22
+
 const DEFAULT_CONTENT_TYPES = {
   json: 'application/json',
   text: 'text/plain',
@@ -21,7 +32,7 @@ const DEFAULT_CONTENT_TYPES = {
 } as const
 
 /** Most messages have no other property and share these objects. */
-const DEFAULT_PROPERTIES = {
+export const DEFAULT_PROPERTIES = {
   json: { contentType: DEFAULT_CONTENT_TYPES.json },
   text: { contentType: DEFAULT_CONTENT_TYPES.text },
   base64: { contentType: DEFAULT_CONTENT_TYPES.base64 }
@@ -31,9 +42,9 @@ const DEFAULT_PROPERTIES = {
  * The message that a JSON message stands for. Its shape has been checked against `MessageWrite`; the rest is checked
  * here. A MessageFormatError has a pointer below `pointer`, which is the pointer of the message itself.
  *
- * @param exactBody the body with all digits of its numbers, see `parseExactly`
+ * @param json the message; its `body` is not looked at
  */
-export function parseMessage (json: MessageWrite, pointer: string, exactBody: unknown = json.body): ParsedMessage {
+export function parseMessage (json: MessageWrite, pointer: string, body: JsonBody): ParsedMessage {
   const annotations = (name: 'deliveryAnnotations' | 'messageAnnotations' | 'footer') =>
     parseAnnotations(json[name], `${pointer}/${name}`)
   return {
@@ -44,7 +55,7 @@ export function parseMessage (json: MessageWrite, pointer: string, exactBody: un
       properties: propertiesOf(json, pointer),
       applicationProperties:
         parseApplicationProperties(json.applicationProperties, `${pointer}/applicationProperties`),
-      body: bodyOf(json, exactBody, `${pointer}/body`),
+      body: bodyOf(json, body, `${pointer}/body`),
       footer: annotations('footer')
     },
     publishingId: json.publishingId
@@ -63,36 +74,33 @@ function propertiesOf (json: MessageWrite, pointer: string): AmqpProperties | un
   return parsed
 }
 
-function bodyOf (json: MessageWrite, exactBody: unknown, pointer: string): OutgoingMessage['body'] {
+function bodyOf (json: MessageWrite, body: JsonBody, pointer: string): OutgoingMessage['body'] {
   switch (json.bodyType) {
-    case 'value': return { kind: 'value', value: parseValue(typedBodyOf(json, pointer), pointer, 1) }
-    case 'sequence': return { kind: 'sequence', sections: sequencesOf(typedBodyOf(json, pointer), pointer) }
-    default: return bytesOf(json, exactBody, pointer)
+    case 'value': return { kind: 'value', value: parseValue(typedBodyOf(json, body, pointer), pointer, 1) }
+    case 'sequence': return { kind: 'sequence', sections: sequencesOf(typedBodyOf(json, body, pointer), pointer) }
+    default: return bytesOf(json, body, pointer)
   }
 }
 
-function bytesOf (json: MessageWrite, exactBody: unknown, pointer: string): Uint8Array {
+function bytesOf (json: MessageWrite, body: JsonBody, pointer: string): Uint8Array {
   switch (json.bodyEncoding) {
-    case 'text': return Buffer.from(expectUnicode(expectString(json.body, pointer, 'bodyEncoding is "text"'), pointer))
-    case 'base64': return parseBase64(json.body, pointer)
-    default: return Buffer.from(jsonTextOf(exactBody, pointer))
+    case 'text': return Buffer.from(expectUnicode(stringOf(body, pointer, 'bodyEncoding is "text"'), pointer))
+    case 'base64': return parseBase64(stringOf(body, pointer, 'base64'), pointer)
+    default: return body.bytes
   }
 }
 
-/** JSON.stringify recurses and JSON.parse does not, so a body that was parsed may be too deep to be written. */
-function jsonTextOf (body: unknown, pointer: string): string {
-  try {
-    return exactText(body)
-  } catch {
-    throw new MessageFormatError(pointer, 'nests too deeply')
-  }
+// Only a string is parsed: anything else would be made for nothing.
+function stringOf (body: JsonBody, pointer: string, what: string): string {
+  return expectString(body.bytes[0] === QUOTE ? body.parse() : undefined, pointer, what)
 }
 
 /** The JSON of a body made of AMQP values. With the encodings `text` and `base64` the body is JSON text. */
-function typedBodyOf (json: MessageWrite, pointer: string): unknown {
-  if (json.bodyEncoding === undefined || json.bodyEncoding === 'json') return json.body
+function typedBodyOf (json: MessageWrite, body: JsonBody, pointer: string): unknown {
+  if (json.bodyEncoding === undefined || json.bodyEncoding === 'json') return body.parse()
+  const text = Buffer.from(bytesOf(json, body, pointer))
   try {
-    return JSON.parse(Buffer.from(bytesOf(json, json.body, pointer)).toString())
+    return body.parseText(text)
   } catch (error) {
     if (error instanceof MessageFormatError) throw error
     throw new MessageFormatError(pointer, 'must be JSON text, since bodyType is not "data"')

@@ -11,19 +11,23 @@ import { COMMON_HEADERS, requestId } from './requests.ts'
 import { endWithProblem, PROBLEM_JSON } from './socket-errors.ts'
 import { fieldErrors } from './validation.ts'
 
+interface ErrorsOptions { pathPrefix: string }
+
 /** Every error leaves as `application/problem+json`: thrown ones, unknown paths, wrong methods. */
-function errors (app: FastifyInstance): void {
+function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
   const methodsByUrl = new Map<string, Set<string>>()
   let isCollecting = true
 
   app.setErrorHandler(sendProblem)
   // By itself, Node would answer an unknown Expect with a bare status.
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    sendUnknownExpectation(request, response)
+    sendUnknownExpectation(request, response, pathPrefix)
   })
   // Without this, the connection would just be closed.
   app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    endWithProblem(socket, new RequestError('bad_request', 'this is not a proxy: CONNECT is not supported'))
+    endWithProblem(socket, new RequestError('bad_request', 'this is not a proxy: CONNECT is not supported'), {
+      pathPrefix
+    })
   })
   app.setNotFoundHandler((request) => {
     throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
@@ -48,7 +52,7 @@ declare module 'fastify' {
 }
 
 function addMethodNotAllowed (app: FastifyInstance, url: string, methods: string[]): void {
-  const others = app.supportedMethods.filter((name) => !methods.includes(name) && name !== 'TRACE')
+  const others = app.supportedMethods.filter((name) => !methods.includes(name))
   const allow = methods.toSorted().join(', ')
   app.route({
     method: others,
@@ -73,7 +77,7 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = withPointer(fromFramework(error, request), request)
-  const { problem, headers } = toProblemAnswer(known, request.id)
+  const { problem, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
   // When a client leaves, its request is aborted, which is not a fault. Refusals for overload are not faults either:
   // each has its line as a request, and logging a stack for each would add to the load.
   const isFault =
@@ -173,11 +177,12 @@ function pathOf (request: FastifyRequest): string {
   return request.url.split('?', 1)[0] ?? ''
 }
 
-function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse): void {
+function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse, pathPrefix: string): void {
   const id = requestId(request)
   const { problem } = toProblemAnswer(
     new RequestError('expectation_not_supported', 'Expect can only be 100-continue'),
-    id
+    id,
+    pathPrefix
   )
   const body = JSON.stringify(problem)
   // The client may or may not have sent its body, so it is not known where the next request begins.
@@ -191,4 +196,7 @@ function sendUnknownExpectation (request: IncomingMessage, response: ServerRespo
   response.end(request.method === 'HEAD' ? undefined : body)
 }
 
-export default fp(async (app) => errors(app), { name: 'errors', dependencies: ['requests'] })
+export default fp<ErrorsOptions>(async (app, options) => errors(app, options), {
+  name: 'errors',
+  dependencies: ['proxies', 'requests']
+})

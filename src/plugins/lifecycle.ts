@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 interface LifecycleOptions { drainDelayMs: number, drainTimeoutMs: number }
 
-// server.ts ends the process ten seconds after DRAIN_TIMEOUT_MS: this phase has to end before that.
+// main.ts ends the process ten seconds after DRAIN_TIMEOUT_MS: this phase has to end before that.
 const BROKER_TIMEOUT_MS = 5000
 
 /**

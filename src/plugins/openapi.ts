@@ -1,6 +1,6 @@
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import swaggerUi, { type FastifySwaggerUiOptions } from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ProblemSchema } from '../api/problem-schema.ts'
 import type { ProblemCode } from '../api/problems.ts'
@@ -56,8 +56,8 @@ async function openapi (app: FastifyInstance): Promise<void> {
   await app.register(swagger, documentOptions(optionalBodies))
   for (const schema of [ProblemSchema, PublishFailureSchema]) app.addSchema(schema)
   await app.register(swaggerUi, UI_OPTIONS)
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
-    reply.type('application/json').send(JSON.stringify(app.swagger()))
+  app.get('/openapi.json', { schema: { hide: true } }, (request, reply) =>
+    reply.type('application/json').send(JSON.stringify(underPrefix(app.swagger(), app.publicPrefix(request))))
   )
 }
 
@@ -74,6 +74,11 @@ const DOCUMENT: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
   // There is no authentication yet.
   security: [],
   components: { headers: COMMON_RESPONSE_HEADERS, examples: problemExamples() }
+}
+
+// A generated client puts its paths behind the URL of the server.
+function underPrefix (document: object, prefix: string): Record<string, unknown> {
+  return prefix === '' ? { ...document } : { ...document, servers: [{ url: prefix }] }
 }
 
 function documentOptions (optionalBodies: ReadonlySet<string>): FastifyDynamicSwaggerOptions {
@@ -106,6 +111,9 @@ function documentOptions (optionalBodies: ReadonlySet<string>): FastifyDynamicSw
 const UI_OPTIONS: FastifySwaggerUiOptions = {
   routePrefix: '/docs',
   staticCSP: DOCS_CSP,
+  transformSpecification: (document, request) => underPrefix(document, request.server.publicPrefix(request)),
+  transformSpecificationClone: false,
+  uiHooks: { onRequest: toRelativeLinks },
   uiConfig: {
     layout: 'BaseLayout',
     docExpansion: 'list',
@@ -114,6 +122,14 @@ const UI_OPTIONS: FastifySwaggerUiOptions = {
     validatorUrl: null
   },
   theme: { title: 'RabbitMQ Stream Gateway' }
+}
+
+// Behind a prefix the links of the page have to be relative, which they are below /docs/ only.
+function toRelativeLinks (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const [path, query] = (request.raw.url ?? '').split('?', 2)
+  const target = path === '/docs' ? 'docs/' : path === '/docs/static/index.html' ? '../' : undefined
+  if (target === undefined || request.server.publicPrefix(request) === '') done()
+  else reply.redirect(query === undefined ? target : `${target}?${query}`)
 }
 
 function contentOf (formats: readonly BodyFormat[]): Record<string, object> {

@@ -70,7 +70,7 @@ function validation (app: FastifyInstance): void {
         checkQueryString(request)
         convert(request.query, query)
         convert(request.params, path)
-        if (hasOptionalBody) request.body ??= {}
+        if (hasOptionalBody && request.body === undefined) request.body = {}
         done()
       },
       ...[route.preValidation ?? []].flat()

@@ -69,7 +69,21 @@ const Arguments = strictObject(
   }
 )
 
-const Created = Type.Object({ name: Type.String() })
+const Created = Type.Object({
+  name: Type.String(),
+  arguments: Type.Optional(
+    Type.Record(Type.String(), Type.Unknown(), {
+      description: 'The arguments that the stream has. Missing when they are not those of the request and there is ' +
+        'no management API to tell them.'
+    })
+  )
+})
+
+const DeleteQuery = strictObject({
+  partition: Type.Boolean({
+    default: false, description: 'Delete the stream also when it is a partition of a super stream.'
+  })
+})
 
 const Description = Type.Object(
   {
@@ -138,7 +152,8 @@ function createStream (app: ApiApp): void {
       bodyLimit: MAX_ARGUMENTS_BYTES,
       config: {
         problems: [
-          ...BROKER_PROBLEMS.filter((code) => code !== 'stream_not_found'), ...BODY_PROBLEMS, 'stream_arguments_differ'
+          ...BROKER_PROBLEMS.filter((code) => code !== 'stream_not_found'), ...BODY_PROBLEMS,
+          'stream_arguments_differ', 'super_stream_exists', 'management_unavailable'
         ],
         hasOptionalBody: true
       },
@@ -147,19 +162,23 @@ function createStream (app: ApiApp): void {
         tags,
         summary: 'Create a stream',
         description:
-          'Creating a stream again with the same arguments is not an error. Arguments cannot be changed afterwards.',
+          'Creating a stream that exists is not an error, unless a given argument differs from what the stream has. ' +
+          'Arguments that are left out are not compared. Arguments cannot be changed afterwards. Without the ' +
+          'management API the broker only tells whether all arguments are the same: then a request that gives some ' +
+          'of them is answered with 409 `stream_arguments_differ`.',
         params: StreamParams,
         body: Arguments,
         response: {
-          200: json('The stream exists with these arguments.', Created, { name: 'hello' }),
-          201: json('The stream was created.', Created, { name: 'hello' })
+          200: json('The stream exists.', Created, { name: 'hello', arguments: { maxAge: '7D' } }),
+          201: json('The stream was created.', Created, { name: 'hello', arguments: {} })
         }
       }
     },
     async (request, reply) => {
       const { stream } = request.params
-      const outcome = await app.broker.streams.create(stream, request.body)
-      return reply.code(outcome === 'created' ? 201 : 200).send({ name: stream })
+      const { outcome, arguments: args } = await app.broker.streams.create(stream, request.body)
+      return reply.code(outcome === 'created' ? 201 : 200)
+        .send({ name: stream, ...(args !== undefined && { arguments: args }) })
     }
   )
 }
@@ -196,18 +215,20 @@ function deleteStream (app: ApiApp): void {
   app.delete(
     '/streams/:stream',
     {
-      config: { problems: BROKER_PROBLEMS },
+      config: { problems: [...BROKER_PROBLEMS, 'stream_is_partition'] },
       schema: {
         operationId: 'deleteStream',
         tags,
         summary: 'Delete a stream',
-        description: 'Deletes the stream with all its messages and stored offsets.',
+        description: 'Deletes the stream with all its messages and stored offsets. A partition of a super stream ' +
+          'is refused unless `partition` is true.',
         params: StreamParams,
+        querystring: DeleteQuery,
         response: { 204: { description: 'The stream was deleted.', type: 'null' } }
       }
     },
     async (request, reply) => {
-      await app.broker.streams.delete(request.params.stream)
+      await app.broker.streams.delete(request.params.stream, request.query.partition)
       return reply.code(204).send()
     }
   )

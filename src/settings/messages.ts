@@ -19,6 +19,12 @@ export function readPublish (read: SettingReader) {
       { default: 1_000_000, min: 1, max: 100_000_000 },
       'Most messages of an NDJSON or lines body'
     ),
+    maxMessageValues: read.integer(
+      'PUBLISH_MAX_MESSAGE_VALUES',
+      { default: 16_384, min: 64, max: 1_000_000 },
+      'Most JSON values in the properties, application properties and annotations of a message together, and in a ' +
+        'body with `bodyType`'
+    ),
     maxLineBytes: read.integer(
       'PUBLISH_MAX_LINE_BYTES',
       { default: 8 * MIB, min: 1 * KIB, max: 1024 * MIB },

@@ -26,12 +26,6 @@ export class BadValue extends Error {}
 
 interface IntegerBounds { default: number, min: number, max: number }
 
-// The beginnings of the gateway's settings, short enough to catch most misspellings, and the variables that container
-// runtimes add for a service with such a name. RABBITMQ_ alone belongs to the broker.
-const OUR_PREFIXES =
-  /^(RABBITMQ_(STREAM|MANAG|TLS|AUTH|ADDR|CONN|REQ|HEART|RECON|MAX|FRAME)|HTTP_|PUBLISH|READ|MAX_|DRAIN_|STREAM_|LOG_)/
-const NOT_OURS = /^HTTP_PROXY$|_SERVICE_(HOST|PORT)|_PORT(_\d+_|$)/
-
 /**
  * Reads settings one by one and remembers the bad ones. A bad setting yields its default, so that one message can name
  * all bad settings.
@@ -84,6 +78,12 @@ export class SettingReader {
     })
   }
 
+  /** A value with a form of its own; a parser throws `BadValue`. */
+  parsed<T> (name: string, parse: (text: string) => T, fallback: T, accepts: string, description: string): T {
+    this.#describe({ name, default: null, accepts, hasFile: false, description })
+    return this.#parse(name, this.#env[name], fallback, parse)
+  }
+
   optionalText (name: string, description: string): string | undefined {
     this.#describe({ name, default: null, accepts: 'text', hasFile: false, description })
     return this.#value(name)
@@ -114,12 +114,6 @@ export class SettingReader {
 
   throwIfAnyIsBad (): void {
     if (this.#problems.length > 0) throw new ConfigError(`Bad configuration: ${this.#problems.join('; ')}`)
-  }
-
-  /** Variables that begin like a setting of the gateway and are not one: they are probably misspelt. */
-  unknownVariables (): string[] {
-    const known = new Set(this.#descriptions.flatMap(({ name, hasFile }) => hasFile ? [name, `${name}_FILE`] : [name]))
-    return Object.keys(this.#env).filter((name) => OUR_PREFIXES.test(name) && !NOT_OURS.test(name) && !known.has(name))
   }
 
   #describe (description: SettingDescription): void {
@@ -157,9 +151,4 @@ export class SettingReader {
       return fallback
     }
   }
-}
-
-/** The warning for a variable that looks like a setting. */
-export function formatUnknown (name: string): string {
-  return `${name} is not a setting of this version; see docs/configuration.md`
 }

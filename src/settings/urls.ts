@@ -34,6 +34,7 @@ export function parseStreamUrl (text: string): StreamEndpoint {
 
 function parseOne (text: string): StreamEndpoint {
   const match = STREAM_URL.exec(text)
+  if (match === null && hasUnescaped(text)) throw new BadValue(UNESCAPED)
   if (match === null) {
     throw new BadValue(
       'must be like rabbitmq-stream://user:password@host:5552/vhost (percent-encode special characters)'
@@ -51,6 +52,16 @@ function parseOne (text: string): StreamEndpoint {
     // As in AMQP URIs, the virtual host `/` is written %2F; a URL without a path means the broker's default.
     virtualHost: path === undefined || path === '' ? '/' : decode(path)
   }
+}
+
+const UNESCAPED = 'has a special character in its user, password or virtual host: percent-encode it there ' +
+  '(@ is %40, / is %2F, : is %3A, ? is %3F, # is %23, % is %25)'
+
+// `u:p@ss/word@host` reads as the user `u` at the host `ss`. Only an @ after that host, or the character that ends the
+// host too early, shows it.
+function hasUnescaped (text: string): boolean {
+  const rest = text.replace(/^[a-z+-]+:\/\//, '')
+  return /^[^@]*@.*@/.test(rest) || /^[^@]*[/?#][^@]*@/.test(rest)
 }
 
 function parseHost (text: string, defaultPort: number): { host: string, port: number } {
@@ -74,8 +85,12 @@ export interface ManagementEndpoint { url: string, username: string, password: s
 
 /** @throws BadValue, without any part of the text in it */
 export function parseManagementUrl (text: string): ManagementEndpoint {
-  if (!URL.canParse(text)) throw new BadValue('must be like http://user:password@host:15672')
+  if (!URL.canParse(text)) {
+    throw new BadValue(hasUnescaped(text) ? UNESCAPED : 'must be like http://user:password@host:15672')
+  }
   const url = new URL(text)
+  // An @ in the user or password alone is understood.
+  if ([url.pathname, url.search, url.hash].some((part) => part.includes('@'))) throw new BadValue(UNESCAPED)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new BadValue('must be an http or https URL')
   if (url.search !== '' || url.hash !== '') throw new BadValue('must have neither a query nor a fragment')
   const username = url.username === '' ? 'guest' : decode(url.username)

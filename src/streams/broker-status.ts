@@ -51,7 +51,9 @@ function down (fault: BrokerFault, reason: string): BrokerStatus {
 
 // An open connection proves little: its peer may be frozen, or the network gone.
 async function ask (connections: ConnectionPool): Promise<BrokerStatus> {
-  const connection = await connections.connection('streams')
-  await connection.metadata([])
-  return { state: 'up', reason: null, fault: null, version: connection.brokerVersion }
+  const version = await connections.ask('streams', undefined, async (connection) => {
+    await connection.metadata([])
+    return connection.brokerVersion
+  })
+  return { state: 'up', reason: null, fault: null, version }
 }

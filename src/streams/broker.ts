@@ -6,6 +6,7 @@ import { ConsumerOffsets } from './consuming/consumer-offsets.ts'
 import { ConsumerPolls } from './consuming/consumer-polls.ts'
 import { Directory } from './directory/directory.ts'
 import { ManagementClient } from './management/management-client.ts'
+import { askManagement, type ManagementFault } from './management/management-fault.ts'
 import { ConsumersPort } from './ports/consumers-port.ts'
 import { PublishingPort } from './ports/publishing-port.ts'
 import { ReadingPort } from './ports/reading-port.ts'
@@ -16,6 +17,7 @@ import { Polls } from './reading/polls.ts'
 import { Locator } from './topology/locator.ts'
 import { StreamAdmin } from './topology/stream-admin.ts'
 import { StreamEnds } from './topology/stream-ends.ts'
+import { SuperStreams } from './topology/super-streams.ts'
 import { StreamNames } from './topology/stream-names.ts'
 
 const SWEEP_INTERVAL_MS = 1000
@@ -44,7 +46,8 @@ export class Broker {
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
     const connections = new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, logger })
-    const locator = new Locator(connections)
+    const superStreams = new SuperStreams(connections, names)
+    const locator = new Locator(connections, superStreams)
     const ends = new StreamEnds(connections, locator)
     const management = managementOf(options)
     const openTimeoutMs = Math.min(connection.requestTimeoutMs, options.publishing.confirmTimeoutMs)
@@ -56,7 +59,7 @@ export class Broker {
     const directory = new Directory({ connections, ends, offsets, management, logger })
     this.streams = new StreamsPort({
       names,
-      admin: new StreamAdmin({ connections, locator, ends, management, logger }),
+      admin: new StreamAdmin({ connections, locator, superStreams, ends, management, logger }),
       management,
       whenDeleted (stream) {
         readers.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
@@ -80,6 +83,11 @@ export class Broker {
   /** Whether the broker answers now; connects if need be. Never throws, and takes at most two seconds. */
   async status (): Promise<BrokerStatus> {
     return await askStatus(this.#connections)
+  }
+
+  /** Why the management API cannot be used; undefined when it can, or when no setting names it. Never throws. */
+  async managementFault (): Promise<ManagementFault | undefined> {
+    return this.#management === undefined ? undefined : await askManagement(this.#management)
   }
 
   stats (): BrokerStats {

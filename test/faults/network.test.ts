@@ -180,12 +180,41 @@ t.test('a peer that falls silent is noticed by its heartbeats', async (t) => {
 
 t.test('an offset whose store was not answered is not reported as stored', async (t) => {
   const { proxy, broker, direct, stream } = await throughProxy(t)
-  await broker.consumers.storeOffset(stream, 'c', 0)
+  await direct.publishing.publish(stream, batchOf(['a', 'b', 'c']))
+  await broker.consumers.storeOffset(stream, 'c', 1)
   proxy.pause()
-  const storing = broker.consumers.resetOffset(stream, 'c', { type: 'offset', offset: 1 })
+  const storing = broker.consumers.storeOffset(stream, 'c', 2)
   await new Promise((resolve) => setTimeout(resolve, 50))
+  proxy.forwardTo({ host: '127.0.0.1', port: 1 })
   proxy.killConnections()
   proxy.resume()
   await t.rejects(storing, { code: 'broker_unavailable' })
-  t.match(await direct.consumers.storedOffset(stream, 'c'), { storedOffset: 0n })
+  t.match(await direct.consumers.storedOffset(stream, 'c'), { storedOffset: 1n })
+})
+
+t.test('what is idempotent is sent again when its connection is lost, and answered once', async (t) => {
+  const { proxy, broker, direct, stream } = await throughProxy(t)
+  await direct.publishing.publish(stream, batchOf(['a', 'b', 'c']))
+  await broker.consumers.storeOffset(stream, 'c', 1)
+  for (let round = 0; round < 3; round++) {
+    proxy.pause()
+    const asking = Promise.all([
+      broker.consumers.storeOffset(stream, 'c', 2),
+      broker.consumers.storedOffset(stream, 'c'),
+      broker.streams.describe(stream),
+      broker.publishing.describePublisher(stream, 'p'),
+      broker.status()
+    ])
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    proxy.killConnections()
+    proxy.resume()
+    const [stored, found, described, publisher, status] = await asking
+    t.match(stored, { storedOffset: 2n })
+    t.ok(found.storedOffset === 2n || (round === 0 && found.storedOffset === 1n))
+    t.match(described, { firstOffset: 0, nextOffset: Number })
+    t.equal(publisher.lastPublishingId, 0n)
+    t.equal(status.state, 'up')
+  }
+  t.match(await direct.consumers.storedOffset(stream, 'c'), { storedOffset: 2n })
+  t.equal((await direct.streams.describe(stream)).nextOffset, 4 + 2, 'four messages, and each offset once')
 })

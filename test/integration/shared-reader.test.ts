@@ -2,6 +2,8 @@ import { EventEmitter, once } from 'node:events'
 import t from 'tap'
 import { ByteBudget } from '../../src/streams/common/budget.ts'
 import { ConnectionPool } from '../../src/streams/connections/connection-pool.ts'
+import { StreamNames } from '../../src/streams/topology/stream-names.ts'
+import { SuperStreams } from '../../src/streams/topology/super-streams.ts'
 import { Locator } from '../../src/streams/topology/locator.ts'
 import { poll } from '../../src/streams/reading/poll.ts'
 import { ReaderPool } from '../../src/streams/reading/reader-pool.ts'
@@ -91,5 +93,5 @@ function connectionsFor (t: Parameters<typeof openBroker>[0]): { connections: Co
     logger: quiet
   })
   t.teardown(async () => await connections.close())
-  return { connections, locator: new Locator(connections) }
+  return { connections, locator: new Locator(connections, new SuperStreams(connections, new StreamNames('{name}'))) }
 }

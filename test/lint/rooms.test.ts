@@ -69,8 +69,9 @@ const refused: [file: string, specifier: string, message: string][] = [
 ]
 
 const allowed: [file: string, specifier: string][] = [
-  ['src/server.ts', './app.ts'],
-  ['src/server.ts', 'close-with-grace'],
+  ['src/server.ts', './main.ts'],
+  ['src/main.ts', './app.ts'],
+  ['src/main.ts', 'close-with-grace'],
   ['src/app.ts', './routes/publish/publish.ts'],
   ['src/app.ts', 'fastify'],
   ['src/plugins/broker.ts', '../config.ts'],

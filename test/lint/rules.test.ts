@@ -3,7 +3,7 @@ import { checkCases, type Case } from './support.ts'
 
 const noStatus = 'No HTTP status here.'
 const meansShuttingDown = '`draining` means shutting down'
-const noProcess = "Unexpected use of 'process'. Only server.ts knows the process"
+const noProcess = "Unexpected use of 'process'. Only server.ts and main.ts know the process"
 
 const statuses = [
   'reply.code(404)',

@@ -32,11 +32,25 @@ t.test('a bad configuration ends the process with one line that names the variab
   t.notMatch(gateway.output, 's3cret')
 })
 
-t.test('a port that is taken ends the process with its reason', async (t) => {
+t.test('an address that cannot be listened on ends the process with one line that names the setting', async (t) => {
   const first = run(t, { RABBITMQ_STREAM_URL: testStreamUrl() })
   await first.untilListening()
-  const second = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), HTTP_PORT: String(first.port) })
-  t.match(await second.ended, { code: 1 })
-  t.match(second.output, 'EADDRINUSE')
+  const wrong: Array<[env: Record<string, string>, line: RegExp]> = [
+    [{ HTTP_PORT: String(first.port) }, /^Cannot listen [^\n]*\(EADDRINUSE\)[^\n]*HTTP_PORT[^\n]*\n$/],
+    [{ HTTP_HOST: '192.0.2.1' }, /^Cannot listen [^\n]*\(EADDRNOTAVAIL\)[^\n]*HTTP_HOST[^\n]*\n$/],
+    [{ HTTP_HOST: 'host.invalid' }, /^Cannot listen [^\n]*(ENOTFOUND|EAI_AGAIN)[^\n]*HTTP_HOST[^\n]*\n$/]
+  ]
+  for (const [env, line] of wrong) {
+    const gateway = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), ...env })
+    t.same(await gateway.ended, { code: 1, signal: null })
+    t.match(gateway.output, line)
+  }
   t.match(await first.end(), { code: 0 })
+})
+
+t.test('a Node.js that is too old is told in one line', async (t) => {
+  const old = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'18.20.8'})"
+  const gateway = new GatewayProcess({ env: {}, nodeOptions: ['--import', old] })
+  t.same(await gateway.ended, { code: 1, signal: null })
+  t.equal(gateway.output, 'Node.js 20.19 or newer is needed; this is 18.20.8.\n')
 })

@@ -35,12 +35,11 @@ t.test('a bad line of NDJSON ends the request, and the answer says what became o
   const cases: Array<[string | Buffer, string]> = [
     ['{"bdy":1}', '/2/body'],
     ['{', '/2'],
-    ['', '/2'],
     ['[]', '/2'],
     [Buffer.from([0x22, 0xff, 0x22]), '/2'],
     ['{"body":1,"publishingId":1}', '/2/publishingId'],
     ['{"body":"=","bodyEncoding":"base64"}', '/2/body'],
-    ['{"body":1,"__proto__":1}', '/2']
+    ['{"body":1,"__proto__":1}', '/2/__proto__']
   ]
   for (const [line, pointer] of cases) {
     const stream = await gateway.newStream(t)
@@ -55,6 +54,34 @@ t.test('a bad line of NDJSON ends the request, and the answer says what became o
     }, String(line))
     t.equal(await bodies(stream), '0\n1\n')
   }
+})
+
+t.test('empty lines of NDJSON are skipped, and faults name the line as an editor counts', async (t) => {
+  const stream = await gateway.newStream(t)
+  const all = await publishNdjson(stream, '\n{"body":1}\r\n\r\n \t\n{"body":2}\n\n\n')
+  t.same(all.json, { confirmed: 2, duplicates: 0 })
+  const bad = await publishNdjson(stream, '\n{"body":3}\n\n{"body": NaN}\n')
+  t.match(bad.json, {
+    status: 400,
+    detail: /line 4, column 10: NaN/,
+    published: { confirmed: 1 },
+    errors: exactly({ pointer: '/3', message: /line 4, column 10: NaN/ })
+  })
+  t.equal(await bodies(stream), '1\n2\n3\n')
+})
+
+t.test('a body without lines publishes nothing', async (t) => {
+  const stream = await gateway.newStream(t)
+  for (const body of ['', '\n', ' \r\n\n']) {
+    for (const query of ['', '?publisher=p']) {
+      t.match((await publishNdjson(stream, body, query)).json, { confirmed: 0, duplicates: 0 })
+    }
+  }
+  const lines = `/v1/streams/${stream}/messages/lines`
+  t.match((await gateway.request('POST', lines, { body: '' })).json, { confirmed: 0, duplicates: 0 })
+  const named = await gateway.request('POST', `${lines}?publisher=p&firstPublishingId=1`, { body: '' })
+  t.match(named.json, { confirmed: 0, duplicates: 0 })
+  t.equal(await bodies(stream), '')
 })
 
 t.test('a bad first line has no side effects', async (t) => {
@@ -82,7 +109,7 @@ t.test('lines are messages, byte for byte', async (t) => {
   t.same((await publishLines(stream, body)).json, { confirmed: 5, duplicates: 0 })
   const { bytes } = await gateway.get(`/v1/streams/${stream}/messages/lines`)
   t.same(bytes, Buffer.concat([body, Buffer.from('\n')]))
-  t.match((await publishLines(stream, undefined)).json, { status: 400 }, 'no body, no lines')
+  t.match((await publishLines(stream, undefined)).json, { confirmed: 0 }, 'no body, no lines')
 })
 
 t.test('lines of a named publisher are numbered from the first id', async (t) => {

@@ -17,15 +17,47 @@ t.test('a stream is created once; created again in the same way it is there', as
   }
   const stream = await gateway.newStream(t, args)
   const put = async (json: unknown) => await gateway.request('PUT', `/v1/streams/${stream}`, { json })
-  t.match(await put(args), { status: 200, json: { name: stream } })
-  const names = 'maxLengthBytes, maxAge, maxSegmentSizeBytes, initialClusterSize, leaderLocator, filterSizeBytes'
-  t.match((await put({ maxAge: '8D' })).json, {
+  t.match(await put(args), { status: 200, json: { name: stream, arguments: args } })
+  t.match((await put({ maxAge: '8D', maxLengthBytes: 1 })).json, {
     status: 409,
     code: 'stream_arguments_differ',
-    detail: `the stream exists with other values of: ${names}`
+    detail: 'the stream exists with other values of: maxLengthBytes, maxAge'
   })
   const otherLocator = await put({ ...args, leaderLocator: 'balanced' })
   t.match(otherLocator.json, { status: 409, detail: /values of: leaderLocator$/ })
+})
+
+t.test('arguments that are left out are not compared, and the answer says what the stream has', async (t) => {
+  const args = { maxAge: '7D', maxLengthBytes: 5_000_000_000 }
+  const stream = await gateway.newStream(t, args)
+  const put = async (json?: object, by = gateway) =>
+    await by.request('PUT', `/v1/streams/${stream}`, { ...(json !== undefined && { json }) })
+  for (const some of [undefined, {}, { maxAge: '7D' }, { maxLengthBytes: 5_000_000_000 }, args]) {
+    t.match(await put(some), { status: 200, json: { name: stream, arguments: args } }, JSON.stringify(some))
+  }
+  t.match((await put({ filterSizeBytes: 16 })).json, { status: 409, detail: /values of: filterSizeBytes$/ })
+
+  const without = await startGateway(t, { RABBITMQ_MANAGEMENT_URL: '' })
+  for (const none of [undefined, {}]) {
+    const { status, json } = await put(none, without)
+    t.equal(status, 200)
+    t.same(json, { name: stream }, 'the arguments cannot be known')
+  }
+  t.match(await put(args, without), { status: 200, json: { arguments: args } })
+  t.match((await put({ maxAge: '7D' }, without)).json, { status: 409, detail: /other or more arguments/ })
+
+  const wrongUrl = testManagementUrl().replace('guest:guest@', 'guest:wrong@')
+  const locked = await startGateway(t, { RABBITMQ_MANAGEMENT_URL: wrongUrl })
+  t.match((await put({ maxAge: '7D' }, locked)).json, { status: 503, code: 'management_unavailable', retryable: true })
+})
+
+t.test('a body that is not an object is refused, whatever JSON it is', async (t) => {
+  const stream = await gateway.newStream(t)
+  const headers = { 'content-type': 'application/json' }
+  for (const body of ['null', '[]', '"x"', '1', 'true', 'false']) {
+    const { json } = await gateway.request('PUT', `/v1/streams/${stream}`, { body, headers })
+    t.match(json, { status: 400, code: 'validation_failed' }, body)
+  }
 })
 
 t.test('a queue of the same name is reported as not a stream', async (t) => {
@@ -40,6 +72,9 @@ t.test('a queue of the same name is reported as not a stream', async (t) => {
   const { json } = await gateway.request('PUT', `/v1/streams/${name}`, { json: { maxAge: '7D' } })
   const detail = 'the name is taken by a queue that is not a stream'
   t.match(json, { status: 409, code: 'stream_arguments_differ', detail })
+  t.match((await gateway.request('PUT', `/v1/streams/${name}`)).json, { status: 409, detail }, 'without arguments too')
+  const without = await startGateway(t, { RABBITMQ_MANAGEMENT_URL: '' })
+  t.match((await without.request('PUT', `/v1/streams/${name}`)).json, { status: 409, detail })
 })
 
 t.test('a stream needs no arguments and no body', async (t) => {

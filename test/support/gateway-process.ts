@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { gatewayCommand } from '../../scripts/setup/gateway-command.mjs'
-import { tiedToParent } from '../../scripts/setup/process.mjs'
+import { tiedToParent } from '../../scripts/setup/parents.mjs'
 
 /** How a gateway process is started. */
 export interface GatewayProcessOptions {

@@ -1,10 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ApiApp } from '../../http/api-app.ts'
-import { malformedBody } from '../../http/json-body.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
-import { MessageFormatError } from '../../messages/index.ts'
-import { TextFault } from '../../text/text-fault.ts'
+import { MalformedJsonError, MessageFormatError } from '../../messages/index.ts'
 
 // Stands for a body that its handler reads.
 const UNREAD = Symbol('unread body')
@@ -30,10 +28,15 @@ export function refuseForm (headers: IncomingHttpHeaders, otherwise: string): Re
   )
 }
 
-/** The error for a body whose messages cannot be read. Any other error is returned as it is. */
-export function toRequestError (error: unknown): unknown {
-  if (error instanceof MessageFormatError) {
-    return invalidRequest([{ pointer: error.pointer, message: error.message }], error)
-  }
-  return error instanceof TextFault ? malformedBody(error) : error
+/**
+ * The error for a body whose messages cannot be read. Any other error is returned as it is.
+ *
+ * @param code for what is not JSON
+ */
+export function toRequestError (error: unknown, code: 'bad_request' | 'validation_failed' = 'bad_request'): unknown {
+  if (!(error instanceof MessageFormatError)) return error
+  const errors = [{ pointer: error.pointer, message: error.message }]
+  return error instanceof MalformedJsonError
+    ? new RequestError(code, `the body ${error.message}`, { errors, cause: error })
+    : invalidRequest(errors, error)
 }

@@ -55,17 +55,19 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
         limits,
         hold: (bytes) => app.holdBody(request, bytes),
         open: ({ signal }) => app.broker.publishing.open(stream, { ...publishOptions(query), signal }),
+        turn: async () => { await app.turn(Infinity) },
         addLine: hasJsonLines(mediaType) ? jsonLines(firstPublishingId) : plainLines(firstPublishingId)
       })
     }
   )
 }
 
-type AddLine = (line: Buffer, lineNumber: number, batch: MessageBatch) => void
+type AddLine = (line: Buffer, lineNumber: number, batch: MessageBatch) => undefined
 
 function plainLines (firstPublishingId: number | undefined): AddLine {
   return (line, lineNumber, batch) => {
     batch.addData(line, publishingIdOf(lineNumber, lineNumber, firstPublishingId))
+    return undefined
   }
 }
 
@@ -73,9 +75,10 @@ function plainLines (firstPublishingId: number | undefined): AddLine {
 function jsonLines (firstPublishingId: number | undefined): AddLine {
   let count = 0
   return (line, lineNumber, batch) => {
-    if (isBlank(line)) return
+    if (isBlank(line)) return undefined
     addJsonLine(line, publishingIdOf(count, lineNumber, firstPublishingId), batch)
     count++
+    return undefined
   }
 }
 

@@ -2,7 +2,10 @@ import type { ApiApp } from '../../http/api-app.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
 import { StreamParams } from '../../api/schemas.ts'
-import { PublishingIds, requestCodec, type BodyFormat, type WholeBody } from '../../messages/index.ts'
+import type { FieldError } from '../../api/field-error.ts'
+import {
+  PublishingIds, requestCodec, UNBOUNDED_WORK, WORK_OF_A_TURN, type BodyFormat, type JsonRequest, type Work
+} from '../../messages/index.ts'
 import { MessageBatch } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
 import { toRequestError, wholeBody } from './body.ts'
@@ -13,6 +16,8 @@ import { publishStreamed } from './streamed.ts'
 
 // By how much a message with few properties is larger than its body. Room for it saves growing the batch.
 const MESSAGE_OVERHEAD_BYTES = 64
+// What is kept of a message beside its bytes, until it is sent.
+const NOTE_BYTES = 160
 
 export function publishMessages (app: ApiApp, limits: PublishLimits, formats: readonly BodyFormat[]): void {
   app.post(
@@ -44,56 +49,95 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
           limits,
           hold: (bytes) => app.holdBody(request, bytes),
           open: ({ signal }) => app.broker.publishing.open(stream, { ...options, signal }),
-          addLine: (line, lineNumber, batch) => codec.addLine(line, lineNumber, ids, batch)
+          turn: async () => { await app.turn(Infinity) },
+          addLine: (line, lineNumber, batch, work) => codec.addLine(line, lineNumber, { batch, ids, limits, work })
         })
       }
       const body = await wholeBody(app, request)
-      const makeBatch = (): MessageBatch => toBatch(codec.decode, body, limits.maxMessages, ids)
-      const batch = app.isHeavy(body.length) ? await inTurn(app, body.length, makeBatch) : makeBatch()
+      const read = codec.decode(body, limits)
+      const batch = app.isHeavy(body.length)
+        ? await batchInTurns(app, read, body.length, limits, ids)
+        : batchAtOnce(read, body.length, limits, ids)
       // From here on the batch takes the memory, and the broker counts it.
       app.holdBody(request, 0)
-      return await sendPublished(
-        reply,
-        await app.broker.publishing.publish(stream, batch, { ...options, signal: clientSignal(reply) })
-      )
+      const publishing = { ...options, signal: clientSignal(reply) }
+      const result = batch.count === 0
+        ? await app.broker.publishing.open(stream, publishing).finish()
+        : await app.broker.publishing.publish(stream, batch, publishing)
+      return await sendPublished(reply, result)
     }
   )
 }
 
-// Room is held meanwhile, so that a request that does not fit is refused before the work and not after it.
-async function inTurn<T> (app: ApiApp, bytes: number, work: () => T): Promise<T> {
-  const lease = app.broker.publishing.reserve(bytes)
+function batchAtOnce (
+  read: JsonRequest,
+  bodyBytes: number,
+  limits: PublishLimits,
+  ids: PublishingIds
+): MessageBatch {
+  const work = { units: UNBOUNDED_WORK }
+  scanned(read, work)
+  refuseScanned(read, limits)
+  const batch = new MessageBatch(bodyBytes + read.count * MESSAGE_OVERHEAD_BYTES)
+  refuseErrors(read.addTo(batch, ids, work) ?? [])
+  return batch
+}
+
+// A turn of the event loop has a bounded amount of work. Room is held meanwhile, so that a request that does not fit is
+// refused before the work and not after it.
+async function batchInTurns (
+  app: ApiApp,
+  read: JsonRequest,
+  bodyBytes: number,
+  limits: PublishLimits,
+  ids: PublishingIds
+): Promise<MessageBatch> {
+  const lease = app.broker.publishing.reserve(bodyBytes)
   try {
-    await app.turn(bytes)
-    return work()
+    await app.turn(bodyBytes)
+    let work = { units: WORK_OF_A_TURN }
+    const nextTurn = async (): Promise<void> => {
+      await app.turn(bodyBytes)
+      work = { units: WORK_OF_A_TURN }
+    }
+    while (!scanned(read, work)) await nextTurn()
+    refuseScanned(read, limits)
+    const overhead = app.broker.publishing.reserve(read.count * (MESSAGE_OVERHEAD_BYTES + NOTE_BYTES))
+    try {
+      const batch = new MessageBatch(bodyBytes + read.count * MESSAGE_OVERHEAD_BYTES)
+      let errors = read.addTo(batch, ids, work)
+      for (; errors === undefined; errors = read.addTo(batch, ids, work)) {
+        overhead.resize(Math.max(overhead.bytes, batch.heldBytes - bodyBytes))
+        await nextTurn()
+      }
+      refuseErrors(errors)
+      return batch
+    } finally {
+      overhead.end()
+    }
   } finally {
     lease.end()
   }
 }
 
-function toBatch (
-  decode: (body: Buffer) => WholeBody,
-  body: Buffer,
-  maxMessages: number,
-  ids: PublishingIds
-): MessageBatch {
-  const { count, addTo } = decoded(decode, body)
-  if (count > maxMessages) {
-    throw new RequestError(
-      'payload_too_large',
-      `the body has ${count} messages, more than PUBLISH_MAX_MESSAGES (${maxMessages})`
-    )
-  }
-  const batch = new MessageBatch(body.length + count * MESSAGE_OVERHEAD_BYTES)
-  const errors = addTo(batch, ids)
-  if (errors.length > 0) throw invalidRequest(errors)
-  return batch
-}
-
-function decoded (decode: (body: Buffer) => WholeBody, body: Buffer): WholeBody {
+function scanned (read: JsonRequest, work: Work): boolean {
   try {
-    return decode(body)
+    return read.scan(work)
   } catch (error) {
     throw toRequestError(error)
   }
+}
+
+function refuseScanned ({ count, errors }: JsonRequest, { maxMessages }: PublishLimits): void {
+  if (count > maxMessages) {
+    throw new RequestError(
+      'payload_too_large',
+      `the body has more messages than PUBLISH_MAX_MESSAGES (${maxMessages})`
+    )
+  }
+  refuseErrors(errors)
+}
+
+function refuseErrors (errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalidRequest(errors)
 }

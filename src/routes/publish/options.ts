@@ -1,12 +1,13 @@
 import { Type, type Static } from '@fastify/type-provider-typebox'
 import { invalidRequest } from '../../api/problems.ts'
 import { BODY_PROBLEMS, BROKER_PROBLEMS, json, PUBLISHER_NAME, strictObject } from '../../api/schemas.ts'
+import type { MessageLimits } from '../../messages/index.ts'
 import { MAX_OFFSET, type PublishOptions } from '../../streams/index.ts'
 import { PartlyPublishedSchema, PublishedSchema } from './answer.ts'
 import type { StreamedLimits } from './streamed.ts'
 
 /** Bounds of a publish. */
-export interface PublishLimits extends StreamedLimits {
+export interface PublishLimits extends StreamedLimits, MessageLimits {
   maxBodyBytes: number
   maxMessages: number
 }

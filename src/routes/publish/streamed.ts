@@ -3,12 +3,14 @@ import { bodyChunks, discard } from '../../http/body.ts'
 import { clientSignal, noteEffects } from '../../http/request-scope.ts'
 import { LineSplitter } from '../../text/line-splitter.ts'
 import { RequestError } from '../../api/problems.ts'
+import { UNBOUNDED_WORK, WORK_OF_A_TURN, type UnfinishedLine, type Work } from '../../messages/index.ts'
 import { MessageBatch, type PublishOptions, type PublishSession } from '../../streams/index.ts'
 import { sendPublished, withOutcome } from './answer.ts'
 import { toRequestError } from './body.ts'
 
 // The entry of a publish frame around a line, and the AMQP section around its bytes.
 const LINE_OVERHEAD_BYTES = 20
+const UNITS_OF_LINE = 100
 
 /** Bounds of a body that is published while it arrives. */
 export interface StreamedLimits {
@@ -24,8 +26,13 @@ interface StreamedPublish {
   /** Says how many bytes of an unfinished line are held here. @throws RequestError `overloaded` */
   hold: (bytes: number) => void
   open: (options: Pick<PublishOptions, 'signal'>) => PublishSession
-  /** Adds the message of a line to a batch, and throws when the line is not valid. Lines count from 0. */
-  addLine: (line: Buffer, lineNumber: number, batch: MessageBatch) => void
+  /** Settles when heavy work may go on. */
+  turn: () => Promise<void>
+  /**
+   * Adds the message of a line to a batch, if the line has one, and throws when the line is not valid. Lines count from
+   * 0. Returns what is left to do when the work was used up before.
+   */
+  addLine: (line: Buffer, lineNumber: number, batch: MessageBatch, work: Work) => UnfinishedLine | undefined
 }
 
 /**
@@ -33,12 +40,12 @@ interface StreamedPublish {
  * before the broker has room. All lines before a bad one are published, and the problem says what became of them.
  */
 export async function publishStreamed (publish: StreamedPublish): Promise<FastifyReply> {
-  const { request, reply, limits, hold, open, addLine } = publish
+  const { request, reply, open } = publish
   const signal = clientSignal(reply)
   const session = open({ signal })
   let failure: { error: unknown } | undefined
   try {
-    for await (const batch of batches(request, limits, hold, addLine)) {
+    for await (const batch of batches(publish)) {
       noteEffects(reply)
       await session.write(batch)
     }
@@ -53,46 +60,90 @@ export async function publishStreamed (publish: StreamedPublish): Promise<Fastif
   throw withOutcome(failure.error, result)
 }
 
-async function * batches (
-  request: FastifyRequest,
-  limits: StreamedLimits,
-  hold: StreamedPublish['hold'],
-  addLine: StreamedPublish['addLine']
-): AsyncGenerator<MessageBatch> {
+async function * batches (publish: StreamedPublish): AsyncGenerator<MessageBatch> {
+  const { request, limits, hold } = publish
   const splitter = new LineSplitter(limits.maxLineBytes)
-  let lineNumber = 0
+  const lines = new Lines(publish)
   try {
     for await (const chunk of bodyChunks(request.raw, limits.maxStreamedBodyBytes, 'HTTP_MAX_STREAMED_BODY_BYTES')) {
-      yield * batchOf(splitter.push(chunk))
+      yield * lines.batchesOf(splitter.push(chunk))
       hold(splitter.heldBytes)
       if (splitter.isTooLong) {
-        throw tooLarge(`line ${lineNumber} is longer than PUBLISH_MAX_LINE_BYTES (${limits.maxLineBytes} bytes)`)
+        const { count } = lines
+        throw tooLarge(`line ${count} is longer than PUBLISH_MAX_LINE_BYTES (${limits.maxLineBytes} bytes)`)
       }
     }
     const last = splitter.end()
-    if (last !== undefined) yield * batchOf([last])
-    if (lineNumber === 0) throw new RequestError('validation_failed', 'the body has no lines')
+    if (last !== undefined) yield * lines.batchesOf([last])
   } finally {
     hold(0)
   }
+}
 
-  function * batchOf (lines: readonly Buffer[]): Generator<MessageBatch> {
-    const batch = new MessageBatch(lines.reduce((bytes, line) => bytes + line.length + LINE_OVERHEAD_BYTES, 0))
+/** The lines of one request. */
+class Lines {
+  readonly #publish: StreamedPublish
+  #count = 0
+  // Of the batches that are whole.
+  #messages = 0
+
+  constructor (publish: StreamedPublish) {
+    this.#publish = publish
+  }
+
+  /** The lines that were read, also empty ones. */
+  get count (): number {
+    return this.#count
+  }
+
+  // One batch, unless the lines are more work than a turn of the event loop may have.
+  async * batchesOf (lines: readonly Buffer[]): AsyncGenerator<MessageBatch> {
+    let batch = this.#batchFor(lines, 0)
+    let work = { units: WORK_OF_A_TURN }
+    const nextTurn = async (): Promise<void> => {
+      await this.#publish.turn()
+      work = { units: WORK_OF_A_TURN }
+    }
     let failure: { error: unknown } | undefined
-    for (const line of lines) {
+    for (const [index, line] of lines.entries()) {
       try {
-        if (lineNumber >= limits.maxStreamedMessages) {
-          throw tooLarge(`the body has more lines than PUBLISH_MAX_STREAMED_MESSAGES (${limits.maxStreamedMessages})`)
-        }
-        addLine(line, lineNumber, batch)
+        const unfinished = this.#add(line, batch, work)
+        while (unfinished?.continue(work) === false) await nextTurn()
       } catch (error) {
-        failure = { error: toRequestError(error) }
+        failure = { error: toRequestError(error, 'validation_failed') }
         break
       }
-      lineNumber++
+      this.#count++
+      work.units -= UNITS_OF_LINE
+      if (work.units <= 0 && index + 1 < lines.length) {
+        if (batch.count > 0) yield this.#whole(batch)
+        batch = this.#batchFor(lines, index + 1)
+        await nextTurn()
+      }
     }
-    if (batch.count > 0) yield batch
+    if (batch.count > 0) yield this.#whole(batch)
     if (failure !== undefined) throw failure.error
+  }
+
+  #whole (batch: MessageBatch): MessageBatch {
+    this.#messages += batch.count
+    return batch
+  }
+
+  #add (line: Buffer, batch: MessageBatch, work: Work): UnfinishedLine | undefined {
+    const { limits: { maxStreamedMessages }, addLine } = this.#publish
+    if (this.#messages + batch.count < maxStreamedMessages) return addLine(line, this.#count, batch, work)
+    // An empty line at the end is not one message too many.
+    const excess = new MessageBatch()
+    addLine(line, this.#count, excess, { units: UNBOUNDED_WORK })
+    if (excess.count === 0) return undefined
+    throw tooLarge(`the body has more lines than PUBLISH_MAX_STREAMED_MESSAGES (${maxStreamedMessages})`)
+  }
+
+  #batchFor (lines: readonly Buffer[], from: number): MessageBatch {
+    let bytes = 0
+    for (let index = from; index < lines.length; index++) bytes += (lines[index]?.length ?? 0) + LINE_OVERHEAD_BYTES
+    return new MessageBatch(bytes)
   }
 }
 

@@ -128,13 +128,17 @@ function setReadHeaders (
   if (gap !== undefined) reply.header('stream-gap', `${gap.from}-${gap.to}`)
 }
 
+// A request line may hold a whole URL.
+const ORIGIN = /^https?:\/\/[^/]*/i
+
 /** Sets the link to the next read: the same one, from `nextOffset` on. */
 export function setNextLink (reply: FastifyReply, nextOffset: number): void {
   const [path = '', query] = (reply.request.raw.url ?? '').split('?', 2)
   const parameters = new URLSearchParams(query)
   parameters.delete('timestamp')
   parameters.set('offset', String(nextOffset))
-  reply.header('link', `<${path.replaceAll('>', '%3E')}?${parameters}>; rel="next"`)
+  const prefix = reply.server.publicPrefix(reply.request)
+  reply.header('link', `<${prefix}${path.replace(ORIGIN, '').replaceAll('>', '%3E')}?${parameters}>; rel="next"`)
 }
 
 const ANSWER_TYPES = ANSWER_FORMATS.map(({ mediaType }) => mediaType)

@@ -1,6 +1,6 @@
 import { classify } from '../classify.ts'
 import { StreamsError } from '../errors.ts'
-import { CONNECT_FAULTS, type ConnectFault, ProtocolError } from '../protocol/index.ts'
+import { CONNECT_FAULTS, ConnectionClosedError, ProtocolError, type ConnectFault } from '../protocol/index.ts'
 
 export type { ConnectFault } from '../protocol/index.ts'
 
@@ -21,4 +21,11 @@ export function connectErrorOf (error: unknown): StreamsError {
   const fault = error instanceof ProtocolError ? error.connectFault : undefined
   if (fault !== undefined) return new ConnectError(fault, error)
   return new StreamsError('broker_unavailable', 'the broker cannot be reached', { cause: error })
+}
+
+/** Whether an open connection was lost, and a new one may do. */
+export function isLoss (error: unknown): boolean {
+  if (error instanceof ConnectionClosedError) return error.connectFault === undefined
+  return error instanceof StreamsError && !(error instanceof ConnectError) &&
+    error.cause instanceof ConnectionClosedError && error.cause.connectFault === undefined
 }

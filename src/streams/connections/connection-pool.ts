@@ -1,28 +1,20 @@
+import { classify } from '../classify.ts'
 import { Backoff } from '../common/backoff.ts'
 import { shuttingDown } from '../ended.ts'
+import { Deadline } from '../common/deadline.ts'
+import { within } from '../common/wait.ts'
 import type { StreamsError } from '../errors.ts'
-import type { Connection } from '../protocol/index.ts'
+import { RequestTimeoutError, type Connection, type ConnectionClosedError } from '../protocol/index.ts'
 import type { Logger } from '../common/logger.ts'
-import { connectErrorOf } from './connect-error.ts'
-import { SharedConnection, type OpenOptions } from './shared-connection.ts'
+import { connectErrorOf, isLoss } from './connect-error.ts'
+import { Isolation } from './isolation.ts'
+import { Opener, type Endpoint, type OpenerOptions, type Role } from './opener.ts'
+import type { SharedConnection } from './shared-connection.ts'
 import type { Slot, SlotOwner } from './slot.ts'
 
-export interface Endpoint { readonly host: string, readonly port: number }
+export type { Endpoint } from './opener.ts'
 
-/**
- * What a connection is for. Publishing has connections of its own: while a disk alarm lasts, or when too much is
- * unconfirmed, the broker does not read a connection that has publishers, and everything else on it waits too.
- */
-export type Role = 'publish' | 'consume' | 'offsets' | 'streams'
-
-export interface ConnectionPoolOptions {
-  hosts: readonly Endpoint[]
-  /**
-   * `advertised`: connect to the nodes by the addresses the broker gives. `configured`: only to `hosts`, and look which
-   * node answers.
-   */
-  addressMode: 'advertised' | 'configured'
-  open: Omit<OpenOptions, 'host' | 'port' | 'connectionName'>
+export interface ConnectionPoolOptions extends OpenerOptions {
   reconnectDelayMs: number
   maxReconnectDelayMs: number
   /** A connection that was not used for this time is closed. */
@@ -41,6 +33,9 @@ interface Group {
   lastFailure: { readonly error: StreamsError, readonly retryAtMs: number } | undefined
 }
 
+// One attempt is lost to the stream that is the reason, one more to another such stream at the same moment.
+const MAX_ATTEMPTS = 4
+
 /**
  * The process's connections to the broker. Their number follows from the places that are taken on them, never from the
  * number of HTTP clients.
@@ -48,13 +43,15 @@ interface Group {
 export class ConnectionPool {
   readonly #options: ConnectionPoolOptions
   readonly #groups = new Map<string, Group>()
-  #nextHost = 0
+  readonly #isolation = new Isolation()
   readonly #closing = new AbortController()
+  readonly #opener: Opener
   #opened = 0
   #lost = 0
 
   constructor (options: ConnectionPoolOptions) {
     this.#options = options
+    this.#opener = new Opener(options, this.#closing.signal)
   }
 
   /**
@@ -63,7 +60,7 @@ export class ConnectionPool {
    * @throws StreamsError `broker_unavailable`, at once while the last attempt has just failed
    */
   async takeSlot (role: 'publish' | 'consume', node: Endpoint, owner: SlotOwner): Promise<Slot> {
-    const group = this.#group(role, node)
+    const group = this.#group(role, node, owner.stream, owner.isNamed)
     for (;;) {
       for (const shared of group.connections) {
         const slot = shared.hasRoom ? shared.take(owner) : undefined
@@ -73,13 +70,56 @@ export class ConnectionPool {
     }
   }
 
-  /** A connection for requests that need no place; to any node, or to the one given. */
-  async connection (role: Role, node?: Endpoint): Promise<Connection> {
-    const group = this.#group(role, node)
+  /**
+   * Sends an idempotent request that needs no place, to any node or to the one given, and again when its connection is
+   * lost: see `repeat`.
+   *
+   * @param about the stream that the request is about
+   * @param request may run several times
+   * @throws what `repeat` throws
+   */
+  async ask<T> (
+    role: Role, about: string | undefined, request: (connection: Connection) => Promise<T>, node?: Endpoint
+  ): Promise<T> {
+    return await this.repeat(async () => await request(await this.connection(role, about, node)))
+  }
+
+  /**
+   * Does what is idempotent, and does it again on a new connection when its connection was lost: another stream's
+   * request may be the reason, and the stream that is the reason is isolated then. The deadline of one request holds
+   * for all attempts together.
+   *
+   * @throws ConnectionClosedError, StreamsError when every attempt has lost its connection
+   * @throws StreamsError at once when the broker cannot be reached; what `act` throws
+   */
+  async repeat<T> (act: () => Promise<T>): Promise<T> {
+    const { requestTimeoutMs } = this.#options.open
+    const deadline = new Deadline(requestTimeoutMs)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        if (attempt === 1) return await act() // its connection holds the deadline
+        const done = await within(act().then((value) => ({ value })), { timeoutMs: deadline.remainingMs })
+        if (done !== undefined) return done.value
+        throw new RequestTimeoutError('request', requestTimeoutMs)
+      } catch (error) {
+        const isOver = attempt === MAX_ATTEMPTS || deadline.hasPassed || this.#closing.signal.aborted
+        if (isOver || !isLoss(error)) throw error
+      }
+    }
+  }
+
+  /** A connection for one request that needs no place and must not be repeated by itself. */
+  async connection (role: Role, about: string | undefined, node?: Endpoint): Promise<Connection> {
+    const group = this.#group(role, node, about)
     for (const shared of group.connections) {
       if (shared.isOpen) return shared.use()
     }
     return (await this.#openIn(group)).use()
+  }
+
+  /** Call this before a stream is deleted: requests that meet the deletion may end their connection. */
+  isolate (stream: string): void {
+    this.#isolation.isolate(stream)
   }
 
   /** Why the last attempt to open a connection for requests without a place has failed; undefined when it has not. */
@@ -122,8 +162,12 @@ export class ConnectionPool {
     )
   }
 
-  #group (role: Role, node: Endpoint | undefined): Group {
-    const key = node === undefined ? role : `${role} ${node.host}:${node.port}`
+  // Publishers with a name are not on one connection with publishers without. What a named one asks the broker can end
+  // its connection, and what the others have sent could not be sent again. What is asked on connections for 'streams'
+  // (metadata, create, delete) does not end them.
+  #group (role: Role, node: Endpoint | undefined, stream?: string, isNamed = false): Group {
+    const lane = stream === undefined || role === 'streams' ? undefined : this.#isolation.laneOf(stream)
+    const key = keyOf(role, node) + (isNamed ? ' named' : '') + (lane === undefined ? '' : ` lane ${lane}`)
     let group = this.#groups.get(key)
     if (group === undefined) {
       const { reconnectDelayMs, maxReconnectDelayMs } = this.#options
@@ -167,61 +211,26 @@ export class ConnectionPool {
   }
 
   async #open (group: Group): Promise<SharedConnection> {
-    const shared = group.node === undefined
-      ? await this.#openAny(group)
-      : this.#options.addressMode === 'advertised'
-        ? await this.#openAt(group, group.node)
-        : await this.#openBehindBalancer(group, group.node)
+    const shared = await this.#opener.open(group.role, group.node, (shared, error, node) => {
+      if (endedAtARequest(error) && error.unansweredStream !== undefined) this.isolate(error.unansweredStream)
+      if (!group.connections.delete(shared) || this.#closing.signal.aborted) return
+      this.#lost++
+      this.#options.logger.warn({ role: group.role, node, err: classify(error) }, 'a connection to the broker was lost')
+    })
     this.#opened++
     group.connections.add(shared)
     if (!shared.isOpen) group.connections.delete(shared) // it was closed before it was in the set
     return shared
   }
+}
 
-  async #openAny (group: Group): Promise<SharedConnection> {
-    const { hosts } = this.#options
-    let failure: unknown
-    for (let attempt = 0; attempt < hosts.length; attempt++) {
-      const host = hosts[this.#nextHost % hosts.length]
-      if (host === undefined) break
-      try {
-        return await this.#openAt(group, host)
-      } catch (error) {
-        failure = error
-        this.#nextHost++
-      }
-    }
-    throw failure
-  }
+function keyOf (role: Role, node: Endpoint | undefined): string {
+  return node === undefined ? role : `${role} ${node.host}:${node.port}`
+}
 
-  // A balancer decides which node answers. Connect until it is the wanted one. A publisher may use another node, which
-  // passes its messages on. A subscription may not: the broker reads only from a member on the node itself.
-  async #openBehindBalancer (group: Group, wanted: Endpoint): Promise<SharedConnection> {
-    const attempts = Math.max(3, this.#options.hosts.length * 3)
-    for (let attempt = 1; ; attempt++) {
-      const shared = await this.#openAny(group)
-      const { advertisedHost, advertisedPort } = shared.connection
-      const isWanted =
-        advertisedHost === undefined || (advertisedHost === wanted.host && advertisedPort === wanted.port)
-      if (isWanted || (attempt >= attempts && group.role === 'publish')) return shared
-      this.#nextHost++
-      await shared.connection.close('another node was wanted')
-      if (attempt >= attempts) throw new Error(`none of ${attempts} connections reached the node that holds the stream`)
-    }
-  }
-
-  async #openAt (group: Group, endpoint: Endpoint): Promise<SharedConnection> {
-    const { open, logger } = this.#options
-    const connectionName = `rabbitmq-stream-gateway ${group.role}`
-    return await SharedConnection.open(
-      { ...open, host: endpoint.host, port: endpoint.port, connectionName },
-      group.role === 'publish' ? 'publishers' : 'subscriptions',
-      (shared, error) => {
-        if (!group.connections.delete(shared) || this.#closing.signal.aborted) return
-        this.#lost++
-        logger.warn({ role: group.role, node: endpoint, err: error }, 'a connection to the broker was lost')
-      },
-      this.#closing.signal
-    )
-  }
+// A connection's process in the broker that fails says nothing: the connection ends, or is reset. A broker that is shut
+// down, or closes the connection on purpose, sends a reason.
+function endedAtARequest ({ closedBy, responseCode, cause }: ConnectionClosedError): boolean {
+  if (closedBy === 'us' || responseCode !== undefined) return false
+  return closedBy === 'peer' || (cause instanceof Error && 'code' in cause && cause.code === 'ECONNRESET')
 }

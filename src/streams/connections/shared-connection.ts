@@ -1,7 +1,6 @@
 import { classify, classifyResponseCode } from '../classify.ts'
-import type { StreamsError } from '../errors.ts'
 import { Connection } from '../protocol/index.ts'
-import type { ConnectionHandlers, ConnectionOptions, OffsetSpec } from '../protocol/index.ts'
+import type { ConnectionClosedError, ConnectionHandlers, ConnectionOptions, OffsetSpec } from '../protocol/index.ts'
 import { Places } from './places.ts'
 import type { Slot, SlotOwner } from './slot.ts'
 
@@ -34,7 +33,7 @@ export class SharedConnection {
   static async open (
     options: OpenOptions,
     placesFor: PlacesFor,
-    onClosed: (connection: SharedConnection, error: StreamsError) => void,
+    onClosed: (connection: SharedConnection, error: ConnectionClosedError) => void,
     signal: AbortSignal
   ): Promise<SharedConnection> {
     const places = new Places()
@@ -92,7 +91,7 @@ export class SharedConnection {
 }
 
 function handlersFor (
-  places: Places, { silent, closed }: { silent: () => void, closed: (error: StreamsError) => void }
+  places: Places, { silent, closed }: { silent: () => void, closed: (error: ConnectionClosedError) => void }
 ): ConnectionHandlers {
   return {
     confirmed: (id, publishingIds) => places.owner(id)?.confirmed?.(publishingIds),
@@ -107,7 +106,7 @@ function handlersFor (
     closed: (error) => {
       const lost = classify(error)
       for (const slot of places.taken()) slot.loseConnection(lost)
-      closed(lost)
+      closed(error)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { StreamsError } from '../errors.ts'
+import type { StreamsError } from '../errors.ts'
 import { ResponseError } from '../protocol/index.ts'
 import type { Chunk, ChunkError, Connection, PublishingIds } from '../protocol/index.ts'
 
@@ -8,6 +8,8 @@ import type { Chunk, ChunkError, Connection, PublishingIds } from '../protocol/i
 export interface SlotOwner {
   /** The broker's name of the stream. */
   readonly stream: string
+  /** A publisher with a reference. What it sends can be sent again, and it asks the broker for its last id. */
+  readonly isNamed?: boolean
   confirmed? (publishingIds: PublishingIds): void
   publishFailed? (publishingId: number, responseCode: number): void
   delivered? (chunk: Chunk, committedChunkId: number | undefined): void
@@ -71,7 +73,6 @@ export class Slot {
       else this.leave()
       throw error
     }
-    if (this.#state === 'free') throw new StreamsError('broker_unavailable', 'the connection to the broker was lost')
     if (this.#lostWhileEntering !== undefined) {
       // The stream was lost before or after the broker worked off the request. If before, the broker has filled the
       // place, at the new leader.
@@ -98,6 +99,7 @@ export class Slot {
 
   /** The connection has ended. */
   loseConnection (error: StreamsError): void {
+    if (this.#state === 'entering') this.#lostWhileEntering = error
     if (this.#state === 'in') this.#lose(error)
     else this.#free()
   }

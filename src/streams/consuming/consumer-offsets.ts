@@ -60,10 +60,11 @@ export class ConsumerOffsets {
   /** @throws StreamsError `consumer_offset_not_found` when nothing is stored; `stream_not_found`, ... */
   async query (stream: string, consumer: string): Promise<bigint> {
     try {
-      const connection = await this.#options.connections.connection('offsets')
-      return await connection.queryOffset(consumer, stream)
+      return await this.#options.connections.ask('offsets', stream, async (connection) => {
+        return await connection.queryOffset(consumer, stream)
+      })
     } catch (error) {
-      throw classify(error)
+      throw await this.#options.ends.explained(stream, classify(error))
     }
   }
 
@@ -158,7 +159,7 @@ export class ConsumerOffsets {
   async #storeAndConfirm (
     stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean
   ): Promise<bigint> {
-    const readBack = await this.#storeAndReadBack(stream, consumer, offset)
+    const readBack = await this.#storeAndReadBack(stream, consumer, offset, isKept)
     const storedOffset = await this.#confirmKept(stream, consumer, readBack, isKept)
     this.#storedCount++
     return storedOffset
@@ -178,10 +179,19 @@ export class ConsumerOffsets {
     )
   }
 
-  async #storeAndReadBack (stream: string, consumer: string, offset: bigint): Promise<bigint> {
+  // When the connection is lost, the offset may be stored, and somebody may have stored a later one since. So only what
+  // is not there is stored again.
+  async #storeAndReadBack (
+    stream: string, consumer: string, offset: bigint, isKept: (stored: bigint) => boolean
+  ): Promise<bigint> {
+    let isAgain = false
     try {
-      const connection = await this.#options.connections.connection('offsets')
-      return await connection.storeAndQueryOffset(consumer, stream, offset)
+      return await this.#options.connections.ask('offsets', stream, async (connection) => {
+        const kept = isAgain ? await queryIfAny(connection, consumer, stream) : undefined
+        if (kept !== undefined && isKept(kept)) return kept
+        isAgain = true
+        return await connection.storeAndQueryOffset(consumer, stream, offset)
+      })
     } catch (error) {
       throw notStored(error)
     }
@@ -194,6 +204,19 @@ export class ConsumerOffsets {
     } catch (error) {
       throw notStored(error).afterSideEffects()
     }
+  }
+}
+
+type OffsetConnection = Awaited<ReturnType<ConnectionPool['connection']>>
+
+async function queryIfAny (
+  connection: OffsetConnection, consumer: string, stream: string
+): Promise<bigint | undefined> {
+  try {
+    return await connection.queryOffset(consumer, stream)
+  } catch (error) {
+    if (classify(error).code === 'consumer_offset_not_found') return undefined
+    throw error
   }
 }
 

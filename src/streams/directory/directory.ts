@@ -124,8 +124,9 @@ export class Directory {
    */
   async lastPublishingId (stream: string, publisher: string): Promise<bigint> {
     try {
-      const connection = await this.#options.connections.connection('offsets')
-      return await connection.queryPublisherSequence(publisher, stream)
+      return await this.#options.connections.ask('offsets', stream, async (connection) => {
+        return await connection.queryPublisherSequence(publisher, stream)
+      })
     } catch (error) {
       throw classify(error)
     }

@@ -74,7 +74,9 @@ export class ManagementClient {
       throw new StreamsError('management_unavailable', message, { cause: describe(error) })
     }
     if (answer.statusCode === 404) return undefined
-    throw new StreamsError('management_unavailable', `the management API of the broker answered ${answer.statusCode}`)
+    throw new StreamsError('management_unavailable', answer.statusCode === 401
+      ? 'the management API of the broker refused the user name or the password of the gateway'
+      : `the management API of the broker answered ${answer.statusCode}`)
   }
 
   async close (): Promise<void> {

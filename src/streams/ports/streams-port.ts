@@ -1,7 +1,7 @@
 import { StreamsError } from '../errors.ts'
 import { listStreamNames } from '../management/stream-listing.ts'
 import type { ManagementClient } from '../management/management-client.ts'
-import type { StreamAdmin, StreamDescription } from '../topology/stream-admin.ts'
+import type { CreatedStream, StreamAdmin, StreamDescription } from '../topology/stream-admin.ts'
 import type { StreamArguments } from '../topology/stream-arguments.ts'
 import { pageOf, type NamePage, type PageQuery } from '../topology/stream-list.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
@@ -38,8 +38,8 @@ export class StreamsPort {
     return pageOf((await listStreamNames(management)).flatMap((name) => names.fromBroker(name) ?? []), query)
   }
 
-  /** @throws StreamsError `stream_arguments_differ`, `invalid_argument`, `access_refused`, ... */
-  async create (stream: string, args: StreamArguments): Promise<'created' | 'exists'> {
+  /** @throws StreamsError `stream_arguments_differ`, `super_stream_exists`, `invalid_argument`, ... */
+  async create (stream: string, args: StreamArguments): Promise<CreatedStream> {
     return await this.#options.admin.create(this.#options.names.toBroker(stream), args)
   }
 
@@ -48,11 +48,14 @@ export class StreamsPort {
     return { name: stream, ...await this.#options.admin.describe(this.#options.names.toBroker(stream)) }
   }
 
-  /** @throws StreamsError `stream_not_found`, ... */
-  async delete (stream: string): Promise<void> {
+  /**
+   * @param mayBePartition delete it also when it is a partition of a super stream
+   * @throws StreamsError `stream_not_found`, `stream_is_partition`, ...
+   */
+  async delete (stream: string, mayBePartition = false): Promise<void> {
     const { admin, names, whenDeleted } = this.#options
     const name = names.toBroker(stream)
-    await admin.delete(name)
+    await admin.delete(name, mayBePartition)
     whenDeleted(name)
   }
 }

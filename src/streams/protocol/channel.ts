@@ -113,7 +113,7 @@ export class Channel {
     request: Request<Arguments, Answer>, args: Arguments, timeoutMs: number
   ): Promise<Answer> {
     const { bytesRead } = this.#socket
-    return this.#pending.add(request, timeoutMs, (correlationId) => {
+    return this.#pending.add(request, streamOf(args), timeoutMs, (correlationId) => {
       this.throwIfNotOpen()
       this.writeFrame(encodeRequest(request, correlationId, args))
     }, () => { this.#guard(() => { if (this.#socket.bytesRead === bytesRead) this.#listener.silent() }) })
@@ -156,7 +156,7 @@ export class Channel {
   }
 
   async #closeGracefully (reason: string, timeoutMs: number): Promise<void> {
-    const answered = this.#pending.add(close, timeoutMs, (correlationId) => {
+    const answered = this.#pending.add(close, undefined, timeoutMs, (correlationId) => {
       this.#output.write(encodeRequest(close, correlationId, { code: ResponseCode.ok, reason }))
     })
     await answered.catch(() => {}) // refused, too late or ended otherwise: the channel ends in any case
@@ -210,6 +210,8 @@ export class Channel {
     this.#closedWith = error
     this.#heartbeat?.stop()
     this.#assembler.stop()
+    const { oldestStream } = this.#pending
+    if (oldestStream !== undefined) error.unansweredStream = oldestStream
     this.#pending.failAll(error)
     try {
       this.#listener.closed(error)
@@ -217,6 +219,11 @@ export class Channel {
       // A listener that throws ends its channel, and this channel has already ended.
     }
   }
+}
+
+function streamOf (args: unknown): string | undefined {
+  if (typeof args !== 'object' || args === null || !('stream' in args)) return undefined
+  return typeof args.stream === 'string' ? args.stream : undefined
 }
 
 // When a host name has several addresses, Node throws an error without a message that holds one error per address.

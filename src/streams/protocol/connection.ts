@@ -10,6 +10,7 @@ import type { CommandVersions } from './commands/exchange-command-versions.ts'
 import { CommandKey, type CommandName } from './commands/keys.ts'
 import { metadata, type StreamMetadata } from './commands/metadata.ts'
 import { encodePublishHeader } from './commands/publish.ts'
+import { partitions } from './commands/partitions.ts'
 import { queryOffset } from './commands/query-offset.ts'
 import { queryPublisherSequence } from './commands/query-publisher-sequence.ts'
 import { resolveOffsetSpec } from './commands/resolve-offset-spec.ts'
@@ -98,6 +99,11 @@ export class Connection {
   /** Where streams live. A stream that does not exist is not an error: its metadata has the response code. */
   async metadata (streams: readonly string[]): Promise<StreamMetadata[]> {
     return await this.#request(metadata, { streams })
+  }
+
+  /** @throws ResponseError streamDoesNotExist when no exchange has the name */
+  async partitions (superStream: string): Promise<string[]> {
+    return await this.#request(partitions, { superStream })
   }
 
   async createStream (stream: string, args: ReadonlyMap<string, string>): Promise<void> {

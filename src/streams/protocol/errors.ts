@@ -50,6 +50,11 @@ export class ConnectionClosedError extends ProtocolError {
   readonly closedBy: ClosedBy
   /** The code of the broker's Close, when it sent one. */
   readonly responseCode?: number
+  /**
+   * The stream of the oldest request without an answer. The broker works off a connection's requests in order: when it
+   * ended the connection without a word, this is the stream of the request at which it failed.
+   */
+  declare unansweredStream?: string
 
   constructor (closedBy: ClosedBy, message: string, options: { cause?: unknown, responseCode?: number } = {}) {
     super(message, { cause: options.cause })

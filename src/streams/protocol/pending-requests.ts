@@ -6,6 +6,8 @@ import { ResponseCode } from './response-codes.ts'
 
 interface Pending {
   readonly key: number
+  /** The stream that the request is about. */
+  readonly stream: string | undefined
   /** Reads the answer and settles the request. Throws when the answer cannot be read. */
   answer (reader: FrameReader): void
   fail (error: Error): void
@@ -22,11 +24,13 @@ export class PendingRequests {
    * Registers a request and sends it.
    *
    * @param send called once, with the correlation id; when it throws, the request fails with that error
+   * @param stream the stream that the request is about
    * @param timeoutMs 0: the request has no deadline of its own
    * @param timedOut called when the deadline has passed, before the request fails
    */
   add<Arguments, Answer> (
     request: Request<Arguments, Answer>,
+    stream: string | undefined,
     timeoutMs: number,
     send: (correlationId: number) => void,
     timedOut?: () => void
@@ -48,6 +52,7 @@ export class PendingRequests {
       }
       this.#pending.set(id, {
         key: CommandKey[request.name],
+        stream,
         answer (reader) {
           const code = request.isWithoutResponseCode === true ? ResponseCode.ok : reader.u16()
           if (code !== ResponseCode.ok) {
@@ -71,6 +76,12 @@ export class PendingRequests {
         reject(error)
       }
     })
+  }
+
+  /** The stream of the oldest request that waits; undefined when there is none, or when it is about no stream. */
+  get oldestStream (): string | undefined {
+    const [oldest] = this.#pending.values()
+    return oldest?.stream
   }
 
   /**

@@ -18,6 +18,17 @@ export function refuseTooLarge (batch: MessageBatch, firstIndex: number, maxByte
   }
 }
 
+/**
+ * For a message that is not encoded yet, when at least `bytes` of it are known.
+ *
+ * @param index of the message in its request
+ * @throws StreamsError `message_too_large` when these alone do not fit into the largest frame
+ */
+export function refuseUnsendable (index: number, bytes: number, frameMaxBytes: number): void {
+  const maxBytes = frameMaxBytes - PUBLISH_FRAME_OVERHEAD_BYTES
+  if (bytes + PUBLISH_ENTRY_OVERHEAD_BYTES > maxBytes) throw messageTooLarge(index, maxBytes)
+}
+
 export function messageTooLarge (index: number, maxBytes: number): StreamsError {
   const limitBytes = maxBytes - PUBLISH_ENTRY_OVERHEAD_BYTES
   return new StreamsError(

@@ -183,6 +183,7 @@ export class Publisher {
     const isPresent = (): boolean => this.#state.name === 'declared' && this.#state.slot === slot()
     return {
       stream: this.stream,
+      isNamed: this.reference !== undefined,
       confirmed: (publishingIds) => { if (isPresent()) this.#confirmed(publishingIds) },
       publishFailed: (publishingId, responseCode) => {
         if (isPresent()) this.#publishFailed(publishingId, responseCode)

@@ -2,6 +2,7 @@ import { classify, classifyResponseCode } from '../classify.ts'
 import { StreamsError } from '../errors.ts'
 import { ResponseCode } from '../protocol/index.ts'
 import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
+import type { SuperStreams } from './super-streams.ts'
 
 export interface Location {
   readonly leader: Endpoint | undefined
@@ -15,11 +16,13 @@ const MAX_REMEMBERED = 10_000
 /** Knows the nodes that have a stream. */
 export class Locator {
   readonly #connections: ConnectionPool
+  readonly #superStreams: SuperStreams
   readonly #known = new Map<string, Location>()
   readonly #asking = new Map<string, Promise<Location>>()
 
-  constructor (connections: ConnectionPool) {
+  constructor (connections: ConnectionPool, superStreams: SuperStreams) {
     this.#connections = connections
+    this.#superStreams = superStreams
   }
 
   /**
@@ -76,8 +79,9 @@ export class Locator {
   async #ask (stream: string): Promise<Location> {
     this.#known.delete(stream)
     try {
-      const connection = await this.#connections.connection('streams')
-      const [metadata] = await connection.metadata([stream])
+      const [metadata] = await this.#connections.ask('streams', stream, async (connection) => {
+        return await connection.metadata([stream])
+      })
       if (metadata === undefined) {
         throw new StreamsError('broker_protocol_error', 'the broker answered a metadata request without the stream')
       }
@@ -87,7 +91,8 @@ export class Locator {
       this.#known.set(stream, location)
       return location
     } catch (error) {
-      throw classify(error)
+      const failure = classify(error)
+      throw failure.code === 'stream_not_found' ? await this.#superStreams.explain(stream, failure) : failure
     }
   }
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../common/logger.ts'
 import type { ManagementClient, SourceState } from '../management/management-client.ts'
 import { describeManagedStream, type ManagedStream } from '../management/stream-listing.ts'
 import { ResponseCode, ResponseError } from '../protocol/index.ts'
+import type { SuperStreams } from './super-streams.ts'
 import type { StreamEnds } from './stream-ends.ts'
 import { decodeArguments, differentArguments, encodeArguments, type StreamArguments } from './stream-arguments.ts'
 
@@ -27,9 +28,16 @@ export interface StreamDescription {
   readonly sources: { readonly management: SourceState }
 }
 
+export interface CreatedStream {
+  readonly outcome: 'created' | 'exists'
+  /** What the stream has. Undefined when only the management API could tell, and there is none. */
+  readonly arguments: Readonly<Record<string, unknown>> | undefined
+}
+
 export interface StreamAdminOptions {
   connections: ConnectionPool
   locator: Locator
+  superStreams: SuperStreams
   ends: StreamEnds
   management: ManagementClient | undefined
   logger: Logger
@@ -43,28 +51,40 @@ export class StreamAdmin {
     this.#options = options
   }
 
-  /** @throws StreamsError `stream_arguments_differ`, `invalid_argument`, `access_refused`, ... */
-  async create (stream: string, args: StreamArguments): Promise<'created' | 'exists'> {
+  /**
+   * Creates the stream, unless it is there. Arguments that are not given are not compared.
+   *
+   * @throws StreamsError `stream_arguments_differ`, `super_stream_exists`, `invalid_argument`, `access_refused`;
+   *   `management_unavailable` when only the management API could compare, and does not answer
+   */
+  async create (stream: string, args: StreamArguments): Promise<CreatedStream> {
+    const { connections, locator, superStreams } = this.#options
     const wireArguments = encodeArguments(args)
+    await superStreams.refuseSuperStream(stream)
     try {
-      const connection = await this.#options.connections.connection('streams')
+      const connection = await connections.connection('streams', stream)
       await connection.createStream(stream, wireArguments)
-      return 'created'
+      return { outcome: 'created', arguments: { ...args } }
     } catch (error) {
-      if (error instanceof ResponseError && error.responseCode === ResponseCode.streamAlreadyExists) return 'exists'
-      if (error instanceof ResponseError && error.responseCode === ResponseCode.preconditionFailed) {
-        throw new StreamsError('stream_arguments_differ', await this.#differenceOf(stream, args), { cause: error })
-      }
+      // The broker compares all arguments: with this code they are the same.
+      if (hasCode(error, ResponseCode.streamAlreadyExists)) return { outcome: 'exists', arguments: { ...args } }
+      if (hasCode(error, ResponseCode.preconditionFailed)) return await this.#compare(stream, args, error)
       throw classify(error, 'possible')
     } finally {
-      this.#options.locator.forget(stream)
+      locator.forget(stream)
     }
   }
 
-  /** @throws StreamsError `stream_not_found`, `access_refused`, ... */
-  async delete (stream: string): Promise<void> {
+  /**
+   * @param mayBePartition delete it also when it is a partition of a super stream
+   * @throws StreamsError `stream_not_found`, `stream_is_partition`, `access_refused`, ...
+   */
+  async delete (stream: string, mayBePartition: boolean): Promise<void> {
+    const { connections, superStreams } = this.#options
+    if (!mayBePartition) await superStreams.refusePartition(stream)
+    connections.isolate(stream)
     try {
-      const connection = await this.#options.connections.connection('streams')
+      const connection = await connections.connection('streams', stream)
       await connection.deleteStream(stream)
     } catch (error) {
       throw classify(error, 'possible')
@@ -98,14 +118,35 @@ export class StreamAdmin {
     }
   }
 
-  // The broker says only that the arguments differ, not which ones.
-  async #differenceOf (stream: string, args: StreamArguments): Promise<string> {
-    const { managed } = await this.#managed(stream)
-    if (managed?.isStream === false) return 'the name is taken by a queue that is not a stream'
-    const names = managed === undefined ? [] : differentArguments(args, decodeArguments(managed.arguments))
-    if (names.length > 0) return `the stream exists with other values of: ${names.join(', ')}`
-    return 'the name is taken by a stream with other arguments, or by a queue that is not a stream'
+  // The broker says only that the name is taken by something with other arguments, not which ones differ.
+  async #compare (stream: string, args: StreamArguments, cause: unknown): Promise<CreatedStream> {
+    const { management } = this.#options
+    const managed = management === undefined ? undefined : await describeManagedStream(management, stream)
+    const differ = (message: string): StreamsError => new StreamsError('stream_arguments_differ', message, { cause })
+    if (managed?.isStream === false) throw differ('the name is taken by a queue that is not a stream')
+    if (managed !== undefined) {
+      const existing = decodeArguments(managed.arguments)
+      const names = differentArguments(args, existing)
+      if (names.length === 0) return { outcome: 'exists', arguments: existing }
+      throw differ(`the stream exists with other values of: ${names.join(', ')}`)
+    }
+    if (Object.values(args).some((value) => value !== undefined)) {
+      throw differ('the name is taken by a stream with other or more arguments, or by a queue that is not a stream')
+    }
+    // Nothing is to be compared. It may still be a queue that is not a stream, of which the broker knows no location.
+    try {
+      await this.#options.locator.locateAfresh(stream)
+    } catch (error) {
+      const failure = classify(error)
+      if (failure.code === 'stream_not_found') throw differ('the name is taken by a queue that is not a stream')
+      if (failure.code !== 'stream_not_available') throw failure
+    }
+    return { outcome: 'exists', arguments: undefined }
   }
+}
+
+function hasCode (error: unknown, code: number): error is ResponseError {
+  return error instanceof ResponseError && error.responseCode === code
 }
 
 function addressOf ({ host, port }: Endpoint): string {

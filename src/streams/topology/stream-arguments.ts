@@ -56,9 +56,10 @@ export function decodeArguments (queueArguments: Readonly<Record<string, unknown
   return Object.fromEntries(known.map(([name, value]) => [API_NAMES.get(name) ?? name, value]))
 }
 
-/** The names of the arguments that differ. */
+/** The names of the given arguments that differ. */
 export function differentArguments (wanted: StreamArguments, existing: Readonly<Record<string, unknown>>): string[] {
-  return RULES.map(([name]) => name).filter((name) => String(wanted[name]) !== String(existing[name]))
+  return RULES.map(([name]) => name)
+    .filter((name) => wanted[name] !== undefined && String(wanted[name]) !== String(existing[name]))
 }
 
 function refuseOutside (name: string, value: number | string, bounds: NonNullable<ArgumentRule['bounds']>): void {

@@ -4,7 +4,7 @@ import { pause } from '../common/wait.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import type { Locator } from './locator.ts'
 import { StreamsError } from '../errors.ts'
-import type { Chunk, Connection, OffsetSpec } from '../protocol/index.ts'
+import type { Chunk, OffsetSpec } from '../protocol/index.ts'
 import { Subscription } from '../connections/subscription.ts'
 
 export interface Bounds {
@@ -124,11 +124,20 @@ export class StreamEnds {
     })
   }
 
+  /** The same error, or one that says why no stream was found. Never throws. */
+  async explained (stream: string, failure: StreamsError): Promise<StreamsError> {
+    if (failure.code !== 'stream_not_found') return failure
+    return await this.#locator.locateAfresh(stream).then(() => failure, (error: unknown) => {
+      const explained = classify(error)
+      return explained.code === failure.code ? explained : failure
+    })
+  }
+
   // An old location may be the reason when the broker refuses: the node or the stream was not the right one. So the
   // next request asks for the location again.
   async #asking<T> (stream: string, ask: () => Promise<T>): Promise<T> {
     try {
-      return await ask()
+      return await this.#connections.repeat(ask)
     } catch (error) {
       const failure = classify(error)
       if (failure.code !== 'access_refused') this.#locator.forget(stream)
@@ -151,11 +160,10 @@ export class StreamEnds {
   }
 
   async #stats (stream: string): Promise<Stats> {
-    return statsOf(await (await this.#leaderConnection(stream)).streamStats(stream))
-  }
-
-  async #leaderConnection (stream: string): Promise<Connection> {
-    return await this.#connections.connection('consume', await this.#locator.leader(stream))
+    const leader = await this.#locator.leader(stream)
+    return statsOf(await this.#connections.ask('offsets', stream, async (connection) => {
+      return await connection.streamStats(stream)
+    }, leader))
   }
 
   async #probe (stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string>): Promise<Probe> {

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import { messageToJsonText, parseMessage } from '../../../src/messages/index.ts'
+import { messageToJsonText } from '../../../src/messages/index.ts'
 import type { ReadEncoding } from '../../../src/messages/index.ts'
 import type { OutgoingMessage, ReadMessage } from '../../../src/streams/index.ts'
 import { anyMessage } from './arbitraries.ts'
-import { checkedWrite, entry, isMessageRead, readableMessage, stored, unreadable } from './support.ts'
+import { written, entry, isMessageRead, readableMessage, stored, unreadable } from './support.ts'
 import { exactly } from '../../support/exactly.ts'
 
 const ENCODINGS: readonly ReadEncoding[] = ['auto', 'json', 'text', 'base64']
@@ -23,7 +23,7 @@ t.test('what was read can be posted again, and reads the same', async t => {
   for (const encoding of ENCODINGS) {
     fc.assert(fc.property(anyMessage, message => {
       const text = messageToJsonText(stored(message), encoding)
-      const posted = parseMessage(checkedWrite(JSON.parse(text)), '')
+      const posted = written(text)
       // JSON objects have no order: JavaScript reorders keys like numbers.
       return isDeepStrictEqual(JSON.parse(messageToJsonText(stored(posted.message), encoding)), JSON.parse(text))
     }), { numRuns: 700 })
@@ -147,7 +147,7 @@ t.test('maps that are no JSON object are pairs, and a key twice cannot be posted
       ['a', 'y']
     ]
   })
-  t.throws(() => parseMessage(checkedWrite(twice), ''), {
+  t.throws(() => written(twice), {
     name: 'MessageFormatError',
     pointer: '/applicationProperties/value/1/0'
   })
@@ -171,10 +171,10 @@ t.test('annotations with strings for keys, as some clients write them, are plain
 
 t.test('__proto__ as a key harms nothing, there and back', async t => {
   const json: unknown = JSON.parse('{"body":{"__proto__":{"x":1}},"applicationProperties":{"__proto__":"p"}}')
-  const text = messageToJsonText(stored(parseMessage(checkedWrite(json), '').message), 'auto')
+  const text = messageToJsonText(stored(written(json).message), 'auto')
   t.match(text, '"body":{"__proto__":{"x":1}}')
   t.match(text, '"applicationProperties":{"__proto__":"p"}')
-  const read = readableMessage(stored(parseMessage(checkedWrite(json), '').message), 'auto')
+  const read = readableMessage(stored(written(json).message), 'auto')
   t.ok(Object.hasOwn(read.applicationProperties ?? {}, '__proto__'))
   t.notOk('x' in {})
 })
@@ -245,6 +245,6 @@ t.test('what is no message, or cannot be unpacked, is returned whole', async t =
   for (const message of [entry(Buffer.from('hello')), entry(Buffer.alloc(0)), unreadable]) {
     const read = readableMessage(message, 'auto')
     t.ok(isMessageRead(read), JSON.stringify(isMessageRead.errors))
-    t.same(parseMessage(checkedWrite(read), '').message.body, message.bytes)
+    t.same(written(read).message.body, message.bytes)
   }
 })

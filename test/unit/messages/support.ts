@@ -1,7 +1,11 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import { toMessage } from '../../../src/messages/json-message.ts'
+import { MessageScan } from '../../../src/messages/message-scan.ts'
 import { MessageRead, MessageWrite } from '../../../src/messages/schemas.ts'
 import { encodedLength, encodeMessage } from '../../../src/streams/amqp/index.ts'
 import { messageToJsonText } from '../../../src/messages/index.ts'
+import { JsonScanner } from '../../../src/text/json-scanner.ts'
+import type { ParsedMessage } from '../../../src/messages/write-json.ts'
 import type { ReadEncoding } from '../../../src/messages/index.ts'
 import type { OutgoingMessage, ReadMessage } from '../../../src/streams/index.ts'
 
@@ -10,10 +14,14 @@ const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }
 export const isMessageWrite = ajv.compile<MessageWrite>(MessageWrite)
 export const isMessageRead = ajv.compile<MessageRead>(MessageRead)
 
-/** What a publish request does to a message: the schema, then the mapping. */
-export function checkedWrite (json: unknown): MessageWrite {
-  if (!isMessageWrite(json)) throw new Error(`no message to write: ${JSON.stringify(isMessageWrite.errors)}`)
-  return json
+const limits = { maxMessageValues: 1000, frameMaxBytes: 1024 * 1024 }
+
+/** The message that a publish request makes of a JSON message, or of its text. */
+export function written (json: unknown, pointer = ''): ParsedMessage {
+  const bytes = Buffer.from(typeof json === 'string' ? json : JSON.stringify(json))
+  const span = new MessageScan(new JsonScanner(bytes), limits).scan(Infinity)
+  if (span === undefined) throw new Error('the scan has not reached the end')
+  return toMessage(bytes, span, 0, pointer, { limits, work: { units: Infinity } })
 }
 
 /** The message as a read delivers it. */

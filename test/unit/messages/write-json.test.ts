@@ -1,9 +1,8 @@
 import t from 'tap'
-import { parseMessage } from '../../../src/messages/index.ts'
-import { checkedWrite, isMessageWrite } from './support.ts'
+import { isMessageWrite, written } from './support.ts'
 
 const UUID = 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'
-const parse = (json: unknown) => parseMessage(checkedWrite(json), '/messages/3')
+const parse = (json: unknown) => written(json, '/messages/3')
 
 function bodyText (json: unknown): string {
   const { body } = parse(json).message
@@ -191,9 +190,61 @@ t.test('what a schema cannot see is refused where it is', async t => {
   }
 })
 
-t.test('a JSON body that nests too deeply to be printed is refused', async t => {
-  const body: unknown = JSON.parse('['.repeat(200_000) + ']'.repeat(200_000))
-  t.throws(() => parseMessage({ body }, ''), { name: 'MessageFormatError', pointer: '/body' })
+t.test('a JSON body is stored as it is written', async t => {
+  for (const body of [
+    '1.0', '19.90', '-0', '1E400', '123456789012345678901234567890', '{"b":1,"a":2,"1":3,"b":4}', '"\\u00e9\\ud800\\/"',
+    '{ "a" :\t[ 1 , 2 ] }', '{"__proto__":1}', '[\r\n1\n]', '"é€😀"'
+  ]) {
+    t.equal(bodyText(`{"body":${body}}`), Buffer.from(body).toString('latin1'))
+    t.equal(bodyText(`{ "body" : ${body} , "bodyEncoding":"json"}`), Buffer.from(body).toString('latin1'))
+  }
+})
+
+t.test('a number that JSON.parse would make another whole number of is refused where it is', async t => {
+  const cases: Array<[string, string]> = [
+    ['{"body":1,"publishingId":0.99999999999999999999}', '/publishingId'],
+    ['{"body":1,"publishingId":9007199254740991.4}', '/publishingId'],
+    ['{"body":1,"publishingId":9007199254740993}', '/publishingId'],
+    ['{"body":1,"publishingId":1.5}', '/publishingId'],
+    ['{"body":1,"publishingId":1e400}', '/publishingId'],
+    ['{"body":1,"offset":1e-400}', '/offset'],
+    ['{"body":1,"properties":{"groupSequence":0.99999999999999999999}}', '/properties/groupSequence'],
+    ['{"body":1,"properties":{"messageId":9007199254740990.7}}', '/properties/messageId'],
+    ['{"body":1,"applicationProperties":{"x":"1","a/b":[1,{"c":4503599627370497.4999}]}}',
+      '/applicationProperties/a~1b/1/c'],
+    ['{"body":[1,[4503599627370497.4999]],"bodyType":"value"}', '/body/1/0'],
+    ['{"body":"[1e-400]","bodyType":"value","bodyEncoding":"text"}', '/body/0']
+  ]
+  for (const [json, pointer] of cases) {
+    t.throws(() => parse(json), { name: 'MessageFormatError', pointer: `/messages/3${pointer}` }, json)
+  }
+  t.equal(parse('{"body":1,"publishingId":1e2}').publishingId, 100)
+  t.equal(parse('{"body":1,"publishingId":1.00000000000000000000}').publishingId, 1)
+  t.doesNotThrow(() => parse('{"body":0.10000000000000000000001,"bodyType":"value"}'), 'no whole number')
+})
+
+t.test('a field is given once, however it is spelled', async t => {
+  for (const json of [
+    '{"body":1,"body":2}', '{"body":1,"b\\u006fdy":2}', '{"body":1,"properties":{},"properties":{}}'
+  ]) {
+    t.throws(() => parse(json), { name: 'MessageFormatError', message: /more than once/ }, json)
+  }
+  t.equal(bodyText('{"b\\u006fdy":7}'), '7')
+})
+
+t.test('a message is refused before anything is made of it when it is over a limit', async t => {
+  const tooMany = { name: 'MessageFormatError', pointer: '/messages/3/body', message: /PUBLISH_MAX_MESSAGE_VALUES/ }
+  const many = JSON.stringify(Array.from({ length: 1001 }, () => 1))
+  const properties = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`p${n}`, n]))
+  t.throws(() => parse({ body: 1, applicationProperties: properties }), { message: /PUBLISH_MAX_MESSAGE_VALUES/ })
+  t.throws(() => parse(`{"body":${many},"bodyType":"value"}`), tooMany)
+  t.throws(() => parse({ body: many, bodyEncoding: 'text', bodyType: 'value' }), tooMany)
+  t.equal(bodyText(`{"body":${many}}`), many, 'a body that is stored as it is may have any number of values')
+  t.throws(() => parse({ body: 'x'.repeat(1024 * 1024) }), { name: 'StreamsError', code: 'message_too_large' })
+  t.throws(() => parse({ body: 1, properties: { subject: 'x'.repeat(1024 * 1024) } }), { message: /beside its body/ })
+  const deep = '['.repeat(1001) + ']'.repeat(1001)
+  t.throws(() => parse(`{"body":${deep}}`), { name: 'TextFault', isTooDeep: true })
+  t.equal(bodyText(`{"body":${deep.slice(1, -1)}}`), deep.slice(1, -1))
 })
 
 t.test('the schema refuses what has not the shape of a message', async (t) => {

@@ -12,6 +12,7 @@ import { exchangeCommandVersions } from '../../../src/streams/protocol/commands/
 import { metadata } from '../../../src/streams/protocol/commands/metadata.ts'
 import { open } from '../../../src/streams/protocol/commands/open.ts'
 import { peerProperties } from '../../../src/streams/protocol/commands/peer-properties.ts'
+import { partitions } from '../../../src/streams/protocol/commands/partitions.ts'
 import { queryOffset } from '../../../src/streams/protocol/commands/query-offset.ts'
 import { queryPublisherSequence } from '../../../src/streams/protocol/commands/query-publisher-sequence.ts'
 import { resolveOffsetSpec } from '../../../src/streams/protocol/commands/resolve-offset-spec.ts'
@@ -62,6 +63,7 @@ t.test('requests are encoded as the protocol says', async (t) => {
       'exchangeCommandVersions', request(exchangeCommandVersions, { commands: [{ key: 8, min: 1, max: 2 }] }),
       '001b', '00000001' + '0008' + '0001' + '0002'
     ],
+    ['partitions', request(partitions, { superStream: 's2' }), '0019', S],
     ['streamStats', request(streamStats, { stream: 's2' }), '001c', S],
     [
       'resolveOffsetSpec', request(resolveOffsetSpec, { stream: 's2', spec: { type: 'last' }, properties: none }),
@@ -101,6 +103,7 @@ t.test('answers are decoded as the protocol says', async (t) => {
   t.equal(read(queryOffset, 'ffffffffffffffff'), 2n ** 64n - 1n)
   t.equal(read(queryPublisherSequence, '0000000000000007'), 7n)
   const statistics = '00000002' + '0001' + '61' + 'ffffffffffffffff' + '0001' + '62' + '0000000000000005'
+  t.same(read(partitions, '00000002' + S + '0001' + '78'), ['s2', 'x'])
   t.same([...read(streamStats, statistics)], [['a', -1n], ['b', 5n]])
   t.same(read(saslHandshake, '00000002' + '0005' + '504c41494e' + '0001' + '58'), ['PLAIN', 'X'])
   t.same([...read(peerProperties, '00000001' + '0001' + '61' + '0001' + '62')], [['a', 'b']])

@@ -1,0 +1,121 @@
+import { Ajv } from 'ajv'
+import { describeSchemaError } from '../api/schema-error.ts'
+import { refuseUnsendable, type MessageBatch } from '../streams/index.ts'
+import { findRounded } from '../text/json-numbers.ts'
+import { JsonScanner } from '../text/json-scanner.ts'
+import { MessageFormatError } from './format-error.ts'
+import { refuseManyValues, type MessageLimits, type MessageSpan } from './message-scan.ts'
+import type { PublishingIds } from './publishing-ids.ts'
+import { MessageWrite } from './schemas.ts'
+import { DEFAULT_PROPERTIES, parseMessage, type JsonBody, type ParsedMessage } from './write-json.ts'
+import { UNITS_OF_VALUE, type Work } from './work.ts'
+
+/** Where messages of a request go, and what bounds them. */
+export interface Destination {
+  readonly batch: MessageBatch
+  readonly ids: PublishingIds
+  readonly limits: MessageLimits
+  readonly work: Work
+}
+
+// A text may be written in escapes of six bytes for each of its bytes.
+const MAX_ESCAPED_LENGTH = 6
+// Not the text of a value needs less: a tagged value has some 30 bytes beside its content.
+const MIN_PARSED_BODY_BYTES = 1024 * 1024
+
+/**
+ * Makes the message of a span, whose bytes are valid JSON, and adds it to a batch.
+ *
+ * @param index of the message in its request
+ * @throws MessageFormatError with a pointer that starts with `pointer`
+ * @throws StreamsError `message_too_large`
+ */
+export function addMessage (
+  bytes: Buffer,
+  span: MessageSpan,
+  index: number,
+  pointer: string,
+  to: Destination
+): void {
+  const { message, publishingId } = toMessage(bytes, span, index, pointer, to)
+  to.ids.check(publishingId, `${pointer}/publishingId`)
+  to.batch.add(message, publishingId)
+}
+
+/** The message of a span. @throws as `addMessage` */
+export function toMessage (
+  bytes: Buffer,
+  span: MessageSpan,
+  index: number,
+  pointer: string,
+  { limits, work }: Pick<Destination, 'limits' | 'work'>
+): ParsedMessage {
+  const { start, end, bodyStart, bodyEnd } = span
+  if (!span.isObject) throw new MessageFormatError(pointer, 'must be object')
+  const body = bodyEnd < 0 ? NO_BODY : bytes.subarray(bodyStart, bodyEnd)
+  if (span.isBodyOnly) {
+    refuseUnsendable(index, body.length, limits.frameMaxBytes)
+    return { message: { properties: DEFAULT_PROPERTIES.json, body } }
+  }
+  const text = bodyEnd < 0
+    ? bytes.toString('utf8', start, end)
+    : `${bytes.toString('utf8', start, bodyStart)}null${bytes.toString('utf8', bodyEnd, end)}`
+  const json: unknown = JSON.parse(text)
+  if (!isMessage(json)) throw schemaFault(pointer)
+  if (span.isDoubtful) refuseRounded(text, pointer)
+  refuseLargeBody(json, body, index, limits)
+  return parseMessage(json, pointer, toJsonBody(body, span, `${pointer}/body`, limits, work))
+}
+
+const NO_BODY = Buffer.alloc(0)
+
+function toJsonBody (
+  bytes: Buffer,
+  span: MessageSpan,
+  pointer: string,
+  limits: MessageLimits,
+  work: Work
+): JsonBody {
+  const parse = (text: Buffer, values: number, isDoubtful: boolean): unknown => {
+    refuseManyValues(values, limits, pointer)
+    work.units -= values * UNITS_OF_VALUE
+    const json = text.toString()
+    if (isDoubtful) refuseRounded(json, pointer)
+    return JSON.parse(json)
+  }
+  return {
+    bytes,
+    parse: () => parse(bytes, span.bodyValues, span.hasDoubtfulBody),
+    parseText: (text) => {
+      const scanner = new JsonScanner(text)
+      scanner.passValue(Infinity)
+      return parse(text, scanner.values, scanner.hasDoubtfulNumber)
+    }
+  }
+}
+
+function refuseLargeBody (json: MessageWrite, body: Buffer, index: number, { frameMaxBytes }: MessageLimits): void {
+  const isStored = (json.bodyEncoding ?? 'json') === 'json' && (json.bodyType ?? 'data') === 'data'
+  const mostBytes = Math.max(frameMaxBytes * MAX_ESCAPED_LENGTH, MIN_PARSED_BODY_BYTES)
+  if (isStored) refuseUnsendable(index, body.length, frameMaxBytes)
+  else if (body.length > mostBytes) refuseUnsendable(index, body.length, frameMaxBytes)
+}
+
+function refuseRounded (text: string, pointer: string): void {
+  const within = findRounded(text)
+  if (within === undefined) return
+  throw new MessageFormatError(pointer + within, 'must not be a number that has to be rounded')
+}
+
+// Not the validator of the app: that one collects all errors, and a large message may have thousands of unknown fields.
+// Here the first error of each message is enough.
+const isMessage = new Ajv({ allErrors: false, allowUnionTypes: true, strictTuples: false }).compile<MessageWrite>(
+  MessageWrite
+)
+
+function schemaFault (pointer: string): MessageFormatError {
+  const [error] = isMessage.errors ?? []
+  if (error === undefined) return new MessageFormatError(pointer, 'is not a valid message')
+  const { pointer: within, message } = describeSchemaError(error)
+  return new MessageFormatError(pointer + within, message)
+}

@@ -1,0 +1,184 @@
+import type { JsonScanner } from '../text/json-scanner.ts'
+import { pointerTo } from '../text/json-pointer.ts'
+import { MessageFormatError } from './format-error.ts'
+
+/** Bounds of one message. */
+export interface MessageLimits {
+  /** Most JSON values in the parts that are parsed. */
+  readonly maxMessageValues: number
+  /** The largest frame: no message can be larger. */
+  readonly frameMaxBytes: number
+}
+
+/** Most bytes of a message's JSON without its body. More than any use of properties needs. */
+export const MAX_ENVELOPE_BYTES = 1024 * 1024
+
+/** Where a message is in the bytes of a request, and what has to be known before anything is made of it. */
+export interface MessageSpan {
+  readonly start: number
+  readonly end: number
+  /** The JSON of its body; -1 when it has none. */
+  readonly bodyStart: number
+  readonly bodyEnd: number
+  /** How many JSON values the body has. */
+  readonly bodyValues: number
+  /** How many JSON values all else has. */
+  readonly values: number
+  /** Whether the body, or all else, has a number that JSON.parse may change. */
+  readonly hasDoubtfulBody: boolean
+  readonly isDoubtful: boolean
+  readonly isObject: boolean
+  /** Whether it is an object with a body and nothing else. */
+  readonly isBodyOnly: boolean
+}
+
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+const COMMA = 0x2c
+// A longer key is cut where it is shown.
+const MAX_SHOWN_KEY_BYTES = 200
+
+/** Scans one message after the other with the scanner of their request. */
+export class MessageScan {
+  readonly #scanner: JsonScanner
+  readonly #limits: MessageLimits
+  #state: 'start' | 'first key' | 'key' | 'value' | 'other' | 'after value' = 'start'
+  #key = ''
+  readonly #seen: string[] = []
+  #members = 0
+  #start = 0
+  #bodyStart = -1
+  #bodyEnd = -1
+  #bodyValues = 0
+  #values = 0
+  #hasDoubtfulBody = false
+  #isDoubtful = false
+
+  constructor (scanner: JsonScanner, limits: MessageLimits) {
+    this.#scanner = scanner
+    this.#limits = limits
+  }
+
+  /** Where in the message the scan is, as a JSON pointer within it. */
+  get pointer (): string {
+    return this.#state === 'value' ? pointerTo('', this.#key) : ''
+  }
+
+  /**
+   * Scans up to the end of the message, or up to `until`: then it returns undefined, and the next call continues.
+   *
+   * @throws JsonFault
+   * @throws MessageFormatError with a pointer within the message
+   */
+  scan (until: number): MessageSpan | undefined {
+    const scanner = this.#scanner
+    for (;;) {
+      switch (this.#state) {
+        case 'start':
+          this.#begin()
+          break
+        case 'first key':
+        case 'key':
+          if (scanner.next() === CLOSE_OBJECT && this.#state === 'first key') return this.#end()
+          this.#beginMember()
+          break
+        case 'value':
+          if (!scanner.passValue(until)) return undefined
+          this.#endMember()
+          break
+        case 'after value':
+          if (scanner.next() === CLOSE_OBJECT) return this.#end()
+          scanner.pass(COMMA, 'a comma or }')
+          this.#state = 'key'
+          if (scanner.at >= until) return undefined
+          break
+        case 'other':
+          if (!scanner.passValue(until)) return undefined
+          return this.#end()
+      }
+    }
+  }
+
+  #begin (): void {
+    const byte = this.#scanner.next()
+    this.#start = this.#scanner.at
+    this.#bodyStart = this.#bodyEnd = -1
+    this.#members = this.#values = this.#bodyValues = 0
+    this.#isDoubtful = this.#hasDoubtfulBody = false
+    if (this.#seen.length > 0) this.#seen.length = 0
+    this.#state = byte === OPEN_OBJECT ? 'first key' : 'other'
+    if (byte === OPEN_OBJECT) this.#scanner.at++
+  }
+
+  #beginMember (): void {
+    const scanner = this.#scanner
+    const { start, end } = scanner.passKey()
+    this.#key = keyOf(scanner.bytes, start, end)
+    if (this.#seen.includes(this.#key)) {
+      throw new MessageFormatError(pointerTo('', this.#key), 'is given more than once')
+    }
+    // More members than any message can have are counted as values and need not be told apart.
+    if (this.#seen.length < MAX_MEMBERS) this.#seen.push(this.#key)
+    this.#members++
+    scanner.next()
+    if (this.#key === 'body') this.#bodyStart = scanner.at
+    scanner.values = 0
+    scanner.hasDoubtfulNumber = false
+    this.#state = 'value'
+  }
+
+  #endMember (): void {
+    const scanner = this.#scanner
+    if (this.#key === 'body') {
+      this.#bodyEnd = scanner.at
+      this.#bodyValues = scanner.values
+      this.#hasDoubtfulBody = scanner.hasDoubtfulNumber
+    } else {
+      this.#values += scanner.values
+      if (scanner.hasDoubtfulNumber) this.#isDoubtful = true
+      refuseManyValues(this.#values, this.#limits, '')
+    }
+    this.#state = 'after value'
+  }
+
+  #end (): MessageSpan {
+    const scanner = this.#scanner
+    const isObject = this.#state !== 'other'
+    if (isObject) scanner.at++
+    this.#state = 'start'
+    if (isObject && scanner.at - this.#start - (this.#bodyEnd - this.#bodyStart) > MAX_ENVELOPE_BYTES) {
+      throw new MessageFormatError('', `has more than ${MAX_ENVELOPE_BYTES} bytes beside its body`)
+    }
+    return {
+      start: this.#start,
+      end: scanner.at,
+      bodyStart: this.#bodyStart,
+      bodyEnd: this.#bodyEnd,
+      bodyValues: this.#bodyValues,
+      values: this.#values,
+      hasDoubtfulBody: this.#hasDoubtfulBody,
+      isDoubtful: this.#isDoubtful,
+      isObject,
+      isBodyOnly: this.#members === 1 && this.#bodyEnd >= 0
+    }
+  }
+}
+
+const MAX_MEMBERS = 32
+
+/** @throws MessageFormatError at `pointer` */
+export function refuseManyValues (values: number, { maxMessageValues }: MessageLimits, pointer: string): void {
+  if (values <= maxMessageValues) return
+  throw new MessageFormatError(
+    pointer,
+    `has more JSON values than PUBLISH_MAX_MESSAGE_VALUES (${maxMessageValues})`
+  )
+}
+
+/** A key of the scanned text, without its quotes, as JSON.parse reads it. A very long one is cut. */
+export function keyOf (bytes: Buffer, start: number, end: number): string {
+  if (end - start === 4 && bytes.readUInt32BE(start) === 0x626f_6479) return 'body'
+  if (end - start > MAX_SHOWN_KEY_BYTES) return `${bytes.toString('utf8', start, start + MAX_SHOWN_KEY_BYTES)}...`
+  const text = bytes.toString('utf8', start, end)
+  return text.includes('\\') ? String(JSON.parse(`"${text}"`)) : text
+}

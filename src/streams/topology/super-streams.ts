@@ -1,0 +1,93 @@
+import { classify } from '../classify.ts'
+import type { ConnectionPool } from '../connections/connection-pool.ts'
+import { StreamsError } from '../errors.ts'
+import type { StreamNames } from './stream-names.ts'
+
+// The name of a partition may have hyphens, and so may that of the super stream.
+const MAX_CANDIDATES = 8
+// RabbitMQ writes an error line for each question about a name that is not a super stream. So for a name that clients
+// ask for again and again it is asked once in this time.
+const REMEMBERED_MS = 60_000
+const MAX_REMEMBERED = 1000
+
+/**
+ * Knows super streams from other names. A super stream is an exchange, and its partitions are streams that are bound to
+ * it. The protocol does not tell what an exchange is for: it counts as a super stream when all streams behind it are
+ * named after it, `{super stream}-{anything}`, as RabbitMQ names partitions.
+ */
+export class SuperStreams {
+  readonly #connections: ConnectionPool
+  readonly #names: StreamNames
+  readonly #ordinary = new Map<string, number>()
+
+  constructor (connections: ConnectionPool, names: StreamNames) {
+    this.#connections = connections
+    this.#names = names
+  }
+
+  /**
+   * The partitions of the super stream in their order; empty when there is no such super stream.
+   *
+   * @throws StreamsError
+   */
+  async partitionsOf (superStream: string): Promise<readonly string[]> {
+    try {
+      const partitions = await this.#connections.ask('streams', undefined, async (connection) => {
+        return await connection.partitions(superStream)
+      })
+      return partitions.every((name) => name.startsWith(`${superStream}-`)) ? partitions : []
+    } catch (error) {
+      const failure = classify(error)
+      if (failure.code === 'stream_not_found') return []
+      throw failure
+    }
+  }
+
+  /** The super stream of which this stream is a partition. @throws StreamsError */
+  async superStreamOf (stream: string): Promise<string | undefined> {
+    const candidates: string[] = []
+    for (let at = stream.lastIndexOf('-'); at > 0; at = stream.lastIndexOf('-', at - 1)) {
+      candidates.push(stream.slice(0, at))
+      if (candidates.length === MAX_CANDIDATES) break
+    }
+    const found = await Promise.all(candidates.map(async (name) => (await this.partitionsOf(name)).includes(stream)))
+    return candidates.find((_, index) => found[index])
+  }
+
+  /** @throws StreamsError `super_stream_exists` */
+  async refuseSuperStream (stream: string): Promise<void> {
+    const partitions = await this.partitionsOf(stream)
+    if (partitions.length === 0) return
+    throw new StreamsError('super_stream_exists', 'a super stream has this name', {
+      details: { partitions: this.#apiNames(partitions) }
+    })
+  }
+
+  /** @throws StreamsError `stream_is_partition` */
+  async refusePartition (stream: string): Promise<void> {
+    const superStream = await this.superStreamOf(stream)
+    if (superStream === undefined) return
+    throw new StreamsError('stream_is_partition', 'the stream is a partition of a super stream', {
+      details: { superStream: this.#names.fromBroker(superStream) ?? superStream }
+    })
+  }
+
+  /** The error for a stream that was not found: it says so when the name is that of a super stream. Never throws. */
+  async explain (stream: string, failure: StreamsError): Promise<StreamsError> {
+    if ((this.#ordinary.get(stream) ?? 0) > performance.now()) return failure
+    const partitions = await this.partitionsOf(stream).catch((): undefined => undefined)
+    if (partitions === undefined) return failure
+    if (partitions.length > 0) {
+      const message = 'this is a super stream: each of its partitions is a stream'
+      return new StreamsError('stream_not_found', message, { details: { partitions: this.#apiNames(partitions) } })
+    }
+    if (this.#ordinary.size >= MAX_REMEMBERED) this.#ordinary.clear()
+    this.#ordinary.set(stream, performance.now() + REMEMBERED_MS)
+    return failure
+  }
+
+  // A partition whose name does not follow the pattern of the API cannot be named in it.
+  #apiNames (partitions: readonly string[]): string[] {
+    return partitions.flatMap((name) => this.#names.fromBroker(name) ?? [])
+  }
+}

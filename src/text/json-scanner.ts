@@ -1,0 +1,228 @@
+import { JsonFault, unexpected } from './json-fault.ts'
+import { afterEscape, afterLiteral, afterNumber, afterWhiteSpace } from './json-tokens.ts'
+
+/** How deep a JSON text may nest. Many parsers of readers end at this depth or before it. */
+export const MAX_JSON_DEPTH = 1000
+
+// Every number of fewer characters without an exponent means the same to JSON.parse as what is written.
+const SURE_NUMBER_LENGTH = 16
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+const OPEN_ARRAY = 0x5b
+const CLOSE_ARRAY = 0x5d
+
+// The bytes that a string cannot hold as they are: control characters, the quote, the backslash.
+const SPECIAL = new Uint8Array(256).fill(1, 0, 0x20)
+SPECIAL[QUOTE] = 1
+SPECIAL[0x5c] = 1
+
+/** What has to come next within a value. */
+type Expected = 'value' | 'first element' | 'first key' | 'key' | 'after value' | 'in string' | 'in key'
+
+/**
+ * Walks over JSON text (RFC 8259) and makes nothing of it: what JSON.parse accepts is accepted, except for what nests
+ * too deeply. A value of any size is passed in steps of a bounded number of bytes.
+ */
+export class JsonScanner {
+  readonly bytes: Buffer
+  readonly end: number
+  /** The position. */
+  at: number
+  /** The number of values that were passed: scalars, objects and arrays. */
+  values = 0
+  /** Whether a number was passed that JSON.parse may change. */
+  hasDoubtfulNumber = false
+  #expected: Expected = 'value'
+  // For each open bracket, from outside: whether it is an object.
+  readonly #isObject: boolean[] = []
+  #depth = 0
+
+  constructor (bytes: Buffer, start = 0, end = bytes.length) {
+    this.bytes = bytes
+    this.at = start
+    this.end = end
+  }
+
+  /** Passes white space and returns the byte after it; -1 at the end. */
+  next (): number {
+    this.at = afterWhiteSpace(this.bytes, this.at, this.end)
+    return this.at < this.end ? this.bytes[this.at] ?? -1 : -1
+  }
+
+  /** Passes white space and this byte. @throws JsonFault when another byte is there */
+  pass (byte: number, expected: string): void {
+    if (this.next() !== byte) throw this.unexpected(expected)
+    this.at++
+  }
+
+  /**
+   * Passes a key and the colon after it. @returns where the key is, without its quotes
+   * @throws JsonFault
+   */
+  passKey (): { readonly start: number, readonly end: number } {
+    this.pass(QUOTE, 'a key in double quotes')
+    const start = this.at
+    const after = this.#afterString(start, Infinity)
+    this.at = after
+    this.pass(COLON, 'a colon')
+    return { start, end: after - 1 }
+  }
+
+  /** The fault of what is at the position. */
+  unexpected (expected: string): JsonFault {
+    return unexpected(this.bytes, this.at, this.end, expected)
+  }
+
+  /**
+   * Passes white space and a value. When it returns false, `until` was reached before the end of the value, and the
+   * next call continues there.
+   *
+   * @throws JsonFault
+   */
+  passValue (until: number): boolean {
+    const { bytes, end } = this
+    for (;;) {
+      if (this.at >= until) return false
+      const byte = this.at < end ? bytes[this.at] ?? 0 : 0
+      if (byte <= 0x20 && this.#expected !== 'in string' && this.#expected !== 'in key') {
+        this.#passWhiteSpace(until)
+      } else if (this.#step(byte, until)) {
+        this.#expected = 'value'
+        return true
+      }
+    }
+  }
+
+  #passWhiteSpace (until: number): void {
+    this.at = afterWhiteSpace(this.bytes, this.at, Math.min(until, this.end))
+    if (this.at < until && (this.at >= this.end || (this.bytes[this.at] ?? 0) <= 0x20)) throw this.#fault()
+  }
+
+  // Passes a token, or a part of a string. Returns whether that was the end of the value.
+  #step (byte: number, until: number): boolean {
+    switch (this.#expected) {
+      case 'value': return this.#beginValue(byte)
+      case 'after value': return this.#afterValue(byte)
+      case 'in string': return this.#passString(until)
+      case 'key': return this.#beginKey(byte)
+      case 'in key': return this.#passRestOfKey(until)
+      case 'first key': return byte === CLOSE_OBJECT ? this.#close() : this.#beginKey(byte)
+      case 'first element': return byte === CLOSE_ARRAY ? this.#close() : this.#beginValue(byte)
+    }
+  }
+
+  #beginValue (byte: number): boolean {
+    this.values++
+    if (byte === QUOTE) {
+      this.at++
+      this.#expected = 'in string'
+      return false
+    }
+    if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+      this.#open(byte === OPEN_OBJECT)
+      return false
+    }
+    this.at = this.#afterScalar(this.at, byte)
+    this.#expected = 'after value'
+    return this.#depth === 0
+  }
+
+  #afterValue (byte: number): boolean {
+    const isInObject = this.#isObject[this.#depth - 1] === true
+    if (byte === (isInObject ? CLOSE_OBJECT : CLOSE_ARRAY)) return this.#close()
+    if (byte !== COMMA) throw this.#fault()
+    this.at++
+    this.#expected = isInObject ? 'key' : 'value'
+    return false
+  }
+
+  #passString (until: number): boolean {
+    const after = this.#afterString(this.at, until)
+    if (after < 0) return false
+    this.at = after
+    this.#expected = 'after value'
+    return this.#depth === 0
+  }
+
+  #beginKey (byte: number): boolean {
+    if (byte !== QUOTE) throw this.#fault()
+    this.at++
+    this.#expected = 'in key'
+    return false
+  }
+
+  #passRestOfKey (until: number): boolean {
+    const after = this.#afterString(this.at, until)
+    if (after < 0) return false
+    this.at = after
+    this.pass(COLON, 'a colon')
+    this.#expected = 'value'
+    return false
+  }
+
+  #open (isObject: boolean): void {
+    if (this.#depth === MAX_JSON_DEPTH) {
+      throw new JsonFault(this.at, `must not nest deeper than ${MAX_JSON_DEPTH} levels`, true)
+    }
+    this.#isObject[this.#depth] = isObject
+    this.#depth++
+    this.at++
+    this.#expected = isObject ? 'first key' : 'first element'
+  }
+
+  // Returns whether that was the outermost bracket.
+  #close (): boolean {
+    this.#depth--
+    this.at++
+    this.#expected = 'after value'
+    return this.#depth === 0
+  }
+
+  #afterScalar (at: number, byte: number): number {
+    if (byte !== 0x2d && (byte < 0x30 || byte > 0x39)) return afterLiteral(this.bytes, at, this.end)
+    const after = afterNumber(this.bytes, at, this.end)
+    if (after - at >= SURE_NUMBER_LENGTH || this.#hasExponent(at, after)) this.hasDoubtfulNumber = true
+    return after
+  }
+
+  #hasExponent (start: number, end: number): boolean {
+    for (let at = start; at < end; at++) if ((this.bytes[at] ?? 0) >= 0x45) return true
+    return false
+  }
+
+  // The position after the closing quote. -1 when `until` comes first: `at` is then where to continue.
+  #afterString (start: number, until: number): number {
+    const { bytes, end } = this
+    const stop = Math.min(until, end)
+    let at = start
+    for (;;) {
+      while (at < stop && SPECIAL[bytes[at] ?? 0] === 0) at++
+      if (at >= stop) {
+        if (at >= end) throw new JsonFault(end, 'it ends in a string')
+        this.at = at
+        return -1
+      }
+      const byte = bytes[at] ?? 0
+      if (byte === QUOTE) return at + 1
+      if (byte < 0x20) {
+        const code = byte.toString(16).toUpperCase().padStart(4, '0')
+        throw new JsonFault(at, `a string has a control character (U+${code}) that is not escaped`)
+      }
+      at = afterEscape(bytes, at, end)
+    }
+  }
+
+  #fault (): JsonFault {
+    switch (this.#expected) {
+      case 'first key': return this.unexpected('a key in double quotes or }')
+      case 'key': return this.unexpected('a key in double quotes')
+      case 'after value':
+        return this.unexpected(this.#isObject[this.#depth - 1] === true ? 'a comma or }' : 'a comma or ]')
+      default: return this.unexpected('a value')
+    }
+  }
+}

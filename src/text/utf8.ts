@@ -1,0 +1,28 @@
+import { isUtf8 } from 'node:buffer'
+import { JsonFault } from './json-fault.ts'
+
+/** Refuses bytes that are not UTF-8. @throws JsonFault at the first of them */
+export function refuseBadUtf8 (bytes: Buffer): void {
+  if (!isUtf8(bytes)) throw new JsonFault(badUtf8At(bytes), 'the bytes there are not UTF-8')
+}
+
+const BLOCK_BYTES = 64 * 1024
+const MAX_CHARACTER_BYTES = 4
+
+function badUtf8At (bytes: Buffer): number {
+  let start = 0
+  // Blocks end before the first byte of a character.
+  for (let end = blockEnd(bytes, start); isUtf8(bytes.subarray(start, end)); end = blockEnd(bytes, start)) start = end
+  for (;;) {
+    let length = 1
+    while (length <= MAX_CHARACTER_BYTES && !isUtf8(bytes.subarray(start, start + length))) length++
+    if (length > MAX_CHARACTER_BYTES || start >= bytes.length) return start
+    start += length
+  }
+}
+
+function blockEnd (bytes: Buffer, start: number): number {
+  let end = Math.min(start + BLOCK_BYTES, bytes.length)
+  while (end < bytes.length && end > start + 1 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return end
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { testManagementUrl } from '../support/broker.ts'
+import { startGateway } from '../support/gateway.ts'
+
+const gateway = await startGateway(t)
+
+/** Calls the management API for a thing of the virtual host. */
+async function manage (method: string, path: string, body?: object): Promise<void> {
+  const { origin, username, password } = new URL(testManagementUrl())
+  const { status } = await fetch(`${origin}/api/${path}`, {
+    method,
+    headers: { authorization: `Basic ${btoa(`${username}:${password}`)}`, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) })
+  })
+  if (status >= 400 && status !== 404) throw new Error(`${method} ${path} answered ${status}`)
+}
+
+/** A super stream, as RabbitMQ makes one: an exchange, and streams that are bound to it. Deleted with the test. */
+async function newSuperStream (t: Test, name: string, partitions: readonly string[]): Promise<void> {
+  await manage('PUT', `exchanges/%2f/${name}`, {
+    type: 'direct', durable: true, arguments: { 'x-super-stream': true }
+  })
+  t.teardown(async () => { await manage('DELETE', `exchanges/%2f/${name}`) })
+  for (const [order, partition] of partitions.entries()) {
+    await manage('PUT', `queues/%2f/${partition}`, { durable: true, arguments: { 'x-queue-type': 'stream' } })
+    t.teardown(async () => { await manage('DELETE', `queues/%2f/${partition}`) })
+    await manage('POST', `bindings/%2f/e/${name}/q/${partition}`, {
+      routing_key: String(order), arguments: { 'x-stream-partition-order': order }
+    })
+  }
+}
+
+t.test('what is asked of a super stream is answered with its partitions', async (t) => {
+  const name = `invoices-${randomUUID()}`
+  const partitions = [`${name}-0`, `${name}-1`, `${name}-2`]
+  await newSuperStream(t, name, partitions)
+  const path = `/v1/streams/${name}`
+  const json = { messages: [{ body: 1 }] }
+  const answers = await Promise.all([
+    gateway.get(path),
+    gateway.get(`${path}/messages`),
+    gateway.get(`${path}/messages?offset=next`),
+    gateway.get(`${path}/messages/0`),
+    gateway.get(`${path}/consumers/c/messages`),
+    gateway.get(`${path}/consumers/c/offset`),
+    gateway.request('POST', `${path}/messages`, { json }),
+    gateway.request('POST', `${path}/messages/lines?publisher=p&firstPublishingId=1`, { body: 'x' }),
+    gateway.request('PUT', `${path}/consumers/c/offset`, { json: { offset: 0 } })
+  ])
+  for (const answer of answers) {
+    const detail = 'this is a super stream: each of its partitions is a stream'
+    t.match(answer.json, { status: 404, code: 'stream_not_found', detail })
+    t.same(partitionsIn(answer.json), partitions)
+  }
+  const published = await gateway.request('POST', `/v1/streams/${partitions[1]}/messages`, { json })
+  t.match(published.json, { confirmed: 1 })
+})
+
+t.test('a stream is not created under the name of a super stream', async (t) => {
+  const name = `invoices-${randomUUID()}`
+  await newSuperStream(t, name, [`${name}-0`, `${name}-1`])
+  const { json } = await gateway.request('PUT', `/v1/streams/${name}`)
+  t.match(json, { status: 409, code: 'super_stream_exists' })
+  t.same(partitionsIn(json), [`${name}-0`, `${name}-1`])
+  t.match(await gateway.request('PUT', `/v1/streams/${name}-0`), { status: 200 }, 'a partition is a stream')
+})
+
+t.test('a partition is deleted only with a word of consent', async (t) => {
+  const name = `invoices-${randomUUID()}`
+  const partitions = [`${name}-0`, `${name}-north-west`]
+  await newSuperStream(t, name, partitions)
+  for (const partition of partitions) {
+    const { json } = await gateway.request('DELETE', `/v1/streams/${partition}`)
+    t.match(json, { status: 409, code: 'stream_is_partition', superStream: name, sideEffects: 'none' })
+    t.equal((await gateway.get(`/v1/streams/${partition}`)).status, 200)
+    t.equal((await gateway.request('DELETE', `/v1/streams/${partition}?partition=true`)).status, 204)
+    t.match((await gateway.get(`/v1/streams/${partition}`)).json, { status: 404 })
+  }
+})
+
+t.test('the names are those of the API, whatever pattern they have on the broker', async (t) => {
+  const shop = await startGateway(t, { STREAM_NAME_PATTERN: 'shop_{name}' })
+  const name = `invoices-${randomUUID()}`
+  await newSuperStream(t, `shop_${name}`, [`shop_${name}-0`])
+  t.same(partitionsIn((await shop.get(`/v1/streams/${name}`)).json), [`${name}-0`])
+  const refused = await shop.request('DELETE', `/v1/streams/${name}-0`)
+  t.match(refused.json, { code: 'stream_is_partition', superStream: name })
+})
+
+t.test('an exchange that leads to streams of other names is not a super stream', async (t) => {
+  const exchange = `orders-${randomUUID()}`
+  const stream = `${randomUUID()}-archive`
+  await newSuperStream(t, exchange, [stream])
+  t.notHas((await gateway.get(`/v1/streams/${exchange}`)).json, { partitions: [stream] })
+  t.equal((await gateway.request('PUT', `/v1/streams/${exchange}`)).status, 201)
+  t.equal((await gateway.request('DELETE', `/v1/streams/${exchange}`)).status, 204)
+  t.equal((await gateway.request('DELETE', `/v1/streams/${stream}`)).status, 204)
+})
+
+t.test('a stream with hyphens in its name that belongs to no super stream is deleted as ever', async () => {
+  const name = `a-b-c-d-e-f-g-h-i-j-${randomUUID()}`
+  t.equal((await gateway.request('PUT', `/v1/streams/${name}`)).status, 201)
+  t.equal((await gateway.request('DELETE', `/v1/streams/${name}`)).status, 204)
+})
+
+function partitionsIn (json: unknown): string[] | undefined {
+  const { partitions }: { partitions?: string[] } = JSON.parse(JSON.stringify(json))
+  return partitions
+}
