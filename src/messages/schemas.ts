@@ -15,7 +15,9 @@ const Body = Type.Unknown({
 const BodyEncoding = Type.Unsafe<'json' | 'text' | 'base64'>({
   type: 'string',
   enum: ['json', 'text', 'base64'],
-  description: '`json`: the JSON text of `body` is the body. `text`: the string in UTF-8. `base64`: the bytes.'
+  title: 'BodyEncoding',
+  description: '`json`: the JSON text of `body` is the body; a message without `bodyEncoding` is written so. `text`: ' +
+    'the string in UTF-8. `base64`: the bytes.'
 })
 
 const BodyType = Type.Unsafe<'data' | 'value' | 'sequence'>({
@@ -37,7 +39,7 @@ const ignored = (schema: TSchema) =>
 export const MessageWrite = Type.Object(
   {
     body: Body,
-    bodyEncoding: Type.Optional(Type.Unsafe<Static<typeof BodyEncoding>>({ ...BodyEncoding, default: 'json' })),
+    bodyEncoding: Type.Optional(BodyEncoding),
     bodyType: Type.Optional(BodyType),
     header: Type.Optional(MessageHeader),
     properties: Type.Optional(MessageProperties),
@@ -81,6 +83,7 @@ export const MessageRead = Type.Object(
       examples: [1024]
     }),
     timestamp: Type.String({
+      format: 'date-time',
       description: 'When the broker stored the chunk of the message: ISO 8601, UTC.',
       examples: ['2025-01-31T12:00:00.000Z']
     }),
@@ -152,11 +155,11 @@ export const BatchSchema = Type.Object(
     gap: Type.Optional(
       Type.Object(
         { from: Offset('First missing offset.'), to: Offset('Last missing offset.') },
-        { description: 'The offsets that retention removed between the wanted and the delivered one.' }
+        { title: 'Gap', description: 'The offsets that retention removed between the wanted and the delivered one.' }
       )
     )
   },
-  { $id: 'Batch' }
+  { $id: 'Batch', description: 'Messages, and where the next read continues.' }
 )
 
 /* eslint-disable @typescript-eslint/no-redeclare --

@@ -65,6 +65,7 @@ export const MessageProperties = Type.Object(
     )
   },
   {
+    title: 'MessageProperties',
     additionalProperties: false,
     description: 'The AMQP 1.0 properties of the message.',
     examples: [{ messageId: 'order-4711', contentType: 'application/json' }]
@@ -92,6 +93,7 @@ export const MessageHeader = Type.Object(
     }))
   },
   {
+    title: 'MessageHeader',
     additionalProperties: false,
     description: 'The AMQP 1.0 header of the message.',
     examples: [{ durable: true, priority: 9 }]

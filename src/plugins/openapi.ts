@@ -91,8 +91,7 @@ function documentOptions (optionalBodies: ReadonlySet<string>): FastifyDynamicSw
     },
     transformObject: (result) => {
       const document = 'openapiObject' in result ? result.openapiObject : result.swaggerObject
-      completeDocument(document, optionalBodies)
-      return document
+      return Object.assign(document, completeDocument(document, optionalBodies))
     },
     transform: ({ schema, url, route }) => {
       const { problems = [], bodyFormats, describedHeaders } = route.config ?? {}

@@ -16,6 +16,7 @@ export const problemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         operationId: 'describeProblem',
         tags: ['Operations'],
         summary: 'What a problem means',
+        description: 'The page that the `type` of a problem leads to: when it happens and what to do.',
         params: ProblemParams,
         response: {
           200: {

@@ -61,6 +61,7 @@ const Arguments = strictObject(
     )
   },
   {
+    title: 'StreamToCreate',
     description: 'The arguments of the stream. Without them the defaults of the broker apply, which keep all messages.',
     'x-examples': {
       defaults: { summary: 'Defaults of the broker', value: {} },
@@ -77,7 +78,7 @@ const Created = Type.Object({
         'no management API to tell them.'
     })
   )
-})
+}, { title: 'CreatedStream' })
 
 const DeleteQuery = strictObject({
   partition: Type.Boolean({
@@ -109,7 +110,10 @@ const Description = Type.Object(
           'created.'
       })
     ),
-    sources: Type.Object({ management: SourceState }, { description: 'Which sources the answer is made from.' })
+    sources: Type.Object({ management: SourceState }, {
+      title: 'StreamSources',
+      description: 'Which sources the answer is made from.'
+    })
   },
   { $id: 'Stream' }
 )
@@ -192,6 +196,7 @@ function describeStream (app: ApiApp): void {
         operationId: 'describeStream',
         tags,
         summary: 'Describe a stream',
+        description: 'Where the stream begins and ends, on which nodes it is, and the arguments that it has.',
         params: StreamParams,
         response: {
           200: json('The stream.', Description, {

@@ -4,6 +4,7 @@ import { PROBLEM_CODES } from '../../src/api/problems.ts'
 import { testManagementUrl } from '../support/broker.ts'
 import { startGateway } from '../support/gateway.ts'
 import { openRaw } from '../support/raw-http.ts'
+import { withoutReferences } from '../support/schema-values.ts'
 import { exactly } from '../support/exactly.ts'
 
 t.test('a process with a broker is live and ready', async (t) => {
@@ -178,7 +179,7 @@ interface Example { method: Method, path: string, body?: string, type: string }
 /** Requests as Swagger UI makes them: required parameters, those with an example, the first example of each body. */
 function examplesOf (document: unknown, stream: string): Example[] {
   const examples: Example[] = []
-  for (const [template, operations] of Object.entries(field(document, 'paths'))) {
+  for (const [template, operations] of Object.entries(field(withoutReferences(document), 'paths'))) {
     for (const [method, operation] of Object.entries(operations ?? {})) {
       const parameters = Object.values(field(operation, 'parameters')).map((parameter) => {
         return { name: String(field(parameter).name), place: field(parameter).in, example: field(parameter).example }
@@ -193,7 +194,8 @@ function examplesOf (document: unknown, stream: string): Example[] {
       }
       const at = { method: methodOf(method), path: query.size > 0 ? `${path}?${query}` : path }
       const requestBody = field(field(operation, 'requestBody'), 'content')
-      const contents = Object.entries(requestBody).filter(([type]) => type !== '*/*')
+      const hasNoExample = /^(\*\/\*|application\/octet-stream)$/
+      const contents = Object.entries(requestBody).filter(([type]) => !hasNoExample.test(type))
       if (contents.length === 0) examples.push({ ...at, type: '' })
       for (const [type, media] of contents) {
         const example = field(media).example ?? field(Object.values(field(media, 'examples'))[0]).value
