@@ -25,3 +25,14 @@ t.test('application properties are simple values; the message says what is not',
   t.equal(message.applicationProperties?.length, 3)
   t.throws(() => parse({ body: 1, applicationProperties: { tags: ['a', 'b'] } }), { message: /not a list/ })
 })
+
+t.test('digits are a time only where the year needs them, and say what they would mean elsewhere', async t => {
+  const time = (creationTime: string) =>
+    parse({ body: 1, properties: { creationTime } }).message.properties?.creationTime
+  t.equal(time('253402300800000'), 253402300800000n)
+  t.equal(time('-62167219200001'), -62167219200001n)
+  t.equal(time('9999-12-31T23:59:59.9999Z'), 253402300800000n)
+  for (const digits of ['0', '-1', '1738324800', '1738324800000', '253402300799999', '-62167219200000']) {
+    t.throws(() => time(digits), { name: 'MessageFormatError', message: /would mean \d{4}-\d\d-\d\dT/ }, digits)
+  }
+})
