@@ -2,6 +2,7 @@ import {
   Type, type IntegerOptions, type ObjectOptions, type StringOptions, type TProperties, type TSchema
 } from '@sinclair/typebox'
 import { byName } from './by-name.ts'
+import { exactIntegerSchema } from './exact-integer.ts'
 import type { ProblemCode } from './problems.ts'
 import { MAX_OFFSET } from '../streams/index.ts'
 
@@ -72,19 +73,15 @@ export function offset (description: string, options: IntegerOptions = {}) {
   return Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description, ...options })
 }
 
-/** A number that the broker keeps and that any client may have stored: all 64 bits of it, written in full. */
+/** A number that the broker keeps and that any client may have stored: all 64 bits of it. */
 export function storedNumber (description: string) {
-  return Type.Unsafe<bigint | number>(
-    Type.Integer({
-      minimum: 0,
-      description: `${description} A number beyond 2^53-1 can only have been stored by another client.`
-    })
-  )
+  return Type.Unsafe<bigint | number | string>(exactIntegerSchema(description))
 }
 
 /** The same, or null. */
 export function storedNumberOrNull (description: string) {
-  return Type.Unsafe<bigint | number | null>({ type: ['integer', 'null'], minimum: 0, description })
+  const { anyOf, ...rest } = exactIntegerSchema(description)
+  return Type.Unsafe<bigint | number | string | null>({ ...rest, anyOf: [...anyOf, Type.Null()] })
 }
 
 /**

@@ -5,6 +5,7 @@ import { addNdjsonLine, type UnfinishedLine } from './incoming.ts'
 import type { Destination } from './json-message.ts'
 import { JsonRequest, type WholeBodyLimits } from './json-request.ts'
 import { mediaTypeOf } from './media-type.ts'
+import { ConsumerBatchSchema } from './consumer-batch-schema.ts'
 import { BatchSchema, MessageWrite } from './schemas.ts'
 
 /** A media type of a request body, as the OpenAPI document shows it. */
@@ -31,6 +32,8 @@ export interface AnswerFormat {
   readonly mediaType: string
   readonly schema: TSchema
   readonly example: unknown
+  /** How the answer to a consumer is shown, where it differs. */
+  readonly forConsumer?: Pick<AnswerFormat, 'schema' | 'example'>
   readonly frame: BatchFrame
 }
 
@@ -63,7 +66,11 @@ const JSON_FORMAT = {
   answer: {
     frame: JSON_FRAME,
     schema: byName(BatchSchema),
-    example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true }
+    example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true },
+    forConsumer: {
+      schema: byName(ConsumerBatchSchema),
+      example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, commitOffset: 0, endOfStream: true }
+    }
   }
 } as const satisfies MessagesFormat
 

@@ -38,7 +38,8 @@ const Arguments = strictObject(
     maxAge: Type.Optional(
       Type.String({
         ...maxAge.bounds,
-        description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.'
+        description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.',
+        examples: ['7D']
       })
     ),
     maxSegmentSizeBytes: Type.Optional(

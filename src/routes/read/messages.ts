@@ -2,7 +2,9 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import type { ApiApp } from '../../http/api-app.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from '../../api/schemas.ts'
-import { ANY_TYPE, BatchSchema, EXAMPLE_MESSAGE, LINES_TYPE, MessageRead } from '../../messages/index.ts'
+import {
+  ANY_TYPE, BatchSchema, ConsumerBatchSchema, EXAMPLE_MESSAGE, LINES_TYPE, MessageRead
+} from '../../messages/index.ts'
 import { BufferPool } from '../../text/buffer-pool.ts'
 import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
@@ -22,7 +24,7 @@ const MAX_POOLED_BYTES = 2 * 1024 * 1024
 
 /** Reads: batches, lines, single messages. */
 export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
-  for (const schema of [MessageRead, BatchSchema]) app.addSchema(schema)
+  for (const schema of [MessageRead, BatchSchema, ConsumerBatchSchema]) app.addSchema(schema)
   readMessages(app, limits)
   readLines(app, limits)
   readMessage(app)
