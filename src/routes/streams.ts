@@ -224,7 +224,7 @@ function deleteStream (app: ApiApp): void {
       config: { problems: [...BROKER_PROBLEMS, 'stream_is_partition'] },
       schema: {
         operationId: 'deleteStream',
-        tags,
+        tags: ['Deletion'],
         summary: 'Delete a stream',
         description: 'Deletes the stream with all its messages and stored offsets. A partition of a super stream ' +
           'is refused unless `partition` is true.',
