@@ -92,7 +92,7 @@ const Reset = strictObject(
       {
         description:
           'The next message to be delivered: `first`, `last`, `next`, an offset, or the first one stored at or after ' +
-          'a time in UTC like 2026-01-31T12:00:00.000Z.'
+          'a time like 2026-01-31T12:00:00.000Z.'
       }
     )
   },
