@@ -17,14 +17,14 @@ const shared = ['common', 'errors', 'classify', 'ended', 'offset']
 export const rooms = {
   server: ['main'],
   main: ['app', 'config', 'logger', 'settings'],
-  app: ['plugins', 'routes', 'config'],
+  app: ['plugins', 'routes', 'config', 'version'],
 
   // A plugin serves all routes and knows none. A route gets what it needs by its arguments and decorators.
   plugins: ['config', 'version', 'http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
   'routes/*': ['http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
 
   config: ['settings'],
-  settings: [],
+  settings: ['text'],
   logger: [],
   version: [],
 
@@ -82,6 +82,7 @@ export const packages = {
   // HTTP stays at the edge.
   fastify: ['app', 'plugins', 'routes', 'http'],
   'fastify-plugin': ['plugins'],
+  '@fastify/cors': ['plugins'],
   '@fastify/swagger': ['plugins'],
   '@fastify/swagger-ui': ['plugins'],
   '@fastify/type-provider-typebox': ['http', 'routes'],
@@ -95,7 +96,8 @@ export const packages = {
 
   // The network.
   undici: ['push', 'streams/management'],
-  'node:net': ['main', 'plugins', 'http', 'streams/protocol'],
+  // Settings and the edge only ask whether a text is an address.
+  'node:net': ['main', 'settings', 'plugins', 'http', 'streams/protocol'],
   'node:tls': ['streams/protocol'],
 
   // The process itself, its output and its figures.

@@ -2,14 +2,16 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { Config } from './config.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
+import browserGuard from './plugins/browser-guard.ts'
 import compression from './plugins/compression.ts'
 import connections from './plugins/connections.ts'
 import errors, { sendFrameworkProblem } from './plugins/errors.ts'
 import lifecycle from './plugins/lifecycle.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
+import proxies, { cutPrefix } from './plugins/proxies.ts'
 import requests, { requestId } from './plugins/requests.ts'
-import { sendSocketProblem } from './plugins/socket-errors.ts'
+import { socketProblemSender } from './plugins/socket-errors.ts'
 import startReport from './plugins/start-report.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
@@ -19,14 +21,18 @@ import { messageRoutes } from './routes/read/messages.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
+import { rootRoutes } from './routes/root.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { VERSION } from './version.ts'
 
 /** The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it. */
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = fastify(serverOptions(config, logger))
 
+  await app.register(proxies, config.http)
   await app.register(requests)
-  await app.register(errors)
+  await app.register(errors, config.http)
+  await app.register(browserGuard, config.http)
   await app.register(validation)
   await app.register(bodies, config.http)
   await app.register(compression, config.http)
@@ -46,6 +52,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(publisherRoutes, { prefix })
   await app.register(healthRoutes)
   await app.register(problemRoutes)
+  await app.register(rootRoutes, { version: VERSION })
   app.refuseOtherMethods()
   return app
 }
@@ -69,7 +76,8 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     childLoggerFactory: (logger: FastifyBaseLogger) => logger,
     ajv: AJV_OPTIONS,
     frameworkErrors: sendFrameworkProblem,
-    clientErrorHandler: sendSocketProblem,
+    clientErrorHandler: socketProblemSender(http.pathPrefix),
+    ...(http.pathPrefix !== '' && { rewriteUrl: cutPrefix(http.pathPrefix) }),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     http: {
       maxHeaderSize: http.maxHeaderBytes,

@@ -2,7 +2,9 @@ import { isProblemCode, PROBLEM_CODES, PROBLEMS } from '../../src/api/problems.t
 import { codeBlocksOf, codeSpansOf, currentPages, type Page } from './page.ts'
 
 // Names in snake_case that are not error codes: a label of the metrics, settings of others, functions of the examples.
-const OTHER_NAMES = ['client_gone', 'cluster_name', 'proxy_read_timeout', 'reset_offset', 'retry_with_backoff']
+const OTHER_NAMES = [
+  'client_gone', 'cluster_name', 'proxy_pass', 'proxy_read_timeout', 'reset_offset', 'retry_with_backoff'
+]
 
 /** Every error code that a page names is one. Names of metrics are held by a test, which can ask for them. */
 export function unknownCodes (pages: readonly Page[]): string[] {

@@ -24,8 +24,11 @@ export const OPERATIONS: readonly Operation[] = Object.entries<Methods>(document
 export const PROBLEM_MEMBERS: ReadonlyArray<{ name: string, description: string }> = problemMembers()
 
 function problemMembers () {
-  const { required, properties } = document.components.schemas.Problem
-  return Object.entries<{ description: string }>(properties)
+  const { schemas } = document.components
+  const { required, properties } = schemas.Problem
+  return Object.entries<{ description: string, $ref?: string }>(properties)
     .filter(([name]) => !required.includes(name) && name !== 'errors')
-    .map(([name, { description }]) => ({ name, description }))
+    .map(([name, { description, $ref }]) => {
+      return { name, description: $ref === undefined ? description : schemas[$ref.split('/').at(-1) ?? ''].description }
+    })
 }

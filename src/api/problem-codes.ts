@@ -4,6 +4,7 @@ import type { StreamsErrorCode } from '../streams/index.ts'
 export type EdgeErrorCode =
   | 'bad_request'
   | 'validation_failed'
+  | 'origin_not_allowed'
   | 'route_not_found'
   | 'method_not_allowed'
   | 'not_acceptable'
@@ -11,6 +12,7 @@ export type EdgeErrorCode =
   | 'payload_too_large'
   | 'unsupported_media_type'
   | 'expectation_not_supported'
+  | 'host_not_allowed'
   | 'headers_too_large'
   | 'internal_error'
 

@@ -40,6 +40,9 @@ export const PROBLEM_MEMBERS = {
       ),
       results: Type.Optional(Type.Array(byName(PublishFailureSchema)))
     },
-    { description: 'What became of the messages, or of those before the one that ended a streamed publish.' }
+    {
+      title: 'PublishOutcome',
+      description: 'What became of the messages, or of those before the one that ended a streamed publish.'
+    }
   )
 } as const satisfies Record<Exclude<DetailName, UnseenDetail> | 'published', TSchema>

@@ -12,6 +12,7 @@ export const ProblemSchema = Type.Object(
     detail: Type.String({ description: 'What is wrong with this request.' }),
     code: Type.Unsafe<ProblemCode>({
       type: 'string',
+      title: 'ProblemCode',
       enum: PROBLEM_CODES,
       description: 'Programs decide by this code.'
     }),
@@ -29,7 +30,7 @@ export const ProblemSchema = Type.Object(
             description: 'JSON pointer into the body, or `/query/...`, `/path/...`, `/headers/...`.'
           }),
           message: Type.String()
-        }),
+        }, { title: 'FieldError', description: 'What is wrong with one field.' }),
         { maxItems: MAX_FIELD_ERRORS, description: 'What is wrong, field by field.' }
       )
     ),

@@ -1,6 +1,6 @@
 import { StreamsError, type SideEffects } from '../streams/index.ts'
 import { exactInteger } from './exact-integer.ts'
-import type { FieldError } from './field-error.ts'
+import { summaryOf, type FieldError } from './field-error.ts'
 import { problemCodeOf, type ProblemCode } from './problem-codes.ts'
 import { PROBLEMS } from './problem-table.ts'
 
@@ -39,9 +39,9 @@ export class RequestError extends Error {
   }
 }
 
-/** A request that is well-formed and wrong. */
+/** A request that is well-formed and wrong. Its `detail` says what is wrong first: a log may show nothing else. */
 export function invalidRequest (errors: readonly FieldError[], cause?: unknown): RequestError {
-  return new RequestError('validation_failed', 'the request is not valid', { errors, cause })
+  return new RequestError('validation_failed', summaryOf(errors), { errors, cause })
 }
 
 /** The body of an `application/problem+json` answer (RFC 9457). */
@@ -67,8 +67,15 @@ const RETRY_AFTER_SECONDS = 1
 /**
  * Turns anything thrown into an answer. Anything but a `StreamsError` or a `RequestError` is a fault of the gateway,
  * and its message is not shown.
+ *
+ * @param pathPrefix under which a proxy shows the pages of problems
  */
-export function toProblemAnswer (error: unknown, requestId: string): ProblemAnswer {
+export function toProblemAnswer (error: unknown, requestId: string, pathPrefix = ''): ProblemAnswer {
+  const { problem, headers } = toAnswer(error, requestId)
+  return { problem: pathPrefix === '' ? problem : { ...problem, type: pathPrefix + problem.type }, headers }
+}
+
+function toAnswer (error: unknown, requestId: string): ProblemAnswer {
   if (error instanceof RequestError) {
     const { errors, sideEffects = 'none', retryable = false, extensions, headers } = error.options
     return answer(

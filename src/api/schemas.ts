@@ -1,5 +1,8 @@
-import { Type, type IntegerOptions, type ObjectOptions, type TProperties, type TSchema } from '@sinclair/typebox'
+import {
+  Type, type IntegerOptions, type ObjectOptions, type StringOptions, type TProperties, type TSchema
+} from '@sinclair/typebox'
 import { byName } from './by-name.ts'
+import { exactIntegerSchema } from './exact-integer.ts'
 import type { ProblemCode } from './problems.ts'
 import { MAX_OFFSET } from '../streams/index.ts'
 
@@ -19,8 +22,24 @@ export function strictObject<T extends TProperties> (properties: T, options: Obj
   return Type.Object(properties, { ...options, additionalProperties: false })
 }
 
+// No control characters. Simple enough for the regular expressions of every language: without lookahead and classes.
+const X = '[^\\u0000-\\u001f\\u007f-\\u009f]'
+const other = (characters: string) => X.replace('^', `^${characters}`)
+const STREAM_NAME = [
+  `${other('a.')}${X}*`,
+  `a(${other('m')}${X}*|m(${other('q')}${X}*|q(${other('.')}${X}*)?)?)?`,
+  `[.](${other('.')}${X}*|[.]${X}+)`
+]
+const REFERENCE_NAME = [`${other('.')}${X}*`, `[.](${other('.')}${X}*|[.]${X}+)`]
+
+// The document has the rules for names. The domain checks them, and says which one is broken.
+function nameRules (forms: readonly string[], maxLength: number) {
+  return { 'x-documented': { maxLength, pattern: `^(${forms.join('|')})$` } }
+}
+
 const streamName = Type.String({
   minLength: 1,
+  ...nameRules(STREAM_NAME, 200),
   description:
     'Name of the stream: 1 to 200 bytes of UTF-8, no control characters, not starting with `amq.`, not `.` or `..`; ' +
     'percent-encoded, a `/` as `%2F`.',
@@ -28,38 +47,41 @@ const streamName = Type.String({
 })
 const referenceBounds =
   '1 to 255 bytes of UTF-8, no control characters, not `.` or `..`; percent-encoded, a `/` as `%2F`.'
+const referenceRules = nameRules(REFERENCE_NAME, 255)
 const consumerName = Type.String({
   minLength: 1,
+  ...referenceRules,
   description: `Name of the consumer: ${referenceBounds}`,
   examples: ['my-app']
 })
 
-/** The description of a publisher name, in paths and in query strings. */
-export const PUBLISHER_NAME = `Name of the publisher: ${referenceBounds}`
-const publisherName = Type.String({ minLength: 1, description: PUBLISHER_NAME, examples: ['my-publisher'] })
+/** A publisher name, in paths and in query strings. @param more what there is to say about it beyond its form */
+export function publisherName (more: string, options: StringOptions = {}) {
+  const description = `Name of the publisher: ${referenceBounds} ${more}`.trim()
+  return Type.String({ minLength: 1, ...referenceRules, description, ...options })
+}
 
 export const StreamParams = strictObject({ stream: streamName })
 export const ConsumerParams = strictObject({ stream: streamName, consumer: consumerName })
-export const PublisherParams = strictObject({ stream: streamName, publisher: publisherName })
+export const PublisherParams = strictObject({
+  stream: streamName,
+  publisher: publisherName('', { examples: ['my-publisher'] })
+})
 
 /** An offset that a caller names. */
 export function offset (description: string, options: IntegerOptions = {}) {
   return Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description, ...options })
 }
 
-/** A number that the broker keeps and that any client may have stored: all 64 bits of it, written in full. */
+/** A number that the broker keeps and that any client may have stored: all 64 bits of it. */
 export function storedNumber (description: string) {
-  return Type.Unsafe<bigint | number>(
-    Type.Integer({
-      minimum: 0,
-      description: `${description} A number beyond 2^53-1 can only have been stored by another client.`
-    })
-  )
+  return Type.Unsafe<bigint | number | string>(exactIntegerSchema(description))
 }
 
 /** The same, or null. */
 export function storedNumberOrNull (description: string) {
-  return Type.Unsafe<bigint | number | null>({ type: ['integer', 'null'], minimum: 0, description })
+  const { anyOf, ...rest } = exactIntegerSchema(description)
+  return Type.Unsafe<bigint | number | string | null>({ ...rest, anyOf: [...anyOf, Type.Null()] })
 }
 
 /**
@@ -77,7 +99,10 @@ export function json (description: string, schema: TSchema, example: unknown, he
 const SOURCE_STATES = [Type.Literal('ok'), Type.Literal('not_configured'), Type.Literal('failed')]
 
 /** Whether the management API was asked and answered. */
-export const SourceState = Type.Union(SOURCE_STATES, { description: 'Whether the management API answered.' })
+export const SourceState = Type.Union(SOURCE_STATES, {
+  title: 'SourceState',
+  description: 'Whether the management API answered.'
+})
 
 /** The sources of a list of names, so that a partial list is not mistaken for a complete one. */
 export const Sources = Type.Object(
@@ -88,5 +113,5 @@ export const Sources = Type.Object(
     }),
     instance: Type.Literal('ok')
   },
-  { description: 'Which sources the list is made from.' }
+  { title: 'ListSources', description: 'Which sources the list is made from.' }
 )

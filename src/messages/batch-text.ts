@@ -1,7 +1,10 @@
 import type { ReadBatch } from '../streams/index.ts'
 
 /** What an answer says of a batch beside its messages. */
-export type BatchEnd = Pick<ReadBatch, 'nextOffset' | 'endOfStream' | 'gap'>
+export type BatchEnd = Pick<ReadBatch, 'nextOffset' | 'endOfStream' | 'gap'> & {
+  /** Only for a consumer. */
+  commitOffset?: () => number | null
+}
 
 /**
  * How the texts of messages are joined to a batch. Joined by hand, not serialised by a schema: a batch has thousands of
@@ -17,9 +20,11 @@ export interface BatchFrame {
 export const JSON_FRAME: BatchFrame = {
   before: '{"messages":[',
   between: ',',
-  after ({ nextOffset, endOfStream, gap }) {
+  after (end) {
+    const { nextOffset, endOfStream, gap } = end
+    const commitText = end.commitOffset === undefined ? '' : `,"commitOffset":${end.commitOffset()}`
     const gapText = gap === undefined ? '' : `,"gap":${JSON.stringify(gap)}`
-    return `],"nextOffset":${nextOffset},"endOfStream":${endOfStream}${gapText}}`
+    return `],"nextOffset":${nextOffset}${commitText},"endOfStream":${endOfStream}${gapText}}`
   }
 }
 

@@ -5,6 +5,7 @@ import { addNdjsonLine, type UnfinishedLine } from './incoming.ts'
 import type { Destination } from './json-message.ts'
 import { JsonRequest, type WholeBodyLimits } from './json-request.ts'
 import { mediaTypeOf } from './media-type.ts'
+import { ConsumerBatchSchema } from './consumer-batch-schema.ts'
 import { BatchSchema, MessageWrite } from './schemas.ts'
 
 /** A media type of a request body, as the OpenAPI document shows it. */
@@ -31,6 +32,8 @@ export interface AnswerFormat {
   readonly mediaType: string
   readonly schema: TSchema
   readonly example: unknown
+  /** How the answer to a consumer is shown, where it differs. */
+  readonly forConsumer?: Pick<AnswerFormat, 'schema' | 'example'>
   readonly frame: BatchFrame
 }
 
@@ -63,7 +66,11 @@ const JSON_FORMAT = {
   answer: {
     frame: JSON_FRAME,
     schema: byName(BatchSchema),
-    example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true }
+    example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, endOfStream: true },
+    forConsumer: {
+      schema: byName(ConsumerBatchSchema),
+      example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, commitOffset: 0, endOfStream: true }
+    }
   }
 } as const satisfies MessagesFormat
 
@@ -91,16 +98,22 @@ const FORMATS: readonly MessagesFormat[] = [
   }
 ]
 
+// Some generators know no other type for a body that is not JSON.
+const BYTES_TYPE = 'application/octet-stream'
+const BYTES = Type.String({ format: 'binary' })
+
 /** One message, whatever its media type, which is stored with it. */
 export const RAW_BODY_FORMATS: readonly BodyFormat[] = [
-  { mediaType: 'application/octet-stream', schema: Type.String({ examples: ['hello'] }) },
-  { mediaType: ANY_TYPE, schema: Type.String() }
+  { mediaType: LINES_TYPE, schema: Type.String({ examples: ['hello'] }) },
+  { mediaType: BYTES_TYPE, schema: BYTES },
+  { mediaType: ANY_TYPE, schema: BYTES }
 ]
 
 /** Each line is a message, whatever the media type of the body. */
 export const LINES_BODY_FORMATS: readonly BodyFormat[] = [
   { mediaType: LINES_TYPE, schema: Type.String({ examples: ['first\nsecond\n'] }) },
-  { mediaType: ANY_TYPE, schema: Type.String() }
+  { mediaType: BYTES_TYPE, schema: BYTES },
+  { mediaType: ANY_TYPE, schema: BYTES }
 ]
 
 /**
@@ -132,12 +145,14 @@ function jsonBodySchema (maxMessages: number): TSchema {
   return Type.Object(
     { messages: Type.Array(byName(MessageWrite), { maxItems: maxMessages }) },
     {
+      title: 'MessagesToPublish',
+      description: 'The messages of one request.',
       additionalProperties: false,
       examples: [
         {
           messages: [
-            { body: { hello: 'world' } },
-            { body: 'hello', bodyEncoding: 'text', properties: { messageId: 'm-1' } }
+            { body: 'hello', bodyEncoding: 'text', properties: { messageId: 'm-1' } },
+            { body: { hello: 'world' } }
           ]
         }
       ]

@@ -9,25 +9,30 @@ import { ANY_TYPE } from '../messages/index.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
 import { endWithProblem, PROBLEM_JSON } from './socket-errors.ts'
+import { unknownPath } from './unknown-paths.ts'
 import { fieldErrors } from './validation.ts'
 
+interface ErrorsOptions { pathPrefix: string }
+
 /** Every error leaves as `application/problem+json`: thrown ones, unknown paths, wrong methods. */
-function errors (app: FastifyInstance): void {
+function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
   const methodsByUrl = new Map<string, Set<string>>()
   let isCollecting = true
+  const templates = (): string[] => [...methodsByUrl.keys()]
 
   app.setErrorHandler(sendProblem)
   // By itself, Node would answer an unknown Expect with a bare status.
   app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    sendUnknownExpectation(request, response)
+    sendUnknownExpectation(request, response, pathPrefix)
   })
   // Without this, the connection would just be closed.
   app.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    endWithProblem(socket, new RequestError('bad_request', 'this is not a proxy: CONNECT is not supported'))
+    endWithProblem(socket, new RequestError('bad_request', 'this is not a proxy: CONNECT is not supported'), {
+      pathPrefix
+    })
   })
-  app.setNotFoundHandler((request) => {
-    throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
-  })
+  app.setNotFoundHandler((request) => { throw unknownPath(request, templates()) })
+  app.decorate('pathTemplates', templates)
   app.addHook('onRoute', ({ url, method, schema }) => {
     if (!isCollecting || schema?.operationId === undefined) return
     const methods = methodsByUrl.get(url) ?? new Set()
@@ -44,11 +49,13 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Answers 405 for the methods that a path does not have. Call once, after all routes. */
     refuseOtherMethods: () => void
+    /** The paths of all operations. */
+    pathTemplates: () => string[]
   }
 }
 
 function addMethodNotAllowed (app: FastifyInstance, url: string, methods: string[]): void {
-  const others = app.supportedMethods.filter((name) => !methods.includes(name) && name !== 'TRACE')
+  const others = app.supportedMethods.filter((name) => !methods.includes(name))
   const allow = methods.toSorted().join(', ')
   app.route({
     method: others,
@@ -73,7 +80,7 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = withPointer(fromFramework(error, request), request)
-  const { problem, headers } = toProblemAnswer(known, request.id)
+  const { problem, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
   // When a client leaves, its request is aborted, which is not a fault. Refusals for overload are not faults either:
   // each has its line as a request, and logging a stack for each would add to the load.
   const isFault =
@@ -137,6 +144,10 @@ function fromFramework (error: unknown, request: FastifyRequest): unknown {
   if (!(error instanceof Error) || error instanceof RequestError || error instanceof StreamsError) return error
   if ('validation' in error && Array.isArray(error.validation)) {
     const part = 'validationContext' in error ? String(error.validationContext) : 'body'
+    // The name at the end of the path is empty.
+    if (part === 'params' && /^[^?]*\/(?:\?|$)/.test(request.raw.url ?? '')) {
+      return unknownPath(request, request.server.pathTemplates())
+    }
     return invalidRequest(fieldErrors(error.validation, part))
   }
   const code = 'code' in error ? String(error.code) : ''
@@ -144,6 +155,9 @@ function fromFramework (error: unknown, request: FastifyRequest): unknown {
     return new RequestError('unsupported_media_type', mediaTypeFault(request), { cause: error })
   }
   const known = FRAMEWORK_CODES[code]
+  // Files are looked for by a library with errors of its own, for example when a path leads outside of the folder.
+  const status = code === '' && 'statusCode' in error ? Number(error.statusCode) : 500
+  if (status >= 400 && status < 500) return unknownPath(request, request.server.pathTemplates())
   return known === undefined ? error : new RequestError(known[0], known[1], { cause: error })
 }
 
@@ -169,15 +183,12 @@ function causeOf (error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined
 }
 
-function pathOf (request: FastifyRequest): string {
-  return request.url.split('?', 1)[0] ?? ''
-}
-
-function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse): void {
+function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse, pathPrefix: string): void {
   const id = requestId(request)
   const { problem } = toProblemAnswer(
     new RequestError('expectation_not_supported', 'Expect can only be 100-continue'),
-    id
+    id,
+    pathPrefix
   )
   const body = JSON.stringify(problem)
   // The client may or may not have sent its body, so it is not known where the next request begins.
@@ -191,4 +202,7 @@ function sendUnknownExpectation (request: IncomingMessage, response: ServerRespo
   response.end(request.method === 'HEAD' ? undefined : body)
 }
 
-export default fp(async (app) => errors(app), { name: 'errors', dependencies: ['requests'] })
+export default fp<ErrorsOptions>(async (app, options) => errors(app, options), {
+  name: 'errors',
+  dependencies: ['proxies', 'requests']
+})

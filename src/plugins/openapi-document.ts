@@ -1,28 +1,55 @@
+import { isJsonObject, objectsIn, type JsonObject } from '../text/json-node.ts'
+import { addLinks } from './openapi-links.ts'
+import { makeSchemasPortable } from './openapi-schemas.ts'
+import { shareComponents } from './openapi-shared.ts'
+
 /**
- * Adds to the document what the generator cannot know: which parts are optional, and the header that every answer has.
+ * The document as it is published: with what its generator cannot know, in words that generators of clients read.
  *
  * @param optionalBodies the operationIds of the operations that may be called without their body
  */
-export function completeDocument (document: object, optionalBodies: ReadonlySet<string>): void {
-  for (const operation of operationsOf(document)) {
-    // A parameter with a default is always present in the handler, but the caller may leave it out.
-    for (const parameter of listOf(operation.parameters)) {
-      if (isRecord(parameter.schema) && 'default' in parameter.schema) parameter.required = false
-    }
-    // Path parameters first: they say what an operation is about.
-    if (Array.isArray(operation.parameters)) {
-      operation.parameters = operation.parameters.toSorted((a, b) => Number(isInPath(b)) - Number(isInPath(a)))
-    }
-    const { requestBody } = operation
-    if (isRecord(requestBody) && optionalBodies.has(String(operation.operationId))) requestBody.required = false
-    if (!isRecord(operation.responses)) continue
-    for (const response of listOf(Object.values(operation.responses))) {
-      response.headers = {
-        'x-request-id': { $ref: '#/components/headers/RequestId' },
-        ...(isRecord(response.headers) && response.headers)
-      }
-    }
+export function completeDocument (generated: object, optionalBodies: ReadonlySet<string>): JsonObject {
+  // A copy, because the schemas in it are those that requests are checked against.
+  const document: unknown = JSON.parse(JSON.stringify(generated))
+  if (!isJsonObject(document)) throw new TypeError('the document is not an object')
+  for (const operation of operationsOf(document)) completeOperation(operation, optionalBodies)
+  makeSchemasPortable(document)
+  addLinks(document)
+  shareComponents(document)
+  return document
+}
+
+function completeOperation (operation: JsonObject, optionalBodies: ReadonlySet<string>): void {
+  // A parameter with a default is always present in the handler, but the caller may leave it out.
+  for (const parameter of objectsIn(operation.parameters)) {
+    if (isJsonObject(parameter.schema) && 'default' in parameter.schema) parameter.required = false
   }
+  // Path parameters first: they say what an operation is about.
+  if (Array.isArray(operation.parameters)) {
+    operation.parameters = operation.parameters.toSorted((a, b) => Number(isInPath(b)) - Number(isInPath(a)))
+  }
+  const { requestBody } = operation
+  if (isJsonObject(requestBody)) requestBody.required = !optionalBodies.has(String(operation.operationId))
+  for (const response of objectsIn(operation.responses)) {
+    response.headers = {
+      'x-request-id': { $ref: '#/components/headers/RequestId' },
+      ...(isJsonObject(response.headers) && response.headers)
+    }
+    oneMediaType(response)
+  }
+}
+
+/**
+ * Leaves the preferred media type of an answer in its content. A client that is generated sends no `Accept` of its own,
+ * and with the others its batch would have the type `Batch | string`.
+ */
+function oneMediaType (response: JsonObject): void {
+  const [preferred, ...others] = Object.entries(isJsonObject(response.content) ? response.content : {})
+  if (preferred === undefined || others.length === 0) return
+  response.content = Object.fromEntries([preferred])
+  response['x-other-content'] = Object.fromEntries(others)
+  const types = others.map(([type]) => `\`${type}\``).join(' or ')
+  response.description = `${String(response.description)} With \`Accept\`, as ${types} too.`
 }
 
 /** Headers that responses refer to. */
@@ -34,20 +61,10 @@ export const COMMON_RESPONSE_HEADERS = {
   }
 }
 
-/** The operations of an OpenAPI document. */
-export function operationsOf (document: object): Array<Record<string, unknown>> {
-  const paths = 'paths' in document && isRecord(document.paths) ? Object.values(document.paths) : []
-  return listOf(paths).flatMap((path) => listOf(Object.values(path))).filter((operation) => 'operationId' in operation)
+function operationsOf (document: JsonObject): JsonObject[] {
+  return objectsIn(document.paths).flatMap(objectsIn).filter((operation) => 'operationId' in operation)
 }
 
 function isInPath (parameter: unknown): boolean {
-  return isRecord(parameter) && parameter.in === 'path'
-}
-
-function listOf (values: unknown): Array<Record<string, unknown>> {
-  return Array.isArray(values) ? values.filter(isRecord) : []
-}
-
-function isRecord (value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isJsonObject(parameter) && parameter.in === 'path'
 }

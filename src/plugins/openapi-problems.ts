@@ -9,6 +9,8 @@ const HEADER_BY_STATUS: Readonly<Record<number, readonly [string, unknown]>> = {
 // Problems that are answered before an operation is known.
 const OF_NO_OPERATION: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'method_not_allowed',
+  'origin_not_allowed',
+  'host_not_allowed',
   'expectation_not_supported',
   'headers_too_large'
 ])

@@ -1,6 +1,6 @@
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import swaggerUi, { type FastifySwaggerUiOptions } from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ProblemSchema } from '../api/problem-schema.ts'
 import type { ProblemCode } from '../api/problems.ts'
@@ -8,6 +8,7 @@ import { PublishFailureSchema } from '../api/publish-failure.ts'
 import type { BodyFormat } from '../messages/index.ts'
 import { VERSION } from '../version.ts'
 import { COMMON_RESPONSE_HEADERS, completeDocument } from './openapi-document.ts'
+import { DOCS_THEME } from './openapi-theme.ts'
 import { problemExamples, problemResponses } from './openapi-problems.ts'
 
 declare module 'fastify' {
@@ -33,12 +34,14 @@ which the broker keeps an offset: that of the last message processed.
 Every error is \`application/problem+json\`; programs decide by its \`code\`, \`retryable\` and \`sideEffects\`.`
 
 const TAGS = [
-  { name: 'Streams', description: 'Create, describe, list, delete.' },
+  { name: 'Streams', description: 'Create, describe, list.' },
   { name: 'Publish', description: 'The answer comes when the broker has confirmed the messages.' },
   { name: 'Read', description: 'From any offset, without a session.' },
   { name: 'Consumers', description: 'Offsets kept by the broker.' },
   { name: 'Publishers', description: 'Publishing ids kept by the broker.' },
-  { name: 'Operations', description: 'Health and metrics.' }
+  { name: 'Operations', description: 'Health and metrics.' },
+  // The last one, so that every operation before it finds the stream of its example.
+  { name: 'Deletion', description: 'What cannot be undone.' }
 ]
 
 // Swagger UI brings its own scripts and styles; it also writes style attributes and draws data: images. Its requests go
@@ -56,8 +59,8 @@ async function openapi (app: FastifyInstance): Promise<void> {
   await app.register(swagger, documentOptions(optionalBodies))
   for (const schema of [ProblemSchema, PublishFailureSchema]) app.addSchema(schema)
   await app.register(swaggerUi, UI_OPTIONS)
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
-    reply.type('application/json').send(JSON.stringify(app.swagger()))
+  app.get('/openapi.json', { schema: { hide: true } }, (request, reply) =>
+    reply.type('application/json').send(JSON.stringify(underPrefix(app.swagger(), app.publicPrefix(request))))
   )
 }
 
@@ -76,6 +79,11 @@ const DOCUMENT: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
   components: { headers: COMMON_RESPONSE_HEADERS, examples: problemExamples() }
 }
 
+// A generated client puts its paths behind the URL of the server.
+function underPrefix (document: object, prefix: string): Record<string, unknown> {
+  return prefix === '' ? { ...document } : { ...document, servers: [{ url: prefix }] }
+}
+
 function documentOptions (optionalBodies: ReadonlySet<string>): FastifyDynamicSwaggerOptions {
   return {
     convertConstToEnum: false,
@@ -86,8 +94,7 @@ function documentOptions (optionalBodies: ReadonlySet<string>): FastifyDynamicSw
     },
     transformObject: (result) => {
       const document = 'openapiObject' in result ? result.openapiObject : result.swaggerObject
-      completeDocument(document, optionalBodies)
-      return document
+      return Object.assign(document, completeDocument(document, optionalBodies))
     },
     transform: ({ schema, url, route }) => {
       const { problems = [], bodyFormats, describedHeaders } = route.config ?? {}
@@ -106,14 +113,27 @@ function documentOptions (optionalBodies: ReadonlySet<string>): FastifyDynamicSw
 const UI_OPTIONS: FastifySwaggerUiOptions = {
   routePrefix: '/docs',
   staticCSP: DOCS_CSP,
+  transformSpecification: (document, request) => underPrefix(document, request.server.publicPrefix(request)),
+  transformSpecificationClone: false,
+  uiHooks: { onRequest: toRelativeLinks },
   uiConfig: {
     layout: 'BaseLayout',
     docExpansion: 'list',
+    filter: true,
+    defaultModelsExpandDepth: 0,
     displayRequestDuration: true,
     tryItOutEnabled: true,
     validatorUrl: null
   },
-  theme: { title: 'RabbitMQ Stream Gateway' }
+  theme: DOCS_THEME
+}
+
+// Behind a prefix the links of the page have to be relative, which they are below /docs/ only.
+function toRelativeLinks (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  const [path, query] = (request.raw.url ?? '').split('?', 2)
+  const target = path === '/docs' ? 'docs/' : path === '/docs/static/index.html' ? '../' : undefined
+  if (target === undefined || request.server.publicPrefix(request) === '') done()
+  else reply.redirect(query === undefined ? target : `${target}?${query}`)
 }
 
 function contentOf (formats: readonly BodyFormat[]): Record<string, object> {

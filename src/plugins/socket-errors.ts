@@ -26,8 +26,14 @@ const refused = new WeakSet<Socket>()
 /**
  * For bytes that do not form an HTTP request which a route could see. The answer is written to the socket by hand,
  * after the answers to the requests before them.
+ *
+ * @param pathPrefix what a proxy has before the paths of the gateway
  */
-export function sendSocketProblem (error: ConnectionError, socket: Socket): void {
+export function socketProblemSender (pathPrefix: string): (error: ConnectionError, socket: Socket) => void {
+  return (error, socket) => { sendSocketProblem(error, socket, pathPrefix) }
+}
+
+function sendSocketProblem (error: ConnectionError, socket: Socket, pathPrefix: string): void {
   if (error.code === 'ECONNRESET' || !(socket.writable || refused.has(socket))) {
     socket.destroy()
     return
@@ -36,7 +42,7 @@ export function sendSocketProblem (error: ConnectionError, socket: Socket): void
   refused.add(socket)
   const owed = owedReplies(socket)
   if (owed.length === 0) {
-    refuse(error, socket, isHead(error))
+    refuse(error, socket, { isHead: isHead(error), pathPrefix })
     return
   }
   const timer = setTimeout(() => { socket.destroy() }, MAX_OWED_MS)
@@ -46,12 +52,12 @@ export function sendSocketProblem (error: ConnectionError, socket: Socket): void
       left--
       if (left > 0) return
       clearTimeout(timer)
-      if (socket.writable) refuse(error, socket, false)
+      if (socket.writable) refuse(error, socket, { pathPrefix })
     })
   }
 }
 
-function refuse (error: ConnectionError, socket: Socket, isHead: boolean): void {
+function refuse (error: ConnectionError, socket: Socket, to: Recipient): void {
   if (isAnswerBroken(socket)) {
     socket.destroy()
     return
@@ -59,7 +65,8 @@ function refuse (error: ConnectionError, socket: Socket, isHead: boolean): void 
   const [code, message] = SOCKET_CODES[error.code] ?? ['bad_request', 'the request is not valid HTTP']
   const arriving = arrivingRequest(socket)
   const sideEffects = arriving?.hasEffects === true ? 'possible' : 'none'
-  endWithProblem(socket, new RequestError(code, message, { sideEffects }), arriving?.reply.request.id, isHead)
+  const id = arriving?.reply.request.id
+  endWithProblem(socket, new RequestError(code, message, { sideEffects }), { ...to, id })
   if (arriving === undefined) return
   // For the log, which would otherwise say only that the client has gone.
   arriving.reply.code(PROBLEMS[code].status)
@@ -73,15 +80,13 @@ function isHead ({ rawPacket }: Partial<ConnectionError>): boolean {
   return Buffer.isBuffer(rawPacket) && rawPacket.toString('latin1', 0, 5) === 'HEAD '
 }
 
+interface Recipient { id?: string | undefined, isHead?: boolean, pathPrefix: string }
+
 /** Writes a problem to a socket that has no response, and closes it. */
-export function endWithProblem (
-  socket: Duplex,
-  error: RequestError,
-  id = requestId({ headers: {} }),
-  isHead = false
-): void {
+export function endWithProblem (socket: Duplex, error: RequestError, to: Recipient): void {
+  const { id = requestId({ headers: {} }), isHead = false, pathPrefix } = to
   socket.on('error', () => {}) // no other listener is left
-  const { problem, headers } = toProblemAnswer(error, id)
+  const { problem, headers } = toProblemAnswer(error, id, pathPrefix)
   const body = JSON.stringify(problem)
   const all = {
     ...COMMON_HEADERS,

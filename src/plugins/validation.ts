@@ -27,7 +27,7 @@ export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
     useDefaults: true,
     verbose: true,
     // For the document only.
-    keywords: ['x-examples'],
+    keywords: ['x-examples', 'x-documented'],
     formats: Object.fromEntries(Object.entries(TEXT_FORMATS).map(([name, { accepts }]) => [name, accepts]))
   }
 }

@@ -13,11 +13,16 @@ const tags = ['Consumers']
 const storedOffset = storedNumber('The offset of the last message processed.')
 const nextOffset = storedNumber(
   'Where reading resumes: the stored offset + 1. After a stored 0 it is 0, unless this process was told within the ' +
-  'last minute that message 0 is processed.'
+  'last minute that message 0 is processed. When only a record of the broker follows message 0, 1 is stored in place ' +
+  'of 0.'
 )
 const lagDescription =
   'The number of offsets from `nextOffset` to the last message. Fewer messages may be left to deliver, because ' +
-  'records of the broker take offsets too. 0 when none is left.'
+  'records of the broker take offsets too. 0 when none is left; null when it is not known, as `state` says.'
+const STATES = [Type.Literal('ok'), Type.Literal('beyond_end')]
+const stateDescription =
+  '`beyond_end`: the stored offset is beyond the end of the stream, where other clients can store it. Reads are ' +
+  'refused until the consumer is reset.'
 
 const ConsumerList = Type.Object(
   {
@@ -26,6 +31,7 @@ const ConsumerList = Type.Object(
         name: Type.String(),
         storedOffset: storedNumberOrNull('The offset of the last message processed; null when no offset is stored.'),
         nextOffset: storedNumberOrNull('Where reading resumes.'),
+        state: Type.Union([...STATES, Type.Literal('nothing_stored')], { description: stateDescription }),
         lag: storedNumberOrNull(lagDescription),
         subscriptions: Type.Array(
           Type.Object({
@@ -36,10 +42,10 @@ const ConsumerList = Type.Object(
               description: 'The first offset of the last chunk sent.'
             }),
             offsetLag: Type.Union([Type.Integer(), Type.Null()])
-          }),
+          }, { title: 'ConsumerSubscription' }),
           { description: 'Live subscriptions under this name, of any client.' }
         )
-      })
+      }, { title: 'Consumer' })
     ),
     sources: Sources
   },
@@ -54,7 +60,8 @@ const ConsumerOffset = Type.Object(
     lastOffset: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
       description: 'The offset of the last message; null when the stream has no message.'
     }),
-    lag: storedNumber(lagDescription)
+    state: Type.Union([...STATES], { description: stateDescription }),
+    lag: storedNumberOrNull(lagDescription)
   },
   { $id: 'ConsumerOffset' }
 )
@@ -71,7 +78,7 @@ const Commit = strictObject(
       })
     )
   },
-  { examples: [{ offset: 0 }] }
+  { title: 'OffsetCommit', examples: [{ offset: 0 }] }
 )
 
 const Reset = strictObject(
@@ -85,19 +92,19 @@ const Reset = strictObject(
       {
         description:
           'The next message to be delivered: `first`, `last`, `next`, an offset, or the first one stored at or after ' +
-          'a time in UTC like 2026-01-31T12:00:00.000Z.'
+          'a time like 2026-01-31T12:00:00.000Z.'
       }
     )
   },
-  { examples: [{ to: 'first' }] }
+  { title: 'OffsetReset', examples: [{ to: 'first' }] }
 )
 
 /** Consumers and the offsets that the broker keeps for them. */
 export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [ConsumerList, ConsumerOffset, Stored]) app.addSchema(schema)
   listConsumers(app)
-  getStoredOffset(app)
   storeOffset(app)
+  getStoredOffset(app)
   resetOffset(app)
 }
 
@@ -114,7 +121,7 @@ function listConsumers (app: ApiApp): void {
         params: StreamParams,
         response: {
           200: json('The consumers.', ConsumerList, {
-            consumers: [{ name: 'my-app', storedOffset: 41, nextOffset: 42, lag: 0, subscriptions: [] }],
+            consumers: [{ name: 'my-app', storedOffset: 41, nextOffset: 42, state: 'ok', lag: 0, subscriptions: [] }],
             sources: { management: 'ok', instance: 'ok' }
           })
         }
@@ -133,6 +140,7 @@ function getStoredOffset (app: ApiApp): void {
         operationId: 'getStoredOffset',
         tags,
         summary: 'Get the stored offset',
+        description: 'How far the consumer has come, and how much is left.',
         params: ConsumerParams,
         response: {
           200: json('The stored offset.', ConsumerOffset, {
@@ -140,6 +148,7 @@ function getStoredOffset (app: ApiApp): void {
             nextOffset: 42,
             firstOffset: 0,
             lastOffset: 99,
+            state: 'ok',
             lag: 58
           })
         }

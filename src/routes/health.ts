@@ -3,11 +3,11 @@ import type { ApiApp } from '../http/api-app.ts'
 import { shuttingDown, StreamsError } from '../streams/index.ts'
 import { json } from '../api/schemas.ts'
 
-const Live = Type.Object({ status: Type.Literal('live') })
+const Live = Type.Object({ status: Type.Literal('live') }, { title: 'Liveness' })
 const Ready = Type.Object({
   status: Type.Literal('ready'),
   brokerVersion: Type.Union([Type.String(), Type.Null()], { description: 'Version of RabbitMQ.' })
-})
+}, { title: 'Readiness' })
 
 /** Whether the process runs, whether it can serve, and its figures. */
 export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -65,6 +65,7 @@ function getMetrics (app: ApiApp): void {
         operationId: 'getMetrics',
         tags: ['Operations'],
         summary: 'Metrics for Prometheus',
+        description: 'Counters, gauges and histograms of this process, in the text format of Prometheus.',
         response: {
           200: { description: 'Prometheus text format.', content: { 'text/plain': { schema: Type.String() } } }
         }

@@ -12,10 +12,13 @@ const PublisherList = Type.Object(
         lastPublishingId: storedNumberOrNull(
           'The highest publishing id stored under this name; null when the broker has none.'
         ),
-        connections: Type.Array(Type.Object({ host: Type.String(), connectionName: Type.String() }), {
+        connections: Type.Array(Type.Object(
+          { host: Type.String(), connectionName: Type.String() },
+          { title: 'PublisherConnection' }
+        ), {
           description: 'The connections that publish under this name now.'
         })
-      })
+      }, { title: 'KnownPublisher' })
     ),
     sources: Sources
   },

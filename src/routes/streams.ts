@@ -38,7 +38,8 @@ const Arguments = strictObject(
     maxAge: Type.Optional(
       Type.String({
         ...maxAge.bounds,
-        description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.'
+        description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.',
+        examples: ['7D']
       })
     ),
     maxSegmentSizeBytes: Type.Optional(
@@ -61,6 +62,7 @@ const Arguments = strictObject(
     )
   },
   {
+    title: 'StreamToCreate',
     description: 'The arguments of the stream. Without them the defaults of the broker apply, which keep all messages.',
     'x-examples': {
       defaults: { summary: 'Defaults of the broker', value: {} },
@@ -77,7 +79,7 @@ const Created = Type.Object({
         'no management API to tell them.'
     })
   )
-})
+}, { title: 'CreatedStream' })
 
 const DeleteQuery = strictObject({
   partition: Type.Boolean({
@@ -109,7 +111,10 @@ const Description = Type.Object(
           'created.'
       })
     ),
-    sources: Type.Object({ management: SourceState }, { description: 'Which sources the answer is made from.' })
+    sources: Type.Object({ management: SourceState }, {
+      title: 'StreamSources',
+      description: 'Which sources the answer is made from.'
+    })
   },
   { $id: 'Stream' }
 )
@@ -192,6 +197,7 @@ function describeStream (app: ApiApp): void {
         operationId: 'describeStream',
         tags,
         summary: 'Describe a stream',
+        description: 'Where the stream begins and ends, on which nodes it is, and the arguments that it has.',
         params: StreamParams,
         response: {
           200: json('The stream.', Description, {
@@ -218,7 +224,7 @@ function deleteStream (app: ApiApp): void {
       config: { problems: [...BROKER_PROBLEMS, 'stream_is_partition'] },
       schema: {
         operationId: 'deleteStream',
-        tags,
+        tags: ['Deletion'],
         summary: 'Delete a stream',
         description: 'Deletes the stream with all its messages and stored offsets. A partition of a super stream ' +
           'is refused unless `partition` is true.',

@@ -1,9 +1,52 @@
+import { parseHostPatterns, parseOrigins, parsePathPrefix, parseTrustedProxies } from './addresses.ts'
 import type { SettingReader } from './setting-reader.ts'
 import { KIB, MIB } from './units.ts'
 
 /** The HTTP server. */
 export function readHttp (read: SettingReader) {
-  return { ...readListening(read), ...readClients(read) }
+  return { ...readListening(read), ...readProxies(read), ...readBrowsers(read), ...readClients(read) }
+}
+
+function readProxies (read: SettingReader) {
+  return {
+    pathPrefix: read.parsed(
+      'HTTP_PATH_PREFIX',
+      parsePathPrefix,
+      '',
+      'path like `/gw`',
+      'The path under which a proxy shows the gateway. It is put before every path that the gateway hands out, and ' +
+      'cut off from requests that still have it'
+    ),
+    trustedProxies: read.parsed(
+      'TRUST_PROXY',
+      parseTrustedProxies,
+      [],
+      'addresses and CIDRs, separated by commas',
+      'Proxies whose `X-Forwarded-For`, `X-Forwarded-Host` and `X-Forwarded-Prefix` are believed. They have to set ' +
+      'or remove all three'
+    )
+  }
+}
+
+function readBrowsers (read: SettingReader) {
+  return {
+    allowedHosts: read.parsed(
+      'HTTP_ALLOWED_HOSTS',
+      parseHostPatterns,
+      [],
+      'host names, separated by commas; `*.example.com` is every name below',
+      'Further names under which the gateway is called. Addresses, names without a dot, and names that end in ' +
+      '`.localhost`, `.local`, `.internal`, `.svc` or `.svc.cluster.local` are always allowed. Other requests are ' +
+      'refused with 421 `host_not_allowed`'
+    ),
+    corsOrigins: read.parsed(
+      'CORS_ORIGINS',
+      parseOrigins,
+      [],
+      'origins like `https://app.example.com`, separated by commas',
+      'Web pages of other origins that may use the gateway. It has no authentication, so `*` is refused'
+    )
+  }
 }
 
 function readListening (read: SettingReader) {

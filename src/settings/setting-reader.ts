@@ -78,6 +78,12 @@ export class SettingReader {
     })
   }
 
+  /** A value with a form of its own; a parser throws `BadValue`. */
+  parsed<T> (name: string, parse: (text: string) => T, fallback: T, accepts: string, description: string): T {
+    this.#describe({ name, default: null, accepts, hasFile: false, description })
+    return this.#parse(name, this.#env[name], fallback, parse)
+  }
+
   optionalText (name: string, description: string): string | undefined {
     this.#describe({ name, default: null, accepts: 'text', hasFile: false, description })
     return this.#value(name)

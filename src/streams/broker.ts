@@ -3,6 +3,7 @@ import type { BrokerStats } from './broker-stats.ts'
 import { askStatus, type BrokerStatus } from './broker-status.ts'
 import { ConnectionPool } from './connections/connection-pool.ts'
 import { ConsumerOffsets } from './consuming/consumer-offsets.ts'
+import { OffsetStore } from './consuming/offset-store.ts'
 import { ConsumerPolls } from './consuming/consumer-polls.ts'
 import { Directory } from './directory/directory.ts'
 import { ManagementClient } from './management/management-client.ts'
@@ -36,7 +37,7 @@ export class Broker {
   readonly #publishers: PublisherPool
   readonly #readers: ReaderPool
   readonly #polls: Polls
-  readonly #offsets: ConsumerOffsets
+  readonly #offsets: OffsetStore
   readonly #management: ManagementClient | undefined
   readonly #sweeper: NodeJS.Timeout
 
@@ -55,7 +56,8 @@ export class Broker {
     const publishers = new PublisherPool({ budget: budgets.publish, publisher, limits: options.publishing })
     const readers = new ReaderPool({ budget: budgets.read, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
-    const offsets = new ConsumerOffsets({ connections, ends, polls, readers })
+    const store = new OffsetStore(connections, ends)
+    const offsets = new ConsumerOffsets({ store, ends, polls, readers })
     const directory = new Directory({ connections, ends, offsets, management, logger })
     this.streams = new StreamsPort({
       names,
@@ -69,13 +71,13 @@ export class Broker {
     })
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls })
-    this.consumers = new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), directory, logger })
+    this.consumers = new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), directory })
     this.#budgets = budgets
     this.#connections = connections
     this.#publishers = publishers
     this.#readers = readers
     this.#polls = polls
-    this.#offsets = offsets
+    this.#offsets = store
     this.#management = management
     this.#sweeper = setInterval(() => { this.#sweep() }, SWEEP_INTERVAL_MS)
   }

@@ -24,6 +24,7 @@ export type { PublishOptions } from './publishing/publisher-pool.ts'
 export type { PublishSession } from './publishing/publish-session.ts'
 export { ENTRY_LENGTH_BYTES } from './reading/read-pieces.ts'
 export type { ReadRequest } from './reading/polls.ts'
+export type { ConsumerBatch } from './consuming/commit-offset.ts'
 export type { ReadBatch } from './reading/read-batch.ts'
 export type { EntryRun, Gap, ReadMessage, ReadPiece, Unreadable } from './reading/read-pieces.ts'
 
@@ -39,5 +40,5 @@ export {
   MAX_DEPTH
 } from './amqp/index.ts'
 export type {
-  AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
+  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
 } from './amqp/index.ts'

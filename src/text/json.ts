@@ -38,12 +38,15 @@ function refusePrototype (key: string, value: unknown): unknown {
   return value
 }
 
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+
 /**
- * The JSON text of a value in which offsets may be `bigint`: written out in full, as JSON allows, also beyond 2^53-1.
+ * The JSON text of a value in which offsets may be `bigint`: beyond 2^53-1 as strings, which
+ * every client reads exactly.
  * Members that are undefined are left out.
  */
 export function toJsonText (value: unknown): string {
-  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'bigint') return value > MAX_SAFE ? `"${value}"` : value.toString()
   if (Array.isArray(value)) return `[${value.map(toJsonText).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const members = Object.entries(value).filter(([, member]) => member !== undefined)

@@ -21,11 +21,10 @@ t.test('a consumer that takes one message at a time gets past message 0, and onl
   t.same((await readAs(broker, stream)).offsets, [])
 })
 
-t.test('another gateway gives message 0 once more, and then never again', async (t) => {
+t.test('another gateway does not give message 0 again when there is no other', async (t) => {
   const [broker, other] = [openBroker(t), openBroker(t)]
   const stream = await streamOf(t, broker, 1)
   await broker.consumers.storeOffset(stream, 'c', 0)
-  t.same((await readAs(other, stream)).offsets, [0])
   await other.consumers.storeOffset(stream, 'c', 0)
   for (const either of [broker, other, broker]) t.same((await readAs(either, stream)).offsets, [])
 })

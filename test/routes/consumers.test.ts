@@ -1,8 +1,5 @@
-import { once } from 'node:events'
 import t from 'tap'
 import { startGateway, type Answer } from '../support/gateway.ts'
-import { openRaw } from '../support/raw-http.ts'
-import { until } from '../support/until.ts'
 import { exactly } from '../support/exactly.ts'
 
 const gateway = await startGateway(t)
@@ -32,9 +29,11 @@ t.test('a consumer without an offset is not found, and reads from the first mess
   await gateway.publish(stream, 1, 2, 3)
   t.match(await offsetOf(stream), { status: 404, code: 'consumer_offset_not_found' })
   t.match((await read(stream)).json, { messages: exactly({ offset: 0 }, { offset: 1 }, { offset: 2 }), nextOffset: 3 })
-  t.match((await read(stream, '?from=last')).json, { messages: exactly({ offset: 2 }) })
-  t.match((await read(stream, '?from=1')).json, { messages: exactly({ offset: 1 }, { offset: 2 }) })
-  t.match((await read(stream, '?from=next')).json, { messages: exactly() })
+  t.match(await offsetOf(stream), { status: 404 }, 'a read from the first message stores nothing')
+  for (const [from, offsets] of [['last', [2]], ['1', [0, 1, 2]], ['2', [2]], ['next', []]] as const) {
+    const { json } = await gateway.get(`/v1/streams/${stream}/consumers/from-${from}/messages?from=${from}`)
+    t.match(json, { messages: exactly(...offsets.map((offset) => ({ offset }))) }, from)
+  }
 })
 
 t.test('a stored offset is the offset of the last message processed', async (t) => {
@@ -109,70 +108,6 @@ t.test('a reset to what is not a position is refused', async (t) => {
   }
 })
 
-t.test('a commit with the next read makes one round trip for each batch', async (t) => {
-  const stream = await gateway.newStream(t)
-  await gateway.publish(stream, 1, 2, 3)
-  t.match((await read(stream, '?limit=1')).json, { messages: exactly({ offset: 0 }) })
-  t.match((await read(stream, '?limit=1')).json, { messages: exactly({ offset: 0 }) }, 'nothing was committed')
-  t.match((await read(stream, '?limit=1&commit=1')).json, { messages: exactly({ offset: 2 }) })
-  t.match((await read(stream, '?commit=0')).json, { status: 409, code: 'offset_goes_back' })
-  t.match((await read(stream, '?commit=1000')).json, { status: 422, code: 'offset_beyond_end' })
-})
-
-t.test('a commit with the next read that expects what is stored does not undo a reset', async (t) => {
-  const stream = await gateway.newStream(t)
-  await gateway.publish(stream, 1, 2, 3, 4)
-  t.match((await read(stream, '?limit=1&commit=1')).json, { messages: exactly({ offset: 2 }) })
-  t.match((await read(stream, '?limit=1&commit=2&expected=1')).json, { messages: exactly({ offset: 3 }) })
-  await reset(stream, { offset: 1 })
-  const unexpected = { status: 412, code: 'expectation_failed', sideEffects: 'none', storedOffset: 0 }
-  t.match((await read(stream, '?commit=3&expected=2')).json, unexpected)
-  t.match((await read(stream, '?limit=2')).json, { messages: exactly({ offset: 0 }, { offset: 1 }) })
-  t.match((await read(stream, '?expected=2')).json, badAt('/query/expected'))
-})
-
-t.test('autoCommit stores what was delivered, before the next read', async (t) => {
-  const stream = await gateway.newStream(t)
-  await gateway.publish(stream, ...Array.from({ length: 20 }, (_, n) => n))
-  const seen: number[] = []
-  for (let n = 0; n < 10; n++) {
-    const { text } = await read(stream, '?limit=2&autoCommit=true')
-    seen.push(...Array.from(text.matchAll(/"offset":(\d+)/g), ([, offset]) => Number(offset)))
-  }
-  t.same(seen, Array.from({ length: 20 }, (_, n) => n), 'each message once')
-  // The next read waits until the offset is stored; a request for the offset does not.
-  t.match((await read(stream, '?autoCommit=true')).json, { messages: exactly(), endOfStream: true })
-  t.match(await offsetOf(stream), { storedOffset: 19, lag: 0 })
-  for (const bad of ['yes', '1', 'TRUE', '']) {
-    t.match((await read(stream, `?autoCommit=${bad}`)).json, badAt('/query/autoCommit'), bad)
-  }
-})
-
-t.test('autoCommit stores no offset of an answer that was cut off', async (t) => {
-  const stream = await gateway.newStream(t)
-  for (let n = 0; n < 16; n++) {
-    await gateway.request('POST', `/v1/streams/${stream}/messages/raw`, { body: Buffer.alloc(900_000, 'x') })
-  }
-  const path = `/v1/streams/${stream}/consumers/cut/messages`
-  const { send, socket } = await openRaw(t, gateway.port)
-  send(`GET ${path}?autoCommit=true&maxBytes=16000000 HTTP/1.1\r\nHost: x\r\n\r\n`)
-  const lines = (): typeof gateway.log => gateway.log.filter(({ msg, operationId, stream: of }) => {
-    return msg === 'request' && operationId === 'readAsConsumer' && of === stream
-  })
-  await once(socket, 'data') // the first of it; most of it does not fit into the buffers on the way
-  socket.resetAndDestroy()
-  await until('the gateway has noticed', () => lines().length === 1)
-  t.match(lines(), exactly({ status: 'client gone' }))
-  t.match((await gateway.get(`${path}?limit=1`)).json, { messages: exactly({ offset: 0 }) })
-})
-
-t.test('HEAD stores no offset', async (t) => {
-  const stream = await gateway.newStream(t)
-  await gateway.publish(stream, 1)
-  const path = `/v1/streams/${stream}/consumers/my-app/messages?autoCommit=true`
-  t.equal((await gateway.request('HEAD', path)).status, 405)
-})
-
 t.test('consumers and publishers are listed with what the broker keeps of them', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1, 2)
@@ -205,5 +140,5 @@ t.test('without a management API a list says that it is partial', async (t) => {
   t.match(partial.json, { consumers: exactly(), sources: { management: 'not_configured' } })
   await other.get(offsetPath(stream))
   const { json } = await other.get(`/v1/streams/${stream}/consumers`)
-  t.match(json, { consumers: exactly({ name: 'my-app', storedOffset: 0 }) }, 'it knows those it has served')
+  t.match(json, { consumers: exactly({ name: 'my-app', storedOffset: 1 }) }, 'it knows those it has served')
 })

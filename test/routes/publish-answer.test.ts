@@ -1,6 +1,7 @@
 import { fastify } from 'fastify'
 import t from 'tap'
 import errors from '../../src/plugins/errors.ts'
+import proxies from '../../src/plugins/proxies.ts'
 import requests from '../../src/plugins/requests.ts'
 import { RequestError } from '../../src/api/problems.ts'
 import { sendPublished, withOutcome } from '../../src/routes/publish/answer.ts'
@@ -16,8 +17,9 @@ interface Answer {
 // Outcomes that a healthy broker does not have, through the real error handling.
 async function answerTo (result: PublishResult, error?: unknown): Promise<Answer> {
   const app = fastify()
+  await app.register(proxies, { pathPrefix: '', trustedProxies: [] })
   await app.register(requests)
-  await app.register(errors)
+  await app.register(errors, { pathPrefix: '' })
   app.get('/', async (_request, reply) => {
     if (error !== undefined) throw withOutcome(error, result)
     return await sendPublished(reply, result)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { hostileBodies, hostileHeaders, hostileNames, hostileTexts } from './hostile-values.ts'
-import { damaged, list, record, SchemaValues, type Json } from './schema-values.ts'
+import { damaged, list, record, SchemaValues, withoutReferences, type Json } from './schema-values.ts'
 
 /** A request as it goes over the wire. */
 export interface ApiRequest {
@@ -24,7 +24,7 @@ const ODD_QUERIES = [
 
 /** Well-formed, nearly well-formed and hostile requests for every operation of an OpenAPI document. */
 export function apiRequests (document: unknown, streams: readonly string[]): fc.Arbitrary<ApiRequest> {
-  const root = record(document)
+  const root = record(withoutReferences(document))
   const schemas = new SchemaValues(record(record(root['components'])['schemas']))
   const maker = new RequestMaker(schemas, streams)
   const requests = Object.entries(record(root['paths'])).flatMap(([path, methods]) => {

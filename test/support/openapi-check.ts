@@ -35,14 +35,16 @@ export class OpenapiCheck {
     if (operation === undefined) return this.#problemFaults(answer)
     const { status, contentType, text } = answer
     const at = ['paths', operation.path, method.toLowerCase(), 'responses', String(status)]
-    const response = this.#find(at)
-    if (response === undefined) return [`${method} ${operation.path} does not declare ${status}`]
-    const declared = Object.keys(member(response, 'content'))
+    const named = this.#find(at)
+    if (named === undefined) return [`${method} ${operation.path} does not declare ${status}`]
+    const place = placeOf(named) ?? at
+    const response = this.#find(place) ?? {}
+    const declared = ['content', 'x-other-content'].flatMap((name) => Object.keys(member(response, name)))
     if (declared.length === 0) return text === '' ? [] : ['a body where none is declared']
     const type = declared.find((type) => type === mediaTypeOf(contentType)) ?? declared.find((type) => type === '*/*')
     if (type === undefined) return [`${status} of ${operation.path} does not declare ${contentType}`]
     if (!/json$/.test(type)) return []
-    if (type !== 'application/x-ndjson') return this.#schemaFaults([...at, 'content', type, 'schema'], text)
+    if (type !== 'application/x-ndjson') return this.#schemaFaults([...place, 'content', type, 'schema'], text)
     const lines = text.split('\n').filter((line) => line !== '')
     return lines.flatMap((line) => this.#schemaFaults(['components', 'schemas', 'MessageRead'], line))
   }
@@ -67,6 +69,11 @@ export class OpenapiCheck {
     }
     return value
   }
+}
+
+/** Where a thing is that is only referred to. */
+function placeOf (reference: object): string[] | undefined {
+  return '$ref' in reference ? String(reference.$ref).split('/').slice(1) : undefined
 }
 
 function patternOf (path: string): RegExp {

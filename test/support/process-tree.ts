@@ -12,6 +12,17 @@ export function descendantsOf (pid: number): number[] {
   return found
 }
 
+/** The command lines of those that still run. */
+export function commandsOf (pids: readonly number[]): string[] {
+  return pids.flatMap((pid) => {
+    try {
+      return [readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')]
+    } catch {
+      return []
+    }
+  })
+}
+
 /** Whether a process has ended. One that nobody has asked for its exit code counts too. */
 export function hasEnded (pid: number): boolean {
   const state = statOf(pid)?.[0]

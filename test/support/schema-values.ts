@@ -87,6 +87,20 @@ export function damaged (value: unknown): fc.Arbitrary<unknown> {
   })
 }
 
+/** An OpenAPI document in which operations have the parameters and responses that they refer to. */
+export function withoutReferences (document: unknown): unknown {
+  const components = record(record(document)['components'])
+  const resolved = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(resolved)
+    if (typeof value !== 'object' || value === null) return value
+    const [, kind = '', name = ''] = /^#\/components\/(parameters|responses|headers)\/(.+)$/
+      .exec(String(record(value)['$ref'])) ?? []
+    if (kind !== '') return resolved(record(components[kind])[name])
+    return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, resolved(member)]))
+  }
+  return resolved(document)
+}
+
 export function record (value: unknown): Json {
   const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value)
   return isRecord ? Object.fromEntries(Object.entries(value)) : {}

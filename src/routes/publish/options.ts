@@ -1,6 +1,6 @@
 import { Type, type Static } from '@fastify/type-provider-typebox'
 import { invalidRequest } from '../../api/problems.ts'
-import { BODY_PROBLEMS, BROKER_PROBLEMS, json, PUBLISHER_NAME, strictObject } from '../../api/schemas.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, json, publisherName, strictObject } from '../../api/schemas.ts'
 import type { MessageLimits } from '../../messages/index.ts'
 import { MAX_OFFSET, type PublishOptions } from '../../streams/index.ts'
 import { PartlyPublishedSchema, PublishedSchema } from './answer.ts'
@@ -20,11 +20,10 @@ export function publishingId (description: string) {
 /** The query parameters of every publish. */
 export const PublishQuery = strictObject({
   publisher: Type.Optional(
-    Type.String({
-      minLength: 1,
-      description: `${PUBLISHER_NAME} With it every message needs a publishing id, and the broker stores no id ` +
-        'twice. Send one request at a time under a publisher name.'
-    })
+    publisherName(
+      'With it every message needs a publishing id, and the broker stores no id twice. Send one request at a time ' +
+      'under a publisher name.'
+    )
   ),
   expectedLastPublishingId: Type.Optional(
     publishingId('Refuse with 412 unless this is the last publishing id that the broker has stored for the publisher.')

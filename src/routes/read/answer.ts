@@ -4,7 +4,7 @@ import { negotiate } from '../../http/accept.ts'
 import type { BufferPool } from '../../text/buffer-pool.ts'
 import { clientSignal, whenClosed } from '../../http/request-scope.ts'
 import { RequestError } from '../../api/problems.ts'
-import { StreamsError, type ReadBatch, type ReadMessage } from '../../streams/index.ts'
+import { StreamsError, type ConsumerBatch, type ReadBatch, type ReadMessage } from '../../streams/index.ts'
 import {
   ANSWER_FORMATS, isInert, LINES_TYPE, mediaTypeOf, messageSlices, rawBody, type AnswerFormat, type ReadEncoding
 } from '../../messages/index.ts'
@@ -18,15 +18,33 @@ export const READ_HEADERS = {
   'stream-gap': { type: 'string', description: '`gap`, as `from-to`; only when messages are missing.' }
 } as const
 
+/** Of the answers to a consumer. */
+export const CONSUMER_HEADERS = {
+  ...READ_HEADERS,
+  'stream-commit-offset': {
+    type: 'integer',
+    description: '`commitOffset`. It is missing where `commitOffset` is null.'
+  }
+} as const
+
 export const LINK_HEADER = { link: { type: 'string', description: 'The next read, with `rel="next"`.' } } as const
 
 /** The answer to a read, as the document shows it. */
 export function batchResponse (headers: Record<string, unknown>) {
+  return response(headers, ANSWER_FORMATS)
+}
+
+/** The answer to a read of a consumer, as the document shows it. */
+export function consumerBatchResponse () {
+  return response(CONSUMER_HEADERS, ANSWER_FORMATS.map((format) => ({ ...format, ...format.forConsumer })))
+}
+
+function response (headers: Record<string, unknown>, formats: readonly AnswerFormat[]) {
   return {
     description: 'Messages; none at the end of the stream.',
     headers,
     content: Object.fromEntries(
-      ANSWER_FORMATS.map(({ mediaType, schema, example }) => [mediaType, { schema, example }])
+      formats.map(({ mediaType, schema, example }) => [mediaType, { schema, example }])
     )
   }
 }
@@ -42,12 +60,34 @@ export interface Wanted {
 export async function sendBatch (
   reply: FastifyReply, batch: ReadBatch, format: AnswerFormat, wanted: Wanted, setLink?: () => void
 ): Promise<FastifyReply> {
-  whenClosed(reply, () => batch.release())
-  const blocks = await encodeBatch(batch, format, wanted, paceOf(reply, batch))
+  const blocks = await encodeAnswer(reply, batch, format, wanted)
   // Only now: a batch may end earlier than it was read.
   setReadHeaders(reply, batch)
   setLink?.()
   return await sendBlocks(reply.type(format.mediaType), blocks)
+}
+
+/**
+ * Answers a consumer with a batch.
+ *
+ * @param encoded the answer, when it is made already
+ */
+export async function sendConsumerBatch (
+  reply: FastifyReply, batch: ConsumerBatch, format: AnswerFormat, wanted: Wanted, encoded?: readonly Buffer[]
+): Promise<FastifyReply> {
+  const blocks = encoded ?? await encodeAnswer(reply, batch, format, wanted)
+  setReadHeaders(reply, batch)
+  const commitOffset = batch.commitOffset()
+  if (commitOffset !== null) reply.header('stream-commit-offset', String(commitOffset))
+  return await sendBlocks(reply.type(format.mediaType), blocks)
+}
+
+/** Makes the answer. Its memory is given back when the request is over. The batch may end earlier afterwards. */
+export async function encodeAnswer (
+  reply: FastifyReply, batch: ReadBatch, format: AnswerFormat, wanted: Wanted
+): Promise<readonly Buffer[]> {
+  whenClosed(reply, () => batch.release())
+  return await encodeBatch(batch, format, wanted, paceOf(reply, batch))
 }
 
 /** Answers with one message as JSON. */
@@ -128,13 +168,17 @@ function setReadHeaders (
   if (gap !== undefined) reply.header('stream-gap', `${gap.from}-${gap.to}`)
 }
 
+// A request line may hold a whole URL.
+const ORIGIN = /^https?:\/\/[^/]*/i
+
 /** Sets the link to the next read: the same one, from `nextOffset` on. */
 export function setNextLink (reply: FastifyReply, nextOffset: number): void {
   const [path = '', query] = (reply.request.raw.url ?? '').split('?', 2)
   const parameters = new URLSearchParams(query)
   parameters.delete('timestamp')
   parameters.set('offset', String(nextOffset))
-  reply.header('link', `<${path.replaceAll('>', '%3E')}?${parameters}>; rel="next"`)
+  const prefix = reply.server.publicPrefix(reply.request)
+  reply.header('link', `<${prefix}${path.replace(ORIGIN, '').replaceAll('>', '%3E')}?${parameters}>; rel="next"`)
 }
 
 const ANSWER_TYPES = ANSWER_FORMATS.map(({ mediaType }) => mediaType)

@@ -1,10 +1,11 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
-import { clientSignal, whenClosed } from '../../http/request-scope.ts'
+import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
 import { toPosition } from '../../api/text-formats.ts'
-import { answerFormat, batchResponse, READ_HEADERS, sendBatch } from './answer.ts'
+import type { ConsumerBatch } from '../../streams/index.ts'
+import { answerFormat, consumerBatchResponse, encodeAnswer, sendConsumerBatch } from './answer.ts'
 import { amountQuery, bodyQuery, position, readRequest, type ReadLimits } from './query.ts'
 
 const problems = [
@@ -29,11 +30,14 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
         tags: ['Consumers'],
         summary: 'Read from the stored offset on',
         description:
-          'For at least once, pass the offset of the last message processed as `commit` with the next read. For at ' +
-          'most once, use `autoCommit=true`.',
+          'For at least once, pass `commitOffset` of the answer as `commit` with the next read, when all messages ' +
+          'are processed. Several programs that read under one name this way all get every message: to share work, ' +
+          'split it over several streams, and give each worker a name of its own. For at most once, use ' +
+          '`autoCommit=true`. A commit below the stored offset is refused with 409: another program has committed ' +
+          'further; `storedOffset` says how far, and the same read without `commit` continues there.',
         params: ConsumerParams,
         querystring: consumerQuery(limits),
-        response: { 200: batchResponse(READ_HEADERS) }
+        response: { 200: consumerBatchResponse() }
       }
     },
     async (request, reply) => {
@@ -43,25 +47,29 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       if (expected !== undefined && commit === undefined) {
         throw invalidRequest([{ pointer: '/query/expected', message: 'needs commit' }])
       }
-      const read = { ...readRequest(toPosition(query.from, '/query/from'), query), store: commit, expected }
-      const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply))
-      if (query.autoCommit) {
-        whenClosed(reply, (isDelivered) => {
-          const { lastOffset } = batch
-          if (isDelivered && reply.statusCode === 200 && lastOffset !== undefined) {
-            app.broker.consumers.storeDelivered(stream, consumer, lastOffset)
-          }
-        })
+      const from = toPosition(query.from, '/query/from')
+      let encoded: readonly Buffer[] | undefined
+      const prepare = async (batch: ConsumerBatch): Promise<void> => {
+        encoded = await encodeAnswer(reply, batch, format, query)
       }
-      return await sendBatch(reply, batch, format, query)
+      const autoStore = query.autoCommit ? { prepare } : undefined
+      const read = { ...readRequest(from, query), store: commit, expected, autoStore }
+      const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply))
+      return await sendConsumerBatch(reply, batch, format, query, encoded)
     }
   )
 }
 
 function consumerQuery (limits: ReadLimits) {
   return strictObject({
-    from: position('Where a consumer without a stored offset starts.', 'first'),
-    commit: Type.Optional(offset('The offset of the last message processed; it is stored before the read.')),
+    from: position(
+      'Where a consumer without a stored offset starts. Unless it is `first`, the first read stores this place ' +
+        'before it answers, as a reset to it would: later reads continue from there.',
+      'first'
+    ),
+    commit: Type.Optional(
+      offset('`commitOffset` of the last answer, or the offset of the last message processed. It is stored first.')
+    ),
     expected: Type.Optional(
       offset(
         'Needs `commit`: refuse with 412 unless this offset was stored before. A commit with it does not undo a reset.'
@@ -69,7 +77,11 @@ function consumerQuery (limits: ReadLimits) {
     ),
     autoCommit: Type.Boolean({
       default: false,
-      description: 'Store the offset of the last message once the answer is on its way to the client.'
+      description:
+        'Store that the messages of the answer are processed before they are sent. Each message comes at most once ' +
+        'as long as one instance serves the consumer: its reads take turns there. Reads of one name on several ' +
+        'instances at the same moment may get the same messages. When the store fails, the answer is an error, no ' +
+        'message is sent, and the next read may continue after those messages.'
     }),
     ...amountQuery(limits),
     ...bodyQuery

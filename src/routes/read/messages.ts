@@ -2,7 +2,9 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import type { ApiApp } from '../../http/api-app.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from '../../api/schemas.ts'
-import { ANY_TYPE, BatchSchema, EXAMPLE_MESSAGE, LINES_TYPE, MessageRead } from '../../messages/index.ts'
+import {
+  ANY_TYPE, BatchSchema, ConsumerBatchSchema, EXAMPLE_MESSAGE, LINES_TYPE, MessageRead
+} from '../../messages/index.ts'
 import { BufferPool } from '../../text/buffer-pool.ts'
 import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
@@ -13,6 +15,7 @@ const MessageParams = strictObject({
   ...StreamParams.properties,
   offset: offset('Offset of the message.', { examples: [0] })
 })
+const BYTES = Type.Unsafe<unknown>({ type: 'string', format: 'binary' })
 const tags = ['Read']
 const problems = [...BROKER_PROBLEMS, 'overloaded'] as const
 // Buffers for answers in lines of the usual size that are under way at the same time.
@@ -21,7 +24,7 @@ const MAX_POOLED_BYTES = 2 * 1024 * 1024
 
 /** Reads: batches, lines, single messages. */
 export const messageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
-  for (const schema of [MessageRead, BatchSchema]) app.addSchema(schema)
+  for (const schema of [MessageRead, BatchSchema, ConsumerBatchSchema]) app.addSchema(schema)
   readMessages(app, limits)
   readLines(app, limits)
   readMessage(app)
@@ -94,6 +97,8 @@ function readMessage (app: ApiApp): void {
         operationId: 'readMessage',
         tags,
         summary: 'Read one message',
+        description:
+          'Returns the message at this offset. Records of the broker take offsets too, and are not messages.',
         params: MessageParams,
         querystring: strictObject(bodyQuery),
         response: { 200: json('The message.', MessageRead, EXAMPLE_MESSAGE) }
@@ -124,7 +129,7 @@ function readRaw (app: ApiApp): void {
             headers: {
               'content-disposition': { type: 'string', description: '`attachment` for what a browser could run.' }
             },
-            content: { [ANY_TYPE]: { schema: Type.Unknown() } }
+            content: { [ANY_TYPE]: { schema: BYTES } }
           }
         }
       }

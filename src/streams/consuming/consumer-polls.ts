@@ -2,8 +2,9 @@ import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
 import type { ReadRequest, Polls } from '../reading/polls.ts'
+import { AutoStores, type AutoStore } from './auto-store.ts'
+import { stored, uncommitted, type ConsumerBatch } from './commit-offset.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
-import { DeliveredStores } from './delivered-stores.ts'
 import { HeldPoll, type Start } from './held-poll.ts'
 
 export interface ConsumerReadRequest extends ReadRequest {
@@ -11,74 +12,94 @@ export interface ConsumerReadRequest extends ReadRequest {
   store?: number | undefined
   /** With `store`: refuse unless this is stored before. */
   expected?: number | undefined
+  /** Given: what is answered is stored as processed before it is returned. */
+  autoStore?: AutoStore | undefined
 }
 
 /** Reads that resume where a consumer left off. */
 export class ConsumerPolls {
   readonly #polls: Polls
   readonly #offsets: ConsumerOffsets
-  readonly #deliveredStores: DeliveredStores
+  readonly #autoStores: AutoStores
 
   constructor (polls: Polls, offsets: ConsumerOffsets) {
     this.#polls = polls
     this.#offsets = offsets
-    this.#deliveredStores = new DeliveredStores(offsets)
+    this.#autoStores = new AutoStores(polls, offsets)
   }
 
   /**
-   * Reads on from the consumer's stored offset, or from `request.from` when none is stored.
+   * Reads on from the consumer's stored offset. When none is stored, `request.from` becomes its place: unless it is
+   * `first`, it is stored before anything else, so that a later read continues there.
    *
-   * @throws StreamsError what `Polls.read` throws and, with `store`, what `ConsumerOffsets.store` throws
+   * @throws StreamsError what `Polls.read` throws and, when something is stored, what `ConsumerOffsets.store` throws
    */
   async read (
     stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal
-  ): Promise<ReadBatch> {
-    await this.#deliveredStores.settled(stream, consumer)
-    const { store, expected, ...read } = request
-    const look = async (): Promise<Start> => await this.#start(stream, consumer, request.from)
-    if (store === undefined) return await this.#readFrom(await look(), look, stream, consumer, read, signal)
-    await this.#offsets.store(stream, consumer, store, expected)
+  ): Promise<ConsumerBatch> {
+    const { store, expected, autoStore, ...read } = request
+    if (store === undefined) return await this.#read(stream, consumer, read, autoStore, signal)
+    const { storedOffset, nextOffset } = await this.#offsets.store(stream, consumer, store, expected)
     // A caller that says "0 is processed" wants 1, though a stored 0 alone would resume at 0: else a consumer that
     // reads one by one never gets past it.
-    const start: Start = { from: { type: 'offset', offset: store + 1 }, stored: BigInt(store) }
+    const resumesAt = Math.max(store + 1, Number(nextOffset))
+    const start: Start = { from: { type: 'offset', offset: resumesAt }, resumesAt, stored: storedOffset }
     try {
-      return await this.#readFrom(start, look, stream, consumer, read, signal)
+      return await this.#read(stream, consumer, read, autoStore, signal, start)
     } catch (error) {
       throw error instanceof StreamsError ? error.afterSideEffects() : error
     }
   }
 
-  /** See `ConsumersPort.storeDelivered`. */
-  storeDelivered (stream: string, consumer: string, offset: number, onFailure: (error: unknown) => void): void {
-    this.#deliveredStores.begin(stream, consumer, offset, onFailure)
+  async #read (
+    stream: string,
+    consumer: string,
+    request: ReadRequest,
+    autoStore: AutoStore | undefined,
+    signal: AbortSignal,
+    known?: Start
+  ): Promise<ConsumerBatch> {
+    const look = async (): Promise<Start> => await this.#start(stream, consumer, request.from, signal)
+    if (autoStore !== undefined) {
+      const hold = async (start: Start, held: ReadRequest): Promise<ReadBatch> =>
+        (await this.#held(start, look, stream, consumer, held, signal)).batch
+      const batch = await this.#autoStores.read({ stream, consumer, request, autoStore, look, hold, signal })
+      return stored(this.#polls.answered(batch))
+    }
+    const { batch, start } = await this.#held(known ?? await look(), look, stream, consumer, request, signal)
+    return uncommitted(this.#polls.answered(batch), start)
   }
 
-  async #start (stream: string, consumer: string, fallback: Position): Promise<Start> {
-    const stored = await this.#offsets.find(stream, consumer)
-    if (stored !== undefined) {
-      const offset = Number(this.#offsets.nextOffsetOf(stream, consumer, stored))
-      return { stored, from: { type: 'offset', offset } }
+  async #start (stream: string, consumer: string, fallback: Position, signal: AbortSignal): Promise<Start> {
+    const current = await this.#offsets.find(stream, consumer) ??
+      (fallback.type === 'first' ? undefined : await this.#offsets.fix(stream, consumer, fallback, signal))
+    if (current !== undefined) {
+      const offset = Number(this.#offsets.nextOffsetOf(stream, consumer, current))
+      return { stored: current, resumesAt: offset, from: { type: 'offset', offset } }
     }
     // From 0, and not from what is there now: the broker forgets the offset of a consumer that retention has overtaken,
     // which then looks like a new one. What it has missed is a gap.
-    return { stored, from: fallback.type === 'first' ? { type: 'offset', offset: 0 } : fallback }
+    const from: Position = fallback.type === 'first' ? { type: 'offset', offset: 0 } : fallback
+    return { stored: undefined, resumesAt: 0, from }
   }
 
-  async #readFrom (
+  // The batch, and where it was read from in the end.
+  async #held (
     start: Start,
     look: () => Promise<Start>,
     stream: string,
     consumer: string,
     request: ReadRequest,
     signal: AbortSignal
-  ): Promise<ReadBatch> {
+  ): Promise<{ batch: ReadBatch, start: Start }> {
     if (request.waitMs === 0) {
-      return this.#polls.answered(await this.#polls.read(stream, { ...request, from: start.from }, signal))
+      return { batch: await this.#polls.read(stream, { ...request, from: start.from }, signal), start }
     }
     const held = new HeldPoll(start, look, request, this.#polls, signal)
     const forget = this.#offsets.onReset(stream, consumer, () => { held.moved() })
     try {
-      return this.#polls.answered(await held.toEnd(stream))
+      const batch = await held.toEnd(stream)
+      return { batch, start: held.start }
     } finally {
       forget()
     }

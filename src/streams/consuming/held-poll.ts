@@ -7,7 +7,12 @@ import type { ReadBatch } from '../reading/read-batch.ts'
 import type { ReadRequest, Polls } from '../reading/polls.ts'
 
 /** Where a read begins, and what is stored as long as that is right. */
-export interface Start { readonly from: Position, readonly stored: bigint | undefined }
+export interface Start {
+  readonly from: Position
+  /** The first offset that the consumer has not processed. A read that is held may begin later. */
+  readonly resumesAt: number
+  readonly stored: bigint | undefined
+}
 
 // How long a held read may overlook that its consumer was reset through another gateway. Each look is a question to the
 // broker.
@@ -52,6 +57,11 @@ export class HeldPoll {
     this.#polls = polls
     this.#signal = signal
     this.#wait = new Deadline(request.waitMs)
+  }
+
+  /** Where the batch was read from: another place than in the beginning when the consumer was moved meanwhile. */
+  get start (): Start {
+    return this.#start
   }
 
   /** The consumer was reset through this process. */

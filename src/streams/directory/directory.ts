@@ -5,7 +5,8 @@ import type { ManagementClient, SourceState } from '../management/management-cli
 import { listLivePublishers, listSubscriptions, listTracking, type LiveLink } from '../management/stream-listing.ts'
 import type { Logger } from '../common/logger.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
-import { lagOf, type ConsumerOffsets } from '../consuming/consumer-offsets.ts'
+import type { ConsumerOffsets } from '../consuming/consumer-offsets.ts'
+import { OffsetViews, type OffsetState } from '../consuming/offset-view.ts'
 import { KnownNames } from './known-names.ts'
 
 /**
@@ -19,6 +20,7 @@ export interface ConsumerInfo {
   /** Null when no offset is stored: a live subscription that has not stored one yet. */
   readonly storedOffset: bigint | null
   readonly nextOffset: bigint | null
+  readonly state: OffsetState | 'nothing_stored'
   readonly lag: bigint | null
   readonly subscriptions: readonly SubscriptionInfo[]
 }
@@ -52,6 +54,8 @@ interface Asked {
   readonly live: readonly LiveLink[]
 }
 
+const NOTHING_STORED = { state: 'nothing_stored', lag: null } as const
+
 /**
  * Lists consumers and publishers from three sources: what the broker stores, the live connections, and the names that
  * this process has seen.
@@ -83,6 +87,7 @@ export class Directory {
     const { offsets, ends } = this.#options
     const lastOffset = await ends.lastMessage(stream)
     const { source, kept, live } = await this.#ask('offset', stream, listSubscriptions)
+    const views = new OffsetViews(stream, ends, lastOffset)
     const names = new Set([...kept.keys(), ...namesOf(live), ...this.#consumerNames.of(stream)])
     const consumers = await inBatches([...names].sort(), async (name): Promise<ConsumerInfo | undefined> => {
       const storedOffset = exact(kept.get(name)) ?? await offsets.find(stream, name)
@@ -93,7 +98,7 @@ export class Directory {
         name,
         storedOffset: storedOffset ?? null,
         nextOffset: nextOffset ?? null,
-        lag: nextOffset === undefined ? null : lagOf(nextOffset, lastOffset),
+        ...(nextOffset === undefined ? NOTHING_STORED : await views.of(nextOffset)),
         subscriptions: subscriptions.map(subscriptionInfo)
       }
     })

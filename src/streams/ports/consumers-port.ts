@@ -1,9 +1,8 @@
-import type { Logger } from '../common/logger.ts'
 import type { ConsumerOffset, ConsumerOffsets, Stored } from '../consuming/consumer-offsets.ts'
+import type { ConsumerBatch } from '../consuming/commit-offset.ts'
 import type { ConsumerReadRequest, ConsumerPolls } from '../consuming/consumer-polls.ts'
 import type { ConsumerInfo, Directory, Sources } from '../directory/directory.ts'
 import type { Position } from '../offset.ts'
-import type { ReadBatch } from '../reading/read-batch.ts'
 import { refuseBadReference, type StreamNames } from '../topology/stream-names.ts'
 
 export interface ConsumersPortOptions {
@@ -11,7 +10,6 @@ export interface ConsumersPortOptions {
   offsets: ConsumerOffsets
   polls: ConsumerPolls
   directory: Directory
-  logger: Logger
 }
 
 /** Reads as a consumer, and the offsets that the broker keeps for consumers. Names are the API's. */
@@ -23,29 +21,16 @@ export class ConsumersPort {
   }
 
   /**
-   * Reads on from the consumer's stored offset, or from `request.from` when none is stored. A read that is held for
-   * data resumes where the consumer is by then, also when it was reset meanwhile.
+   * Reads on from the consumer's stored offset, or from `request.from` when none is stored; unless that is `first`, it
+   * is stored as a reset to it would be, before the read. A read that is held for data resumes where the consumer is by
+   * then, also when it was reset meanwhile.
    *
-   * @throws StreamsError what `ReadingPort.read` throws and, with `request.store`, what `storeOffset` throws
+   * @throws StreamsError what `ReadingPort.read` throws and, when it stores something, what `storeOffset` throws
    */
   async read (
     stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal
-  ): Promise<ReadBatch> {
+  ): Promise<ConsumerBatch> {
     return await this.#options.polls.read(this.#known(stream, consumer), consumer, request, signal)
-  }
-
-  /**
-   * Stores the last offset of a batch that was just delivered. The next `read` of the consumer waits until it is
-   * stored. Never throws: an offset that cannot be stored is logged, and its batch will be delivered again.
-   */
-  storeDelivered (stream: string, consumer: string, offset: number): void {
-    const { polls, logger } = this.#options
-    polls.storeDelivered(this.#known(stream, consumer), consumer, offset, (error) => {
-      logger.warn(
-        { err: error, stream, consumer, offset },
-        'an offset could not be stored after its batch was delivered; the batch will be delivered again'
-      )
-    })
   }
 
   /** @throws StreamsError `consumer_offset_not_found`, `stream_not_found`, ... */

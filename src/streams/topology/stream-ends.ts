@@ -4,7 +4,7 @@ import { pause } from '../common/wait.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import type { Locator } from './locator.ts'
 import { StreamsError } from '../errors.ts'
-import type { Chunk, OffsetSpec } from '../protocol/index.ts'
+import { ChunkType, type Chunk, type OffsetSpec } from '../protocol/index.ts'
 import { Subscription } from '../connections/subscription.ts'
 
 export interface Bounds {
@@ -98,6 +98,24 @@ export class StreamEnds {
       try {
         const chunk = await probe.next()
         return chunk === undefined ? undefined : chunk.endOffset - 1
+      } finally {
+        probe.close()
+      }
+    })
+  }
+
+  /**
+   * Whether a majority of the members has a record of the broker's own at the offset: no message will ever be there.
+   * False also while nothing is there.
+   */
+  async isBrokerRecord (stream: string, offset: number): Promise<boolean> {
+    return await this.#asking(stream, async () => {
+      if ((await this.#settledStats(stream)).committedChunkId < offset) return false
+      const probe = await this.#probe(stream, { type: 'offset', offset }, ALL_CHUNKS)
+      try {
+        const chunk = await probe.next()
+        if (chunk === undefined || chunk.chunkType === ChunkType.user) return false
+        return chunk.firstOffset <= offset && offset < chunk.endOffset
       } finally {
         probe.close()
       }
