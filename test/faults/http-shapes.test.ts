@@ -130,23 +130,21 @@ t.test('JSON of all kinds is stored as it says or refused, and changes nothing e
     '{"":1,"toString":2,"hasOwnProperty":3}',
     '[1,[2,[3,[]]]]',
     '"\\u0000"',
-    '"9007199254740993"'
+    '"9007199254740993"',
+    '{"a":1,"a":2}',
+    '{"__proto__":{"polluted":1}}',
+    '{"\\u005f_proto__":1}'
   ]
   for (const body of stored) t.match((await publish(`{"messages":[{"body":${body}}]}`)).json, { confirmed: 1 }, body)
-  const twice = await publish('{"messages":[{"body":{"a":1,"a":2}}]}')
-  t.match(twice.json, { confirmed: 1 }, 'of a key that comes twice the last value counts')
-  t.equal((await gateway.get(`${path}/lines`)).text, `${[...stored, '{"a":2}'].join('\n')}\n`, 'every digit is there')
+  t.equal((await gateway.get(`${path}/lines`)).text, `${stored.join('\n')}\n`, 'every byte is there')
   const lines = await gateway.request('POST', path, {
     headers: { 'content-type': 'application/x-ndjson' },
     body: '{"body":9007199254740993}\n{"body":1}'
   })
   t.match(lines.json, { confirmed: 2 })
-  t.equal((await gateway.get(`${path}/lines?offset=${stored.length + 1}`)).text, '9007199254740993\n1\n')
+  t.equal((await gateway.get(`${path}/lines?offset=${stored.length}`)).text, '9007199254740993\n1\n')
 
   const before = await gateway.get(`/v1/streams/${stream}`)
-  for (const body of ['{"__proto__":{"polluted":1}}', '{"\\u005f_proto__":1}']) {
-    t.match((await publish(`{"messages":[{"body":${body}}]}`)).json, { code: 'bad_request' }, body)
-  }
   for (const [text, pointer] of [
     ['{"messages":[{"body":1,"publishingId":9007199254740993}]}', '/messages/0/publishingId'],
     ['{"messages":[{"body":1,"applicationProperties":{"n":9007199254740993}}]}', '/messages/0/applicationProperties/n'],

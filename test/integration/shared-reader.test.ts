@@ -33,8 +33,8 @@ t.test('a poll that is overtaken by others of the same reader misses nothing', a
   const broker = openBroker(t)
   const stream = await newStream(t, broker)
   const windowBytes = 64 * 1024
-  // A hole behind the first message: the broker's record of a stored offset.
-  await broker.publishing.publish(stream, batchOf(['first']))
+  // A hole behind the first messages: the broker's record of a stored offset.
+  await broker.publishing.publish(stream, batchOf(['first', 'second']))
   await broker.consumers.storeOffset(stream, 'c', 0)
   const bodies = numbered(4000).map((body) => `${body} ${'x'.repeat(100)}`)
   for (let from = 0; from < bodies.length; from += 100) {
@@ -70,7 +70,7 @@ t.test('a poll that is overtaken by others of the same reader misses nothing', a
   slowEnds.answer()
   const { messages, gap } = await slow
   t.equal(gap, undefined)
-  t.same(messages.slice(0, 5).map((message) => message.offset), [0, 2, 3, 4, 5])
+  t.same(messages.slice(0, 5).map((message) => message.offset), [0, 1, 3, 4, 5])
 })
 
 function connectionsFor (t: Parameters<typeof openBroker>[0]): { connections: ConnectionPool, locator: Locator } {
