@@ -84,6 +84,14 @@ for (const [index, missing] of PERMISSIONS.entries()) {
   })
 }
 
+t.test('configure alone is enough to create and delete', async (t) => {
+  const gateway = await gatewayThatMay(t, 'configure')
+  for (const operation of operations['create or delete a stream'] ?? []) {
+    const status = await operation(gateway)
+    t.ok(status < 300, String(status))
+  }
+})
+
 t.test('the tag "management" is enough for lists of streams', async (t) => {
   const gateway = await gatewayThatMay(t, 'read')
   const { status, text } = await gateway.get('/v1/streams?limit=1000')
