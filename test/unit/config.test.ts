@@ -207,7 +207,7 @@ t.test('every setting says its unit, its default and its meaning', async (t) => 
   t.equal(new Set(settings.map(({ name }) => name)).size, settings.length)
   for (const { name, description, accepts } of settings) {
     t.ok(description.length > 10 && accepts !== '', name)
-    if (accepts.startsWith('integer') && !/_PORT$|_(PUBLISHERS|READERS|MESSAGES|CONNECTIONS|CONNECTION)$/.test(name)) {
+    if (accepts.startsWith('integer') && !/_PORT$|_(PUBLISHERS|READERS|MESSAGES|VALUES|CONNECTIONS|CONNECTION)$/.test(name)) {
       t.match(name, /_(MS|SECONDS|BYTES)$/, name)
     }
   }
