@@ -1,9 +1,12 @@
 import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
 import {
-  BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, offset, Sources, storedNumber, storedNumberOrNull,
+  BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, offset, Sources,
   StreamParams, strictObject
 } from '../api/schemas.ts'
+import { liveConnection } from '../api/live-connection.ts'
+import { storedNumber, storedNumberOrNull } from '../api/stored-number.ts'
+import { invalidRequest } from '../api/problems.ts'
 import { toTimePosition } from '../api/text-formats.ts'
 import type { Position } from '../streams/index.ts'
 
@@ -24,6 +27,10 @@ const stateDescription =
   '`beyond_end`: the stored offset is beyond the end of the stream, where other clients can store it. Reads are ' +
   'refused until the consumer is reset.'
 
+const seenAt = (description: string) => Type.Union([Type.String(), Type.Null()], {
+  description: `${description}: ISO 8601, UTC; null when it does not know. Other instances may know of later ones.`
+})
+
 const ConsumerList = Type.Object(
   {
     consumers: Type.Array(
@@ -36,15 +43,16 @@ const ConsumerList = Type.Object(
         subscriptions: Type.Array(
           Type.Object({
             active: Type.Boolean(),
-            host: Type.String(),
-            connectionName: Type.String(),
+            ...liveConnection,
             offset: Type.Union([Type.Integer(), Type.Null()], {
               description: 'The first offset of the last chunk sent.'
             }),
             offsetLag: Type.Union([Type.Integer(), Type.Null()])
           }, { title: 'ConsumerSubscription' }),
           { description: 'Live subscriptions under this name, of any client.' }
-        )
+        ),
+        lastReadAt: seenAt('When the last read under this name began at this instance'),
+        lastCommitAt: seenAt('When the last commit under this name was stored by this instance')
       }, { title: 'Consumer' })
     ),
     sources: Sources
@@ -91,8 +99,8 @@ const Reset = strictObject(
       ],
       {
         description:
-          'The next message to be delivered: `first`, `last`, `next`, an offset, or the first one stored at or after ' +
-          'a time in UTC like 2026-01-31T12:00:00.000Z.'
+          'The next message to be delivered: "first", "last", "next", {"offset": 3}, or the first one stored at or ' +
+          'after a time: {"timestamp": "2026-01-31T12:00:00.000Z"}.'
       }
     )
   },
@@ -117,11 +125,23 @@ function listConsumers (app: ApiApp): void {
         operationId: 'listConsumers',
         tags,
         summary: 'List consumers',
-        description: 'Every known consumer of the stream. `sources` says whether the list is complete.',
+        description:
+          'Every known consumer of the stream, also those that have read through this instance and never committed. ' +
+          '`sources` says whether the list is complete. A name stays for as long as RabbitMQ keeps its offset and ' +
+          'cannot be removed, so do not use a name for each process.',
         params: StreamParams,
         response: {
           200: json('The consumers.', ConsumerList, {
-            consumers: [{ name: 'my-app', storedOffset: 41, nextOffset: 42, state: 'ok', lag: 0, subscriptions: [] }],
+            consumers: [{
+              name: 'my-app',
+              storedOffset: 41,
+              nextOffset: 42,
+              state: 'ok',
+              lag: 0,
+              subscriptions: [],
+              lastReadAt: '2026-01-31T12:00:00.000Z',
+              lastCommitAt: '2026-01-31T12:00:00.000Z'
+            }],
             sources: { management: 'ok', instance: 'ok' }
           })
         }
@@ -190,6 +210,7 @@ function resetOffset (app: ApiApp): void {
     '/streams/:stream/consumers/:consumer/offset/reset',
     {
       bodyLimit: MAX_BODY_BYTES,
+      preValidation: (request, _reply, done) => { done(bareTarget(request.body)) },
       config: { problems: [...BROKER_PROBLEMS, ...BODY_PROBLEMS, 'offset_beyond_end'] },
       schema: {
         operationId: 'resetOffset',
@@ -210,6 +231,23 @@ function resetOffset (app: ApiApp): void {
       return await app.broker.consumers.resetOffset(stream, consumer, targetOf(request.body.to))
     }
   )
+}
+
+// The most common mistake: the position without its kind. The schema's own message would not say how it is written.
+function bareTarget (body: unknown): Error | undefined {
+  if (typeof body !== 'object' || body === null || !('to' in body)) return undefined
+  const { to } = body
+  if (typeof to === 'number' || (typeof to === 'string' && /^-?[0-9]+$/.test(to))) {
+    return wrongTarget(`an offset is written as {"to": {"offset": ${to}}}`)
+  }
+  if (typeof to === 'string' && /^[0-9]{4}-/.test(to)) {
+    return wrongTarget(`a time is written as {"to": {"timestamp": ${JSON.stringify(to.slice(0, 40))}}}`)
+  }
+  return undefined
+}
+
+function wrongTarget (message: string): Error {
+  return invalidRequest([{ pointer: '/to', message }])
 }
 
 function targetOf (to: Static<typeof Reset>['to']): Position {
