@@ -17,7 +17,7 @@ const shared = ['common', 'errors', 'classify', 'ended', 'offset']
 export const rooms = {
   server: ['main'],
   main: ['app', 'config', 'logger', 'settings'],
-  app: ['plugins', 'routes', 'config'],
+  app: ['plugins', 'routes', 'config', 'version'],
 
   // A plugin serves all routes and knows none. A route gets what it needs by its arguments and decorators.
   plugins: ['config', 'version', 'http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],

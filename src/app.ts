@@ -21,7 +21,9 @@ import { messageRoutes } from './routes/read/messages.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
+import { rootRoutes } from './routes/root.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { VERSION } from './version.ts'
 
 /** The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it. */
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
@@ -50,6 +52,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(publisherRoutes, { prefix })
   await app.register(healthRoutes)
   await app.register(problemRoutes)
+  await app.register(rootRoutes, { version: VERSION })
   app.refuseOtherMethods()
   return app
 }

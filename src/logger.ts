@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { pino, type Logger } from 'pino'
+import { escapeHidden, prettyLine } from './logger/lines.ts'
 
 // Some seconds of lines, one a request, at full speed.
 const MAX_WAITING_BYTES = 8 * 1024 * 1024
@@ -12,15 +13,23 @@ export interface Log {
   readonly close: () => Promise<void>
 }
 
+/** How lines look: JSON for programs, or text for people. */
+export type LogFormat = 'json' | 'pretty'
+
 /**
- * The log of the process on standard output, one JSON object a line. When its reader is slow or gone, or its disk is
+ * The log of the process on standard output. What terminals and editors hide or turn around is escaped, wherever in a
+ * line it is: names come from anybody. When its reader is slow or gone, or its disk is
  * full, lines are lost; memory and the process are not.
  */
-export function openLog (level: string): Log {
+export function openLog (level: string, format: LogFormat): Log {
   const destination = pino.destination({ sync: false, maxLength: MAX_WAITING_BYTES })
   // At a fatal line and at the exit, it would block the process until everything is written.
   destination.flushSync = () => {}
-  const logger = pino({ level }, destination)
+  const form = format === 'json' ? escapeHidden : prettyLine
+  const logger = pino(
+    { level, formatters: { level: (label) => ({ level: label }) } },
+    { write: (line) => { destination.write(form(line)) } }
+  )
   let droppedLines = 0
   destination.on('drop', () => {
     droppedLines++

@@ -25,7 +25,7 @@ const lastWords = {
 
 try {
   const { config, warnings } = loadConfig(process.env, (path) => readFileSync(path, 'utf8'))
-  const log = openLog(config.logLevel)
+  const log = openLog(config.logLevel, config.logFormat)
   for (const warning of warnings) log.logger.warn({}, warning)
   await serve(config, log)
 } catch (error) {

@@ -9,6 +9,9 @@ import { progress, say, Stop } from '../setup/say.mjs'
 /** The series of RabbitMQ that private brokers have, and for each the Debian release that it comes from. */
 const releases = new Map([['4.0', 'trixie'], ['4.3', 'forky']])
 
+/** The series, the oldest first. */
+export const SERIES = [...releases.keys()]
+
 const defaultMirror = 'http://deb.debian.org/debian'
 const stampFile = '.complete'
 

@@ -43,7 +43,7 @@ export class Gateway {
     this.#origin = `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
     const [program = '', ...args] = tiedToParent(gatewayCommand())
     this.#child = spawn(program, args, {
-      env: { ...process.env, ...environment },
+      env: { LOG_FORMAT: 'pretty', ...process.env, ...environment },
       stdio: ['ignore', 'inherit', 'inherit'],
       // In a process group of its own: Ctrl-C reaches this script alone, which passes it on once. A second signal would
       // make the gateway drop the requests in flight.

@@ -1,6 +1,6 @@
 import { StreamsError, type SideEffects } from '../streams/index.ts'
 import { exactInteger } from './exact-integer.ts'
-import type { FieldError } from './field-error.ts'
+import { summaryOf, type FieldError } from './field-error.ts'
 import { problemCodeOf, type ProblemCode } from './problem-codes.ts'
 import { PROBLEMS } from './problem-table.ts'
 
@@ -39,9 +39,9 @@ export class RequestError extends Error {
   }
 }
 
-/** A request that is well-formed and wrong. */
+/** A request that is well-formed and wrong. Its `detail` says what is wrong first: a log may show nothing else. */
 export function invalidRequest (errors: readonly FieldError[], cause?: unknown): RequestError {
-  return new RequestError('validation_failed', 'the request is not valid', { errors, cause })
+  return new RequestError('validation_failed', summaryOf(errors), { errors, cause })
 }
 
 /** The body of an `application/problem+json` answer (RFC 9457). */

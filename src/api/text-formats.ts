@@ -12,7 +12,8 @@ const POSITION: TextFormat = {
 
 const TIMESTAMP: TextFormat = {
   accepts: (text) => parseTimestamp(text) !== undefined,
-  message: 'must be a time in UTC like 2026-01-31T12:00:00.000Z'
+  message: 'must be a time like 2026-01-31T12:00:00.000Z or 2026-01-31T13:00:00+01:00 (RFC 3339; in a query the + is ' +
+    'written %2B), not a number'
 }
 
 /**

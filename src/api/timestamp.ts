@@ -1,14 +1,12 @@
-const TIMESTAMP = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,3})?Z$/
+import { parseRfc3339 } from '../text/rfc3339.ts'
 
 /**
- * Parses an ISO 8601 time in UTC with up to three decimals, `2026-01-31T12:00:00.000Z`.
+ * Parses a time to read from: any RFC 3339 text, rounded up to the millisecond. A time before 1970 is 1970, since no
+ * message is older.
  *
- * @returns ms since the Unix epoch; undefined for any other text, and for a day that does not exist: `Date` would read
- *   30 February as 1 March.
+ * @returns ms since the Unix epoch; undefined for any other text, such as digits alone, whose unit nobody knows
  */
 export function parseTimestamp (text: string): number | undefined {
-  const seconds = TIMESTAMP.exec(text)?.[1]
-  const ms = seconds === undefined ? NaN : Date.parse(text)
-  if (Number.isNaN(ms) || seconds === undefined) return undefined
-  return ms >= 0 && new Date(ms).toISOString().startsWith(seconds) ? ms : undefined
+  const ms = parseRfc3339(text)
+  return ms === undefined ? undefined : Math.max(0, ms)
 }

@@ -163,8 +163,9 @@ function headOf (bytes: Buffer, { body, properties }: AmqpMessage, tail: string)
   const section = body.kind === 'data' && body.sections.length === 1 ? body.sections[0] : undefined
   if (section === undefined) return undefined
   const length = bytes.length - section.length - dataSectionHeaderLength(section.length)
-  // The body is the last section, and it has the shortest header.
+  // The body is the last section, it has the shortest header, and what looks like its header is not a part of it.
   if (
+    section.byteOffset + section.length !== bytes.byteOffset + bytes.length ||
     length < 0 ||
     length > MAX_HEAD_BYTES ||
     loneDataStart(bytes, length, bytes.length) !== bytes.length - section.length

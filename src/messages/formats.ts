@@ -151,8 +151,8 @@ function jsonBodySchema (maxMessages: number): TSchema {
       examples: [
         {
           messages: [
-            { body: { hello: 'world' } },
-            { body: 'hello', bodyEncoding: 'text', properties: { messageId: 'm-1' } }
+            { body: 'hello', bodyEncoding: 'text', properties: { messageId: 'm-1' } },
+            { body: { hello: 'world' } }
           ]
         }
       ]

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { parseRfc3339 } from '../text/rfc3339.ts'
 import { MessageFormatError } from './format-error.ts'
 
 // Helpers that the mapping needs in several places: text, base64 and times, each in both directions.
@@ -45,28 +46,29 @@ export function timeOf (ms: number | bigint): string {
   return ms >= FIRST_ISO_MS && ms <= LAST_ISO_MS ? new Date(Number(ms)).toISOString() : String(ms)
 }
 
-const DATE_TIME = /^(\d{4}-\d\d-\d\d)[Tt]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:\d\d)$/
 const MAX_MS = 2n ** 63n
 
-/** What `timeOf` writes, and any other offset from UTC; digits beyond milliseconds are cut off. */
+/**
+ * What `timeOf` writes, and any other RFC 3339 text, rounded up to the millisecond. Digits are taken only for the years
+ * that need them: for others they are mostly seconds by mistake.
+ */
 export function parseTime (json: unknown, pointer: string): bigint {
   const text = expectString(json, pointer, 'date and time')
-  const date = DATE_TIME.exec(text)?.[1]
-  if (date !== undefined) {
-    const ms = Date.parse(text.toUpperCase())
-    if (!Number.isNaN(ms) && isCalendarDay(date)) return BigInt(ms)
+  const ms = parseRfc3339(text)
+  if (ms !== undefined) return BigInt(ms)
+  if (/^(0|-?[1-9]\d{0,18})$/.test(text) && BigInt(text) < MAX_MS && BigInt(text) >= -MAX_MS) {
+    const inDigits = BigInt(text)
+    if (timeOf(inDigits) === text) return inDigits
+    throw new MessageFormatError(
+      pointer,
+      `must be a date and time: as milliseconds since 1970 these digits would mean ${timeOf(inDigits)}, and digits ` +
+        'are taken only for years before 0000 and after 9999'
+    )
   }
-  if (/^(0|-?[1-9]\d{0,18})$/.test(text) && BigInt(text) < MAX_MS && BigInt(text) >= -MAX_MS) return BigInt(text)
   throw new MessageFormatError(
     pointer,
-    'must be a date and time like 2025-01-31T12:00:00.000Z, or milliseconds since 1970 as a string'
+    'must be a date and time like 2025-01-31T12:00:00.000Z or 2025-01-31T13:00:00+01:00 (RFC 3339)'
   )
-}
-
-/** Date.parse takes February 30 for March 2. */
-function isCalendarDay (date: string): boolean {
-  const ms = Date.parse(date)
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date)
 }
 
 export function bufferOf (bytes: Uint8Array): Buffer {

@@ -3,7 +3,7 @@ import { MessageFormatError } from './format-error.ts'
 import { base64Of, expectUnicode, parseTime, timeOf, utf8Of } from './json-parts.ts'
 import { taggedJson, valueJson } from './value-to-json.ts'
 import { parseValue } from './value-from-json.ts'
-import type { MessagePropertiesJson } from './schemas.ts'
+import type { MessagePropertiesJson } from './section-schemas.ts'
 
 /** Fields of the properties section are at depth 2; the list itself is at depth 1. */
 const FIELD_DEPTH = 2

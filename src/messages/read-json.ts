@@ -1,9 +1,10 @@
 import { AmqpDecodeError, AmqpTooLargeError, decodeMessage } from '../streams/index.ts'
-import type { AmqpBody, AmqpMap, AmqpMessage, ReadMessage, Unreadable } from '../streams/index.ts'
+import type { AmqpBody, AmqpMessage, ReadMessage, Unreadable } from '../streams/index.ts'
 import { base64Of, timeOf, utf8Of } from './json-parts.ts'
 import { propertyFieldsJson } from './properties-json.ts'
+import { annotationsJson, applicationPropertiesJson, headerJson } from './sections-json.ts'
 import { escapeSeparators } from './separators.ts'
-import { listJson, mapJson, valueJson } from './value-to-json.ts'
+import { listJson, valueJson } from './value-to-json.ts'
 
 /**
  * How a reader wants bodies. `auto`: JSON when the content type says JSON and the body is JSON, else text when it is
@@ -51,9 +52,12 @@ export function startText (offset: number, timestamp: number): string {
 
 /** The text after the body. It does not depend on the body. */
 export function tailText (message: AmqpMessage): string {
-  return propertiesJson(message) +
-    mapField('applicationProperties', message.applicationProperties, 'string') +
-    mapField('messageAnnotations', message.messageAnnotations, 'symbol') + '}'
+  return headerJson(message.header) +
+    propertiesJson(message) +
+    applicationPropertiesJson(message) +
+    annotationsJson('messageAnnotations', message.messageAnnotations) +
+    annotationsJson('deliveryAnnotations', message.deliveryAnnotations) +
+    annotationsJson('footer', message.footer) + '}'
 }
 
 /** The messages of a chunk share one time, and printing a time takes a third of the time of a small message. */
@@ -144,8 +148,4 @@ function propertiesJson (message: AmqpMessage): string {
   if (message.properties === undefined) return isData ? ',"properties":{"contentType":null}' : ''
   const fields = propertyFieldsJson(message.properties, isData)
   return fields === '' ? '' : `,"properties":{${fields}}`
-}
-
-function mapField (name: string, map: AmqpMap | undefined, keyType: 'string' | 'symbol'): string {
-  return map === undefined || map.length === 0 ? '' : `,"${name}":${mapJson(map, keyType)}`
 }

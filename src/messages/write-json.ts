@@ -3,7 +3,8 @@ import type { AmqpProperties, OutgoingMessage } from '../streams/index.ts'
 import { MessageFormatError } from './format-error.ts'
 import { expectString, expectUnicode, parseBase64 } from './json-parts.ts'
 import { parseProperties } from './properties-json.ts'
-import { parseMap, parseValue } from './value-from-json.ts'
+import { parseAnnotations, parseApplicationProperties, parseHeader } from './sections-json.ts'
+import { parseValue } from './value-from-json.ts'
 import type { MessageWrite } from './schemas.ts'
 
 /** A message ready for the domain. */
@@ -44,15 +45,18 @@ export const DEFAULT_PROPERTIES = {
  * @param json the message; its `body` is not looked at
  */
 export function parseMessage (json: MessageWrite, pointer: string, body: JsonBody): ParsedMessage {
-  const { messageAnnotations, applicationProperties } = json
+  const annotations = (name: 'deliveryAnnotations' | 'messageAnnotations' | 'footer') =>
+    parseAnnotations(json[name], `${pointer}/${name}`)
   return {
     message: {
-      messageAnnotations:
-        messageAnnotations && parseMap(messageAnnotations, 'symbol', `${pointer}/messageAnnotations`, 1),
+      header: parseHeader(json.header),
+      deliveryAnnotations: annotations('deliveryAnnotations'),
+      messageAnnotations: annotations('messageAnnotations'),
       properties: propertiesOf(json, pointer),
       applicationProperties:
-        applicationProperties && parseMap(applicationProperties, 'string', `${pointer}/applicationProperties`, 1),
-      body: bodyOf(json, body, `${pointer}/body`)
+        parseApplicationProperties(json.applicationProperties, `${pointer}/applicationProperties`),
+      body: bodyOf(json, body, `${pointer}/body`),
+      footer: annotations('footer')
     },
     publishingId: json.publishingId
   }

@@ -9,6 +9,7 @@ import { ANY_TYPE } from '../messages/index.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
 import { endWithProblem, PROBLEM_JSON } from './socket-errors.ts'
+import { unknownPath } from './unknown-paths.ts'
 import { fieldErrors } from './validation.ts'
 
 interface ErrorsOptions { pathPrefix: string }
@@ -17,6 +18,7 @@ interface ErrorsOptions { pathPrefix: string }
 function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
   const methodsByUrl = new Map<string, Set<string>>()
   let isCollecting = true
+  const templates = (): string[] => [...methodsByUrl.keys()]
 
   app.setErrorHandler(sendProblem)
   // By itself, Node would answer an unknown Expect with a bare status.
@@ -29,9 +31,8 @@ function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
       pathPrefix
     })
   })
-  app.setNotFoundHandler((request) => {
-    throw new RequestError('route_not_found', `there is no ${request.method} ${pathOf(request)}`)
-  })
+  app.setNotFoundHandler((request) => { throw unknownPath(request, templates()) })
+  app.decorate('pathTemplates', templates)
   app.addHook('onRoute', ({ url, method, schema }) => {
     if (!isCollecting || schema?.operationId === undefined) return
     const methods = methodsByUrl.get(url) ?? new Set()
@@ -48,6 +49,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Answers 405 for the methods that a path does not have. Call once, after all routes. */
     refuseOtherMethods: () => void
+    /** The paths of all operations. */
+    pathTemplates: () => string[]
   }
 }
 
@@ -141,6 +144,10 @@ function fromFramework (error: unknown, request: FastifyRequest): unknown {
   if (!(error instanceof Error) || error instanceof RequestError || error instanceof StreamsError) return error
   if ('validation' in error && Array.isArray(error.validation)) {
     const part = 'validationContext' in error ? String(error.validationContext) : 'body'
+    // The name at the end of the path is empty.
+    if (part === 'params' && /^[^?]*\/(?:\?|$)/.test(request.raw.url ?? '')) {
+      return unknownPath(request, request.server.pathTemplates())
+    }
     return invalidRequest(fieldErrors(error.validation, part))
   }
   const code = 'code' in error ? String(error.code) : ''
@@ -148,6 +155,9 @@ function fromFramework (error: unknown, request: FastifyRequest): unknown {
     return new RequestError('unsupported_media_type', mediaTypeFault(request), { cause: error })
   }
   const known = FRAMEWORK_CODES[code]
+  // Files are looked for by a library with errors of its own, for example when a path leads outside of the folder.
+  const status = code === '' && 'statusCode' in error ? Number(error.statusCode) : 500
+  if (status >= 400 && status < 500) return unknownPath(request, request.server.pathTemplates())
   return known === undefined ? error : new RequestError(known[0], known[1], { cause: error })
 }
 
@@ -171,10 +181,6 @@ function withPointer (error: unknown, { params }: FastifyRequest): unknown {
 
 function causeOf (error: unknown): unknown {
   return error instanceof Error ? error.cause : undefined
-}
-
-function pathOf (request: FastifyRequest): string {
-  return request.url.split('?', 1)[0] ?? ''
 }
 
 function sendUnknownExpectation (request: IncomingMessage, response: ServerResponse, pathPrefix: string): void {

@@ -8,6 +8,7 @@ import { PublishFailureSchema } from '../api/publish-failure.ts'
 import type { BodyFormat } from '../messages/index.ts'
 import { VERSION } from '../version.ts'
 import { COMMON_RESPONSE_HEADERS, completeDocument } from './openapi-document.ts'
+import { DOCS_THEME } from './openapi-theme.ts'
 import { problemExamples, problemResponses } from './openapi-problems.ts'
 
 declare module 'fastify' {
@@ -33,12 +34,14 @@ which the broker keeps an offset: that of the last message processed.
 Every error is \`application/problem+json\`; programs decide by its \`code\`, \`retryable\` and \`sideEffects\`.`
 
 const TAGS = [
-  { name: 'Streams', description: 'Create, describe, list, delete.' },
+  { name: 'Streams', description: 'Create, describe, list.' },
   { name: 'Publish', description: 'The answer comes when the broker has confirmed the messages.' },
   { name: 'Read', description: 'From any offset, without a session.' },
   { name: 'Consumers', description: 'Offsets kept by the broker.' },
   { name: 'Publishers', description: 'Publishing ids kept by the broker.' },
-  { name: 'Operations', description: 'Health and metrics.' }
+  { name: 'Operations', description: 'Health and metrics.' },
+  // The last one, so that every operation before it finds the stream of its example.
+  { name: 'Deletion', description: 'What cannot be undone.' }
 ]
 
 // Swagger UI brings its own scripts and styles; it also writes style attributes and draws data: images. Its requests go
@@ -116,11 +119,13 @@ const UI_OPTIONS: FastifySwaggerUiOptions = {
   uiConfig: {
     layout: 'BaseLayout',
     docExpansion: 'list',
+    filter: true,
+    defaultModelsExpandDepth: 0,
     displayRequestDuration: true,
     tryItOutEnabled: true,
     validatorUrl: null
   },
-  theme: { title: 'RabbitMQ Stream Gateway' }
+  theme: DOCS_THEME
 }
 
 // Behind a prefix the links of the page have to be relative, which they are below /docs/ only.

@@ -31,13 +31,18 @@ function requests (app: FastifyInstance): void {
     reply.headers(COMMON_HEADERS)
     reply.header('x-request-id', request.id)
     const startMs = performance.now()
+    // Asked for now: a socket that is closed no longer knows.
+    const client = app.clientAddress(request)
     whenClosed(reply, (isDelivered) => {
       app.log.info({
         reqId: request.id,
         operationId: operationIdOf(request),
-        stream: streamOf(request),
+        method: request.method,
+        path: pathOf(request),
+        ...namesOf(request),
         status: isDelivered ? reply.statusCode : 'client gone',
-        ms: Math.round((performance.now() - startMs) * 10) / 10
+        ms: Math.round((performance.now() - startMs) * 10) / 10,
+        client
       }, 'request')
     })
     const fault = faultOf(request.raw)
@@ -64,10 +69,30 @@ export function operationIdOf (request: FastifyRequest): string | undefined {
   return request.routeOptions.schema?.operationId
 }
 
-function streamOf ({ params }: FastifyRequest): string | undefined {
-  return typeof params === 'object' && params !== null && 'stream' in params && typeof params.stream === 'string'
-    ? params.stream
-    : undefined
+// A path may be as long as all headers together.
+const MAX_LOGGED_PATH = 1000
+
+function pathOf ({ raw: { url = '' } }: FastifyRequest): string {
+  const end = url.indexOf('?')
+  return url.slice(0, Math.min(end < 0 ? url.length : end, MAX_LOGGED_PATH))
 }
 
-export default fp(async (app) => requests(app), { name: 'requests' })
+interface Names { stream?: string, consumer?: string, publisher?: string }
+
+function namesOf ({ params, query }: FastifyRequest): Names {
+  const names: Names = {}
+  for (const name of ['stream', 'consumer', 'publisher'] as const) {
+    // Publishes name the publisher in the query.
+    const value = textOf(params, name) ?? (name === 'publisher' ? textOf(query, name) : undefined)
+    if (value !== undefined) names[name] = value
+  }
+  return names
+}
+
+function textOf (values: unknown, name: string): string | undefined {
+  if (typeof values !== 'object' || values === null) return undefined
+  const value: unknown = Reflect.get(values, name)
+  return typeof value === 'string' ? value : undefined
+}
+
+export default fp(async (app) => requests(app), { name: 'requests', dependencies: ['proxies'] })

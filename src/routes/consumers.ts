@@ -1,111 +1,13 @@
-import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox, Static } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
-import {
-  BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, offset, Sources,
-  StreamParams, strictObject
-} from '../api/schemas.ts'
-import { liveConnection } from '../api/live-connection.ts'
-import { storedNumber, storedNumberOrNull } from '../api/stored-number.ts'
+import { Commit, ConsumerList, ConsumerOffset, Reset, Stored } from '../api/consumer-schemas.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, StreamParams } from '../api/schemas.ts'
 import { invalidRequest } from '../api/problems.ts'
 import { toTimePosition } from '../api/text-formats.ts'
 import type { Position } from '../streams/index.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
 const tags = ['Consumers']
-
-const storedOffset = storedNumber('The offset of the last message processed.')
-const nextOffset = storedNumber(
-  'Where reading resumes: the stored offset + 1. After a stored 0 it is 0, unless this process was told within the ' +
-  'last minute that message 0 is processed. When only a record of the broker follows message 0, 1 is stored in place ' +
-  'of 0.'
-)
-const lagDescription =
-  'The number of offsets from `nextOffset` to the last message. Fewer messages may be left to deliver, because ' +
-  'records of the broker take offsets too. 0 when none is left; null when it is not known, as `state` says.'
-const STATES = [Type.Literal('ok'), Type.Literal('beyond_end')]
-const stateDescription =
-  '`beyond_end`: the stored offset is beyond the end of the stream, where other clients can store it. Reads are ' +
-  'refused until the consumer is reset.'
-
-const seenAt = (description: string) => Type.Union([Type.String(), Type.Null()], {
-  description: `${description}: ISO 8601, UTC; null when it does not know. Other instances may know of later ones.`
-})
-
-const ConsumerList = Type.Object(
-  {
-    consumers: Type.Array(
-      Type.Object({
-        name: Type.String(),
-        storedOffset: storedNumberOrNull('The offset of the last message processed; null when no offset is stored.'),
-        nextOffset: storedNumberOrNull('Where reading resumes.'),
-        state: Type.Union([...STATES, Type.Literal('nothing_stored')], { description: stateDescription }),
-        lag: storedNumberOrNull(lagDescription),
-        subscriptions: Type.Array(
-          Type.Object({
-            active: Type.Boolean(),
-            ...liveConnection,
-            offset: Type.Union([Type.Integer(), Type.Null()], {
-              description: 'The first offset of the last chunk sent.'
-            }),
-            offsetLag: Type.Union([Type.Integer(), Type.Null()])
-          }, { title: 'ConsumerSubscription' }),
-          { description: 'Live subscriptions under this name, of any client.' }
-        ),
-        lastReadAt: seenAt('When the last read under this name began at this instance'),
-        lastCommitAt: seenAt('When the last commit under this name was stored by this instance')
-      }, { title: 'Consumer' })
-    ),
-    sources: Sources
-  },
-  { $id: 'ConsumerList' }
-)
-
-const ConsumerOffset = Type.Object(
-  {
-    storedOffset,
-    nextOffset,
-    firstOffset: offset('The first offset that the stream still has.'),
-    lastOffset: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
-      description: 'The offset of the last message; null when the stream has no message.'
-    }),
-    state: Type.Union([...STATES], { description: stateDescription }),
-    lag: storedNumberOrNull(lagDescription)
-  },
-  { $id: 'ConsumerOffset' }
-)
-
-const Stored = Type.Object({ storedOffset, nextOffset }, { $id: 'StoredOffset' })
-
-const Commit = strictObject(
-  {
-    offset: offset('Offset of the last message processed.'),
-    expected: Type.Optional(
-      Type.Unsafe<number | null>({
-        ...offset('Refuse with 412 unless this offset is stored now; with null, unless no offset is stored.'),
-        type: ['integer', 'null']
-      })
-    )
-  },
-  { title: 'OffsetCommit', examples: [{ offset: 0 }] }
-)
-
-const Reset = strictObject(
-  {
-    to: Type.Union(
-      [
-        Type.Union([Type.Literal('first'), Type.Literal('last'), Type.Literal('next')]),
-        strictObject({ offset: offset('Any offset up to the next one.') }),
-        strictObject({ timestamp: Type.String({ format: 'timestamp', examples: ['2026-01-31T12:00:00.000Z'] }) })
-      ],
-      {
-        description:
-          'The next message to be delivered: "first", "last", "next", {"offset": 3}, or the first one stored at or ' +
-          'after a time: {"timestamp": "2026-01-31T12:00:00.000Z"}.'
-      }
-    )
-  },
-  { title: 'OffsetReset', examples: [{ to: 'first' }] }
-)
 
 /** Consumers and the offsets that the broker keeps for them. */
 export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {

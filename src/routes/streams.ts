@@ -38,7 +38,8 @@ const Arguments = strictObject(
     maxAge: Type.Optional(
       Type.String({
         ...maxAge.bounds,
-        description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.'
+        description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.',
+        examples: ['7D']
       })
     ),
     maxSegmentSizeBytes: Type.Optional(
@@ -223,7 +224,7 @@ function deleteStream (app: ApiApp): void {
       config: { problems: [...BROKER_PROBLEMS, 'stream_is_partition'] },
       schema: {
         operationId: 'deleteStream',
-        tags,
+        tags: ['Deletion'],
         summary: 'Delete a stream',
         description: 'Deletes the stream with all its messages and stored offsets. A partition of a super stream ' +
           'is refused unless `partition` is true.',

@@ -9,6 +9,12 @@ export function readOperation (read: SettingReader) {
       'info',
       'The least severe log lines that are written. `info` writes one line for each request'
     ),
+    logFormat: read.choice(
+      'LOG_FORMAT',
+      ['json', 'pretty'],
+      'json',
+      'One JSON object a line for programs, or text for people. `npm start` chooses `pretty`'
+    ),
     drainDelayMs: read.integer(
       'DRAIN_DELAY_MS',
       { default: 0, min: 0, max: 300_000 },

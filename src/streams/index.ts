@@ -40,5 +40,5 @@ export {
   MAX_DEPTH
 } from './amqp/index.ts'
 export type {
-  AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
+  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
 } from './amqp/index.ts'

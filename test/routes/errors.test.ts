@@ -12,7 +12,10 @@ function problemOf (answer: string): Record<string, unknown> {
 }
 
 t.test('the answer to an unknown path is a problem, whatever the method', async (t) => {
-  for (const path of ['/', '/v1', '/v1/streams/a/b', '/v2/streams', '/problems/nonsense', '/docs/static/nonsense.js']) {
+  for (const path of [
+    '/v1', '/v1/streams/a/b', '/v2/streams', '/problems/nonsense', '/docs/static/nonsense.js',
+    '/v1/streams/'
+  ]) {
     const { json, headers } = await gateway.get(path)
     t.match(json, {
       status: 404,
@@ -104,9 +107,32 @@ t.test('a request is one line in the log, without query string and credentials',
   await gateway.get(`/v1/streams/${stream}/messages?body=text&limit=7`, headers)
   await gateway.get('/health/live')
   const lines = gateway.log.filter(({ reqId }) => reqId === 'the-one')
-  t.match(lines, exactly({ level: 30, operationId: 'readMessages', stream, status: 200, ms: Number, msg: 'request' }))
+  const path = `/v1/streams/${stream}/messages`
+  t.match(lines, exactly({
+    level: 30,
+    operationId: 'readMessages',
+    method: 'GET',
+    path,
+    stream,
+    status: 200,
+    ms: Number,
+    client: '127.0.0.1',
+    msg: 'request'
+  }))
   t.equal(lines.length, 1)
   t.notMatch(JSON.stringify(gateway.log), /s3cret|limit=7/)
+})
+
+t.test('the line of a request names its consumer or its publisher', async (t) => {
+  const stream = await gateway.newStream(t)
+  await gateway.get(`/v1/streams/${stream}/consumers/my%20app/offset`, { 'x-request-id': 'of-a-consumer' })
+  await gateway.request('POST', `/v1/streams/${stream}/messages?publisher=shop`, {
+    json: { messages: [{ body: 1, publishingId: 1 }] }, headers: { 'x-request-id': 'of-a-publisher' }
+  })
+  await gateway.get('/health/live')
+  const lineOf = (id: string) => gateway.log.find(({ reqId }) => reqId === id)
+  t.match(lineOf('of-a-consumer'), { stream, consumer: 'my app', status: 404, level: 30 })
+  t.match(lineOf('of-a-publisher'), { stream, publisher: 'shop', method: 'POST', status: 200 })
 })
 
 t.test('mistakes of the caller are not logged as errors', async (t) => {
@@ -142,7 +168,7 @@ t.test('a wrong password is the fault of the gateway, not of the caller', async 
   t.match((await gateway.get('/v1/streams/a')).json, { status: 502, code: 'broker_protocol_error' })
   // Also while the broker delays its next refusal of the credentials.
   for (let probe = 0; probe < 3; probe++) {
-    t.match((await gateway.get('/health/ready')).json, { status: 503, detail: /refused the credentials/ })
+    t.match((await gateway.get('/health/ready')).json, { status: 503, detail: /refused the user name or the password/ })
   }
   t.notMatch(JSON.stringify(gateway.log), 's3cret')
 })

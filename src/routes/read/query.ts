@@ -58,8 +58,8 @@ export const startQuery = {
     Type.String({
       format: 'timestamp',
       description:
-        'Start at the first message stored at or after this time in UTC, such as `2026-01-31T12:00:00.000Z`. In ' +
-        'place of `offset`.'
+        'Start at the first message stored at or after this time, such as `2026-01-31T12:00:00.000Z` (RFC 3339; ' +
+        'any offset from UTC, any fraction of a second). In place of `offset`.'
     })
   )
 }

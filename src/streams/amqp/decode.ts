@@ -1,7 +1,8 @@
 import { SECTION } from './codes.ts'
 import { AmqpDecodeError } from './decode-error.ts'
+import { decodeHeader } from './decode-header.ts'
 import { decodeProperties } from './decode-properties.ts'
-import type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties } from './message.ts'
+import type { AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties } from './message.ts'
 import type { AmqpValue } from './value.ts'
 import { ValueReader } from './value-reader.ts'
 
@@ -16,9 +17,12 @@ export function decodeMessage (bytes: Uint8Array): AmqpMessage {
   const reader = new ValueReader(bytes)
   let seen = 0
   const body = new BodySections()
+  let header: AmqpHeader | undefined
+  let deliveryAnnotations: AmqpMap | undefined
   let messageAnnotations: AmqpMap | undefined
   let properties: AmqpProperties | undefined
   let applicationProperties: AmqpMap | undefined
+  let footer: AmqpMap | undefined
   while (!reader.isAtEnd) {
     const section = reader.readSectionDescriptor()
     const bit = 1 << (section - SECTION.header)
@@ -33,13 +37,21 @@ export function decodeMessage (bytes: Uint8Array): AmqpMessage {
       case SECTION.properties: properties = decodeProperties(listOf(reader.readValue(1))); break
       case SECTION.messageAnnotations: messageAnnotations = mapOf(reader.readValue(1)); break
       case SECTION.applicationProperties: applicationProperties = mapOf(reader.readValue(1)); break
-      case SECTION.header: listOf(reader.readValue(1)); break
-      case SECTION.deliveryAnnotations: mapOf(reader.readValue(1)); break
-      case SECTION.footer: mapOf(reader.readValue(1)); break
+      case SECTION.header: header = decodeHeader(listOf(reader.readValue(1))); break
+      case SECTION.deliveryAnnotations: deliveryAnnotations = mapOf(reader.readValue(1)); break
+      case SECTION.footer: footer = mapOf(reader.readValue(1)); break
       default: throw new AmqpDecodeError(`no section has the descriptor 0x${section.toString(16)}`)
     }
   }
-  return { messageAnnotations, properties, applicationProperties, body: body.body }
+  return {
+    header,
+    deliveryAnnotations,
+    messageAnnotations,
+    properties,
+    applicationProperties,
+    body: body.body,
+    footer
+  }
 }
 
 /**

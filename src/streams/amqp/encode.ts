@@ -1,5 +1,5 @@
 import { CODE, SECTION } from './codes.ts'
-import type { AmqpMap, AmqpProperties, OutgoingMessage, TypedBody } from './message.ts'
+import type { AmqpHeader, AmqpMap, AmqpProperties, OutgoingMessage, TypedBody } from './message.ts'
 import type { AmqpValue } from './value.ts'
 import { mapLength, valueLength, writeValue } from './value-writer.ts'
 
@@ -8,24 +8,33 @@ const DESCRIPTOR_LENGTH = 3
 
 /** The number of bytes that `encodeMessage` writes. */
 export function encodedLength (message: OutgoingMessage): number {
-  return mapSectionLength(message.messageAnnotations) +
-    propertiesSectionLength(message.properties) +
+  return listSectionLength(headerFields(message.header)) +
+    mapSectionLength(message.deliveryAnnotations) +
+    mapSectionLength(message.messageAnnotations) +
+    listSectionLength(propertyFields(message.properties)) +
     mapSectionLength(message.applicationProperties) +
-    bodyLength(message.body)
+    bodyLength(message.body) +
+    mapSectionLength(message.footer)
 }
 
 /**
  * Writes the message in its smallest encoding to `target`, which must have room for `encodedLength(message)` bytes
- * from `at` on. Returns the new position. The sections are message annotations, properties, application properties and
- * body; what is absent or empty gets no section. Arrays must have no `arrayFault`.
+ * from `at` on. Returns the new position. The sections have the order of AMQP 1.0, part 3, 3.2; what is absent or empty
+ * gets no section. Arrays must have no `arrayFault`.
  */
 export function encodeMessage (message: OutgoingMessage, target: Buffer, at: number): number {
-  let position = writeMapSection(SECTION.messageAnnotations, message.messageAnnotations, target, at)
-  position = writePropertiesSection(message.properties, target, position)
+  let position = writeListSection(SECTION.header, headerFields(message.header), target, at)
+  position = writeMapSection(SECTION.deliveryAnnotations, message.deliveryAnnotations, target, position)
+  position = writeMapSection(SECTION.messageAnnotations, message.messageAnnotations, target, position)
+  position = writeListSection(SECTION.properties, propertyFields(message.properties), target, position)
   position = writeMapSection(SECTION.applicationProperties, message.applicationProperties, target, position)
-  const { body } = message
-  if (!(body instanceof Uint8Array)) return writeTypedBody(body, target, position)
-  position = writeDataSectionHeader(target, position, body.length)
+  position = writeBody(message.body, target, position)
+  return writeMapSection(SECTION.footer, message.footer, target, position)
+}
+
+function writeBody (body: OutgoingMessage['body'], target: Buffer, at: number): number {
+  if (!(body instanceof Uint8Array)) return writeTypedBody(body, target, at)
+  const position = writeDataSectionHeader(target, at, body.length)
   target.set(body, position)
   return position + body.length
 }
@@ -73,15 +82,13 @@ function writeMapSection (section: number, map: AmqpMap | undefined, target: Buf
   return writeValue({ type: 'map', value: map }, target, writeDescriptor(section, target, at))
 }
 
-function propertiesSectionLength (properties: AmqpProperties | undefined): number {
-  const fields = properties === undefined ? [] : fieldsOf(properties)
+function listSectionLength (fields: readonly AmqpValue[]): number {
   return fields.length === 0 ? 0 : DESCRIPTOR_LENGTH + valueLength({ type: 'list', value: fields })
 }
 
-function writePropertiesSection (properties: AmqpProperties | undefined, target: Buffer, at: number): number {
-  const fields = properties === undefined ? [] : fieldsOf(properties)
+function writeListSection (section: number, fields: readonly AmqpValue[], target: Buffer, at: number): number {
   if (fields.length === 0) return at
-  return writeValue({ type: 'list', value: fields }, target, writeDescriptor(SECTION.properties, target, at))
+  return writeValue({ type: 'list', value: fields }, target, writeDescriptor(section, target, at))
 }
 
 function writeDescriptor (section: number, target: Buffer, at: number): number {
@@ -93,23 +100,43 @@ function writeDescriptor (section: number, target: Buffer, at: number): number {
 
 const ABSENT: AmqpValue = { type: 'null' }
 
+const NO_FIELDS: readonly AmqpValue[] = []
+
+/** The fields in the order of AMQP 1.0, part 3, 3.2.1, without absent ones at the end. */
+function headerFields (header: AmqpHeader | undefined): readonly AmqpValue[] {
+  return header === undefined
+    ? NO_FIELDS
+    : withoutAbsentEnd([
+      flag(header.durable),
+      number('ubyte', header.priority),
+      number('uint', header.ttlMs),
+      flag(header.firstAcquirer),
+      number('uint', header.deliveryCount)
+    ])
+}
+
 /** The fields in the order of AMQP 1.0, part 3, 3.2.4, without absent ones at the end. */
-function fieldsOf (properties: AmqpProperties): AmqpValue[] {
-  const fields = [
-    properties.messageId ?? ABSENT,
-    properties.userId === undefined ? ABSENT : binary(properties.userId),
-    properties.to ?? ABSENT,
-    text('string', properties.subject),
-    properties.replyTo ?? ABSENT,
-    properties.correlationId ?? ABSENT,
-    text('symbol', properties.contentType),
-    text('symbol', properties.contentEncoding),
-    timestamp(properties.absoluteExpiryTime),
-    timestamp(properties.creationTime),
-    text('string', properties.groupId),
-    uint(properties.groupSequence),
-    text('string', properties.replyToGroupId)
-  ]
+function propertyFields (properties: AmqpProperties | undefined): readonly AmqpValue[] {
+  return properties === undefined
+    ? NO_FIELDS
+    : withoutAbsentEnd([
+      properties.messageId ?? ABSENT,
+      properties.userId === undefined ? ABSENT : binary(properties.userId),
+      properties.to ?? ABSENT,
+      text('string', properties.subject),
+      properties.replyTo ?? ABSENT,
+      properties.correlationId ?? ABSENT,
+      text('symbol', properties.contentType),
+      text('symbol', properties.contentEncoding),
+      timestamp(properties.absoluteExpiryTime),
+      timestamp(properties.creationTime),
+      text('string', properties.groupId),
+      number('uint', properties.groupSequence),
+      text('string', properties.replyToGroupId)
+    ])
+}
+
+function withoutAbsentEnd (fields: AmqpValue[]): readonly AmqpValue[] {
   while (fields.at(-1)?.type === 'null') fields.pop()
   return fields
 }
@@ -126,6 +153,10 @@ function timestamp (value: bigint | undefined): AmqpValue {
   return value === undefined ? ABSENT : { type: 'timestamp', value }
 }
 
-function uint (value: number | undefined): AmqpValue {
-  return value === undefined ? ABSENT : { type: 'uint', value }
+function number (type: 'ubyte' | 'uint', value: number | undefined): AmqpValue {
+  return value === undefined ? ABSENT : { type, value }
+}
+
+function flag (value: boolean | undefined): AmqpValue {
+  return value === undefined ? ABSENT : { type: 'boolean', value }
 }

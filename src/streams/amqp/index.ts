@@ -6,4 +6,6 @@ export type { LongValue } from './long-value.ts'
 export { dataSectionHeaderLength, encodedLength, encodeMessage, writeDataSectionHeader } from './encode.ts'
 export { arrayFault } from './value-writer.ts'
 export type { AmqpValue } from './value.ts'
-export type { AmqpBody, AmqpMap, AmqpMessage, AmqpProperties, OutgoingMessage, TypedBody } from './message.ts'
+export type {
+  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, OutgoingMessage, TypedBody
+} from './message.ts'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { AmqpMap, AmqpProperties, AmqpValue } from '../../../src/streams/amqp/index.ts'
+import type { AmqpHeader, AmqpMap, AmqpProperties, AmqpValue } from '../../../src/streams/amqp/index.ts'
 
 // Generated AMQP values for the tests of the codec and of the mapping to JSON.
 
@@ -91,8 +91,22 @@ export const peerValue: fc.Arbitrary<AmqpValue> = fc.letrec<
   map: uniqueEntries(scalar, tie('value'), 4).map(value => ({ type: 'map' as const, value }))
 })).plain
 
-export const applicationProperties: fc.Arbitrary<AmqpMap> = uniqueEntries(arbitraryByType.string, anyValue, 6)
-export const messageAnnotations: fc.Arbitrary<AmqpMap> = uniqueEntries(arbitraryByType.symbol, anyValue, 4)
+export const applicationProperties: fc.Arbitrary<AmqpMap> = uniqueEntries(arbitraryByType.string, scalar, 6)
+/** Message annotations, delivery annotations or a footer. */
+export const annotations: fc.Arbitrary<AmqpMap> = uniqueEntries(
+  fc.oneof({ weight: 5, arbitrary: arbitraryByType.symbol }, { weight: 1, arbitrary: arbitraryByType.ulong }),
+  anyValue,
+  4
+)
+
+const uint = fc.integer({ min: 0, max: 0xffff_ffff })
+export const header: fc.Arbitrary<AmqpHeader> = fc.record({
+  durable: fc.boolean(),
+  priority: fc.integer({ min: 0, max: 0xff }),
+  ttlMs: uint,
+  firstAcquirer: fc.boolean(),
+  deliveryCount: uint
+}, { requiredKeys: [] })
 
 const messageId: fc.Arbitrary<AmqpValue> = fc.oneof(
   arbitraryByType.string, arbitraryByType.ulong, arbitraryByType.uuid, arbitraryByType.binary
@@ -111,7 +125,7 @@ export const properties: fc.Arbitrary<AmqpProperties> = fc.record({
   absoluteExpiryTime: time,
   creationTime: time,
   groupId: shortText,
-  groupSequence: fc.integer({ min: 0, max: 0xffff_ffff }),
+  groupSequence: uint,
   replyToGroupId: shortText
 }, { requiredKeys: [] })
 

@@ -5,7 +5,7 @@ import {
   dataBodyOf, dataSectionHeaderLength, decodeMessage, encodedLength, encodeMessage, writeDataSectionHeader
 } from '../../../src/streams/amqp/index.ts'
 import type { AmqpValue, OutgoingMessage } from '../../../src/streams/amqp/index.ts'
-import { anyValue, applicationProperties, bytes, messageAnnotations, properties, spell } from './arbitraries.ts'
+import { annotations, anyValue, applicationProperties, bytes, header, properties, spell } from './arbitraries.ts'
 import { peerEncode } from './rhea-peer.ts'
 
 function encode (message: OutgoingMessage): Buffer {
@@ -21,7 +21,10 @@ function encode (message: OutgoingMessage): Buffer {
 }
 
 const outgoing: fc.Arbitrary<OutgoingMessage> = fc.record({
-  messageAnnotations,
+  header,
+  deliveryAnnotations: annotations,
+  messageAnnotations: annotations,
+  footer: annotations,
   properties,
   applicationProperties,
   body: fc.oneof(
@@ -36,21 +39,22 @@ const outgoing: fc.Arbitrary<OutgoingMessage> = fc.record({
 }, { requiredKeys: ['body'] })
 
 /** The message that decoding must return. Empty sections are not written. */
-function expected ({ body, ...message }: OutgoingMessage) {
-  const isEmpty = (section: object | undefined) =>
-    section === undefined || Object.values(section).every(value => value === undefined)
+function expected ({ body, ...sections }: OutgoingMessage) {
+  const isEmpty = (section: object) => Object.values(section).every(value => value === undefined)
   return {
-    messageAnnotations: isEmpty(message.messageAnnotations) ? undefined : message.messageAnnotations,
-    properties: message.properties === undefined || isEmpty(message.properties) ? undefined : message.properties,
-    applicationProperties: isEmpty(message.applicationProperties) ? undefined : message.applicationProperties,
+    ...Object.fromEntries(Object.entries(sections).filter(([, section]) => !isEmpty(section))),
     body: body instanceof Uint8Array ? { kind: 'data', sections: [body] } : body
   }
 }
 
-function spellSorted (value: Record<string, unknown>): string {
-  const { properties, ...others } = value
-  const sorted = Object.entries(properties ?? {}).sort(([a], [b]) => a < b ? -1 : 1)
-  return spell({ ...others, properties: properties === undefined ? undefined : Object.fromEntries(sorted) })
+/** The same text for the same sections, whatever the order of their names. */
+function spellSorted (value: object): string {
+  const sorted = (fields: object) => Object.fromEntries(Object.entries(fields).sort(([a], [b]) => a < b ? -1 : 1))
+  const isRecord = (section: unknown): section is object =>
+    typeof section === 'object' && section !== null && !Array.isArray(section)
+  return spell(sorted(Object.fromEntries(
+    Object.entries(value).map(([name, section]) => [name, isRecord(section) ? sorted(section) : section])
+  )))
 }
 
 t.test('every message decodes to what was encoded', async t => {
@@ -71,6 +75,9 @@ t.test('the fast path finds the same body as decodeMessage', async t => {
 
 t.test('rhea reads a whole message that was written here', async t => {
   const message = rhea.message.decode(encode({
+    header: { durable: true, priority: 9, ttlMs: 60_000, firstAcquirer: true, deliveryCount: 2 },
+    deliveryAnnotations: [[{ type: 'symbol', value: 'x-hop' }, { type: 'string', value: 'edge' }]],
+    footer: [[{ type: 'symbol', value: 'x-sum' }, { type: 'string', value: 'c0ffee' }]],
     messageAnnotations: [[{ type: 'symbol', value: 'x-trace' }, { type: 'string', value: 'a1' }]],
     properties: {
       messageId: { type: 'ulong', value: 7n },
@@ -88,6 +95,13 @@ t.test('rhea reads a whole message that was written here', async t => {
     ],
     body: Buffer.from('{"a":1}')
   }))
+  t.equal(message.durable, true)
+  t.equal(message.priority, 9)
+  t.equal(message.ttl, 60_000)
+  t.equal(message.first_acquirer, true)
+  t.equal(message.delivery_count, 2)
+  t.same(message.delivery_annotations, { 'x-hop': 'edge' })
+  t.same(message.footer, { 'x-sum': 'c0ffee' })
   t.same(message.message_annotations, { 'x-trace': 'a1' })
   t.equal(message.message_id, 7)
   t.equal(message.user_id?.toString(), 'alice')
@@ -118,8 +132,15 @@ t.test('a whole message that rhea wrote is read here', async t => {
     footer: { 'x-sum': 1 }
   })
   const message = decodeMessage(written)
+  t.same(message.header, { durable: true, priority: 5 })
+  t.equal(spell(message.deliveryAnnotations), spell([
+    [{ type: 'symbol', value: 'x-hop' }, { type: 'uint', value: 1 }]
+  ]))
   t.equal(spell(message.messageAnnotations), spell([
     [{ type: 'symbol', value: 'x-trace' }, { type: 'string', value: 'a1' }]
+  ]))
+  t.equal(spell(message.footer), spell([
+    [{ type: 'string', value: 'x-sum' }, { type: 'uint', value: 1 }]
   ]))
   t.same(message.properties, {
     messageId: { type: 'string', value: 'm-1' },

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { OutgoingMessage } from '../../../src/streams/index.ts'
 import {
-  anyValue, applicationProperties, bytes, messageAnnotations, properties, unicodeText
+  annotations, anyValue, applicationProperties, bytes, header, properties, unicodeText
 } from '../amqp/arbitraries.ts'
 
 const contentTypes = fc.oneof(
@@ -20,7 +20,10 @@ const dataBody = fc.oneof(
 /** Any message, with any body that AMQP 1.0 allows. */
 export const anyMessage: fc.Arbitrary<OutgoingMessage> = fc.record(
   {
-    messageAnnotations,
+    header,
+    deliveryAnnotations: annotations,
+    messageAnnotations: annotations,
+    footer: annotations,
     properties: fc
       .tuple(properties, fc.option(contentTypes, { nil: undefined }))
       .map(([others, contentType]) => ({ ...others, contentType })),

@@ -64,6 +64,16 @@ const entries = fc
   )
   .map((repeated) => repeated.flatMap(([bytes, times]) => Array.from({ length: times }, () => bytes)))
 
+t.test('a body that looks like the end of a message is not taken for one', async (t) => {
+  // A body that ends with the header of a data section, whose length covers the two empty sections after the body too.
+  const after = Buffer.from([0x00, 0x53, 0x70, 0x45, 0x00, 0x53, 0x73, 0x45])
+  const dataHeader = (length: number) => Buffer.from([0x00, 0x53, 0x75, 0xa0, length])
+  const body = Buffer.concat([Buffer.from('ppp'), dataHeader(19), Buffer.alloc(11, 'f')])
+  const bytes = Buffer.concat([dataHeader(body.length), body, after])
+  const { run, messages } = runOf([bytes, bytes])
+  t.equal(batchText([run], 'auto', '|'), messages.map((each) => messageToJsonText(each, 'auto')).join('|'))
+})
+
 t.test('a batch is printed as its messages are, one by one', async (t) => {
   for (const encoding of ['auto', 'json', 'text', 'base64'] as const) {
     fc.assert(

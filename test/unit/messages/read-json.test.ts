@@ -96,6 +96,17 @@ t.test('offset and time are those of the read', async (t) => {
   )
 })
 
+t.test('header, delivery annotations and footer are shown', async t => {
+  const message = readableMessage(stored({
+    header: { durable: true, priority: 9, ttlMs: 60_000 },
+    deliveryAnnotations: [[{ type: 'symbol', value: 'x-hop' }, { type: 'string', value: 'edge' }]],
+    footer: [[{ type: 'symbol', value: 'x-sum' }, { type: 'string', value: 'c0ffee' }]],
+    body: Buffer.from('x')
+  }), 'auto')
+  t.same(message.header, { durable: true, priority: 9, ttlMs: 60_000 })
+  t.same([message.deliveryAnnotations, message.footer], [{ 'x-hop': 'edge' }, { 'x-sum': 'c0ffee' }])
+})
+
 t.test('properties read as they were stored, whatever their types', async t => {
   const { properties } = readableMessage(stored({
     properties: {

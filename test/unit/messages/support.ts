@@ -1,4 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import formats from 'ajv-formats'
 import { toMessage } from '../../../src/messages/json-message.ts'
 import { MessageScan } from '../../../src/messages/message-scan.ts'
 import { MessageRead, MessageWrite } from '../../../src/messages/schemas.ts'
@@ -10,6 +11,7 @@ import type { ReadEncoding } from '../../../src/messages/index.ts'
 import type { OutgoingMessage, ReadMessage } from '../../../src/streams/index.ts'
 
 const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true })
+formats.default(ajv)
 
 export const isMessageWrite = ajv.compile<MessageWrite>(MessageWrite)
 export const isMessageRead = ajv.compile<MessageRead>(MessageRead)

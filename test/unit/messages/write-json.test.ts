@@ -133,7 +133,20 @@ t.test('what a schema cannot see is refused where it is', async t => {
     [{ body: 1, properties: { correlationId: { $type: 'uuid', value: 'x' } } }, '/properties/correlationId/value'],
     [{ body: 1, properties: { userId: { $type: 'int', value: 1 } } }, '/properties/userId'],
     [{ body: 1, properties: { to: { $type: 'x', value: 1 } } }, '/properties/to/$type'],
+    [{ body: 1, properties: { creationTime: '1738324800' } }, '/properties/creationTime'],
     [{ body: 1, applicationProperties: { a: [{ $type: 'int', value: 'x' }] } }, '/applicationProperties/a/0/value'],
+    [{ body: 1, applicationProperties: { a: 1, b: [] } }, '/applicationProperties/b'],
+    [{ body: 1, applicationProperties: { a: {} } }, '/applicationProperties/a'],
+    [{ body: 1, applicationProperties: { a: { $type: 'array', value: [] } } }, '/applicationProperties/a'],
+    [{ body: 1, applicationProperties: { 'a/b': { $type: 'map', value: [] } } }, '/applicationProperties/a~1b'],
+    [
+      { body: 1, applicationProperties: { a: { $type: 'described', descriptor: 1, value: 'x' } } },
+      '/applicationProperties/a'
+    ],
+    [{ body: 1, applicationProperties: { $type: 'map', value: [[1, 'x']] } }, '/applicationProperties'],
+    [{ body: 1, messageAnnotations: { $type: 'map', value: [['a', 'x']] } }, '/messageAnnotations'],
+    [{ body: 1, deliveryAnnotations: { a: { $type: 'int', value: 'x' } } }, '/deliveryAnnotations/a/value'],
+    [{ body: 1, footer: { $type: 'map', value: [[1, 'x']] } }, '/footer'],
     [{ body: 1, applicationProperties: { $type: 'list', value: [] } }, '/applicationProperties'],
     [{ body: 1, applicationProperties: { $type: 1 } }, '/applicationProperties'],
     [{ body: 1, messageAnnotations: { '\ud800': 1 } }, '/messageAnnotations/\ud800']

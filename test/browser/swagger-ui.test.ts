@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto'
+import type { Page } from 'playwright-core'
+import t, { type Test } from 'tap'
+import { launchChromium } from '../support/chromium.ts'
+import { startGateway } from '../support/gateway.ts'
+
+const API = /:\d+\/(v1|health|metrics|problems)\b/
+const browser = await launchChromium(t)
+
+type PageOptions = NonNullable<Parameters<typeof browser.newPage>[0]>
+
+/** Swagger UI of a gateway whose stream names are free. What the page reports as an error fails the test. */
+async function openDocs (t: Test, options: PageOptions = {}): Promise<Page> {
+  const gateway = await startGateway(t, { STREAM_NAME_PATTERN: `docs-${randomUUID()}-{name}` })
+  const page = await browser.newPage(options)
+  t.teardown(async () => { await page.close() })
+  page.on('console', (message) => { if (message.text().includes('Content Security')) t.fail(message.text()) })
+  page.on('pageerror', (error) => t.fail(error.message))
+  await page.goto(`${gateway.url}/docs`)
+  await page.locator('.opblock').first().waitFor()
+  return page
+}
+
+t.test('every operation works when it is tried from top to bottom', async (t) => {
+  const page = await openDocs(t)
+  const operations = page.locator('.opblock')
+  const count = await operations.count()
+  t.ok(count >= 22)
+  for (let index = 0; index < count; index++) {
+    const operation = operations.nth(index)
+    const id = await operation.getAttribute('id')
+    await operation.locator('.opblock-summary-control').click()
+    const answered = page.waitForResponse((response) => API.test(response.url()))
+    await operation.locator('button.execute').click()
+    const response = await answered
+    t.ok(response.ok(), `${id}: ${response.status()} ${await response.text()}`.slice(0, 300))
+    await operation.locator('.opblock-summary-control').click()
+  }
+})
+
+t.test('text can be read on a phone, and nothing is wider than it', async (t) => {
+  const page = await openDocs(t, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true })
+  await page.locator('#operations-Publish-publishMessages .opblock-summary-control').click()
+  await page.locator('button.execute').first().waitFor()
+  t.equal(await page.evaluate('innerWidth'), 390)
+  t.ok(Number(await page.evaluate('document.documentElement.scrollWidth')) <= 390)
+})
+
+t.test('the page follows the scheme of the system', async (t) => {
+  const page = await openDocs(t, { colorScheme: 'dark' })
+  t.match(await page.evaluate('document.documentElement.className'), 'dark-mode')
+  await page.emulateMedia({ colorScheme: 'light' })
+  const isLight = "!document.documentElement.classList.contains('dark-mode')"
+  await t.resolves(page.waitForFunction(isLight, undefined, { timeout: 5000 }))
+})
+
+t.test('an operation is short: problems are named and not shown one by one', async (t) => {
+  const page = await openDocs(t, { viewport: { width: 1280, height: 900 } })
+  const operation = page.locator('#operations-Read-readMessages')
+  await operation.locator('.opblock-summary-control').click()
+  await operation.locator('button.execute').waitFor()
+  t.match(await operation.locator('tr.response[data-code="416"]').innerText(), 'offset_out_of_range')
+  const { height } = await operation.boundingBox() ?? { height: Infinity }
+  t.ok(height < 2200, `${height} px`)
+  t.equal(await page.locator('.models .model-container').count(), 0, 'schemas are closed')
+  t.equal(await page.locator('.operation-filter-input').count(), 1)
+})
