@@ -34,7 +34,7 @@ t.test('a place is fixed although its gateway is killed; what was not committed 
   const killed = await GatewayProcess.start({ env, forgetsRequests: true })
   t.teardown(async () => await killed.end('SIGKILL'))
   const stream = await here.newStream(t)
-  await here.publish(stream, 'old')
+  await here.publish(stream, 'old', 'old')
   const waiting = fetch(`${killed.url}${readPath(stream, 'from=next&wait=60')}`).then(() => {}, () => {})
   await until('the place is fixed', async () => (await there.get(offsetPath(stream))).status === 200)
   await killed.end('SIGKILL')
