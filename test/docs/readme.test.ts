@@ -104,3 +104,15 @@ t.test('the two commands are there', async (t) => {
   t.type(scripts.start, 'string')
   t.type(scripts.test, 'string')
 })
+
+t.test('the figures of the README are those of the table', async (t) => {
+  const performance = readFileSync('docs/performance.md', 'utf8')
+  const measured = (name: string): string | undefined =>
+    new RegExp(`^\\| ${name} \\| ([\\d,]+)/s`, 'm').exec(performance)?.[1]
+  const [, fast = ''] = /\*\*Fast(.*?)\n\n/s.exec(readme) ?? []
+  t.same(fast.match(/\d+,\d{3}(?:,\d{3})*/g)?.filter((figure) => figure !== '1,000'), [
+    measured('publish-lines'), measured('read-lines'), measured('publish-one')
+  ])
+  const [version] = /RabbitMQ \d+\.\d+\.\d+/.exec(fast) ?? []
+  t.match(performance, `${version};`)
+})
