@@ -86,9 +86,9 @@ export async function publish (stream, publisher, messages) {
 /**
  * Calls handle(message) for every message, from where this consumer stopped last time, up to the end of the stream.
  *
- * Each poll stores that the batch before it is handled: it passes that batch's `commitOffset` as `commit`. The poll that
- * returns no messages stores the last one. If this program dies, the messages after the stored offset come again. A
- * service would add a `wait` to the query and never leave the loop.
+ * Each poll stores that the batch before it is handled: it passes that batch's `commitOffset` as `commit`. The poll
+ * that returns no messages stores the last one. If this program dies, the messages after the stored offset come again.
+ * A service would add a `wait` to the query and never leave the loop.
  *
  * Started twice under one name, two programs handle the same messages until one of them is behind: its commit is
  * refused, and it goes on where the other one is.

@@ -183,7 +183,9 @@ function sendProblem (response: ServerResponse, status: number, problem: object)
     .end(JSON.stringify({ detail: 'made by the test', ...problem }))
 }
 
-async function listen (t: Test, handle: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>): Promise<string> {
+type Handle = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
+
+async function listen (t: Test, handle: Handle): Promise<string> {
   const server = createServer((request, response) => { void handle(request, response) }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
