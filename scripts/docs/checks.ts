@@ -1,6 +1,6 @@
 import { unknownCommands, unnamedCommands } from './commands.ts'
 import { unknownCodes, unnamedCodes, wrongProblems, wrongStatuses } from './error-codes.ts'
-import { brokenLinks, missingPaths } from './links.ts'
+import { brokenLinks, missingPaths, unlistedPages } from './links.ts'
 import { unknownOperations, unnamedOperations } from './operation-ids.ts'
 import type { Check, Page } from './page.ts'
 import { unknownVariables, unnamedSettings } from './variables.ts'
@@ -10,6 +10,7 @@ export const CHECKS: readonly Check[] = [
   emptyPages,
   brokenLinks,
   missingPaths,
+  unlistedPages,
   unknownCommands,
   unnamedCommands,
   unknownVariables,

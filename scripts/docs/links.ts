@@ -20,6 +20,18 @@ export function missingPaths (pages: readonly Page[]): string[] {
     .map((path) => `${page.path} names ${path}, which is not there`))
 }
 
+/** docs/README.md lists every page beside it. */
+export function unlistedPages (pages: readonly Page[]): string[] {
+  const [index] = pages.filter(({ path }) => path === INDEX)
+  if (index === undefined) return []
+  const listed = [...proseOf(index).matchAll(/\]\(([\w-]+\.md)\)/g)].map(([, file = '']) => `docs/${file}`)
+  return pages
+    .filter(({ path }) => /^docs\/[^/]+$/.test(path) && path !== INDEX && !listed.includes(path))
+    .map(({ path }) => `${INDEX} does not list ${path}`)
+}
+
+const INDEX = 'docs/README.md'
+
 // Not in the middle of a longer path or of a URL.
 const PATH = /(?<![\w./-])(?:src|test|scripts|bench|lint|openapi|deploy|docs|examples)\/[^\s`'"()<>,;]*/g
 

@@ -1,11 +1,12 @@
 import { JsonFault } from '../text/json-fault.ts'
 import { JsonScanner } from '../text/json-scanner.ts'
-import { refuseBadUtf8 } from '../text/utf8.ts'
+import { afterByteOrderMark, refuseBadUtf8 } from '../text/utf8.ts'
 import { MessageFormatError } from './format-error.ts'
 import { jsonFormatError } from './json-format-error.ts'
+import { isBlank } from './json-line.ts'
 import { addMessage, type Destination } from './json-message.ts'
 import { MessageScan, type MessageSpan } from './message-scan.ts'
-import { afterByteOrderMark, costOf, type Work } from './work.ts'
+import { costOf, type Work } from './work.ts'
 
 /** A line that is too long to be read at once. */
 export interface UnfinishedLine {
@@ -21,6 +22,7 @@ export interface UnfinishedLine {
  * @throws MessageFormatError whose pointer starts with the number of the line, from 0
  */
 export function addNdjsonLine (line: Buffer, lineNumber: number, to: Destination): UnfinishedLine | undefined {
+  if (isBlank(line)) return undefined
   const unfinished = new NdjsonLine(line, lineNumber, to)
   return unfinished.continue(to.work) ? undefined : unfinished
 }

@@ -10,5 +10,6 @@ export function addJsonLine (line: Buffer, publishingId: number | undefined, bat
 
 /** Whether a line has nothing but white space of JSON: writers of NDJSON end a body with such lines. */
 export function isBlank (line: Buffer): boolean {
-  return line.every((byte) => byte === SPACE || byte === CR || byte === TAB)
+  for (const byte of line) if (byte !== SPACE && byte !== CR && byte !== TAB) return false
+  return true
 }

@@ -4,10 +4,11 @@ import { refuseUnsendable, type MessageBatch } from '../streams/index.ts'
 import { findRounded } from '../text/json-numbers.ts'
 import { JsonScanner } from '../text/json-scanner.ts'
 import { MessageFormatError } from './format-error.ts'
+import { addJsonLine } from './json-line.ts'
 import { refuseManyValues, type MessageLimits, type MessageSpan } from './message-scan.ts'
 import type { PublishingIds } from './publishing-ids.ts'
 import { MessageWrite } from './schemas.ts'
-import { DEFAULT_PROPERTIES, parseMessage, type JsonBody, type ParsedMessage } from './write-json.ts'
+import { parseMessage, type JsonBody, type ParsedMessage } from './write-json.ts'
 import { UNITS_OF_VALUE, type Work } from './work.ts'
 
 /** Where messages of a request go, and what bounds them. */
@@ -18,10 +19,11 @@ export interface Destination {
   readonly work: Work
 }
 
-// A text may be written in escapes of six bytes for each of its bytes.
-const MAX_ESCAPED_LENGTH = 6
-// Not the text of a value needs less: a tagged value has some 30 bytes beside its content.
-const MIN_PARSED_BODY_BYTES = 1024 * 1024
+// A text may be written in escapes of six bytes for each of its bytes, base64 then takes eight, and a tagged value has
+// some 30 bytes beside its content.
+const ESCAPE_LENGTH = 6
+const MOST_FOR_A_BYTE = 8
+const MIN_PARSED_BYTES = 1024 * 1024
 
 /**
  * Makes the message of a span, whose bytes are valid JSON, and adds it to a batch.
@@ -37,6 +39,12 @@ export function addMessage (
   pointer: string,
   to: Destination
 ): void {
+  if (span.isBodyOnly) {
+    refuseUnsendable(index, span.bodyEnd - span.bodyStart, to.limits.frameMaxBytes)
+    to.ids.check(undefined, `${pointer}/publishingId`)
+    addJsonLine(bytes.subarray(span.bodyStart, span.bodyEnd), undefined, to.batch)
+    return
+  }
   const { message, publishingId } = toMessage(bytes, span, index, pointer, to)
   to.ids.check(publishingId, `${pointer}/publishingId`)
   to.batch.add(message, publishingId)
@@ -53,10 +61,6 @@ export function toMessage (
   const { start, end, bodyStart, bodyEnd } = span
   if (!span.isObject) throw new MessageFormatError(pointer, 'must be object')
   const body = bodyEnd < 0 ? NO_BODY : bytes.subarray(bodyStart, bodyEnd)
-  if (span.isBodyOnly) {
-    refuseUnsendable(index, body.length, limits.frameMaxBytes)
-    return { message: { properties: DEFAULT_PROPERTIES.json, body } }
-  }
   const text = bodyEnd < 0
     ? bytes.toString('utf8', start, end)
     : `${bytes.toString('utf8', start, bodyStart)}null${bytes.toString('utf8', bodyEnd, end)}`
@@ -94,12 +98,26 @@ function toJsonBody (
   }
 }
 
+// What is too large in any case is not parsed first.
 function refuseLargeBody (json: MessageWrite, body: Buffer, index: number, { frameMaxBytes }: MessageLimits): void {
-  const isStored = (json.bodyEncoding ?? 'json') === 'json' && (json.bodyType ?? 'data') === 'data'
-  const mostBytes = Math.max(frameMaxBytes * MAX_ESCAPED_LENGTH, MIN_PARSED_BODY_BYTES)
-  if (isStored) refuseUnsendable(index, body.length, frameMaxBytes)
-  else if (body.length > mostBytes) refuseUnsendable(index, body.length, frameMaxBytes)
+  if (body.length <= frameMaxBytes) return
+  const { bodyType = 'data', bodyEncoding = 'json' } = json
+  const isSurelyLarger = body.length > Math.max(frameMaxBytes * MOST_FOR_A_BYTE, MIN_PARSED_BYTES)
+  if (isSurelyLarger || (bodyType === 'data' && bodyEncoding === 'json')) {
+    refuseUnsendable(index, body.length, frameMaxBytes)
+  } else if (bodyType === 'data') {
+    const atLeast = body.length - 2 - escapesOf(body) * (ESCAPE_LENGTH - 1)
+    refuseUnsendable(index, bodyEncoding === 'base64' ? Math.floor(atLeast / 4 - 1) * 3 : atLeast, frameMaxBytes)
+  }
 }
+
+function escapesOf (bytes: Buffer): number {
+  let count = 0
+  for (const byte of bytes) if (byte === BACKSLASH) count++
+  return count
+}
+
+const BACKSLASH = 0x5c
 
 function refuseRounded (text: string, pointer: string): void {
   const within = findRounded(text)

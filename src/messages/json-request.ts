@@ -3,13 +3,13 @@ import type { MessageBatch } from '../streams/index.ts'
 import { JsonFault } from '../text/json-fault.ts'
 import { pointerTo } from '../text/json-pointer.ts'
 import { JsonScanner } from '../text/json-scanner.ts'
-import { refuseBadUtf8 } from '../text/utf8.ts'
+import { afterByteOrderMark, refuseBadUtf8 } from '../text/utf8.ts'
 import { MessageFormatError } from './format-error.ts'
 import { jsonFormatError } from './json-format-error.ts'
 import { addMessage } from './json-message.ts'
 import { keyOf, MessageScan, type MessageLimits, type MessageSpan } from './message-scan.ts'
 import type { PublishingIds } from './publishing-ids.ts'
-import { afterByteOrderMark, costOf, type Work } from './work.ts'
+import { costOf, type Work } from './work.ts'
 
 /** Bounds of a body that is read whole. */
 export interface WholeBodyLimits extends MessageLimits {
@@ -26,6 +26,9 @@ const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 const COMMA = 0x2c
 const NOTHING = -1
+
+// What a step takes beside the scan of its bytes.
+const UNITS_OF_STEP = 100
 
 type State =
   | 'start' | 'other body' | 'first member' | 'member' | 'other member' | 'after member'
@@ -68,11 +71,14 @@ export class JsonRequest {
   scan (work: Work): boolean {
     if (this.#state === 'start') this.#start()
     const start = this.#scanner.at
-    const until = start + work.units
+    let until = start + work.units
     try {
       let isOver = false
-      while (!isOver && this.#scanner.at < until && this.#step(until)) isOver = this.#isOver()
-      work.units -= this.#scanner.at - start
+      while (!isOver && this.#scanner.at < until && this.#step(until)) {
+        until -= UNITS_OF_STEP
+        isOver = this.#isOver()
+      }
+      work.units = until - this.#scanner.at
       return isOver
     } catch (error) {
       throw this.#located(error)

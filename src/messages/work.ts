@@ -9,7 +9,7 @@ export interface Work { units: number }
 export const UNBOUNDED_WORK = Infinity
 
 /** What is done at once: a few milliseconds at most. */
-export const WORK_OF_A_TURN = 1024 * 1024
+export const WORK_OF_A_TURN = 512 * 1024
 
 const UNITS_OF_MESSAGE = 500
 /** The work of making something of a JSON value. */
@@ -18,9 +18,4 @@ export const UNITS_OF_VALUE = 200
 /** The work of making a message whose body is not parsed. */
 export function costOf ({ start, end, values }: MessageSpan): number {
   return end - start + UNITS_OF_MESSAGE + UNITS_OF_VALUE * values
-}
-
-/** The position after a byte order mark at the start, which some editors and libraries write. */
-export function afterByteOrderMark (bytes: Buffer): number {
-  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
 }

@@ -32,7 +32,7 @@ const DEFAULT_CONTENT_TYPES = {
 } as const
 
 /** Most messages have no other property and share these objects. */
-export const DEFAULT_PROPERTIES = {
+const DEFAULT_PROPERTIES = {
   json: { contentType: DEFAULT_CONTENT_TYPES.json },
   text: { contentType: DEFAULT_CONTENT_TYPES.text },
   base64: { contentType: DEFAULT_CONTENT_TYPES.base64 }

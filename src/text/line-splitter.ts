@@ -2,6 +2,8 @@ import { ByteCollector } from './byte-collector.ts'
 
 const LINE_FEED = 0x0a
 const NOTHING = Buffer.alloc(0)
+// A few milliseconds of work.
+const MAX_LINES_AT_ONCE = 2048
 
 /**
  * Cuts a byte stream into lines at LF. The last LF may be missing; an empty stream has no lines.
@@ -12,6 +14,7 @@ export class LineSplitter {
   /** The beginning of a line whose end has not come yet. */
   readonly #beginning = new ByteCollector()
   #isTooLong = false
+  #rest: Buffer = NOTHING
 
   constructor (maxLineBytes: number) {
     this.#maxLineBytes = maxLineBytes
@@ -27,16 +30,37 @@ export class LineSplitter {
     return this.#beginning.capacity
   }
 
-  /** Takes a chunk and returns the lines that end in it: views, to be used before the next chunk. */
+  /** Whether the chunk has more lines: call `more` before the next chunk. */
+  get hasMore (): boolean {
+    return this.#rest.length > 0
+  }
+
+  /**
+   * Takes a chunk and returns the lines that end in it: views, to be used before the next chunk. A chunk of many short
+   * lines is returned in parts, see `hasMore`.
+   */
   push (chunk: Buffer): Buffer[] {
+    this.#rest = chunk
+    return this.more()
+  }
+
+  /** The next lines of the chunk. */
+  more (): Buffer[] {
+    const chunk = this.#rest
     const lines: Buffer[] = []
     let start = 0
-    for (let end = chunk.indexOf(LINE_FEED); end >= 0 && !this.#isTooLong; end = chunk.indexOf(LINE_FEED, start)) {
+    while (lines.length < MAX_LINES_AT_ONCE && !this.#isTooLong) {
+      const end = chunk.indexOf(LINE_FEED, start)
+      if (end < 0) {
+        if (start < chunk.length && this.#fits(chunk.length - start)) this.#beginning.append(chunk.subarray(start))
+        start = chunk.length
+        break
+      }
       const line = this.#complete(chunk.subarray(start, end))
       if (line !== undefined) lines.push(line)
       start = end + 1
     }
-    if (start < chunk.length && this.#fits(chunk.length - start)) this.#beginning.append(chunk.subarray(start))
+    this.#rest = this.#isTooLong || start === chunk.length ? NOTHING : chunk.subarray(start)
     return lines
   }
 

@@ -1,6 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { JsonFault } from './json-fault.ts'
 
+/** The position after a byte order mark at the start, which some editors and libraries write. */
+export function afterByteOrderMark (bytes: Buffer): number {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+}
+
 /** Refuses bytes that are not UTF-8. @throws JsonFault at the first of them */
 export function refuseBadUtf8 (bytes: Buffer): void {
   if (!isUtf8(bytes)) throw new JsonFault(badUtf8At(bytes), 'the bytes there are not UTF-8')

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { unknownCommands, unnamedCommands } from '../../scripts/docs/commands.ts'
 import { unknownCodes, unnamedCodes, wrongProblems, wrongStatuses } from '../../scripts/docs/error-codes.ts'
-import { brokenLinks, missingPaths } from '../../scripts/docs/links.ts'
+import { brokenLinks, missingPaths, unlistedPages } from '../../scripts/docs/links.ts'
 import { unknownOperations, unnamedOperations } from '../../scripts/docs/operation-ids.ts'
 import type { Check, Page } from '../../scripts/docs/page.ts'
 import { partFaults, withParts } from '../../scripts/docs/parts.ts'
@@ -85,7 +85,7 @@ t.test('an operationId that a page names is one, and the other way round', async
 
 t.test('a link leads to a file, and to a heading in it', async (t) => {
   t.equal(said(brokenLinks, '[a](../README.md) [b](../README.md#start) [c](#here) [d](https://x)\n\n## Here\n'), '')
-  t.match(said(brokenLinks, '[a](README.md)'), 'links to README.md')
+  t.match(said(brokenLinks, '[a](CHANGELOG.md)'), 'links to CHANGELOG.md')
   t.match(said(brokenLinks, '[b](../README.md#no-such-heading)'), '#no-such-heading')
   t.match(said(brokenLinks, '[c](#here)'), '#here')
   t.equal(said(brokenLinks, '`[a](README.md)`'), '', 'code has no links')
@@ -98,4 +98,10 @@ t.test('a path that a page names in code is there', async (t) => {
   t.match(said(missingPaths, '`npm test -- test/none.test.ts`'), 'test/none.test.ts')
   t.match(said(missingPaths, '`test/none/*.test.ts`'), 'test/none/')
   t.match(said(missingPaths, '```sh\nless src/none.ts\n```\n'), 'src/none.ts')
+})
+
+t.test('a page that the list of pages leaves out is a fault', async (t) => {
+  const list = page('[a](errors.md) [b](../README.md)', 'docs/README.md')
+  t.same(unlistedPages([list, page(''), page('', 'README.md'), page('', 'docs/decisions/1.md')]), [])
+  t.same(unlistedPages([list, page('', 'docs/api.md')]), ['docs/README.md does not list docs/api.md'])
 })

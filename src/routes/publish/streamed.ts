@@ -11,6 +11,8 @@ import { toRequestError } from './body.ts'
 // The entry of a publish frame around a line, and the AMQP section around its bytes.
 const LINE_OVERHEAD_BYTES = 20
 const UNITS_OF_LINE = 100
+// A line that may be a millisecond of work or more.
+const LONG_LINE_BYTES = 32 * 1024
 
 /** Bounds of a body that is published while it arrives. */
 export interface StreamedLimits {
@@ -67,6 +69,10 @@ async function * batches (publish: StreamedPublish): AsyncGenerator<MessageBatch
   try {
     for await (const chunk of bodyChunks(request.raw, limits.maxStreamedBodyBytes, 'HTTP_MAX_STREAMED_BODY_BYTES')) {
       yield * lines.batchesOf(splitter.push(chunk))
+      while (splitter.hasMore) {
+        await publish.turn()
+        yield * lines.batchesOf(splitter.more())
+      }
       hold(splitter.heldBytes)
       if (splitter.isTooLong) {
         const { count } = lines
@@ -84,6 +90,8 @@ async function * batches (publish: StreamedPublish): AsyncGenerator<MessageBatch
 class Lines {
   readonly #publish: StreamedPublish
   #count = 0
+  // What may be done before others get their turn.
+  #work: Work = { units: WORK_OF_A_TURN }
   // Of the batches that are whole.
   #messages = 0
 
@@ -99,26 +107,26 @@ class Lines {
   // One batch, unless the lines are more work than a turn of the event loop may have.
   async * batchesOf (lines: readonly Buffer[]): AsyncGenerator<MessageBatch> {
     let batch = this.#batchFor(lines, 0)
-    let work = { units: WORK_OF_A_TURN }
-    const nextTurn = async (): Promise<void> => {
-      await this.#publish.turn()
-      work = { units: WORK_OF_A_TURN }
-    }
     let failure: { error: unknown } | undefined
     for (const [index, line] of lines.entries()) {
       try {
-        const unfinished = this.#add(line, batch, work)
-        while (unfinished?.continue(work) === false) await nextTurn()
+        if (line.length > LONG_LINE_BYTES) await this.#nextTurn()
+        const unfinished = this.#add(line, batch)
+        let isAdded = unfinished === undefined
+        while (!isAdded) {
+          await this.#nextTurn()
+          isAdded = unfinished?.continue(this.#work) ?? true
+        }
       } catch (error) {
         failure = { error: toRequestError(error, 'validation_failed') }
         break
       }
       this.#count++
-      work.units -= UNITS_OF_LINE
-      if (work.units <= 0 && index + 1 < lines.length) {
+      this.#work.units -= UNITS_OF_LINE
+      if (this.#work.units <= 0) {
         if (batch.count > 0) yield this.#whole(batch)
         batch = this.#batchFor(lines, index + 1)
-        await nextTurn()
+        await this.#nextTurn()
       }
     }
     if (batch.count > 0) yield this.#whole(batch)
@@ -130,9 +138,16 @@ class Lines {
     return batch
   }
 
-  #add (line: Buffer, batch: MessageBatch, work: Work): UnfinishedLine | undefined {
+  async #nextTurn (): Promise<void> {
+    await this.#publish.turn()
+    this.#work = { units: WORK_OF_A_TURN }
+  }
+
+  #add (line: Buffer, batch: MessageBatch): UnfinishedLine | undefined {
     const { limits: { maxStreamedMessages }, addLine } = this.#publish
-    if (this.#messages + batch.count < maxStreamedMessages) return addLine(line, this.#count, batch, work)
+    if (this.#messages + batch.count < maxStreamedMessages) {
+      return addLine(line, this.#count, batch, this.#work)
+    }
     // An empty line at the end is not one message too many.
     const excess = new MessageBatch()
     addLine(line, this.#count, excess, { units: UNBOUNDED_WORK })

@@ -6,7 +6,7 @@ import { LineSplitter } from '../../../src/text/line-splitter.ts'
 function split (chunks: readonly Buffer[], maxLineBytes = 1000): string[] {
   const splitter = new LineSplitter(maxLineBytes)
   // Copied at once: what is returned is only good until the next chunk.
-  const lines = chunks.flatMap((chunk) => splitter.push(chunk).map((line) => line.toString('latin1')))
+  const lines = chunks.flatMap((chunk) => allOf(splitter, chunk).map((line) => line.toString('latin1')))
   const last = splitter.end()
   return last === undefined ? lines : [...lines, last.toString('latin1')]
 }
@@ -24,6 +24,21 @@ t.test('lines are the same however the bytes are cut into chunks', async (t) => 
       t.same(split(chunks), expected)
     })
   )
+})
+
+function allOf (splitter: LineSplitter, chunk: Buffer): Buffer[] {
+  const lines = splitter.push(chunk)
+  while (splitter.hasMore) lines.push(...splitter.more())
+  return lines
+}
+
+t.test('a chunk of many short lines comes in parts', async (t) => {
+  const splitter = new LineSplitter(10)
+  const lines = Array.from({ length: 10_000 }, (_, n) => String(n))
+  const chunk = Buffer.from(`${lines.join('\n')}\nrest`)
+  t.ok(splitter.push(chunk).length < 5000)
+  t.ok(splitter.hasMore)
+  t.same(split([chunk]), [...lines, 'rest'])
 })
 
 t.test('the last line needs no line feed, and a carriage return belongs to its line', async (t) => {
