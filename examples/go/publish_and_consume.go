@@ -24,6 +24,9 @@ var (
 	client     = &http.Client{Timeout: 90 * time.Second}
 )
 
+// errGoesBack says that another program has stored a later offset under the same name.
+var errGoesBack = errors.New("the offset goes back")
+
 type message struct {
 	Offset       int64           `json:"offset,omitempty"`
 	Body         json.RawMessage `json:"body"`
@@ -31,9 +34,9 @@ type message struct {
 }
 
 type batch struct {
-	Messages    []message `json:"messages"`
-	NextOffset  int64     `json:"nextOffset"`
-	EndOfStream bool      `json:"endOfStream"`
+	Messages     []message `json:"messages"`
+	CommitOffset *int64    `json:"commitOffset"`
+	EndOfStream  bool      `json:"endOfStream"`
 }
 
 func main() {
@@ -90,28 +93,36 @@ func publishOrders(count int64) error {
 
 // consume handles every message from where the consumer stopped last time up to the end of the stream.
 //
-// Each poll stores the offset of the last message that was handled before it (commit). The poll that returns no
-// messages stores the last one. If this program dies, the messages after the stored offset come again. A service would
-// add a wait to the query and never leave the loop.
+// Each poll stores that the batch before it is handled: it passes that batch's commitOffset as commit. The poll that
+// returns no messages stores the last one. If this program dies, the messages after the stored offset come again. A
+// service would add a wait to the query and never leave the loop.
+//
+// Started twice under one name, two programs handle the same messages until one of them is behind: its commit is
+// refused, and it goes on where the other one is.
 func consume(consumer string, handle func(message) error) error {
 	path := streamPath + "/consumers/" + url.PathEscape(consumer)
-	handled, committed := int64(-1), int64(-1)
+	var commit *int64
 	for {
 		query := url.Values{"limit": {"4"}}
-		// Each stored offset is written into the stream, so the poll sends only an offset that is new.
-		if handled != committed {
-			query.Set("commit", strconv.FormatInt(handled, 10))
+		// Each stored offset is written into the stream. commitOffset is null when there is nothing new to store.
+		if commit != nil {
+			query.Set("commit", strconv.FormatInt(*commit, 10))
 		}
 		var answer batch
-		if err := call(http.MethodGet, path+"/messages?"+query.Encode(), nil, &answer); err != nil {
+		err := call(http.MethodGet, path+"/messages?"+query.Encode(), nil, &answer)
+		if errors.Is(err, errGoesBack) {
+			fmt.Println("another program of this name is ahead: continuing where it is")
+			commit = nil
+			continue
+		}
+		if err != nil {
 			return err
 		}
-		committed = handled
+		commit = answer.CommitOffset
 		for _, m := range answer.Messages {
 			if err := handle(m); err != nil {
 				return err
 			}
-			handled = m.Offset
 		}
 		if answer.EndOfStream && len(answer.Messages) == 0 {
 			fmt.Println("end of stream")
@@ -176,6 +187,9 @@ func problem(response *http.Response) (time.Duration, error) {
 		details.Retryable = response.StatusCode >= 502 // a proxy answered, not the gateway
 	}
 	err := fmt.Errorf("%s %s: %s", response.Status, details.Code, details.Detail)
+	if details.Code == "offset_goes_back" {
+		return 0, fmt.Errorf("%w: %w", errGoesBack, err)
+	}
 	if !details.Retryable {
 		return 0, err
 	}

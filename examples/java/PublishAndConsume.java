@@ -57,6 +57,9 @@ public class PublishAndConsume {
      * Handles every message from where the consumer stopped last time up to the end of the stream. The offset of a
      * batch is stored when all of the batch is handled. If this program dies before, the batch comes again. A service
      * would add a wait to the query and never leave the loop.
+     *
+     * Started twice under one name, two programs handle the same messages until one of them is behind: its commit is
+     * refused (409), and it goes on where the other one is.
      */
     static void consume(String consumer) throws Exception {
         String offsetPath = STREAM_PATH + "/consumers/" + encode(consumer) + "/offset";
@@ -69,11 +72,15 @@ public class PublishAndConsume {
             batch.body().lines().forEach(line -> System.out.println("got " + line));
             long nextOffset = batch.headers().firstValueAsLong("stream-next-offset").orElseThrow();
             isAtEnd = batch.headers().firstValue("stream-end-of-stream").orElseThrow().equals("true");
-            // Stores the last offset that is handled. It is written into the stream, so only when there is a new one.
-            if (!batch.body().isEmpty()) {
-                call("PUT", offsetPath, "application/json", "{\"offset\":" + (nextOffset - 1) + "}");
-            }
             position = String.valueOf(nextOffset);
+            // Stores the last offset that is handled. It is written into the stream, so only when there is a new one.
+            if (batch.body().isEmpty()) continue;
+            String commit = "{\"offset\":" + (nextOffset - 1) + "}";
+            if (call("PUT", offsetPath, "application/json", commit).statusCode() == 409) {
+                System.out.println("another program of this name is ahead: continuing where it is");
+                position = String.valueOf(number("nextOffset", call("GET", offsetPath).body()));
+                isAtEnd = false;
+            }
         }
         System.out.println("end of stream");
     }
@@ -101,7 +108,7 @@ public class PublishAndConsume {
                 HttpResponse<String> response = CLIENT.send(request, BodyHandlers.ofString());
                 int status = response.statusCode();
                 boolean mayPass = status == 429 || status >= 502 && status <= 504;
-                if (status < 300 || status == 404) return response;
+                if (status < 300 || status == 404 || status == 409) return response;
                 why = status + " " + response.body();
                 if (!mayPass || attempt == ATTEMPTS) throw new IllegalStateException(why);
                 pauseSeconds = response.headers().firstValueAsLong("retry-after").orElse(1);

@@ -86,25 +86,32 @@ export async function publish (stream, publisher, messages) {
 /**
  * Calls handle(message) for every message, from where this consumer stopped last time, up to the end of the stream.
  *
- * Each poll stores the offset of the last message that was handled before it (`commit`). The poll that returns no
- * messages stores the last one. If this program dies, the messages after the stored offset come again. A service would
- * add a `wait` to the query and never leave the loop.
+ * Each poll stores that the batch before it is handled: it passes that batch's `commitOffset` as `commit`. The poll
+ * that returns no messages stores the last one. If this program dies, the messages after the stored offset come again.
+ * A service would add a `wait` to the query and never leave the loop.
+ *
+ * Started twice under one name, two programs handle the same messages until one of them is behind: its commit is
+ * refused, and it goes on where the other one is.
  */
 export async function consume (stream, consumer, handle) {
   const path = `${streamPath(stream)}/consumers/${encodeURIComponent(consumer)}`
-  let handled
-  let committed
+  let commit = null
   for (;;) {
     const query = new URLSearchParams({ limit: '4' })
-    // Each stored offset is written into the stream, so the poll sends only an offset that is new.
-    if (handled !== committed) query.set('commit', String(handled))
-    const batch = await call('GET', `${path}/messages?${query}`)
-    committed = handled
-    if (batch.gap !== undefined) console.log(`retention has removed offsets ${batch.gap.from} to ${batch.gap.to}`)
-    for (const message of batch.messages) {
-      await handle(message)
-      handled = message.offset
+    // Each stored offset is written into the stream. `commitOffset` is null when there is nothing new to store.
+    if (commit !== null) query.set('commit', String(commit))
+    let batch
+    try {
+      batch = await call('GET', `${path}/messages?${query}`)
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'offset_goes_back') throw error
+      console.log('another program of this name is ahead: continuing where it is')
+      commit = null
+      continue
     }
+    commit = batch.commitOffset
+    if (batch.gap !== undefined) console.log(`retention has removed offsets ${batch.gap.from} to ${batch.gap.to}`)
+    for (const message of batch.messages) await handle(message)
     if (batch.endOfStream && batch.messages.length === 0) return
   }
 }

@@ -88,24 +88,33 @@ def consume(stream, consumer, handle):
     """
     Calls handle(message) for every message, from where this consumer stopped last time, up to the end of the stream.
 
-    Each poll stores the offset of the last message that was handled before it (`commit`). The poll that returns no
-    messages stores the last one. If this program dies, the messages after the stored offset come again. A service would
-    add a `wait` to the query and never leave the loop.
+    Each poll stores that the batch before it is handled: it passes that batch's `commitOffset` as `commit`. The poll
+    that returns no messages stores the last one. If this program dies, the messages after the stored offset come again.
+    A service would add a `wait` to the query and never leave the loop.
+
+    Started twice under one name, two programs handle the same messages until one of them is behind: its commit is
+    refused, and it goes on where the other one is.
     """
     path = f"{stream_path(stream)}/consumers/{quote(consumer, safe='')}"
-    handled = committed = None
+    commit = None
     while True:
         query = {"limit": 4}
-        # Each stored offset is written into the stream, so the poll sends only an offset that is new.
-        if handled != committed:
-            query["commit"] = handled
-        batch = call("GET", f"{path}/messages?{urlencode(query)}")
-        committed = handled
+        # Each stored offset is written into the stream. `commitOffset` is null when there is nothing new to store.
+        if commit is not None:
+            query["commit"] = commit
+        try:
+            batch = call("GET", f"{path}/messages?{urlencode(query)}")
+        except Problem as problem:
+            if problem.code != "offset_goes_back":
+                raise
+            print("another program of this name is ahead: continuing where it is")
+            commit = None
+            continue
+        commit = batch["commitOffset"]
         if "gap" in batch:
             print(f"retention has removed offsets {batch['gap']['from']} to {batch['gap']['to']}")
         for message in batch["messages"]:
             handle(message)
-            handled = message["offset"]
         if batch["endOfStream"] and not batch["messages"]:
             return
 

@@ -2,6 +2,7 @@ import { Type, type TSchema } from '@sinclair/typebox'
 import type { DetailName } from '../streams/index.ts'
 import { byName } from './by-name.ts'
 import { exactIntegerSchema } from './exact-integer.ts'
+import { storedNumberOrNull } from './stored-number.ts'
 import { PublishFailureSchema } from './publish-failure.ts'
 
 const integer = (description: string) => Type.Integer({ description })
@@ -20,7 +21,7 @@ export const PROBLEM_MEMBERS = {
   firstOffset: integer('The first offset that the stream still has.'),
   lastOffset: integerOrNull('The offset of the last message.'),
   nextOffset: integer('The offset after the last one of the stream.'),
-  storedOffset: integerOrNull('The offset stored for the consumer; null when none is stored.'),
+  storedOffset: storedNumberOrNull('The offset stored for the consumer; null when none is stored.'),
   lastPublishingId: exactIntegerSchema('The last publishing id that the broker has stored for the publisher.'),
   partitions: Type.Array(Type.String(), { description: 'The partitions of the super stream of this name.' }),
   superStream: Type.String({ description: 'The super stream that has the stream as a partition.' }),

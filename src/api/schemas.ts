@@ -2,7 +2,6 @@ import {
   Type, type IntegerOptions, type ObjectOptions, type StringOptions, type TProperties, type TSchema
 } from '@sinclair/typebox'
 import { byName } from './by-name.ts'
-import { exactIntegerSchema } from './exact-integer.ts'
 import type { ProblemCode } from './problems.ts'
 import { MAX_OFFSET } from '../streams/index.ts'
 
@@ -71,17 +70,6 @@ export const PublisherParams = strictObject({
 /** An offset that a caller names. */
 export function offset (description: string, options: IntegerOptions = {}) {
   return Type.Integer({ minimum: 0, maximum: MAX_OFFSET, description, ...options })
-}
-
-/** A number that the broker keeps and that any client may have stored: all 64 bits of it. */
-export function storedNumber (description: string) {
-  return Type.Unsafe<bigint | number | string>(exactIntegerSchema(description))
-}
-
-/** The same, or null. */
-export function storedNumberOrNull (description: string) {
-  const { anyOf, ...rest } = exactIntegerSchema(description)
-  return Type.Unsafe<bigint | number | string | null>({ ...rest, anyOf: [...anyOf, Type.Null()] })
 }
 
 /**

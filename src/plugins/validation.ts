@@ -100,6 +100,10 @@ function convert (values: unknown, kinds: ReadonlyMap<string, Kind>): void {
   }
 }
 
+// Some clients mean a space by it and others a plus. A publisher that got another name than the one in a path would
+// have publishing ids of its own.
+const PLUS_IN_NAME = /[?&](publisher|prefix)=[^&]*\+/
+
 function checkQueryString ({ raw, query }: FastifyRequest): void {
   if (!isRecord(query)) return
   for (const [name, value] of Object.entries(query)) {
@@ -108,7 +112,13 @@ function checkQueryString ({ raw, query }: FastifyRequest): void {
     }
   }
   const start = raw.url?.indexOf('?') ?? -1
-  if (start < 0 || raw.url === undefined || !raw.url.includes('%', start)) return
+  if (start < 0 || raw.url === undefined) return
+  const plus = raw.url.includes('+', start) ? PLUS_IN_NAME.exec(raw.url) : null
+  if (plus !== null) {
+    const message = 'has a + that is not escaped: write %2B for a plus, %20 for a space'
+    throw invalidRequest([{ pointer: `/query/${plus[1]}`, message }])
+  }
+  if (!raw.url.includes('%', start)) return
   try {
     decodeURIComponent(raw.url.slice(start + 1))
   } catch {

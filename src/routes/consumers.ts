@@ -1,103 +1,13 @@
-import { Type, type FastifyPluginAsyncTypebox, type Static } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox, Static } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
-import {
-  BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, offset, Sources, storedNumber, storedNumberOrNull,
-  StreamParams, strictObject
-} from '../api/schemas.ts'
+import { Commit, ConsumerList, ConsumerOffset, Reset, Stored } from '../api/consumer-schemas.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, StreamParams } from '../api/schemas.ts'
+import { invalidRequest } from '../api/problems.ts'
 import { toTimePosition } from '../api/text-formats.ts'
 import type { Position } from '../streams/index.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
 const tags = ['Consumers']
-
-const storedOffset = storedNumber('The offset of the last message processed.')
-const nextOffset = storedNumber(
-  'Where reading resumes: the stored offset + 1. After a stored 0 it is 0, unless this process was told within the ' +
-  'last minute that message 0 is processed. When only a record of the broker follows message 0, 1 is stored in place ' +
-  'of 0.'
-)
-const lagDescription =
-  'The number of offsets from `nextOffset` to the last message. Fewer messages may be left to deliver, because ' +
-  'records of the broker take offsets too. 0 when none is left; null when it is not known, as `state` says.'
-const STATES = [Type.Literal('ok'), Type.Literal('beyond_end')]
-const stateDescription =
-  '`beyond_end`: the stored offset is beyond the end of the stream, where other clients can store it. Reads are ' +
-  'refused until the consumer is reset.'
-
-const ConsumerList = Type.Object(
-  {
-    consumers: Type.Array(
-      Type.Object({
-        name: Type.String(),
-        storedOffset: storedNumberOrNull('The offset of the last message processed; null when no offset is stored.'),
-        nextOffset: storedNumberOrNull('Where reading resumes.'),
-        state: Type.Union([...STATES, Type.Literal('nothing_stored')], { description: stateDescription }),
-        lag: storedNumberOrNull(lagDescription),
-        subscriptions: Type.Array(
-          Type.Object({
-            active: Type.Boolean(),
-            host: Type.String(),
-            connectionName: Type.String(),
-            offset: Type.Union([Type.Integer(), Type.Null()], {
-              description: 'The first offset of the last chunk sent.'
-            }),
-            offsetLag: Type.Union([Type.Integer(), Type.Null()])
-          }, { title: 'ConsumerSubscription' }),
-          { description: 'Live subscriptions under this name, of any client.' }
-        )
-      }, { title: 'Consumer' })
-    ),
-    sources: Sources
-  },
-  { $id: 'ConsumerList' }
-)
-
-const ConsumerOffset = Type.Object(
-  {
-    storedOffset,
-    nextOffset,
-    firstOffset: offset('The first offset that the stream still has.'),
-    lastOffset: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
-      description: 'The offset of the last message; null when the stream has no message.'
-    }),
-    state: Type.Union([...STATES], { description: stateDescription }),
-    lag: storedNumberOrNull(lagDescription)
-  },
-  { $id: 'ConsumerOffset' }
-)
-
-const Stored = Type.Object({ storedOffset, nextOffset }, { $id: 'StoredOffset' })
-
-const Commit = strictObject(
-  {
-    offset: offset('Offset of the last message processed.'),
-    expected: Type.Optional(
-      Type.Unsafe<number | null>({
-        ...offset('Refuse with 412 unless this offset is stored now; with null, unless no offset is stored.'),
-        type: ['integer', 'null']
-      })
-    )
-  },
-  { title: 'OffsetCommit', examples: [{ offset: 0 }] }
-)
-
-const Reset = strictObject(
-  {
-    to: Type.Union(
-      [
-        Type.Union([Type.Literal('first'), Type.Literal('last'), Type.Literal('next')]),
-        strictObject({ offset: offset('Any offset up to the next one.') }),
-        strictObject({ timestamp: Type.String({ format: 'timestamp', examples: ['2026-01-31T12:00:00.000Z'] }) })
-      ],
-      {
-        description:
-          'The next message to be delivered: `first`, `last`, `next`, an offset, or the first one stored at or after ' +
-          'a time like 2026-01-31T12:00:00.000Z.'
-      }
-    )
-  },
-  { title: 'OffsetReset', examples: [{ to: 'first' }] }
-)
 
 /** Consumers and the offsets that the broker keeps for them. */
 export const consumerRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -117,11 +27,23 @@ function listConsumers (app: ApiApp): void {
         operationId: 'listConsumers',
         tags,
         summary: 'List consumers',
-        description: 'Every known consumer of the stream. `sources` says whether the list is complete.',
+        description:
+          'Every known consumer of the stream, also those that have read through this instance and never committed. ' +
+          '`sources` says whether the list is complete. A name stays for as long as RabbitMQ keeps its offset and ' +
+          'cannot be removed, so do not use a name for each process.',
         params: StreamParams,
         response: {
           200: json('The consumers.', ConsumerList, {
-            consumers: [{ name: 'my-app', storedOffset: 41, nextOffset: 42, state: 'ok', lag: 0, subscriptions: [] }],
+            consumers: [{
+              name: 'my-app',
+              storedOffset: 41,
+              nextOffset: 42,
+              state: 'ok',
+              lag: 0,
+              subscriptions: [],
+              lastReadAt: '2026-01-31T12:00:00.000Z',
+              lastCommitAt: '2026-01-31T12:00:00.000Z'
+            }],
             sources: { management: 'ok', instance: 'ok' }
           })
         }
@@ -190,6 +112,7 @@ function resetOffset (app: ApiApp): void {
     '/streams/:stream/consumers/:consumer/offset/reset',
     {
       bodyLimit: MAX_BODY_BYTES,
+      preValidation: (request, _reply, done) => { done(bareTarget(request.body)) },
       config: { problems: [...BROKER_PROBLEMS, ...BODY_PROBLEMS, 'offset_beyond_end'] },
       schema: {
         operationId: 'resetOffset',
@@ -210,6 +133,23 @@ function resetOffset (app: ApiApp): void {
       return await app.broker.consumers.resetOffset(stream, consumer, targetOf(request.body.to))
     }
   )
+}
+
+// The most common mistake: the position without its kind. The schema's own message would not say how it is written.
+function bareTarget (body: unknown): Error | undefined {
+  if (typeof body !== 'object' || body === null || !('to' in body)) return undefined
+  const { to } = body
+  if (typeof to === 'number' || (typeof to === 'string' && /^-?[0-9]+$/.test(to))) {
+    return wrongTarget(`an offset is written as {"to": {"offset": ${to}}}`)
+  }
+  if (typeof to === 'string' && /^[0-9]{4}-/.test(to)) {
+    return wrongTarget(`a time is written as {"to": {"timestamp": ${JSON.stringify(to.slice(0, 40))}}}`)
+  }
+  return undefined
+}
+
+function wrongTarget (message: string): Error {
+  return invalidRequest([{ pointer: '/to', message }])
 }
 
 function targetOf (to: Static<typeof Reset>['to']): Position {

@@ -1,8 +1,10 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
 import {
-  BROKER_PROBLEMS, json, PublisherParams, Sources, storedNumber, storedNumberOrNull, StreamParams
+  BROKER_PROBLEMS, json, PublisherParams, Sources, StreamParams
 } from '../api/schemas.ts'
+import { liveConnection } from '../api/live-connection.ts'
+import { storedNumber, storedNumberOrNull } from '../api/stored-number.ts'
 
 const PublisherList = Type.Object(
   {
@@ -13,7 +15,7 @@ const PublisherList = Type.Object(
           'The highest publishing id stored under this name; null when the broker has none.'
         ),
         connections: Type.Array(Type.Object(
-          { host: Type.String(), connectionName: Type.String() },
+          liveConnection,
           { title: 'PublisherConnection' }
         ), {
           description: 'The connections that publish under this name now.'

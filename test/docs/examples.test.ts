@@ -93,6 +93,14 @@ for (const language of languages) {
     t.equal(messages.length, 10)
   })
 
+  t.test(`${language}: a program that is behind another one of its name goes on where that is`, async (t) => {
+    const gateway = await startGatewayProcess(t)
+    const ahead = await startAheadOf(t, gateway)
+    const output = await runExample(t, language, 'publishAndConsume', { GATEWAY_URL: ahead, STREAM: 'twice' })
+    t.match(output, 'another program of this name is ahead: continuing where it is')
+    t.same(ordersIn(output), [1, 2, 3, 4, 9, 10], 'it handles its first batch, and what the other one has not')
+  })
+
   t.test(`${language}: what will not pass is not repeated, and a gateway that stays away is given up`, async (t) => {
     const { command, publishAndConsume } = PROGRAMS[language]
     const gateway = await startGatewayProcess(t)
@@ -143,6 +151,25 @@ async function startTroubleBefore (t: Test, gateway: string): Promise<string> {
   })
 }
 
+/** Something before a gateway that stores a later offset before the first commit arrives, as another program does. */
+async function startAheadOf (t: Test, gateway: string): Promise<string> {
+  let isAhead = false
+  return await listen(t, async (request, response) => {
+    const { method = 'GET', url = '/', headers } = request
+    if (!isAhead && url.includes('commit=')) {
+      isAhead = true
+      await fetch(`${gateway}${url.replace(/\/messages.*/, '/offset')}`, {
+        method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"offset":7}'
+      })
+    }
+    const onward = forward(gateway + url, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.pipe(response)
+    })
+    request.pipe(onward)
+  })
+}
+
 async function startAway (t: Test): Promise<string> {
   return await listen(t, (request, response) => {
     request.resume()
@@ -156,8 +183,10 @@ function sendProblem (response: ServerResponse, status: number, problem: object)
     .end(JSON.stringify({ detail: 'made by the test', ...problem }))
 }
 
-async function listen (t: Test, handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
-  const server = createServer(handle).listen(0, '127.0.0.1')
+type Handle = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
+
+async function listen (t: Test, handle: Handle): Promise<string> {
+  const server = createServer((request, response) => { void handle(request, response) }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
     server.closeAllConnections()

@@ -106,6 +106,13 @@ t.test('a reset to what is not a position is refused', async (t) => {
   for (const to of badPositions) {
     t.match((await reset('any', to)).json, badAt('/to'), JSON.stringify(to))
   }
+  const bare = [
+    [3, '{"to": {"offset": 3}}'], ['3', '{"to": {"offset": 3}}'],
+    ['2026-01-31T12:00:00Z', '{"to": {"timestamp": "2026-01-31T12:00:00Z"}}']
+  ] as const
+  for (const [to, right] of bare) {
+    t.ok((await reset('any', to)).text.includes(JSON.stringify(right).slice(1, -1)), right)
+  }
 })
 
 t.test('consumers and publishers are listed with what the broker keeps of them', async (t) => {

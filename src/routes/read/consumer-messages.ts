@@ -4,7 +4,7 @@ import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
 import { toPosition } from '../../api/text-formats.ts'
-import type { ConsumerBatch } from '../../streams/index.ts'
+import { StreamsError, type ConsumerBatch } from '../../streams/index.ts'
 import { answerFormat, consumerBatchResponse, encodeAnswer, sendConsumerBatch } from './answer.ts'
 import { amountQuery, bodyQuery, position, readRequest, type ReadLimits } from './query.ts'
 
@@ -54,10 +54,20 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       }
       const autoStore = query.autoCommit ? { prepare } : undefined
       const read = { ...readRequest(from, query), store: commit, expected, autoStore }
-      const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply))
+      const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply)).catch((error) => {
+        throw withReset(error)
+      })
       return await sendConsumerBatch(reply, batch, format, query, encoded)
     }
   )
+}
+
+// Such a read never works again by itself: the stored offset has to be set back.
+function withReset (error: unknown): unknown {
+  if (!(error instanceof StreamsError) || error.code !== 'offset_out_of_range') return error
+  const message = `${error.message}. Set the consumer back with POST .../offset/reset, for example {"to": "next"}`
+  const { retryable, sideEffects, details, cause } = error
+  return Object.assign(new StreamsError(error.code, message, { retryable, sideEffects, cause }), { details })
 }
 
 function consumerQuery (limits: ReadLimits) {

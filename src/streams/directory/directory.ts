@@ -7,6 +7,7 @@ import type { Logger } from '../common/logger.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import type { ConsumerOffsets } from '../consuming/consumer-offsets.ts'
 import { OffsetViews, type OffsetState } from '../consuming/offset-view.ts'
+import { ConsumerActivity } from './consumer-activity.ts'
 import { KnownNames } from './known-names.ts'
 
 /**
@@ -17,18 +18,28 @@ export interface Sources { readonly management: SourceState, readonly instance: 
 
 export interface ConsumerInfo {
   readonly name: string
-  /** Null when no offset is stored: a live subscription that has not stored one yet. */
+  /** Null when no offset is stored: a consumer that has only read so far. */
   readonly storedOffset: bigint | null
   readonly nextOffset: bigint | null
   readonly state: OffsetState | 'nothing_stored'
   readonly lag: bigint | null
   readonly subscriptions: readonly SubscriptionInfo[]
+  /** When it read last through this process, ISO 8601; null when that is not known. */
+  readonly lastReadAt: string | null
+  /** The same of its last commit. */
+  readonly lastCommitAt: string | null
 }
 
-export interface SubscriptionInfo {
+/** Who is at the other end. A fact is null when it is not known. */
+export interface ConnectionInfo {
+  readonly host: string | null
+  readonly connectionName: string | null
+  /** ISO 8601, UTC. */
+  readonly connectedAt: string | null
+}
+
+export interface SubscriptionInfo extends ConnectionInfo {
   active: boolean
-  host: string
-  connectionName: string
   offset: number | null
   offsetLag: number | null
 }
@@ -37,7 +48,7 @@ export interface PublisherInfo {
   readonly name: string
   /** Null when the broker has none for a name that is in use. */
   readonly lastPublishingId: bigint | null
-  readonly connections: ReadonlyArray<{ host: string, connectionName: string }>
+  readonly connections: readonly ConnectionInfo[]
 }
 
 export interface DirectoryOptions {
@@ -64,6 +75,7 @@ export class Directory {
   readonly #options: DirectoryOptions
   readonly #consumerNames = new KnownNames()
   readonly #publisherNames = new KnownNames()
+  readonly #activity = new ConsumerActivity()
 
   constructor (options: DirectoryOptions) {
     this.#options = options
@@ -77,7 +89,18 @@ export class Directory {
     this.#publisherNames.add(stream, name)
   }
 
+  /** A read of the consumer begins. */
+  noteRead (stream: string, name: string): void {
+    this.#activity.noteRead(stream, name)
+  }
+
+  /** The consumer has stored an offset. */
+  noteCommit (stream: string, name: string): void {
+    this.#activity.noteCommit(stream, name)
+  }
+
   forget (stream: string): void {
+    this.#activity.forget(stream)
     this.#consumerNames.forget(stream)
     this.#publisherNames.forget(stream)
   }
@@ -92,14 +115,18 @@ export class Directory {
     const consumers = await inBatches([...names].sort(), async (name): Promise<ConsumerInfo | undefined> => {
       const storedOffset = exact(kept.get(name)) ?? await offsets.find(stream, name)
       const subscriptions = live.filter((link) => link.name === name)
-      if (storedOffset === undefined && subscriptions.length === 0) return undefined
+      const activity = this.#activity.of(stream, name)
+      const isInUse = subscriptions.length > 0 || activity?.lastReadMs !== undefined
+      if (storedOffset === undefined && !isInUse) return undefined
       const nextOffset = storedOffset === undefined ? undefined : offsets.nextOffsetOf(stream, name, storedOffset)
       return {
         name,
         storedOffset: storedOffset ?? null,
         nextOffset: nextOffset ?? null,
         ...(nextOffset === undefined ? NOTHING_STORED : await views.of(nextOffset)),
-        subscriptions: subscriptions.map(subscriptionInfo)
+        subscriptions: subscriptions.map(subscriptionInfo),
+        lastReadAt: timeText(activity?.lastReadMs),
+        lastCommitAt: timeText(activity?.lastCommitMs)
       }
     })
     return { consumers, sources: { management: source, instance: 'ok' } }
@@ -113,7 +140,7 @@ export class Directory {
     const names = new Set([...kept.keys(), ...namesOf(live), ...this.#publisherNames.of(stream)])
     const publishers = await inBatches([...names].sort(), async (name): Promise<PublisherInfo | undefined> => {
       const links = live.filter((link) => link.name === name)
-      const connections = links.map(({ host, connectionName }) => ({ host, connectionName }))
+      const connections = links.map(connectionInfo)
       const lastId = exact(kept.get(name)) ?? await this.lastPublishingId(stream, name)
       if (lastId !== 0n || kept.has(name)) return { name, lastPublishingId: lastId, connections }
       return links.length === 0 ? undefined : { name, lastPublishingId: null, connections }
@@ -150,8 +177,17 @@ export class Directory {
   }
 }
 
-function subscriptionInfo ({ isActive, host, connectionName, offset, offsetLag }: LiveLink): SubscriptionInfo {
-  return { active: isActive, host, connectionName, offset: offset ?? null, offsetLag: offsetLag ?? null }
+function subscriptionInfo (link: LiveLink): SubscriptionInfo {
+  const { isActive, offset, offsetLag } = link
+  return { active: isActive, ...connectionInfo(link), offset: offset ?? null, offsetLag: offsetLag ?? null }
+}
+
+function connectionInfo ({ host, connectionName, connectedAtMs }: LiveLink): ConnectionInfo {
+  return { host: host ?? null, connectionName: connectionName ?? null, connectedAt: timeText(connectedAtMs) }
+}
+
+function timeText (ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString()
 }
 
 function namesOf (links: readonly LiveLink[]): string[] {

@@ -13,14 +13,19 @@ export interface ManagedStream {
 export interface LiveLink {
   /** The name of the consumer or publisher; undefined when it has none. */
   name: string | undefined
-  connectionName: string
-  host: string
+  /** The name that the client gave; undefined when it gave none, or while the management API does not know. */
+  connectionName: string | undefined
+  /** Undefined while the management API does not know. */
+  host: string | undefined
+  /** Since when the client is connected, ms since the epoch. */
+  connectedAtMs: number | undefined
   isActive: boolean
   /** The first offset of the last chunk that was sent to the subscription. */
   offset: number | undefined
   offsetLag: number | undefined
 }
 
+const NO_CONNECTIONS: ReadonlyMap<string, LiveConnection> = new Map()
 const PAGE = '500'
 const MAX_PAGES = 200
 
@@ -70,7 +75,7 @@ export async function describeManagedStream (
  * @throws StreamsError `management_unavailable`
  */
 export async function listSubscriptions (client: ManagementClient, stream: string): Promise<LiveLink[]> {
-  return linksOf(await client.get(`stream/consumers/${client.virtualHost}`), stream, (link) => {
+  return await linksOf(client, await client.get(`stream/consumers/${client.virtualHost}`), stream, (link) => {
     const properties = link.properties
     return isObject(properties) ? textIn(properties, 'name') : undefined
   })
@@ -79,7 +84,7 @@ export async function listSubscriptions (client: ManagementClient, stream: strin
 /** The live publishers of a stream. @throws StreamsError `management_unavailable` */
 export async function listLivePublishers (client: ManagementClient, stream: string): Promise<LiveLink[]> {
   const links = await client.get(`stream/publishers/${client.virtualHost}/${encodeURIComponent(stream)}`)
-  return linksOf(links, stream, (link) => textIn(link, 'reference'))
+  return await linksOf(client, links, stream, (link) => textIn(link, 'reference'))
 }
 
 /**
@@ -102,24 +107,42 @@ export async function listTracking (
   return known
 }
 
-function linksOf (
+async function linksOf (
+  client: ManagementClient,
   answer: Unchecked,
   stream: string,
   nameOf: (link: Record<string, Unchecked>) => string | undefined
-): LiveLink[] {
-  const links: LiveLink[] = []
-  for (const link of objectsIn(answer)) {
-    const { queue, connection_details: connection } = link
-    if (!isObject(queue) || textIn(queue, 'name') !== stream || !isObject(connection)) continue
+): Promise<LiveLink[]> {
+  const found = objectsIn(answer).filter(({ queue }) => isObject(queue) && textIn(queue, 'name') === stream)
+  const connections = found.length === 0 ? NO_CONNECTIONS : await connectionsOf(client)
+  return found.map((link) => {
+    const { connection_details: details } = link
+    const socket = isObject(details) ? textIn(details, 'name') : undefined
     const name = nameOf(link)
-    links.push({
+    return {
       name: name === '' ? undefined : name,
-      connectionName: textIn(connection, 'name') ?? '',
-      host: textIn(connection, 'peer_host') ?? '',
+      connectionName: undefined,
+      connectedAtMs: undefined,
+      host: isObject(details) ? textIn(details, 'peer_host') : undefined,
+      ...(socket === undefined ? {} : connections.get(socket)),
       isActive: link.active !== false,
       offset: numberIn(link, 'offset'),
       offsetLag: numberIn(link, 'offset_lag')
-    })
+    }
+  })
+}
+
+type LiveConnection = Pick<LiveLink, 'connectionName' | 'connectedAtMs'>
+
+// By the two ends of the socket, which a link names.
+async function connectionsOf (client: ManagementClient): Promise<ReadonlyMap<string, LiveConnection>> {
+  const connections = new Map<string, LiveConnection>()
+  for (const connection of objectsIn(await client.get(`stream/connections/${client.virtualHost}`))) {
+    const { client_properties: properties } = connection
+    const connectionName = isObject(properties) ? textIn(properties, 'connection_name') : undefined
+    const socket = textIn(connection, 'name')
+    const connectedAtMs = numberIn(connection, 'connected_at')
+    if (socket !== undefined) connections.set(socket, { connectionName, connectedAtMs })
   }
-  return links
+  return connections
 }

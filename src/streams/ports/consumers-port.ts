@@ -30,7 +30,13 @@ export class ConsumersPort {
   async read (
     stream: string, consumer: string, request: ConsumerReadRequest, signal: AbortSignal
   ): Promise<ConsumerBatch> {
-    return await this.#options.polls.read(this.#known(stream, consumer), consumer, request, signal)
+    const { polls, directory } = this.#options
+    const name = this.#known(stream, consumer)
+    directory.noteRead(name, consumer)
+    const batch = await polls.read(name, consumer, request, signal)
+    const hasStored = request.store !== undefined || (request.autoStore !== undefined && batch.count > 0)
+    if (hasStored) directory.noteCommit(name, consumer)
+    return batch
   }
 
   /** @throws StreamsError `consumer_offset_not_found`, `stream_not_found`, ... */
@@ -45,7 +51,10 @@ export class ConsumersPort {
    * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, `stream_not_found`, ...
    */
   async storeOffset (stream: string, consumer: string, offset: number, expected?: number | null): Promise<Stored> {
-    return await this.#options.offsets.store(this.#known(stream, consumer), consumer, offset, expected)
+    const name = this.#known(stream, consumer)
+    const stored = await this.#options.offsets.store(name, consumer, offset, expected)
+    this.#options.directory.noteCommit(name, consumer)
+    return stored
   }
 
   /**
