@@ -16,7 +16,7 @@ const Entry = Type.Object({
   links: Type.Object(Object.fromEntries(Object.keys(LINKS).map((name) => [name, Type.String()])), {
     description: 'Paths.'
   })
-})
+}, { title: 'GatewayEntry' })
 const NAME = 'RabbitMQ Stream Gateway'
 
 /** Where a newcomer begins: the way to everything else. */
@@ -34,6 +34,7 @@ export const rootRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async 
         operationId: 'describeGateway',
         tags: ['Operations'],
         summary: 'Where everything is',
+        description: 'The paths of the documentation, the health checks and the metrics.',
         response: { 200: { ...example, content: { ...example.content, 'text/html': { schema: Type.String() } } } }
       }
     },

@@ -41,9 +41,8 @@ function refusePrototype (key: string, value: unknown): unknown {
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 
 /**
- * The JSON text of a value in which offsets may be `bigint`: beyond 2^53-1 as strings, which
- * every client reads exactly.
- * Members that are undefined are left out.
+ * The JSON text of a value in which offsets may be `bigint`: beyond 2^53-1 as strings, which every client reads
+ * exactly. Members that are undefined are left out.
  */
 export function toJsonText (value: unknown): string {
   if (typeof value === 'bigint') return value > MAX_SAFE ? `"${value}"` : value.toString()

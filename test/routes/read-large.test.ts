@@ -33,7 +33,7 @@ t.test('an answer that grows beyond twice maxBytes ends earlier, and nothing is 
       offset = Number(headers['stream-next-offset'])
       isAtEnd = headers['stream-end-of-stream'] === 'true'
       t.equal(offset, (offsets.at(-1) ?? 0) + 1)
-      t.match(headers.link, `offset=${offset}>`)
+      t.match(headers.link, `?offset=${offset}&`)
       if (accept === 'application/json') t.match(JSON.parse(text), { nextOffset: offset, endOfStream: isAtEnd })
     }
     t.same(offsets, [0, 1, 2, 3, 4, 5], 'each once')

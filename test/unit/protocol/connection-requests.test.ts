@@ -71,13 +71,16 @@ t.test('an answer to another command than the requested one ends the connection'
   })
   await t.rejects(connection.queryOffset('a', 's'), {
     closedBy: 'fault',
-    message: /deleteStream answers a request that was queryOffset/
+    cause: { message: /deleteStream answers a request that was queryOffset/ }
   })
 })
 
 t.test('an answer that is too short ends the connection', async (t) => {
   const { connection } = await open(t, { queryOffset: answerWith('queryOffset', 1) })
-  await t.rejects(connection.queryOffset('a', 's'), { closedBy: 'fault', message: /ends 8 bytes too early/ })
+  await t.rejects(connection.queryOffset('a', 's'), {
+    closedBy: 'fault',
+    cause: { message: /ends 8 bytes too early/ }
+  })
 })
 
 t.test('a publish frame is its header and the unchanged entries', async (t) => {
