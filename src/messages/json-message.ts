@@ -56,7 +56,7 @@ export function toMessage (
   span: MessageSpan,
   index: number,
   pointer: string,
-  { limits, work }: Pick<Destination, 'limits' | 'work'>
+  to: Pick<Destination, 'limits' | 'work'>
 ): ParsedMessage {
   const { start, end, bodyStart, bodyEnd } = span
   if (!span.isObject) throw new MessageFormatError(pointer, 'must be object')
@@ -64,37 +64,61 @@ export function toMessage (
   const text = bodyEnd < 0
     ? bytes.toString('utf8', start, end)
     : `${bytes.toString('utf8', start, bodyStart)}null${bytes.toString('utf8', bodyEnd, end)}`
+  const json = text === lastEnvelope.text ? lastEnvelope.json : toEnvelope(text, span, pointer)
+  refuseLargeBody(json, body, index, to.limits)
+  return parseMessage(json, pointer, new MessageBody(body, span, pointer, to))
+}
+
+/** Successive messages often differ in nothing but their bodies. */
+let lastEnvelope: { text: string, json: MessageWrite } = { text: '', json: { body: null } }
+
+function toEnvelope (text: string, { isDoubtful }: MessageSpan, pointer: string): MessageWrite {
   const json: unknown = JSON.parse(text)
   if (!isMessage(json)) throw schemaFault(pointer)
-  if (span.isDoubtful) refuseRounded(text, pointer)
-  refuseLargeBody(json, body, index, limits)
-  return parseMessage(json, pointer, toJsonBody(body, span, `${pointer}/body`, limits, work))
+  if (isDoubtful) refuseRounded(text, pointer)
+  if (text.length <= MAX_KEPT_LENGTH) lastEnvelope = { text, json }
+  return json
 }
+
+// Longer ones are rarely the same, and would stay in memory.
+const MAX_KEPT_LENGTH = 1024
 
 const NO_BODY = Buffer.alloc(0)
 
-function toJsonBody (
-  bytes: Buffer,
-  span: MessageSpan,
-  pointer: string,
-  limits: MessageLimits,
-  work: Work
-): JsonBody {
-  const parse = (text: Buffer, values: number, isDoubtful: boolean): unknown => {
-    refuseManyValues(values, limits, pointer)
-    work.units -= values * UNITS_OF_VALUE
-    const json = text.toString()
-    if (isDoubtful) refuseRounded(json, pointer)
-    return JSON.parse(json)
+// A class, since closures made for every message would cost more.
+class MessageBody implements JsonBody {
+  readonly bytes: Buffer
+  readonly #span: MessageSpan
+  readonly #pointer: string
+  readonly #to: Pick<Destination, 'limits' | 'work'>
+
+  constructor (bytes: Buffer, span: MessageSpan, pointer: string, to: Pick<Destination, 'limits' | 'work'>) {
+    this.bytes = bytes
+    this.#span = span
+    this.#pointer = pointer
+    this.#to = to
   }
-  return {
-    bytes,
-    parse: () => parse(bytes, span.bodyValues, span.hasDoubtfulBody),
-    parseText: (text) => {
-      const scanner = new JsonScanner(text)
-      scanner.passValue(Infinity)
-      return parse(text, scanner.values, scanner.hasDoubtfulNumber)
-    }
+
+  get textBytes (): Buffer | undefined {
+    return this.bytes[0] === QUOTE && !this.#span.hasEscapedBody ? this.bytes.subarray(1, -1) : undefined
+  }
+
+  parse (): unknown {
+    return this.#parse(this.bytes, this.#span.bodyValues, this.#span.hasDoubtfulBody)
+  }
+
+  parseText (text: Buffer): unknown {
+    const scanner = new JsonScanner(text)
+    scanner.passValue(Infinity)
+    return this.#parse(text, scanner.values, scanner.hasDoubtfulNumber)
+  }
+
+  #parse (text: Buffer, values: number, isDoubtful: boolean): unknown {
+    refuseManyValues(values, this.#to.limits, `${this.#pointer}/body`)
+    this.#to.work.units -= values * UNITS_OF_VALUE
+    const json = text.toString()
+    if (isDoubtful) refuseRounded(json, `${this.#pointer}/body`)
+    return JSON.parse(json)
   }
 }
 
@@ -117,6 +141,7 @@ function escapesOf (bytes: Buffer): number {
   return count
 }
 
+const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 function refuseRounded (text: string, pointer: string): void {

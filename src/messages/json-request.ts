@@ -97,13 +97,13 @@ export class JsonRequest {
    *   error for each bad message, at most MAX_FIELD_ERRORS
    */
   addTo (batch: MessageBatch, ids: PublishingIds, work: Work): readonly FieldError[] | undefined {
+    const to = { batch, ids, limits: this.#limits, work }
     for (; this.#added < this.#spans.length && this.#errors.length < MAX_FIELD_ERRORS; this.#added++) {
       if (work.units <= 0) return undefined
       const span = this.#spans[this.#added]
       if (span === undefined) break
       work.units -= costOf(span)
       try {
-        const to = { batch, ids, limits: this.#limits, work }
         addMessage(this.#body, span, this.#added, `/messages/${this.#added}`, to)
       } catch (error) {
         if (!(error instanceof MessageFormatError)) throw error

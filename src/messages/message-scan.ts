@@ -24,6 +24,8 @@ export interface MessageSpan {
   readonly bodyValues: number
   /** How many JSON values all else has. */
   readonly values: number
+  /** Whether a string of the body has an escape. */
+  readonly hasEscapedBody: boolean
   /** Whether the body, or all else, has a number that JSON.parse may change. */
   readonly hasDoubtfulBody: boolean
   readonly isDoubtful: boolean
@@ -52,6 +54,7 @@ export class MessageScan {
   #bodyValues = 0
   #values = 0
   #hasDoubtfulBody = false
+  #hasEscapedBody = false
   #isDoubtful = false
 
   constructor (scanner: JsonScanner, limits: MessageLimits) {
@@ -123,7 +126,7 @@ export class MessageScan {
     scanner.next()
     if (this.#key === 'body') this.#bodyStart = scanner.at
     scanner.values = 0
-    scanner.hasDoubtfulNumber = false
+    scanner.hasDoubtfulNumber = scanner.hasEscape = false
     this.#state = 'value'
   }
 
@@ -133,6 +136,7 @@ export class MessageScan {
       this.#bodyEnd = scanner.at
       this.#bodyValues = scanner.values
       this.#hasDoubtfulBody = scanner.hasDoubtfulNumber
+      this.#hasEscapedBody = scanner.hasEscape
     } else {
       this.#values += scanner.values
       if (scanner.hasDoubtfulNumber) this.#isDoubtful = true
@@ -156,6 +160,7 @@ export class MessageScan {
       bodyEnd: this.#bodyEnd,
       bodyValues: this.#bodyValues,
       values: this.#values,
+      hasEscapedBody: this.#hasEscapedBody,
       hasDoubtfulBody: this.#hasDoubtfulBody,
       isDoubtful: this.#isDoubtful,
       isObject,
@@ -175,10 +180,23 @@ export function refuseManyValues (values: number, { maxMessageValues }: MessageL
   )
 }
 
+/** Making a string takes several times as long as comparing bytes. */
+const USUAL_KEYS: ReadonlyMap<number, { readonly key: string, readonly bytes: Uint8Array }> = new Map(
+  ['body', 'properties', 'bodyEncoding', 'applicationProperties'].map((key) => [
+    key.length, { key, bytes: Buffer.from(key) }
+  ])
+)
+
 /** A key of the scanned text, without its quotes, as JSON.parse reads it. A very long one is cut. */
 export function keyOf (bytes: Buffer, start: number, end: number): string {
-  if (end - start === 4 && bytes.readUInt32BE(start) === 0x626f_6479) return 'body'
+  const usual = USUAL_KEYS.get(end - start)
+  if (usual !== undefined && isAt(bytes, start, usual.bytes)) return usual.key
   if (end - start > MAX_SHOWN_KEY_BYTES) return `${bytes.toString('utf8', start, start + MAX_SHOWN_KEY_BYTES)}...`
   const text = bytes.toString('utf8', start, end)
   return text.includes('\\') ? String(JSON.parse(`"${text}"`)) : text
+}
+
+function isAt (bytes: Buffer, start: number, key: Uint8Array): boolean {
+  for (let index = 0; index < key.length; index++) if (bytes[start + index] !== key[index]) return false
+  return true
 }

@@ -17,10 +17,12 @@ export interface ParsedMessage {
 export interface JsonBody {
   /** Its JSON text. */
   readonly bytes: Uint8Array
+  /** The UTF-8 bytes of a string without escapes. */
+  readonly textBytes: Buffer | undefined
   /** Its value. @throws MessageFormatError when it has too many values, or a number that would be rounded */
-  readonly parse: () => unknown
+  parse (): unknown
   /** As `parse`, for JSON text that the body is an encoding of. @throws SyntaxError when it is not JSON */
-  readonly parseText: (text: Buffer) => unknown
+  parseText (text: Buffer): unknown
 }
 
 const QUOTE = 0x22
@@ -84,7 +86,9 @@ function bodyOf (json: MessageWrite, body: JsonBody, pointer: string): OutgoingM
 
 function bytesOf (json: MessageWrite, body: JsonBody, pointer: string): Uint8Array {
   switch (json.bodyEncoding) {
-    case 'text': return Buffer.from(expectUnicode(stringOf(body, pointer, 'bodyEncoding is "text"'), pointer))
+    case 'text':
+      return body.textBytes ??
+        Buffer.from(expectUnicode(stringOf(body, pointer, 'bodyEncoding is "text"'), pointer))
     case 'base64': return parseBase64(stringOf(body, pointer, 'base64'), pointer)
     default: return body.bytes
   }
@@ -92,6 +96,8 @@ function bytesOf (json: MessageWrite, body: JsonBody, pointer: string): Uint8Arr
 
 // Only a string is parsed: anything else would be made for nothing.
 function stringOf (body: JsonBody, pointer: string, what: string): string {
+  const { textBytes } = body
+  if (textBytes !== undefined) return textBytes.toString()
   return expectString(body.bytes[0] === QUOTE ? body.parse() : undefined, pointer, what)
 }
 

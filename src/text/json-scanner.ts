@@ -36,6 +36,8 @@ export class JsonScanner {
   values = 0
   /** Whether a number was passed that JSON.parse may change. */
   hasDoubtfulNumber = false
+  /** Whether a string was passed that has an escape: its bytes are then not those of the text. */
+  hasEscape = false
   #expected: Expected = 'value'
   // For each open bracket, from outside: whether it is an object.
   readonly #isObject: boolean[] = []
@@ -212,6 +214,7 @@ export class JsonScanner {
         const code = byte.toString(16).toUpperCase().padStart(4, '0')
         throw new JsonFault(at, `a string has a control character (U+${code}) that is not escaped`)
       }
+      this.hasEscape = true
       at = afterEscape(bytes, at, end)
     }
   }

@@ -4,7 +4,8 @@ import t, { type Test } from 'tap'
 import { launchChromium } from '../support/chromium.ts'
 import { startGateway } from '../support/gateway.ts'
 
-const API = /:\d+\/(v1|health|metrics|problems)\b/
+// Everything but the page itself and what belongs to it.
+const API = /^http:\/\/[^/]+\/(?!docs)/
 const browser = await launchChromium(t)
 
 type PageOptions = NonNullable<Parameters<typeof browser.newPage>[0]>

@@ -8,6 +8,7 @@ import t from 'tap'
 import { request as httpRequest } from 'undici'
 import { negotiateCoding } from '../../src/http/accept.ts'
 import compression from '../../src/plugins/compression.ts'
+import proxies from '../../src/plugins/proxies.ts'
 import requests from '../../src/plugins/requests.ts'
 import { startGateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -115,6 +116,7 @@ t.test('without the setting nothing is compressed', async (t) => {
 
 t.test('beyond 64 answers that are being compressed, further ones leave as they are', async (t) => {
   const app = fastify()
+  await app.register(proxies, { pathPrefix: '', trustedProxies: [] })
   await app.register(requests)
   await app.register(compression, { compressResponses: true })
   const slow = new Set<Readable>()

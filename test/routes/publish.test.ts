@@ -173,8 +173,8 @@ t.test('types that an operation does not read are refused', async (t) => {
   }
   const detail = 'Content-Type has to be application/json or application/x-ndjson, not text/plain'
   t.match(await answerTo({ 'content-type': 'text/plain' }), { detail })
-  t.match(await answerTo({ ...JSON_TYPE, 'content-encoding': 'gzip' }), { status: 415 })
-  const compressed = { headers: { 'content-encoding': 'br' }, body: 'x' }
+  t.match(await answerTo({ ...JSON_TYPE, 'content-encoding': 'compress' }), { status: 415 })
+  const compressed = { headers: { 'content-encoding': 'compress' }, body: 'x' }
   t.match((await gateway.request('POST', '/v1/streams/any/messages/lines', compressed)).json, { status: 415 })
 })
 

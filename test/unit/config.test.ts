@@ -202,12 +202,14 @@ t.test('settings that contradict each other are refused', async (t) => {
   t.match(refusal({ RABBITMQ_TLS_CERT_PATH: '/cert' }, () => 'pem'), /go together/)
 })
 
+const isCount = /_PORT$|_(PUBLISHERS|READERS|MESSAGES|VALUES|CONNECTIONS|CONNECTION)$/
+
 t.test('every setting says its unit, its default and its meaning', async (t) => {
   const settings = describeSettings()
   t.equal(new Set(settings.map(({ name }) => name)).size, settings.length)
   for (const { name, description, accepts } of settings) {
     t.ok(description.length > 10 && accepts !== '', name)
-    if (accepts.startsWith('integer') && !/_PORT$|_(PUBLISHERS|READERS|MESSAGES|CONNECTIONS|CONNECTION)$/.test(name)) {
+    if (accepts.startsWith('integer') && !isCount.test(name)) {
       t.match(name, /_(MS|SECONDS|BYTES)$/, name)
     }
   }
