@@ -60,7 +60,7 @@ function * dataSlices (bytes: Uint8Array, contentType: string | undefined, encod
   const text = encoding === 'base64' ? undefined : ifUtf8(bytes)
   if (text === undefined) return yield * base64Body(bytes)
   if (encoding === 'json' || (encoding === 'auto' && isJsonType(contentType))) {
-    if (yield * isJson(text)) {
+    if (yield * isJsonInSteps(bufferOf(text))) {
       yield * oneLineSlices(utf8Slices(text))
       yield ',"bodyEncoding":"json"'
       return
@@ -72,7 +72,7 @@ function * dataSlices (bytes: Uint8Array, contentType: string | undefined, encod
   yield '","bodyEncoding":"text"'
 }
 
-function * isJson (bytes: Uint8Array): Generator<string, boolean> {
+function * isJsonInSteps (bytes: Buffer): Generator<string, boolean> {
   const steps = jsonSteps(bytes)
   for (;;) {
     const { done, value } = steps.next()

@@ -1,6 +1,7 @@
 import { AmqpDecodeError, AmqpTooLargeError, decodeMessage } from '../streams/index.ts'
 import type { AmqpBody, AmqpMessage, ReadMessage, Unreadable } from '../streams/index.ts'
-import { base64Of, timeOf, utf8Of } from './json-parts.ts'
+import { base64Of, bufferOf, timeOf, utf8Of } from './json-parts.ts'
+import { isJson } from '../text/json-steps.ts'
 import { propertyFieldsJson } from './properties-json.ts'
 import { annotationsJson, applicationPropertiesJson, headerJson } from './sections-json.ts'
 import { escapeSeparators } from './separators.ts'
@@ -117,7 +118,7 @@ export function bodyJson (message: AmqpMessage, encoding: ReadEncoding): string 
 function dataJson (bytes: Uint8Array, contentType: string | undefined, encoding: ReadEncoding): string {
   const text = encoding === 'base64' ? undefined : utf8Of(bytes)
   if (text === undefined) return base64Body(bytes)
-  if ((encoding === 'json' || (encoding === 'auto' && isJsonType(contentType))) && isJson(text)) {
+  if ((encoding === 'json' || (encoding === 'auto' && isJsonType(contentType))) && isJson(bufferOf(bytes))) {
     // In valid JSON a raw line break is white space between tokens, so it may become a space.
     return `${/[\r\n]/.test(text) ? text.replace(/[\r\n]/g, ' ') : text},"bodyEncoding":"json"`
   }
@@ -132,15 +133,6 @@ function base64Body (bytes: Uint8Array): string {
 export function isJsonType (contentType: string | undefined): boolean {
   if (contentType === undefined) return false
   return contentType === 'application/json' || /^\s*(?:application\/json|[^\s;]+\+json)\s*(?:;|$)/i.test(contentType)
-}
-
-function isJson (text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function propertiesJson (message: AmqpMessage): string {
