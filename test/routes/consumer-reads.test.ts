@@ -1,31 +1,14 @@
 import { once } from 'node:events'
 import t from 'tap'
-import { startGateway, type Answer } from '../support/gateway.ts'
+import { badAt, consumerOf } from '../support/consumer-requests.ts'
+import { startGateway } from '../support/gateway.ts'
 import { openRaw } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
 import { exactly } from '../support/exactly.ts'
 
 const gateway = await startGateway(t)
 
-/** What a request with one fault is answered. */
-const badAt = (pointer: string): object => ({ status: 400, code: 'validation_failed', errors: exactly({ pointer }) })
-const offsetPath = (stream: string, consumer = 'my-app') => `/v1/streams/${stream}/consumers/${consumer}/offset`
-
-async function store (stream: string, json: unknown, consumer?: string): Promise<Answer> {
-  return await gateway.request('PUT', offsetPath(stream, consumer), { json })
-}
-
-async function reset (stream: string, to: unknown): Promise<Answer> {
-  return await gateway.request('POST', `${offsetPath(stream)}/reset`, { json: { to } })
-}
-
-async function read (stream: string, query = ''): Promise<Answer> {
-  return await gateway.get(`/v1/streams/${stream}/consumers/my-app/messages${query}`)
-}
-
-async function offsetOf (stream: string): Promise<unknown> {
-  return (await gateway.get(offsetPath(stream))).json
-}
+const { offsetPath, offsetOf, read, reset, store } = consumerOf(gateway)
 
 t.test('the first read fixes the place, and what comes after it is never skipped', async (t) => {
   const stream = await gateway.newStream(t)
