@@ -3,10 +3,14 @@ import type { Backoff } from '../common/backoff.ts'
 import { Deadline } from '../common/deadline.ts'
 import { pause } from '../common/wait.ts'
 import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
+import { isLoss } from '../connections/connect-error.ts'
 import type { Slot, SlotOwner } from '../connections/slot.ts'
 import { StreamsError } from '../errors.ts'
 import { ResponseCode, ResponseError } from '../protocol/index.ts'
 import type { Locator } from '../topology/locator.ts'
+
+// How often a declaration that has lost its connection begins again.
+const MAX_LOSSES = 3
 
 export interface DeclarationOptions {
   connections: ConnectionPool
@@ -41,6 +45,7 @@ export async function declarePublisher (
   // A leader that is elected is named by then. Before, a message that another node passes on might go to the leader
   // that has failed, and its outcome would be unknown.
   const patience = new Deadline(openTimeoutMs / 2)
+  let losses = 0
   for (let isFirst = true; ; isFirst = false) {
     try {
       const node = patience.hasPassed ? await locator.relay(stream) : await locator.leader(stream)
@@ -52,8 +57,10 @@ export async function declarePublisher (
       // two. After an answer that did not come in time the caller has waited enough.
       const isWorthWaiting = failure.code === 'stream_not_available' && !deadline.hasPassed
       const mayTryAnotherNode = patience.hasPassed && !deadline.hasPassed
-      const isWorthAnotherTry =
-        (isFirst || mayTryAnotherNode) && failure.retryable && failure.code !== 'broker_timeout'
+      // Another publisher's request may have ended the connection.
+      const isAnothersFault = isLoss(error) && losses++ < MAX_LOSSES && !deadline.hasPassed
+      const isWorthAnotherTry = (isFirst || mayTryAnotherNode || isAnothersFault) && failure.retryable &&
+        failure.code !== 'broker_timeout'
       if (declaration.isCancelled() || !(isWorthWaiting || isWorthAnotherTry)) throw failure
       await pause(isFirst ? 0 : backoff.nextMs())
     }

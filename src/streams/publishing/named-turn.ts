@@ -2,6 +2,7 @@ import { classify } from '../classify.ts'
 import { Backoff } from '../common/backoff.ts'
 import type { Deadline } from '../common/deadline.ts'
 import { pause, within } from '../common/wait.ts'
+import { isLoss } from '../connections/connect-error.ts'
 import { StreamsError } from '../errors.ts'
 import { MAX_OFFSET } from '../offset.ts'
 import type { Outgoing } from './outbox.ts'
@@ -111,7 +112,13 @@ export class NamedTurn {
       await this.#publisher.open()
       const { declarations } = this.#publisher
       if (this.#last?.declarations === declarations) return this.#last.id
-      this.#last = { id: await this.#ask(), declarations }
+      try {
+        this.#last = { id: await this.#ask(), declarations }
+      } catch (error) {
+        // Another publisher's request may have ended the connection; nothing of this request was sent yet.
+        if (!isLoss(error) || attempt === MAX_ATTEMPTS - 1) throw error
+        continue
+      }
       this.#firstLastId ??= this.#last.id
     }
     throw new StreamsError('stream_not_available', 'the publisher was lost again and again')
