@@ -107,7 +107,9 @@ class Poll {
         const failure = classify(error)
         if (this.#signal.aborted) throw failure
         if (!this.#batch.isEmpty) return this.#answer(false)
-        const canPass = failure.code === 'broker_unavailable' || failure.code === 'stream_not_available'
+        // A connection that vanished without a word shows itself by an answer that does not come.
+        const canPass = failure.code === 'broker_unavailable' || failure.code === 'stream_not_available' ||
+          failure.code === 'broker_timeout'
         if (!canPass || recovery.hasPassed || this.#context.isDraining()) throw failure
         this.#hasWaited = true
         await pause(backoff.nextMs(), this.#signal)
