@@ -1,7 +1,7 @@
 import type { BufferPool } from '../text/buffer-pool.ts'
 import { ENTRY_LENGTH_BYTES, loneDataStart, type EntryRun, type ReadPiece } from '../streams/index.ts'
 import { longJson, longValue } from './large-json.ts'
-import { lineBody } from './raw.ts'
+import { jsonOnOneLine, lineBody } from './raw.ts'
 
 const LINE_FEED = 0x0a
 const LINE_END = Buffer.from('\n')
@@ -136,7 +136,9 @@ class LineJoiner {
       if (body === undefined) {
         decodedBytes += to - from
         if (index > 0 && decodedBytes > DECODED_BYTES) return { after: restOf(run, index, start + at) }
-        const bytes = lineBody({ kind: 'entry', offset: offset + index, timestamp, bytes: region.subarray(from, to) })
+        const entry = region.subarray(from, to)
+        const stored = lineBody({ kind: 'entry', offset: offset + index, timestamp, bytes: entry })
+        const bytes = stored.includes(LINE_FEED) ? jsonOnOneLine(entry, stored) ?? stored : stored
         // A body that is not bytes may have a text longer than itself: then the copy of the rest would be written over.
         const isLonger = this.#end + bytes.length + 1 > base + to
         if (!this.addBody(bytes)) return { stoppedAt: offset + index }

@@ -2,9 +2,10 @@ import { isUtf8 } from 'node:buffer'
 import { AmqpDecodeError, dataBodyOf } from '../streams/index.ts'
 import type { AmqpMap, AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
 import { MessageFormatError } from './format-error.ts'
+import { isJson } from '../text/json-steps.ts'
 import { bufferOf } from './json-parts.ts'
 import { longJson, longValue } from './large-json.ts'
-import { decodeEntry, joinSections, typedBodyJson } from './read-json.ts'
+import { decodeEntry, isJsonType, joinSections, typedBodyJson } from './read-json.ts'
 import type { Slices } from './slices.ts'
 import type { ParsedMessage } from './write-json.ts'
 
@@ -93,6 +94,26 @@ export function lineBody (message: ReadMessage): Uint8Array {
   return decoded.kind !== 'message' || decoded.message.body.kind === 'data'
     ? message.bytes
     : Buffer.from(typedBodyJson(decoded.message.body))
+}
+
+// Checking this much takes a few milliseconds.
+const MAX_JSON_LINE_BYTES = 1024 * 1024
+const SPACE = 0x20
+
+/**
+ * A JSON body with line breaks, on one line: between its tokens a space means the same. Undefined when the message does
+ * not say that it is JSON, when it is not, and when it is larger than 1 MiB.
+ */
+export function jsonOnOneLine (entry: Buffer, body: Uint8Array): Buffer | undefined {
+  if (body.length > MAX_JSON_LINE_BYTES) return undefined
+  const decoded = decodeEntry(entry)
+  if (decoded.kind !== 'message' || !isJsonType(decoded.message.properties?.contentType)) return undefined
+  const line = Buffer.from(body)
+  if (!isJson(line)) return undefined
+  for (let at = 0; at < line.length; at++) {
+    if (line[at] === 0x0a || line[at] === 0x0d) line[at] = SPACE
+  }
+  return line
 }
 
 const OCTETS = 'application/octet-stream'

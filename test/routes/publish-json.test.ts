@@ -63,3 +63,15 @@ t.test('no messages publish nothing', async (t) => {
   t.match((await publish(stream, '?publisher=p')).json, { confirmed: 0, duplicates: 0 })
   t.equal(await bodies(stream), '')
 })
+
+t.test('JSON that is sent on several lines is stored so, and is one line where lines are read', async (t) => {
+  const stream = await gateway.newStream(t)
+  const path = `/v1/streams/${stream}/messages`
+  const pretty = '{\r\n  "a": "x\\ny",\n  "b": [1,\n 2]\n}'
+  const headers = { 'content-type': 'application/json' }
+  await gateway.request('POST', path, { headers, body: `{"messages":[{"body":${pretty}},{"body":2}]}` })
+  await gateway.request('POST', `${path}/raw`, { headers, body: '{\nnot JSON' })
+  t.equal((await gateway.get(`${path}/0/raw`)).text, pretty)
+  t.equal((await gateway.get(`${path}/lines`)).text, `${pretty.replaceAll(/[\r\n]/g, ' ')}\n2\n`)
+  t.match((await gateway.get(`${path}/lines?offset=2`)).json, { status: 422, code: 'body_not_a_line', offset: 2 })
+})

@@ -68,7 +68,7 @@ function readLines (app: ApiApp, limits: ReadLimits): void {
         tags,
         summary: 'Read bodies as lines',
         description: 'Returns bodies byte for byte, each followed by LF. The batch ends before a body that contains ' +
-          'LF.',
+          'LF, unless it is JSON of at most 1 MiB, whose line breaks become spaces.',
         params: StreamParams,
         querystring: strictObject({ ...startQuery, ...amountQuery(limits) }),
         response: {
