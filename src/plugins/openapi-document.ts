@@ -46,6 +46,8 @@ function completeOperation (operation: JsonObject, optionalBodies: ReadonlySet<s
 function oneMediaType (response: JsonObject): void {
   const [preferred, ...others] = Object.entries(isJsonObject(response.content) ? response.content : {})
   if (preferred === undefined || others.length === 0) return
+  // A page for people stands beside the document for programs, and is sent to whoever names no type.
+  if (others.some(([type]) => type === 'text/html')) return
   response.content = Object.fromEntries([preferred])
   response['x-other-content'] = Object.fromEntries(others)
   const types = others.map(([type]) => `\`${type}\``).join(' or ')
