@@ -20,6 +20,8 @@ declare module 'fastify' {
     problems?: readonly ProblemCode[]
     /** The media types of the body, where the handler reads and checks it itself: for the document and the 415. */
     bodyFormats?: readonly BodyFormat[]
+    /** Whether a body that the handler reads itself may be left out: no lines, or a message without bytes. */
+    mayLackBody?: boolean
     /** Headers that the handler reads and checks itself, for the document only. */
     describedHeaders?: object
   }
@@ -54,7 +56,8 @@ const DOCS_CSP =
 async function openapi (app: FastifyInstance): Promise<void> {
   const optionalBodies = new Set<string>()
   app.addHook('onRoute', ({ config, schema }) => {
-    if (config?.hasOptionalBody === true && schema?.operationId !== undefined) optionalBodies.add(schema.operationId)
+    const isOptional = config?.hasOptionalBody === true || config?.mayLackBody === true
+    if (isOptional && schema?.operationId !== undefined) optionalBodies.add(schema.operationId)
   })
   await app.register(swagger, documentOptions(optionalBodies))
   for (const schema of [ProblemSchema, PublishFailureSchema]) app.addSchema(schema)

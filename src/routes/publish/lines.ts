@@ -21,7 +21,7 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
   app.post(
     '/streams/:stream/messages/lines',
     {
-      config: { problems: PUBLISH_PROBLEMS, bodyFormats: LINES_BODY_FORMATS },
+      config: { problems: PUBLISH_PROBLEMS, bodyFormats: LINES_BODY_FORMATS, mayLackBody: true },
       schema: {
         operationId: 'publishLines',
         tags: PUBLISH_TAGS,
