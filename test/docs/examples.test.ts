@@ -137,7 +137,7 @@ async function startTroubleBefore (t: Test, gateway: string): Promise<string> {
       sendProblem(response, 503, { code: 'overloaded', retryable: true, sideEffects: 'none' })
       return
     }
-    const onward = forward(gateway + url, { method, headers }, (answer) => {
+    const onward = forward(gateway + url, { method, headers, agent: false }, (answer) => {
       if (method === 'POST' && !hasTimedOut) {
         hasTimedOut = true
         answer.resume()
@@ -162,7 +162,8 @@ async function startAheadOf (t: Test, gateway: string): Promise<string> {
         method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{"offset":7}'
       })
     }
-    const onward = forward(gateway + url, { method, headers }, (answer) => {
+    // A connection of its own: one that is kept may be closed by the gateway at the moment it is used again.
+    const onward = forward(gateway + url, { method, headers, agent: false }, (answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers)
       answer.pipe(response)
     })
