@@ -48,16 +48,17 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
         throw invalidRequest([{ pointer: '/query/expected', message: 'needs commit' }])
       }
       const from = toPosition(query.from, '/query/from')
-      let encoded: readonly Buffer[] | undefined
+      // By batch: when the consumer is moved while an answer is made, that batch is given up for another one.
+      const prepared = new WeakMap<ConsumerBatch, readonly Buffer[]>()
       const prepare = async (batch: ConsumerBatch): Promise<void> => {
-        encoded = await encodeAnswer(reply, batch, format, query)
+        prepared.set(batch, await encodeAnswer(reply, batch, format, query))
       }
       const autoStore = query.autoCommit ? { prepare } : undefined
       const read = { ...readRequest(from, query), store: commit, expected, autoStore }
       const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply)).catch((error) => {
         throw withReset(error)
       })
-      return await sendConsumerBatch(reply, batch, format, query, encoded)
+      return await sendConsumerBatch(reply, batch, format, query, prepared.get(batch))
     }
   )
 }
