@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox'
 // RabbitMQ's management API learns of a connection a few seconds after it has begun.
 const LATER = 'null until RabbitMQ has gathered it, which takes a few seconds'
 
-/** Who is at the other end of a live subscription or publisher, of any client. */
+/** The members that describe the client of a live subscription or publisher. */
 export const liveConnection = {
   host: Type.Union([Type.String(), Type.Null()], { description: `The address of the client; ${LATER}.` }),
   connectionName: Type.Union([Type.String(), Type.Null()], {

@@ -18,8 +18,7 @@ const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256'
 export const PAGE_HEADERS = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': PAGE_POLICY,
-  'referrer-policy': 'no-referrer',
-  vary: 'accept'
+  'referrer-policy': 'no-referrer'
 } as const
 
 /**

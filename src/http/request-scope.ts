@@ -29,7 +29,7 @@ interface RequestScope {
   isDelivered: boolean
 }
 
-/** The client at the other end of a connection: its scopes that are not over, and a signal once one is asked for. */
+/** The client of a connection: the scopes of its requests that are under way, and a signal once one is asked for. */
 interface Client {
   readonly open: Set<RequestScope>
   gone: AbortController | undefined

@@ -10,8 +10,8 @@ export interface BrowserGuardOptions { allowedHosts: readonly string[], corsOrig
 
 const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE']
 const EXPOSED_HEADERS = [
-  'stream-next-offset', 'stream-end-of-stream', 'stream-gap', 'link', 'location', 'x-request-id', 'retry-after',
-  'ratelimit', 'ratelimit-policy'
+  'stream-next-offset', 'stream-end-of-stream', 'stream-gap', 'stream-commit-offset', 'link', 'content-disposition',
+  'x-request-id', 'retry-after'
 ]
 const PREFLIGHT_SECONDS = 7200
 // Where a link of another page may lead. Nothing is changed there.

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { pipeline, Readable } from 'node:stream'
 import { negotiateCoding } from '../http/accept.ts'
 import { ANSWER_CODINGS } from '../http/encoders.ts'
+import { vary } from '../http/vary.ts'
 import { mediaTypeOf } from '../messages/index.ts'
 
 interface CompressionOptions { compressResponses: boolean }
@@ -28,7 +29,7 @@ function compression (app: FastifyInstance, { compressResponses }: CompressionOp
       done(null, payload)
       return
     }
-    reply.header('vary', 'Accept-Encoding')
+    vary(reply, 'Accept-Encoding')
     const name = negotiateCoding(acceptedBy(request.headers), CODING_NAMES)
     const coding = bytes < MIN_BYTES ? undefined : ANSWER_CODINGS.find((coding) => coding.name === name)
     if (coding === undefined || encoders >= MAX_ENCODERS) {

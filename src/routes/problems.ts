@@ -3,6 +3,7 @@ import { isProblemCode, PROBLEM_CODES, PROBLEMS, RequestError, type ProblemCode 
 import { strictObject } from '../api/schemas.ts'
 import { negotiate } from '../http/accept.ts'
 import { escapeHtml, htmlPage, PAGE_HEADERS } from '../http/html-page.ts'
+import { vary } from '../http/vary.ts'
 
 const ProblemParams = strictObject({
   code: Type.String({ description: 'The `code` of a problem.', examples: ['stream_not_found'] })
@@ -33,9 +34,10 @@ export const problemRoutes: FastifyPluginAsyncTypebox = async (app) => {
       if (!isProblemCode(code)) {
         throw new RequestError('route_not_found', `this code does not exist; the codes are ${PROBLEM_CODES.join(', ')}`)
       }
+      vary(reply, 'Accept')
       const type = negotiate(request.headers.accept, ['text/markdown', 'text/html'])
       if (type === 'text/html') return await reply.headers(PAGE_HEADERS).send(pageOf(code))
-      return await reply.header('vary', 'accept').type('text/markdown; charset=utf-8').send(describe(code))
+      return await reply.type('text/markdown; charset=utf-8').send(describe(code))
     }
   )
 }

@@ -2,6 +2,7 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import { json } from '../api/schemas.ts'
 import { negotiate } from '../http/accept.ts'
 import { escapeHtml, htmlPage, PAGE_HEADERS } from '../http/html-page.ts'
+import { vary } from '../http/vary.ts'
 
 const LINKS = {
   documentation: ['/docs/', 'Every operation, to read and to try'],
@@ -40,9 +41,10 @@ export const rootRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async 
     },
     async (request, reply) => {
       const prefix = app.publicPrefix(request)
+      vary(reply, 'Accept')
       const type = negotiate(request.headers.accept, ['text/html', 'application/json'])
       if (type !== 'application/json') return await reply.headers(PAGE_HEADERS).send(pageOf(prefix, version))
-      return await reply.header('vary', 'accept').type('application/json').send(JSON.stringify(entryOf(prefix)))
+      return await reply.type('application/json').send(JSON.stringify(entryOf(prefix)))
     }
   )
 }

@@ -138,3 +138,27 @@ t.test('an allowed page is told so, for every path and every error', async (t) =
   t.equal((await ask('OPTIONS', '/v1/streams', { Origin: APP })).status, 405, 'no preflight')
   t.equal((await ask('OPTIONS', '/v1/streams', {})).status, 405)
 })
+
+t.test('an allowed page can read every header that the document names', async (t) => {
+  const { head } = await ask('GET', '/', { Origin: APP, 'Sec-Fetch-Site': 'cross-site' })
+  const exposed = /access-control-expose-headers: ([^\r]*)/i.exec(head)?.[1]?.split(', ') ?? []
+  const named = headersIn(JSON.parse(JSON.stringify(gateway.app.swagger().paths)))
+  t.ok(named.includes('stream-commit-offset'))
+  for (const name of new Set(named)) t.ok(exposed.includes(name), name)
+})
+
+t.test('an answer that depends on several headers of the request names all of them', async (t) => {
+  const compressing = await startGateway(t, { CORS_ORIGINS: APP, HTTP_COMPRESS_RESPONSES: 'true' })
+  const vary = async (path: string) =>
+    (await compressing.get(path, { origin: APP, accept: 'application/json' })).headers['vary']
+  t.equal(await vary('/'), 'Origin, Accept, Accept-Encoding')
+  t.equal(await vary('/openapi.json'), 'Origin, Accept-Encoding')
+})
+
+/** The names of the response headers of all operations. */
+function headersIn (json: unknown): string[] {
+  if (typeof json !== 'object' || json === null) return []
+  return Object.entries(json).flatMap(([name, value]: [string, unknown]) =>
+    name === 'headers' && typeof value === 'object' && value !== null ? Object.keys(value) : headersIn(value)
+  )
+}

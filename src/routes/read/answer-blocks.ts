@@ -21,7 +21,7 @@ export class AnswerBlocks {
 
   /**
    * @param expectedBytes how many bytes are likely
-   * @param hold is asked whether so many bytes may be taken, and says why not
+   * @param hold charges this many bytes to the budget of reads; returns the error when the budget is full
    */
   constructor (expectedBytes: number, hold: (bytes: number) => StreamsError | undefined) {
     this.#hold = hold

@@ -10,7 +10,7 @@ const TURN_MS = 4
 const ANSWER_FACTOR = 2
 const MESSAGE_BYTES = 512
 
-/** Work that goes on for many turns of the event loop, a few milliseconds in each. */
+/** Spreads work over turns of the event loop. Each turn works for a few milliseconds. */
 export class Pace {
   readonly #turn: (bytes: number) => Promise<void> | undefined
   readonly #bytes: number

@@ -81,7 +81,7 @@ export class ConsumerOffsets {
   async store (stream: string, consumer: string, offset: number, expected?: number | bigint | null): Promise<Stored> {
     const { store, readers } = this.#options
     const current = await this.find(stream, consumer)
-    // See `#storeZero`: a 1 then says no more than that message 0 is processed.
+    // See `#storeZeroAsOne`: a 1 then says no more than that message 0 is processed.
     const isZeroAsOne = current === 1n && (offset === 0 || expected === 0) && await this.#isNoMessage(stream, 1)
     refuseUnexpected(current, isZeroAsOne && expected === 0 ? 1 : expected)
     if (!(isZeroAsOne && offset === 0)) refuseGoingBack(current, offset)

@@ -30,7 +30,7 @@ export interface ConsumerInfo {
   readonly lastCommitAt: string | null
 }
 
-/** Who is at the other end. A fact is null when it is not known. */
+/** The client of a subscription or publisher. A member is null when the gateway does not know it. */
 export interface ConnectionInfo {
   readonly host: string | null
   readonly connectionName: string | null

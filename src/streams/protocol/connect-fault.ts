@@ -1,4 +1,4 @@
-/** Why a connection could not be opened, in words for the one who has set the address. They hold no address. */
+/** Why a connection could not be opened, in words for the operator who set the address. The words do not name it. */
 export const CONNECT_FAULTS = {
   host_unknown: 'the host name of the broker is not known',
   refused: 'nothing listens at the address of the broker',

@@ -78,7 +78,7 @@ export class PendingRequests {
     })
   }
 
-  /** The stream of the oldest request that waits; undefined when there is none, or when it is about no stream. */
+  /** The stream of the oldest request without an answer. Undefined when no request waits, or it names no stream. */
   get oldestStream (): string | undefined {
     const [oldest] = this.#pending.values()
     return oldest?.stream

@@ -51,8 +51,10 @@ export class Expansions {
   }
 
   /**
-   * Says why so many bytes must not be expanded: `overloaded`. A single batch is always let through, however large:
-   * otherwise it never could be read.
+   * Tells whether the budget has room to expand this many bytes. While nothing is expanded, a batch of any size may be:
+   * otherwise a batch larger than the budget could never be read.
+   *
+   * @returns `overloaded` when there is no room
    */
   refusal (bytes: number): StreamsError | undefined {
     if (this.#heldBytes === 0 || this.#budget.hasRoomFor(bytes)) return undefined
@@ -60,7 +62,7 @@ export class Expansions {
     return this.#budget.hasRoomFor(bytes) ? undefined : tooMuchRead(this.#budget)
   }
 
-  /** So many bytes more are held expanded; negative when they are let go. */
+  /** Counts expanded bytes that are held from now on; a negative number when they are let go. */
   held (moreBytes: number): void {
     this.#heldBytes += moreBytes
   }

@@ -174,7 +174,10 @@ export class BatchBuilder {
     this.#run = undefined
   }
 
-  /** Whether so many bytes may be expanded at once: as many as take a few milliseconds, until `takeExpansion`. */
+  /**
+   * Counts bytes that are to be expanded in this turn of the event loop. False when all that were counted since
+   * `takeExpansion` would take more than a few milliseconds.
+   */
   mayExpandNow (bytes: number): boolean {
     this.#expandedNowBytes += bytes
     return this.#expandedNowBytes <= MAX_EXPANDED_NOW_BYTES
