@@ -9,8 +9,9 @@ const MIB = 1024 * 1024
 const CLIENTS = 8
 const MAX_TURN_MS = 50
 const MEASURE = new URL('../support/long-turns.mjs', import.meta.url).href
-/** What the gateway may take beside what it takes when idle: see docs/operations.md. */
+/** What the gateway may take beside what it takes when idle: see docs/operations.md, "Memory". */
 const BUDGET_BYTES = 384 * MIB
+const GATHERED_BYTES = 60 * MIB
 // The client, the gateway and the broker share the machine's cores: of a few tries, one has to show the bound.
 const MAX_TRIES = 4
 
@@ -108,6 +109,6 @@ t.test('no body holds up other requests, and memory stays within the budgets', a
     t.ok(longestMs < mostMs, `${name}: the longest turn took ${Math.round(longestMs)} ms`)
   }
   const peak = gateway.peakResidentBytes
-  const most = 1.25 * (idleBytes + BUDGET_BYTES)
+  const most = 1.25 * (idleBytes + GATHERED_BYTES + BUDGET_BYTES)
   t.ok(peak <= most, `peak ${Math.round(peak / MIB)} MiB, idle ${Math.round(idleBytes / MIB)} MiB`)
 })
