@@ -23,6 +23,20 @@ export function connectErrorOf (error: unknown): StreamsError {
   return new StreamsError('broker_unavailable', 'the broker cannot be reached', { cause: error })
 }
 
+/** What of a caller the broker refuses: the user and password, or the virtual host. */
+export type Refusal = 'credentials' | 'virtual_host'
+
+/** Undefined when it is another failure than a refusal. */
+export function refusalOf (error: unknown): Refusal | undefined {
+  if (!(error instanceof ConnectError)) return undefined
+  switch (error.fault) {
+    case 'wrong_credentials':
+    case 'loopback_only': return 'credentials'
+    case 'virtual_host_refused': return 'virtual_host'
+    default: return undefined
+  }
+}
+
 /** Whether an open connection was lost, and a new one may do. */
 export function isLoss (error: unknown): boolean {
   if (error instanceof ConnectionClosedError) return error.connectFault === undefined
