@@ -68,9 +68,8 @@ const RETRYABLE: ReadonlySet<string> =
   new Set<AccessErrorCode>(['too_many_requests', 'identity_provider_unavailable'])
 
 /**
- * Turns anything thrown into an answer. Anything but a `StreamsError`, a `RequestError` or an `AccessError` is a fault of the
- * gateway,
- * and its message is not shown.
+ * Turns anything thrown into an answer. Anything but a `StreamsError`, a `RequestError` or an `AccessError` is a
+ * fault of the gateway, and its message is not shown.
  *
  * @param pathPrefix under which a proxy shows the pages of problems
  */

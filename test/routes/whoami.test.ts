@@ -14,7 +14,7 @@ t.test('a request without a credential is told which kinds there are, and nothin
     const answer = await gateway.get(path)
     t.equal(answer.status, 401, path)
     t.match(answer.json, { code: 'unauthorized', retryable: false, sideEffects: 'none' })
-    t.match(answer.headers['www-authenticate'], [/^Bearer realm=/, /^Basic realm=/])
+    t.match([answer.headers['www-authenticate']].flat().join(), /^Bearer realm="[^"]+",Basic realm="[^"]+", charset=/)
   }
   for (const path of ['/', '/health/live', '/health/ready', '/problems/unauthorized', '/docs/', '/openapi.json']) {
     t.equal((await gateway.get(path)).status, 200, path)
