@@ -6,6 +6,7 @@ import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
 import { readPools } from './settings/pools.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
+import { readRabbitmqUsers } from './settings/rabbitmq-users.ts'
 import { warnOfVariables } from './settings/unknown-variables.ts'
 
 /**
@@ -17,6 +18,7 @@ function readSettings (read: SettingReader) {
     rabbitmq: { ...readRabbitmq(read), ...readPools(read) },
     http: readHttp(read),
     access: readAccess(read),
+    rabbitmqUsers: readRabbitmqUsers(read),
     publish: readPublish(read),
     read: readReads(read),
     ...readOperation(read)

@@ -6,8 +6,6 @@ import { ManagementClient } from './management/management-client.ts'
 import { Shared } from './shared.ts'
 
 const SWEEP_INTERVAL_MS = 1000
-// Longer than any request may take to arrive: one that has found its broker may use it until then.
-const RETIREMENT_MS = 600_000
 
 /** A user of RabbitMQ. With an OAuth 2 token as the password the name is empty. */
 export interface Credentials { readonly username: string, readonly password: string }
@@ -33,14 +31,7 @@ export class BrokerSet {
     this.#sweeper = setInterval(() => { this.#sweep() }, SWEEP_INTERVAL_MS)
   }
 
-  /** How many callers have one that is not retired. */
-  get callers (): number {
-    let count = 0
-    for (const broker of this.#callers) if (broker.retiredMs === undefined) count++
-    return count
-  }
-
-  /** A broker with the credentials of a caller. It has to be retired, or closed by `end`, some day. */
+  /** A broker with the credentials of a caller. Close it by `end`. */
   openFor ({ username, password }: Credentials, caller: CallersPool): Broker {
     const { connection } = this.#options
     const authentication = { mechanism: 'PLAIN', username, password } as const
@@ -81,12 +72,7 @@ export class BrokerSet {
 
   #sweep (): void {
     this.own.sweep()
-    const before = performance.now() - RETIREMENT_MS
-    for (const broker of this.#callers) {
-      broker.sweep()
-      const isOver = broker.retiredMs !== undefined && broker.retiredMs < before && !broker.isInUse
-      if (isOver) void this.end(broker)
-    }
+    for (const broker of this.#callers) broker.sweep()
   }
 }
 

@@ -8,18 +8,19 @@ export type { ConnectFault } from '../protocol/index.ts'
 export class ConnectError extends StreamsError {
   readonly fault: ConnectFault
 
-  constructor (fault: ConnectFault, cause: unknown) {
+  /** @param isCallers the credentials are a caller's, to whom it is no fault of the gateway */
+  constructor (fault: ConnectFault, cause: unknown, isCallers: boolean) {
     const { code } = classify(cause)
-    super(code, CONNECT_FAULTS[fault], { cause })
+    super(isCallers && fault === 'virtual_host_refused' ? 'access_refused' : code, CONNECT_FAULTS[fault], { cause })
     this.fault = fault
   }
 }
 
 /** Turns the error of an attempt to connect into the domain's. */
-export function connectErrorOf (error: unknown): StreamsError {
+export function connectErrorOf (error: unknown, isCallers = false): StreamsError {
   if (error instanceof StreamsError) return error
   const fault = error instanceof ProtocolError ? error.connectFault : undefined
-  if (fault !== undefined) return new ConnectError(fault, error)
+  if (fault !== undefined) return new ConnectError(fault, error, isCallers)
   return new StreamsError('broker_unavailable', 'the broker cannot be reached', { cause: error })
 }
 

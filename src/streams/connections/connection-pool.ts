@@ -192,7 +192,7 @@ export class ConnectionPool implements Holder {
       group.lastFailure = undefined
       return shared
     } catch (error) {
-      const failure = connectErrorOf(error)
+      const failure = connectErrorOf(error, this.#options.caller !== undefined)
       if (this.#closing.signal.aborted) throw failure
       group.lastFailure = { error: failure, retryAtMs: performance.now() + group.backoff.nextMs() }
       this.#tell(group, failure, error)
