@@ -1,10 +1,12 @@
 import { SettingReader, type Environment, type ReadFile, type SettingDescription } from './settings/setting-reader.ts'
 import { readAccess } from './settings/access.ts'
 import { ANY_ORIGIN, isLoopback } from './settings/addresses.ts'
+import { readAudit } from './settings/audit.ts'
 import { readHttp } from './settings/http.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
 import { readPools } from './settings/pools.ts'
+import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
 import { warnOfVariables } from './settings/unknown-variables.ts'
 
@@ -17,6 +19,8 @@ function readSettings (read: SettingReader) {
     rabbitmq: { ...readRabbitmq(read), ...readPools(read) },
     http: readHttp(read),
     access: readAccess(read),
+    quotas: readQuotas(read),
+    audit: readAudit(read),
     publish: readPublish(read),
     read: readReads(read),
     ...readOperation(read)
