@@ -36,8 +36,13 @@ try {
 
 async function serve (config: Config, { logger, close }: Log): Promise<void> {
   const app = await buildApp(config, logger)
+  // SIGHUP, which ends a process by default, has a server read its files again where it has any.
+  const reloads = app.hasReloadedFiles()
+  if (reloads) process.on('SIGHUP', () => { void app.reloadFiles() })
+  const skip = reloads ? ['SIGHUP' as const] : []
   // The grace after the drain timeout is for closing what does not depend on clients.
-  closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger, ...lastWords }, async ({ err, signal }) => {
+  const delay = config.drainTimeoutMs + CLOSE_GRACE_MS
+  closeWithGrace({ delay, skip, logger, ...lastWords }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'the process ends because of an error')
     else logger.info({ signal }, 'shutting down')
     try {
