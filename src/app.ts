@@ -14,6 +14,7 @@ import openapi from './plugins/openapi.ts'
 import openness from './plugins/openness.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
 import quotas from './plugins/quotas.ts'
+import reloads from './plugins/reloads.ts'
 import requests, { requestId } from './plugins/requests.ts'
 import routeAccess from './plugins/route-access.ts'
 import { socketProblemSender } from './plugins/socket-errors.ts'
@@ -55,6 +56,7 @@ export async function buildApp (
   await app.register(broker, config)
   await app.register(startReport, config)
   await app.register(metrics)
+  await app.register(reloads)
   await app.register(connections, config.http)
   await app.register(access, config)
   await app.register(quotas, config)

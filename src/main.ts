@@ -37,9 +37,16 @@ try {
 async function serve (config: Config, { logger, close }: Log): Promise<void> {
   const auditFile = openAudit(config, logger)
   const app = await buildApp(config, logger, auditFile?.logger)
-  // SIGHUP, which ends a process by default, has it open its audit file anew where it has one.
-  if (auditFile !== undefined) process.on('SIGHUP', auditFile.reopen)
-  const skip = auditFile === undefined ? [] : ['SIGHUP' as const]
+  // SIGHUP, which ends a process by default, has a server read its files again and open its audit file anew, where it
+  // has any.
+  const takesHup = app.hasReloadedFiles() || auditFile !== undefined
+  if (takesHup) {
+    process.on('SIGHUP', () => {
+      auditFile?.reopen()
+      void app.reloadFiles()
+    })
+  }
+  const skip = takesHup ? ['SIGHUP' as const] : []
   // The grace after the drain timeout is for closing what does not depend on clients.
   const delay = config.drainTimeoutMs + CLOSE_GRACE_MS
   closeWithGrace({ delay, skip, logger, ...lastWords }, async ({ err, signal }) => {

@@ -35,9 +35,9 @@ const WAYS_WITH_LIMITS: ReadonlySet<string> = new Set(['api-keys', 'mtls'])
  * nobody can have limits, there is no hook.
  */
 function quotas (app: FastifyInstance, { quotas: settings, access: { ways = [] } }: Config): void {
+  const refused = countRefusals(app)
   if (!isLimiting(settings) && !ways.some((way) => WAYS_WITH_LIMITS.has(way))) return
   const all = new Quotas()
-  const refused = countRefusals(app)
   const limits = cachedLimits(settings)
 
   app.addHook('onRequest', (request, reply, done) => {
