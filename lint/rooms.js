@@ -15,7 +15,9 @@ const shared = ['common', 'errors', 'classify', 'ended', 'offset']
 
 /** @type {Readonly<Record<string, readonly string[]>>} */
 export const rooms = {
-  server: ['main'],
+  server: ['main', 'commands'],
+  // What the process does in place of serving. A command needs neither the application nor its settings.
+  commands: ['access', 'text'],
   main: ['app', 'config', 'logger', 'settings'],
   app: ['plugins', 'routes', 'config', 'version'],
 
@@ -24,7 +26,7 @@ export const rooms = {
   'routes/*': ['http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
 
   config: ['settings'],
-  settings: ['text'],
+  settings: ['text', 'access'],
   logger: [],
   version: [],
 
@@ -95,7 +97,7 @@ export const packages = {
 
   // Formats have schemas; the domain has none.
   '@sinclair/typebox': ['plugins', 'routes', 'api', 'messages'],
-  ajv: ['messages'],
+  ajv: ['messages', 'access'],
 
   // The network.
   undici: ['push', 'streams/management'],
@@ -106,7 +108,9 @@ export const packages = {
   // The process itself, its output and its figures.
   'node:process': ['main'],
   'node:child_process': [],
-  'node:fs': ['main'],
+  // The start reads files in main.ts. What is read again while the process runs belongs to a plugin, which ends with
+  // the app.
+  'node:fs': ['main', 'plugins'],
   'close-with-grace': ['main'],
   pino: ['logger'],
   'prom-client': ['plugins']

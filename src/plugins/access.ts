@@ -7,6 +7,7 @@ import type { Requirement } from '../access/operations.ts'
 import type { ProblemCode } from '../api/problems.ts'
 import type { Config } from '../config.ts'
 import type { IdentifiedCaller } from '../http/caller.ts'
+import { keyAuthenticator } from './api-keys.ts'
 import { rabbitmqAuthenticator } from './rabbitmq-users.ts'
 
 declare module 'fastify' {
@@ -52,7 +53,8 @@ function access (app: FastifyInstance, config: Config): void {
 function authenticators (app: FastifyInstance, config: Config): Authenticators {
   const { ways = [] } = config.access
   return {
-    ...ways.includes('rabbitmq') && { rabbitmq: rabbitmqAuthenticator(app, config) }
+    ...(ways.includes('api-keys') && { key: keyAuthenticator(app, config) }),
+    ...(ways.includes('rabbitmq') && { rabbitmq: rabbitmqAuthenticator(app, config) })
   }
 }
 
@@ -128,5 +130,5 @@ function toError (error: unknown): Error {
 
 export default fp<Config>(async (app, config) => access(app, config), {
   name: 'access',
-  dependencies: ['route-access', 'broker', 'metrics', 'proxies']
+  dependencies: ['route-access', 'broker', 'metrics', 'proxies', 'reloads']
 })

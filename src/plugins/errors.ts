@@ -99,6 +99,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   const text = JSON.stringify(problem)
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
   if (problem.status === 401 || problem.status === 403) request.server.challenge(request, reply, problem.code)
+  request.server.auditRefusal(request, problem.code, known)
   if (isComplete(request.raw)) reply.send(text)
   else {
     reply.header('content-length', Buffer.byteLength(text)).send(
