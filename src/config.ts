@@ -9,6 +9,7 @@ import { readOperation } from './settings/operation.ts'
 import { readPools } from './settings/pools.ts'
 import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
+import { readRabbitmqUsers } from './settings/rabbitmq-users.ts'
 import { warnOfVariables } from './settings/unknown-variables.ts'
 
 /**
@@ -21,6 +22,7 @@ function readSettings (read: SettingReader) {
     http: readHttp(read),
     access: readAccess(read),
     apiKeys: readApiKeys(read),
+    rabbitmqUsers: readRabbitmqUsers(read),
     quotas: readQuotas(read),
     audit: readAudit(read),
     publish: readPublish(read),
