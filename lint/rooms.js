@@ -44,11 +44,14 @@ export const rooms = {
   console: [],
 
   ...inside('streams', {
+    // The brokers of callers beside the gateway's own: they share limits, and nothing of streams.
+    'broker-set': ['broker', 'broker-options', 'broker-stats', 'shared', 'connections', 'management'],
     broker: [
       'broker-options', 'broker-stats', 'broker-status', 'ports', 'directory', 'consuming', 'reading', 'publishing',
       'topology', 'connections', 'management', ...shared
     ],
-    'broker-options': ['publishing', 'reading', 'connections', 'protocol/index', 'common'],
+    'broker-options': ['shared', 'publishing', 'reading', 'connections', 'management', 'protocol/index', 'common'],
+    shared: ['reading', 'connections', 'common'],
     'broker-stats': [],
     'broker-status': ['connections', ...shared],
     ports: [

@@ -2,11 +2,14 @@ import { SettingReader, type Environment, type ReadFile, type SettingDescription
 import { readAccess } from './settings/access.ts'
 import { ANY_ORIGIN, isLoopback } from './settings/addresses.ts'
 import { readApiKeys, refuseKeysWithoutUse } from './settings/api-keys.ts'
+import { readAudit } from './settings/audit.ts'
 import { readHttp } from './settings/http.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
 import { readPools } from './settings/pools.ts'
+import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
+import { readRabbitmqUsers } from './settings/rabbitmq-users.ts'
 import { warnOfVariables } from './settings/unknown-variables.ts'
 
 /**
@@ -19,6 +22,9 @@ function readSettings (read: SettingReader) {
     http: readHttp(read),
     access: readAccess(read),
     apiKeys: readApiKeys(read),
+    rabbitmqUsers: readRabbitmqUsers(read),
+    quotas: readQuotas(read),
+    audit: readAudit(read),
     publish: readPublish(read),
     read: readReads(read),
     ...readOperation(read)

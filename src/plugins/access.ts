@@ -8,6 +8,7 @@ import type { ProblemCode } from '../api/problems.ts'
 import type { Config } from '../config.ts'
 import type { IdentifiedCaller } from '../http/caller.ts'
 import { keyAuthenticator } from './api-keys.ts'
+import { rabbitmqAuthenticator } from './rabbitmq-users.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -52,7 +53,8 @@ function access (app: FastifyInstance, config: Config): void {
 function authenticators (app: FastifyInstance, config: Config): Authenticators {
   const { ways = [] } = config.access
   return {
-    ...(ways.includes('api-keys') && { key: keyAuthenticator(app, config) })
+    ...(ways.includes('api-keys') && { key: keyAuthenticator(app, config) }),
+    ...(ways.includes('rabbitmq') && { rabbitmq: rabbitmqAuthenticator(app, config) })
   }
 }
 
