@@ -23,6 +23,7 @@ export function keyAuthenticator (app: FastifyInstance, { apiKeys, rabbitmq }: C
       load (content) {
         const keys = KEY_FILE.parse(content)
         ring.replaceBy(keys)
+        app.audit(undefined, { event: 'keys.reloaded', keys: keys.length })
         return { keys: keys.length }
       }
     })

@@ -184,6 +184,7 @@ function auditedRequest (request: FastifyRequest): AuditedRequest {
   const { identified } = request
   return {
     caller: identified?.id,
+    credential: identified?.credentialId,
     scheme: identified?.scheme,
     address: request.server.clientAddress(request),
     reqId: request.id,

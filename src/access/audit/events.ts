@@ -32,6 +32,8 @@ export interface Facts {
 export interface AuditedRequest {
   /** Undefined where nobody is known. */
   readonly caller: string | undefined
+  /** The id of its key, where it may have several. */
+  readonly credential: string | undefined
   readonly scheme: Scheme | undefined
   readonly address: string | undefined
   readonly reqId: string

@@ -13,6 +13,7 @@ function sums () {
       reason,
       address,
       caller: undefined,
+      credential: undefined,
       scheme: undefined,
       reqId: 'request',
       operationId: 'whoami'
