@@ -142,7 +142,8 @@ function listStreams (app: ApiApp): void {
         operationId: 'listStreams',
         tags,
         summary: 'List streams',
-        description: 'Names in ascending order, from the management API: of the streams that the caller may read or write.',
+        description:
+          'Names in ascending order, from the management API: the streams that the caller may read or write.',
         querystring: ListQuery,
         response: { 200: json('A page of names.', StreamList, { streams: ['hello'], nextCursor: null }) }
       }
