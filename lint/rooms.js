@@ -20,7 +20,9 @@ export const rooms = {
   app: ['plugins', 'routes', 'config', 'version'],
 
   // A plugin serves all routes and knows none. A route gets what it needs by its arguments and decorators.
-  plugins: ['config', 'version', 'http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
+  plugins: [
+    'config', 'settings/config-error', 'version', 'http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'
+  ],
   'routes/*': ['http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
 
   config: ['settings'],
@@ -103,7 +105,8 @@ export const packages = {
   // The process itself, its output and its figures.
   'node:process': ['main'],
   'node:child_process': [],
-  'node:fs': ['main'],
+  // Plugins read the files that are read again: by app.watchFiles.
+  'node:fs': ['main', 'plugins/file-watch'],
   'close-with-grace': ['main'],
   pino: ['logger'],
   'prom-client': ['plugins']

@@ -10,6 +10,7 @@ import lifecycle from './plugins/lifecycle.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
+import reloads from './plugins/reloads.ts'
 import requests, { requestId } from './plugins/requests.ts'
 import { socketProblemSender } from './plugins/socket-errors.ts'
 import startReport from './plugins/start-report.ts'
@@ -30,6 +31,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   const app = fastify(serverOptions(config, logger))
 
   await app.register(proxies, config.http)
+  await app.register(reloads)
   await app.register(requests)
   await app.register(errors, config.http)
   await app.register(browserGuard, config.http)

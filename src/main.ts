@@ -4,8 +4,8 @@ import { isIP } from 'node:net'
 import { buildApp } from './app.ts'
 import { loadConfig, type Config } from './config.ts'
 import { openLog, type Log } from './logger.ts'
+import { ConfigError } from './settings/config-error.ts'
 import { describeListenError } from './settings/listen-error.ts'
-import { ConfigError } from './settings/setting-reader.ts'
 
 // The process: environment, configuration, application, signals. Only this file and server.ts use `process`.
 
@@ -37,8 +37,12 @@ try {
 
 async function serve (config: Config, { logger, close }: Log): Promise<void> {
   const app = await buildApp(config, logger)
+  const delay = config.drainTimeoutMs + CLOSE_GRACE_MS
+  // Without files to read again, SIGHUP ends the process: its terminal has gone.
+  const skip = app.hasFiles() ? ['SIGHUP' as const] : []
+  if (app.hasFiles()) process.on('SIGHUP', () => { void app.reload() })
   // The grace after the drain timeout is for closing what does not depend on clients.
-  closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger, ...lastWords }, async ({ err, signal }) => {
+  closeWithGrace({ delay, skip, logger, ...lastWords }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'the process ends because of an error')
     else logger.info({ signal }, 'shutting down')
     try {

@@ -1,3 +1,5 @@
+import { BadValue, ConfigError } from './config-error.ts'
+
 /** Environment variables, as `process.env` holds them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -15,14 +17,6 @@ export interface SettingDescription {
   hasFile: boolean
   description: string
 }
-
-/** A bad configuration. The message names variables, never their values: one of them is a password. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
-
-/** Thrown by a parser; the message follows the name of the variable and shows no value. */
-export class BadValue extends Error {}
 
 interface IntegerBounds { default: number, min: number, max: number }
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { describeSettings, loadConfig } from '../../src/config.ts'
-import { ConfigError } from '../../src/settings/setting-reader.ts'
+import { ConfigError } from '../../src/settings/config-error.ts'
 import { exactly } from '../support/exactly.ts'
 
 const noFiles: (path: string) => string = () => { throw new Error('there are no files') }
