@@ -17,7 +17,7 @@ const shared = ['common', 'errors', 'classify', 'ended', 'offset']
 export const rooms = {
   server: ['main'],
   main: ['app', 'config', 'logger', 'settings'],
-  app: ['plugins', 'routes', 'config', 'version'],
+  app: ['plugins', 'routes', 'config', 'http/server-limits', 'version'],
 
   // A plugin serves all routes and knows none. A route gets what it needs by its arguments and decorators.
   plugins: [
@@ -100,7 +100,7 @@ export const packages = {
   undici: ['push', 'streams/management'],
   // Settings and the edge only ask whether a text is an address.
   'node:net': ['main', 'settings', 'plugins', 'http', 'streams/protocol'],
-  'node:tls': ['streams/protocol'],
+  'node:tls': ['plugins', 'http', 'streams/protocol'],
 
   // The process itself, its output and its figures.
   'node:process': ['main'],

@@ -1,5 +1,6 @@
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
+import { serverOptions } from './http/server-limits.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
 import browserGuard from './plugins/browser-guard.ts'
@@ -14,6 +15,7 @@ import reloads from './plugins/reloads.ts'
 import requests, { requestId } from './plugins/requests.ts'
 import { socketProblemSender } from './plugins/socket-errors.ts'
 import startReport from './plugins/start-report.ts'
+import tls, { tlsServer } from './plugins/tls.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
@@ -28,7 +30,7 @@ import { VERSION } from './version.ts'
 
 /** The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it. */
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
-  const app = fastify(serverOptions(config, logger))
+  const app = fastify(appOptions(config, logger))
 
   await app.register(proxies, config.http)
   await app.register(reloads)
@@ -43,6 +45,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(startReport, config)
   await app.register(metrics)
   await app.register(connections, config.http)
+  if (config.http.tls !== undefined) await app.register(tls, config.http.tls)
   await app.register(openapi)
 
   const prefix = '/v1'
@@ -59,8 +62,6 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   return app
 }
 
-// How late a client that is too slow may be noticed. By default Node checks every 30 seconds.
-const TIMEOUT_PRECISION_MS = 1000
 // A name of 255 bytes, each percent-encoded.
 const MAX_PARAM_LENGTH = 255 * 3
 
@@ -68,7 +69,7 @@ function publishLimits ({ http, publish, rabbitmq: { frameMaxBytes } }: Config) 
   return { ...http, ...publish, frameMaxBytes }
 }
 
-function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
+function appOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
   return {
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
@@ -81,12 +82,9 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     clientErrorHandler: socketProblemSender(http.pathPrefix),
     ...(http.pathPrefix !== '' && { rewriteUrl: cutPrefix(http.pathPrefix) }),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    http: {
-      maxHeaderSize: http.maxHeaderBytes,
-      headersTimeout: http.headersTimeoutMs,
-      connectionsCheckingInterval: TIMEOUT_PRECISION_MS,
-      requireHostHeader: false
-    },
+    http: serverOptions(http),
+    // Fastify looks at `https` for the address that it logs.
+    ...(http.tls !== undefined && { serverFactory: tlsServer(http.tls, http), https: {} }),
     bodyLimit: http.maxBodyBytes,
     connectionTimeout: http.connectionTimeoutMs,
     requestTimeout: http.requestTimeoutMs,

@@ -90,6 +90,12 @@ export class SettingReader {
     return path === undefined ? undefined : this.#contentOf(name, path)
   }
 
+  /** A setting that names a file which is read later, and again when it has changed. */
+  path (name: string, description: string): string | undefined {
+    this.#describe({ name, default: null, accepts: 'path of a file', hasFile: false, description })
+    return this.#value(name)
+  }
+
   /** A value that holds a password, so that it may also come from the file that `<name>_FILE` names. */
   secret<T> (name: string, parse: (text: string) => T, fallback: string, description: string): T {
     this.#describe({ name, default: fallback, accepts: 'URL', hasFile: true, description })
