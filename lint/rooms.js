@@ -30,8 +30,8 @@ export const rooms = {
   logger: [],
   version: [],
 
-  http: ['api', 'streams/index', 'text'],
-  api: ['streams/index', 'text'],
+  http: ['access', 'api', 'streams/index', 'text'],
+  api: ['access', 'streams/index', 'text'],
 
   // No Fastify and no statuses: deliveries and live reads use them without a route.
   push: ['messages', 'access', 'streams/index', 'text'],

@@ -1,6 +1,7 @@
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import { serverOptions } from './http/server-limits.ts'
+import access from './plugins/access.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
 import browserGuard from './plugins/browser-guard.ts'
@@ -10,9 +11,11 @@ import errors, { sendFrameworkProblem } from './plugins/errors.ts'
 import lifecycle from './plugins/lifecycle.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
+import openness from './plugins/openness.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
 import reloads from './plugins/reloads.ts'
 import requests, { requestId } from './plugins/requests.ts'
+import routeAccess from './plugins/route-access.ts'
 import { socketProblemSender } from './plugins/socket-errors.ts'
 import startReport from './plugins/start-report.ts'
 import tls, { tlsServer } from './plugins/tls.ts'
@@ -26,17 +29,19 @@ import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { rootRoutes } from './routes/root.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { whoamiRoutes } from './routes/whoami.ts'
 import { VERSION } from './version.ts'
 
 /** The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it. */
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = fastify(appOptions(config, logger))
 
+  await app.register(routeAccess)
   await app.register(proxies, config.http)
   await app.register(reloads)
   await app.register(requests)
   await app.register(errors, config.http)
-  await app.register(browserGuard, config.http)
+  await app.register(browserGuard, { ...config.http, isAuthenticated: isAuthenticated(config) })
   await app.register(validation)
   await app.register(bodies, config.http)
   await app.register(compression, config.http)
@@ -46,7 +51,9 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(metrics)
   await app.register(connections, config.http)
   if (config.http.tls !== undefined) await app.register(tls, config.http.tls)
-  await app.register(openapi)
+  await app.register(access, config)
+  await app.register(openness, config)
+  await app.register(openapi, config.access)
 
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
@@ -55,6 +62,7 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
   await app.register(publisherRoutes, { prefix })
+  await app.register(whoamiRoutes, { prefix, virtualHost: config.rabbitmq.stream.virtualHost })
   await app.register(healthRoutes)
   await app.register(problemRoutes)
   await app.register(rootRoutes, { version: VERSION })
@@ -67,6 +75,10 @@ const MAX_PARAM_LENGTH = 255 * 3
 
 function publishLimits ({ http, publish, rabbitmq: { frameMaxBytes } }: Config) {
   return { ...http, ...publish, frameMaxBytes }
+}
+
+function isAuthenticated ({ access: { ways = [] } }: Config): boolean {
+  return ways.length > 0
 }
 
 function appOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {

@@ -1,4 +1,6 @@
 import { SettingReader, type Environment, type ReadFile, type SettingDescription } from './settings/setting-reader.ts'
+import { readAccess } from './settings/access.ts'
+import { ANY_ORIGIN, isLoopback } from './settings/addresses.ts'
 import { readHttp } from './settings/http.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
@@ -14,6 +16,7 @@ function readSettings (read: SettingReader) {
   const settings = {
     rabbitmq: { ...readRabbitmq(read), ...readPools(read) },
     http: readHttp(read),
+    access: readAccess(read),
     publish: readPublish(read),
     read: readReads(read),
     ...readOperation(read)
@@ -48,6 +51,7 @@ export function describeSettings (): readonly SettingDescription[] {
 
 /** Notes settings that are bad in combination. */
 function refuseCombinations (read: SettingReader, settings: Config): void {
+  refuseOpenness(read, settings)
   const { rabbitmq, http, publish, read: reads, drainTimeoutMs, drainDelayMs } = settings
   const hasCertificate = rabbitmq.tlsCert !== undefined
   if (hasCertificate !== (rabbitmq.tlsKey !== undefined)) {
@@ -77,6 +81,20 @@ function refuseCombinations (read: SettingReader, settings: Config): void {
   }
   if (drainTimeoutMs <= drainDelayMs) {
     read.reject('DRAIN_TIMEOUT_MS', 'must be longer than DRAIN_DELAY_MS')
+  }
+}
+
+/** Nothing is open to everybody by accident. */
+function refuseOpenness (read: SettingReader, { http, access: { ways } }: Config): void {
+  if (ways === undefined && !isLoopback(http.host)) {
+    read.reject(
+      'AUTH',
+      `is needed, because HTTP_HOST ${http.host} is reached from beyond this machine: AUTH=api-keys (or jwt, mtls, ` +
+      'rabbitmq) asks callers who they are, AUTH=none lets everybody read, write and delete streams'
+    )
+  }
+  if (http.corsOrigins.includes(ANY_ORIGIN) && (ways ?? []).length === 0) {
+    read.reject('CORS_ORIGINS', 'must not be *: without authentication every web page could read and delete streams')
   }
 }
 

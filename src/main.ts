@@ -1,6 +1,5 @@
 import closeWithGrace from 'close-with-grace'
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { buildApp } from './app.ts'
 import { loadConfig, type Config } from './config.ts'
 import { openLog, type Log } from './logger.ts'
@@ -54,22 +53,11 @@ async function serve (config: Config, { logger, close }: Log): Promise<void> {
   const { host, port, maxConnections } = config.http
   // The size of the accept queue. With Node's default of 511, each further connection of a burst would lose a second,
   // after which TCP tries again.
-  const address = await app.listen({ host, port, backlog: maxConnections }).catch(async (error: unknown) => {
+  await app.listen({ host, port, backlog: maxConnections }).catch(async (error: unknown) => {
     await app.close()
     await close()
     const message = describeListenError(error, config.http)
     throw message === undefined ? error : new ConfigError(message)
   })
   app.reportStart()
-  if (!isLoopback(host)) {
-    logger.warn(
-      { host, address },
-      'listening beyond this machine WITHOUT AUTHENTICATION: anyone who can reach it can read, write and delete streams'
-    )
-  }
-}
-
-function isLoopback (host: string): boolean {
-  if (isIP(host) === 4) return host.startsWith('127.')
-  return host === '::1' || host === 'localhost'
 }

@@ -1,3 +1,4 @@
+import type { AccessErrorCode } from '../access/access-error.ts'
 import type { StreamsErrorCode } from '../streams/index.ts'
 
 /** Codes of errors that are found before the domain is reached. */
@@ -20,11 +21,11 @@ export type EdgeErrorCode =
 const SHOWN_AS = {
   invalid_argument: 'validation_failed',
   message_too_large: 'payload_too_large',
-  caller_left: 'internal_error' // the caller has left and does not see it
+  caller_left: 'unauthorized' // a caller who has gone away does not see it; the credential of another one has ended
 } as const
 
 /** Every code that an answer can carry. */
-export type ProblemCode = Exclude<StreamsErrorCode, keyof typeof SHOWN_AS> | EdgeErrorCode
+export type ProblemCode = Exclude<StreamsErrorCode, keyof typeof SHOWN_AS> | AccessErrorCode | EdgeErrorCode
 
 /** The code that a caller sees for an error of the domain. */
 export function problemCodeOf (code: StreamsErrorCode): ProblemCode {

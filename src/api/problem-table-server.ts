@@ -54,6 +54,12 @@ export const SERVER_PROBLEMS = {
     when: 'The management API did not answer, or its answer was not the expected one.',
     remedy: "Retry after `Retry-After`; check `RABBITMQ_MANAGEMENT_URL` and the user's tags."
   },
+  identity_provider_unavailable: {
+    status: 503,
+    title: 'The identity provider is not available',
+    when: 'The token cannot be checked: the keys of the identity provider were never read, or too long ago.',
+    remedy: 'Retry after `Retry-After`; check that the gateway reaches the identity provider.'
+  },
   overloaded: {
     status: 503,
     title: 'Overloaded',

@@ -19,13 +19,21 @@ export const PROBLEMS = {
       'Correct what `errors` names. After a streamed publish, `published` says what became of the messages before ' +
       'the bad one.'
   },
+  unauthorized: {
+    status: 401,
+    title: 'Unauthorized',
+    when: 'The request has no credential, or one that is not valid: unknown, expired, withdrawn or malformed. The ' +
+      'log of the gateway says which; the answer does not. A credential can also end while a request waits.',
+    remedy: 'Send a valid credential in `Authorization`. `WWW-Authenticate` lists the kinds that are accepted.'
+  },
   access_refused: {
     status: 403,
     title: 'Access refused',
-    when: 'The broker does not let the user of the gateway do this.',
+    when: 'The caller is known and may not do this; `detail` names the verb and the stream. Or the broker does not ' +
+      'let the user of the gateway do it.',
     remedy:
-      'Give the user of the gateway the permission: configure to create and delete, write to publish, read for ' +
-      'everything else.'
+      'Give the caller the verb, or the user on RabbitMQ the permission: configure to create and delete, write to ' +
+      'publish, read for everything else. `GET /v1/whoami` shows what a caller may do.'
   },
   origin_not_allowed: {
     status: 403,
@@ -173,6 +181,12 @@ export const PROBLEMS = {
     title: 'The message is not a line',
     when: 'A read of lines starts at a message with a line feed in its body; `offset` is its offset.',
     remedy: 'Read this message with `GET .../messages/{offset}/raw`, then continue at the next one.'
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many requests',
+    when: 'The caller has used up a quota, or too many logins from its address have failed.',
+    remedy: 'Retry after `Retry-After`.'
   },
   headers_too_large: {
     status: 431,

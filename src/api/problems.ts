@@ -1,3 +1,4 @@
+import { AccessError, type AccessErrorCode } from '../access/access-error.ts'
 import { StreamsError, type SideEffects } from '../streams/index.ts'
 import { exactInteger } from './exact-integer.ts'
 import { summaryOf, type FieldError } from './field-error.ts'
@@ -63,10 +64,12 @@ export interface Problem {
 export interface ProblemAnswer { problem: Problem, headers: Record<string, string> }
 
 const RETRY_AFTER_SECONDS = 1
+const RETRYABLE: ReadonlySet<string> =
+  new Set<AccessErrorCode>(['too_many_requests', 'identity_provider_unavailable'])
 
 /**
- * Turns anything thrown into an answer. Anything but a `StreamsError` or a `RequestError` is a fault of the gateway,
- * and its message is not shown.
+ * Turns anything thrown into an answer. Anything but a `StreamsError`, a `RequestError` or an `AccessError` is a
+ * fault of the gateway, and its message is not shown.
  *
  * @param pathPrefix under which a proxy shows the pages of problems
  */
@@ -91,6 +94,14 @@ function toAnswer (error: unknown, requestId: string): ProblemAnswer {
       extensionsOf(error)
     )
   }
+  if (error instanceof AccessError) {
+    const { message, code, retryAfterSeconds } = error
+    return answer(
+      { detail: message, code, retryable: RETRYABLE.has(code), sideEffects: 'none', requestId },
+      undefined,
+      retryAfterSeconds === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterSeconds)) }
+    )
+  }
   return answer({
     detail: 'The gateway has a fault; its log has the cause.',
     code: 'internal_error',
@@ -112,7 +123,7 @@ function answer (
   return {
     // No extension can take the place of a member that every problem has.
     problem: { ...members, ...extensions, ...members },
-    headers: status === 503 ? { ...headers, 'retry-after': String(RETRY_AFTER_SECONDS) } : { ...headers }
+    headers: { ...(status === 503 && { 'retry-after': String(RETRY_AFTER_SECONDS) }), ...headers }
   }
 }
 

@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { setMaxListeners } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { callerOf } from './caller.ts'
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -33,6 +34,8 @@ interface RequestScope {
 interface Client {
   readonly open: Set<RequestScope>
   gone: AbortController | undefined
+  /** The signals of its callers whose credentials can end: a proxy sends the requests of many on one connection. */
+  readonly callers: Map<AbortSignal, AbortController>
 }
 
 const clients = new WeakMap<Socket, Client>()
@@ -84,13 +87,30 @@ export function isAnswerBroken (socket: Socket): boolean {
 }
 
 /**
- * Aborts when the client goes away. All requests of a connection share the signal, since a signal costs as much as a
- * tenth of a small publish. A listener has to be removed when its request is over.
+ * Aborts when the client goes away, or when the credential of the caller ends: then the reason is an `AccessError`. All
+ * requests of one caller on a connection share the signal, since a signal costs as much as a tenth of a small publish.
+ * A listener has to be removed when its request is over.
  */
-export function clientSignal (reply: FastifyReply): AbortSignal {
-  const client = clientOf(reply.request.raw.socket)
-  client.gone ??= newSignal(reply.request.raw.socket)
+export function clientSignal ({ request }: FastifyReply): AbortSignal {
+  const { socket } = request.raw
+  const client = clientOf(socket)
+  const { ended } = callerOf(request)
+  if (ended !== undefined) return callerSignal(client, socket, ended)
+  client.gone ??= newSignal(socket)
   return client.gone.signal
+}
+
+function callerSignal ({ callers }: Client, socket: Socket, ended: AbortSignal): AbortSignal {
+  const known = callers.get(ended)
+  if (known !== undefined) return known.signal
+  const controller = newSignal(socket)
+  callers.set(ended, controller)
+  const abort = (): void => { controller.abort(ended.reason) }
+  setMaxListeners(0, ended) // as many as the caller has connections
+  if (ended.aborted) abort()
+  else ended.addEventListener('abort', abort)
+  socket.once('close', () => { ended.removeEventListener('abort', abort) })
+  return controller.signal
 }
 
 function newSignal (socket: Socket): AbortController {
@@ -128,10 +148,12 @@ function clientOf (socket: Socket): Client {
 }
 
 function watchSocket (socket: Socket): Client {
-  const client: Client = { open: new Set(), gone: undefined }
+  const client: Client = { open: new Set(), gone: undefined, callers: new Map() }
   clients.set(socket, client)
   socket.once('close', () => {
     client.gone?.abort()
+    for (const controller of client.callers.values()) controller.abort()
+    client.callers.clear()
     for (const scope of [...client.open]) finish(scope)
     client.open.clear()
   })

@@ -6,7 +6,15 @@ import { RequestError } from '../api/problems.ts'
 import { allowedHosts, isOwnOrigin } from '../http/host-names.ts'
 
 /** Who may call the gateway from a browser. */
-export interface BrowserGuardOptions { allowedHosts: readonly string[], corsOrigins: readonly string[] }
+export interface BrowserGuardOptions {
+  allowedHosts: readonly string[]
+  corsOrigins: readonly string[]
+  /** Whether callers are asked who they are. A page that uses the gateway by a name of its own cannot know that. */
+  isAuthenticated: boolean
+}
+
+// Every origin: the settings accept it with authentication only.
+const ANY_ORIGIN = '*'
 
 const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE']
 const EXPOSED_HEADERS = [
@@ -24,7 +32,8 @@ const PAGES = /^\/(?:(?:docs|problems)(?:\/[^?]*)?)?(?:\?|$)/
  * Clients that are no browsers send neither mark. A request is refused before any of its body is read.
  */
 async function browserGuard (app: FastifyInstance, options: BrowserGuardOptions): Promise<void> {
-  const isHostAllowed = allowedHosts(options.allowedHosts)
+  const isAnyHost = options.isAuthenticated && options.allowedHosts.length === 0
+  const isHostAllowed = isAnyHost ? () => true : allowedHosts(options.allowedHosts)
   const origins = new Set(options.corsOrigins)
 
   app.addHook('onRequest', (request, _reply, done) => {
@@ -43,7 +52,7 @@ async function browserGuard (app: FastifyInstance, options: BrowserGuardOptions)
     delegator: ({ raw: { headers } }, done) => {
       const isPreflight = headers['access-control-request-method'] !== undefined
       done(null, {
-        origin: headers.origin !== undefined && origins.has(headers.origin) ? headers.origin : false,
+        origin: headers.origin !== undefined && isListed(headers.origin, origins) ? headers.origin : false,
         preflight: isPreflight,
         methods: CORS_METHODS,
         // Without a list, the headers that are asked for are allowed: those of properties have names of their own.
@@ -57,9 +66,13 @@ async function browserGuard (app: FastifyInstance, options: BrowserGuardOptions)
 function isAllowed (headers: IncomingHttpHeaders, host: string | undefined, origins: ReadonlySet<string>): boolean {
   const { origin } = headers
   const site = headers['sec-fetch-site']
-  if (origin !== undefined && origins.has(origin)) return true
+  if (origin !== undefined && isListed(origin, origins)) return true
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false
   return origin === undefined || (host !== undefined && isOwnOrigin(origin, host))
+}
+
+function isListed (origin: string, origins: ReadonlySet<string>): boolean {
+  return origins.has(origin) || origins.has(ANY_ORIGIN)
 }
 
 function isPageVisit ({ raw: { method, headers, url = '' } }: FastifyRequest): boolean {

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import fp from 'fastify-plugin'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable, type Duplex } from 'node:stream'
+import { AccessError } from '../access/access-error.ts'
 import { discard } from '../http/body.ts'
 import { answeredWhole } from '../http/request-scope.ts'
 import { invalidRequest, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
@@ -61,6 +62,7 @@ function addMethodNotAllowed (app: FastifyInstance, url: string, methods: string
     method: others,
     url,
     schema: { hide: true },
+    config: { access: { type: 'open' } },
     // Before the body is read: its type and size no longer matter.
     onRequest: (request, _reply, done) =>
       done(
@@ -87,6 +89,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
     problem.status >= 500 &&
     problem.code !== 'overloaded' &&
     problem.code !== 'draining' &&
+    !(known instanceof AccessError) &&
     !request.raw.socket.destroyed
   if (isFault) {
     request.log.error({ reqId: request.id, err: known, cause: causeOf(known), code: problem.code }, 'request failed')
@@ -95,6 +98,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   reply.removeHeader('connection')
   const text = JSON.stringify(problem)
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
+  if (problem.status === 401 || problem.status === 403) request.server.challenge(request, reply, problem.code)
   if (isComplete(request.raw)) reply.send(text)
   else {
     reply.header('content-length', Buffer.byteLength(text)).send(

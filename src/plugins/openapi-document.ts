@@ -1,5 +1,6 @@
 import { isJsonObject, objectsIn, type JsonObject } from '../text/json-node.ts'
 import { addLinks } from './openapi-links.ts'
+import { addSecurity, SECURITY_SCHEMES } from './openapi-security.ts'
 import { makeSchemasPortable } from './openapi-schemas.ts'
 import { shareComponents } from './openapi-shared.ts'
 
@@ -15,6 +16,7 @@ export function completeDocument (generated: object, optionalBodies: ReadonlySet
   for (const operation of operationsOf(document)) completeOperation(operation, optionalBodies)
   makeSchemasPortable(document)
   addLinks(document)
+  document.components = { ...asObject(document.components), securitySchemes: SECURITY_SCHEMES }
   shareComponents(document)
   return document
 }
@@ -37,6 +39,7 @@ function completeOperation (operation: JsonObject, optionalBodies: ReadonlySet<s
     }
     oneMediaType(response)
   }
+  addSecurity(operation)
 }
 
 /**
@@ -65,6 +68,10 @@ export const COMMON_RESPONSE_HEADERS = {
 
 function operationsOf (document: JsonObject): JsonObject[] {
   return objectsIn(document.paths).flatMap(objectsIn).filter((operation) => 'operationId' in operation)
+}
+
+function asObject (value: unknown): JsonObject {
+  return isJsonObject(value) ? value : {}
 }
 
 function isInPath (parameter: unknown): boolean {

@@ -3,6 +3,8 @@ import { ProblemSchema } from '../api/problem-schema.ts'
 import { PROBLEM_CODES, PROBLEMS, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
 
 const HEADER_BY_STATUS: Readonly<Record<number, readonly [string, unknown]>> = {
+  401: ['www-authenticate', { description: 'The kinds of credentials that are accepted.', type: 'string' }],
+  429: ['retry-after', { description: 'Seconds to wait before another try.', type: 'integer' }],
   503: ['retry-after', { description: 'Seconds to wait before another try.', type: 'integer' }]
 }
 

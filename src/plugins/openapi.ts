@@ -5,9 +5,11 @@ import fp from 'fastify-plugin'
 import { ProblemSchema } from '../api/problem-schema.ts'
 import type { ProblemCode } from '../api/problems.ts'
 import { PublishFailureSchema } from '../api/publish-failure.ts'
+import type { Config } from '../config.ts'
 import type { BodyFormat } from '../messages/index.ts'
 import { VERSION } from '../version.ts'
 import { COMMON_RESPONSE_HEADERS, completeDocument } from './openapi-document.ts'
+import { accessProblems, withSchemes } from './openapi-security.ts'
 import { DOCS_THEME } from './openapi-theme.ts'
 import { problemExamples, problemResponses } from './openapi-problems.ts'
 
@@ -53,7 +55,7 @@ const DOCS_CSP =
   "data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** The OpenAPI document of the routes that are registered after this, and Swagger UI at /docs. */
-async function openapi (app: FastifyInstance): Promise<void> {
+async function openapi (app: FastifyInstance, { ways = [], docs }: Config['access']): Promise<void> {
   const optionalBodies = new Set<string>()
   app.addHook('onRoute', ({ config, schema }) => {
     const isOptional = config?.hasOptionalBody === true || config?.mayLackBody === true
@@ -61,9 +63,12 @@ async function openapi (app: FastifyInstance): Promise<void> {
   })
   await app.register(swagger, documentOptions(optionalBodies))
   for (const schema of [ProblemSchema, PublishFailureSchema]) app.addSchema(schema)
-  await app.register(swaggerUi, UI_OPTIONS)
+  if (docs === 'off') return
+  const served = (document: object, request: FastifyRequest) =>
+    withSchemes(underPrefix(document, app.publicPrefix(request)), ways)
+  await app.register(swaggerUi, { ...UI_OPTIONS, transformSpecification: served })
   app.get('/openapi.json', { schema: { hide: true } }, (request, reply) =>
-    reply.type('application/json').send(JSON.stringify(underPrefix(app.swagger(), app.publicPrefix(request))))
+    reply.type('application/json').send(JSON.stringify(served(app.swagger(), request)))
   )
 }
 
@@ -77,8 +82,6 @@ const DOCUMENT: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
   },
   servers: [{ url: '/' }],
   tags: TAGS,
-  // There is no authentication yet.
-  security: [],
   components: { headers: COMMON_RESPONSE_HEADERS, examples: problemExamples() }
 }
 
@@ -100,14 +103,18 @@ function documentOptions (optionalBodies: ReadonlySet<string>): FastifyDynamicSw
       return Object.assign(document, completeDocument(document, optionalBodies))
     },
     transform: ({ schema, url, route }) => {
-      const { problems = [], bodyFormats, describedHeaders } = route.config ?? {}
+      const { problems = [], bodyFormats, describedHeaders, access } = route.config ?? {}
       const described = {
         ...(bodyFormats && { body: { content: contentOf(bodyFormats) } }),
         ...(describedHeaders && { headers: describedHeaders })
       }
       return {
         url,
-        schema: { ...schema, ...described, response: { ...responsesOf(schema), ...problemResponses(problems) } }
+        schema: {
+          ...schema,
+          ...described,
+          response: { ...responsesOf(schema), ...problemResponses([...problems, ...accessProblems(access)]) }
+        }
       }
     }
   }
@@ -116,7 +123,6 @@ function documentOptions (optionalBodies: ReadonlySet<string>): FastifyDynamicSw
 const UI_OPTIONS: FastifySwaggerUiOptions = {
   routePrefix: '/docs',
   staticCSP: DOCS_CSP,
-  transformSpecification: (document, request) => underPrefix(document, request.server.publicPrefix(request)),
   transformSpecificationClone: false,
   uiHooks: { onRequest: toRelativeLinks },
   uiConfig: {
@@ -148,4 +154,4 @@ function responsesOf (schema: unknown): object {
   return typeof schema.response === 'object' && schema.response !== null ? schema.response : {}
 }
 
-export default fp(openapi, { name: 'openapi' })
+export default fp<Config['access']>(openapi, { name: 'openapi', dependencies: ['route-access'] })

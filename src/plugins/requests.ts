@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { Scheme } from '../access/caller.ts'
 import { whenClosed } from '../http/request-scope.ts'
 import { RequestError } from '../api/problems.ts'
 
@@ -25,7 +26,10 @@ export const COMMON_HEADERS = {
   'x-content-type-options': 'nosniff'
 } as const
 
-/** Request ids, common headers and one log line a request: no bodies, no query strings, no credentials. */
+/**
+ * Request ids, common headers and one log line a request, with the caller where callers are known: no bodies, no query
+ * strings, no credentials.
+ */
 function requests (app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(COMMON_HEADERS)
@@ -42,7 +46,8 @@ function requests (app: FastifyInstance): void {
         ...namesOf(request),
         status: isDelivered ? reply.statusCode : 'client gone',
         ms: Math.round((performance.now() - startMs) * 10) / 10,
-        client
+        client,
+        ...identityOf(request)
       }, 'request')
     })
     const fault = faultOf(request.raw)
@@ -57,11 +62,14 @@ function faultOf ({ headers, httpVersion, rawHeaders }: IncomingMessage): string
   if (codings !== undefined && codings.toLowerCase() !== 'chunked') return 'Transfer-Encoding can only be chunked'
   if (headers.host === undefined) return httpVersion === '1.1' ? 'an HTTP/1.1 request needs a Host header' : undefined
   let hosts = 0
+  let credentials = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]
     if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
+    else if (name?.length === 13 && name.toLowerCase() === 'authorization') credentials++
   }
-  return hosts > 1 ? 'a request must have exactly one Host header' : undefined
+  if (hosts > 1) return 'a request must have exactly one Host header'
+  return credentials > 1 ? 'a request can have one Authorization header' : undefined
 }
 
 /** The operation that a request was routed to; undefined for a path without an operation. */
@@ -75,6 +83,11 @@ const MAX_LOGGED_PATH = 1000
 function pathOf ({ raw: { url = '' } }: FastifyRequest): string {
   const end = url.indexOf('?')
   return url.slice(0, Math.min(end < 0 ? url.length : end, MAX_LOGGED_PATH))
+}
+
+// Where nobody is asked who they are, a line has nothing of it.
+function identityOf ({ identified }: FastifyRequest): { caller?: string, scheme?: Scheme } {
+  return identified === undefined ? {} : { caller: identified.id, scheme: identified.scheme }
 }
 
 interface Names { stream?: string, consumer?: string, publisher?: string }

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox, Static } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
+import { brokerOf } from '../http/caller.ts'
 import { Commit, ConsumerList, ConsumerOffset, Reset, Stored } from '../api/consumer-schemas.ts'
 import { BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, StreamParams } from '../api/schemas.ts'
 import { invalidRequest } from '../api/problems.ts'
@@ -49,7 +50,7 @@ function listConsumers (app: ApiApp): void {
         }
       }
     },
-    async (request) => await app.broker.consumers.list(request.params.stream)
+    async (request) => await brokerOf(request).consumers.list(request.params.stream)
   )
 }
 
@@ -76,7 +77,7 @@ function getStoredOffset (app: ApiApp): void {
         }
       }
     },
-    async (request) => await app.broker.consumers.storedOffset(request.params.stream, request.params.consumer)
+    async (request) => await brokerOf(request).consumers.storedOffset(request.params.stream, request.params.consumer)
   )
 }
 
@@ -102,7 +103,8 @@ function storeOffset (app: ApiApp): void {
     },
     async (request) => {
       const { stream, consumer } = request.params
-      return await app.broker.consumers.storeOffset(stream, consumer, request.body.offset, request.body.expected)
+      const { offset, expected } = request.body
+      return await brokerOf(request).consumers.storeOffset(stream, consumer, offset, expected)
     }
   )
 }
@@ -130,7 +132,7 @@ function resetOffset (app: ApiApp): void {
     },
     async (request) => {
       const { stream, consumer } = request.params
-      return await app.broker.consumers.resetOffset(stream, consumer, targetOf(request.body.to))
+      return await brokerOf(request).consumers.resetOffset(stream, consumer, targetOf(request.body.to))
     }
   )
 }

@@ -1,5 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
+import { brokerOf } from '../http/caller.ts'
 import {
   BROKER_PROBLEMS, json, PublisherParams, Sources, StreamParams
 } from '../api/schemas.ts'
@@ -63,7 +64,7 @@ function listPublishers (app: ApiApp): void {
         }
       }
     },
-    async (request) => await app.broker.publishing.listPublishers(request.params.stream)
+    async (request) => await brokerOf(request).publishing.listPublishers(request.params.stream)
   )
 }
 
@@ -81,6 +82,9 @@ function describePublisher (app: ApiApp): void {
         response: { 200: json('The publisher.', Publisher, { name: 'my-publisher', lastPublishingId: 17 }) }
       }
     },
-    async (request) => await app.broker.publishing.describePublisher(request.params.stream, request.params.publisher)
+    async (request) => {
+      const { stream, publisher } = request.params
+      return await brokerOf(request).publishing.describePublisher(stream, publisher)
+    }
   )
 }

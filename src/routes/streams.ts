@@ -1,5 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
+import { brokerOf } from '../http/caller.ts'
 import {
   BODY_PROBLEMS, BROKER_PROBLEMS, json, offset, SourceState, StreamParams, strictObject
 } from '../api/schemas.ts'
@@ -146,7 +147,7 @@ function listStreams (app: ApiApp): void {
         response: { 200: json('A page of names.', StreamList, { streams: ['hello'], nextCursor: null }) }
       }
     },
-    async (request) => await app.broker.streams.list(request.query)
+    async (request) => await brokerOf(request).streams.list(request.query)
   )
 }
 
@@ -181,7 +182,7 @@ function createStream (app: ApiApp): void {
     },
     async (request, reply) => {
       const { stream } = request.params
-      const { outcome, arguments: args } = await app.broker.streams.create(stream, request.body)
+      const { outcome, arguments: args } = await brokerOf(request).streams.create(stream, request.body)
       return reply.code(outcome === 'created' ? 201 : 200)
         .send({ name: stream, ...(args !== undefined && { arguments: args }) })
     }
@@ -213,7 +214,7 @@ function describeStream (app: ApiApp): void {
         }
       }
     },
-    async (request) => await app.broker.streams.describe(request.params.stream)
+    async (request) => await brokerOf(request).streams.describe(request.params.stream)
   )
 }
 
@@ -234,7 +235,7 @@ function deleteStream (app: ApiApp): void {
       }
     },
     async (request, reply) => {
-      await app.broker.streams.delete(request.params.stream, request.query.partition)
+      await brokerOf(request).streams.delete(request.params.stream, request.query.partition)
       return reply.code(204).send()
     }
   )

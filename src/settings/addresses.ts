@@ -46,12 +46,13 @@ export function parseHostPatterns (text: string): string[] {
 // Browser extensions and apps have schemes of their own.
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9._[\]:-]+$/
 
+/** Every origin, which is accepted with authentication only. */
+export const ANY_ORIGIN = '*'
+
 /** The content of `CORS_ORIGINS`. @throws BadValue */
 export function parseOrigins (text: string): string[] {
   const origins = itemsOf(text)
-  if (origins.includes('*')) {
-    throw new BadValue('must not be *: without authentication every web page could read and delete streams')
-  }
+  if (origins.length === 1 && origins[0] === ANY_ORIGIN) return origins
   if (!origins.every(isOrigin)) {
     throw new BadValue('must be origins like https://app.example.com, without a path, separated by commas')
   }
@@ -68,4 +69,10 @@ function itemsOf (text: string): string[] {
   const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '')
   if (items.length === 0) throw new BadValue('is empty')
   return items
+}
+
+/** Whether an address to listen on is of this machine alone. */
+export function isLoopback (host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith('127.')
+  return host === '::1' || host === 'localhost'
 }

@@ -44,14 +44,14 @@ function readBrowsers (read: SettingReader) {
       'host names, separated by commas; `*.example.com` is every name below',
       'Further names under which the gateway is called. Addresses, names without a dot, and names that end in ' +
       '`.localhost`, `.local`, `.internal`, `.svc` or `.svc.cluster.local` are always allowed. Other requests are ' +
-      'refused with 421 `host_not_allowed`'
+      'refused with 421 `host_not_allowed`. With authentication every name is allowed, unless this setting lists some'
     ),
     corsOrigins: read.parsed(
       'CORS_ORIGINS',
       parseOrigins,
       [],
       'origins like `https://app.example.com`, separated by commas',
-      'Web pages of other origins that may use the gateway. It has no authentication, so `*` is refused'
+      'Web pages of other origins that may use the gateway. `*` is every page, and needs authentication (`AUTH`)'
     )
   }
 }
@@ -63,8 +63,7 @@ function readListening (read: SettingReader) {
       '127.0.0.1',
       /^\S+$/,
       'a host name or an address',
-      'Address to listen on. There is no authentication yet: on any address but a loopback one, put a proxy with ' +
-      'authentication in front of the gateway'
+      'Address to listen on. On any address but a loopback one, the gateway does not start without `AUTH`'
     ),
     port: read.integer(
       'HTTP_PORT',

@@ -24,7 +24,7 @@ export type StreamsErrorCode =
   | 'stream_not_available' // no leader or no member for the stream
   | 'overloaded' // a budget of this process is full
   | 'draining' // shutting down: see `shuttingDown`
-  | 'caller_left' // the caller went away: nobody is there to be told
+  | 'caller_left' // the caller went away, or may no longer ask: its signal has aborted
   | 'confirm_timeout' // the broker did not confirm in time
   | 'broker_timeout' // the broker did not answer in time
   | 'unsupported_by_broker' // too old for what was asked

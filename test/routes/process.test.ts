@@ -20,9 +20,17 @@ t.test('a process serves until it is told to end, and then exits with 0', async 
 })
 
 t.test('a process that listens beyond its machine warns that it has no authentication', async (t) => {
-  const gateway = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), HTTP_HOST: '0.0.0.0' })
+  const gateway = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), HTTP_HOST: '0.0.0.0', AUTH: 'none' })
   t.ok(await gateway.said(/"level":"warn"[^\n]*WITHOUT AUTHENTICATION/))
   t.match(await gateway.end(), { code: 0 })
+})
+
+t.test('a process does not start beyond its machine without a word on access', async (t) => {
+  for (const host of ['0.0.0.0', '::', '192.0.2.1', 'gateway.example']) {
+    const gateway = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), HTTP_HOST: host })
+    t.same(await gateway.ended, { code: 1, signal: null }, host)
+    t.match(gateway.output, /^Bad configuration: AUTH is needed[^\n]*AUTH=api-keys[^\n]*AUTH=none[^\n]*\n$/, host)
+  }
 })
 
 t.test('a bad configuration ends the process with one line that names the variables', async (t) => {
@@ -41,7 +49,7 @@ t.test('an address that cannot be listened on ends the process with one line tha
     [{ HTTP_HOST: 'host.invalid' }, /^Cannot listen [^\n]*(ENOTFOUND|EAI_AGAIN)[^\n]*HTTP_HOST[^\n]*\n$/]
   ]
   for (const [env, line] of wrong) {
-    const gateway = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), ...env })
+    const gateway = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), AUTH: 'none', ...env })
     t.same(await gateway.ended, { code: 1, signal: null })
     t.match(gateway.output, line)
   }

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { testStreamUrl } from '../support/broker.ts'
 import { TestAuthority } from '../support/certificates.ts'
@@ -10,7 +9,7 @@ import { exactly } from '../support/exactly.ts'
 import { startGateway } from '../support/gateway.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
 import { openRaw } from '../support/raw-http.ts'
-import { tlsFiles } from '../support/tls-gateway.ts'
+import { shakeHands, tlsFiles } from '../support/tls-gateway.ts'
 import { until } from '../support/until.ts'
 
 const files = tlsFiles(t)
@@ -19,14 +18,8 @@ const gateway = await startGateway(t, files.env, { ca })
 const other = new TestAuthority('another authority')
 t.teardown(() => { other.close() })
 
-/** @returns the socket after its handshake, or what the handshake failed with */
-async function shake (t: Test, options: ConnectionOptions = {}, port = gateway.port): Promise<TLSSocket | string> {
-  const socket = connectTls({ port, host: '127.0.0.1', ca, ...options })
-  t.teardown(() => { socket.destroy() })
-  return await new Promise((resolve) => {
-    socket.on('error', (error) => { resolve('code' in error ? String(error.code) : error.message) })
-    socket.once('secureConnect', () => { resolve(socket) })
-  })
+async function shake (t: Test, options: ConnectionOptions = {}): Promise<TLSSocket | string> {
+  return await shakeHands(t, gateway.port, { ca, ...options })
 }
 
 async function serialNumber (t: Test): Promise<string> {
@@ -182,52 +175,6 @@ t.test('no request is lost while certificates are replaced under load', async (t
   t.ok(sent > 100, `${sent} requests`)
 })
 
-t.test('clients that do not end their handshake keep nobody away, and are cut off after ten seconds', async (t) => {
-  const sockets = Array.from({ length: 500 }, (_, n) => {
-    const socket = connect(gateway.port, '127.0.0.1')
-    socket.on('error', () => {})
-    // Half of them say nothing, half begin.
-    socket.once('connect', () => { if (n % 2 === 0) socket.write(Buffer.from('16030102000100', 'hex')) })
-    socket.resume()
-    t.teardown(() => { socket.destroy() })
-    return socket
-  })
-  const startedMs = performance.now()
-  await until('they are under way', async () => await figure(/tls_handshakes (\d+)/) === 500)
-  const before = await failed('timeout')
-  t.type(await shake(t), Object)
-  await Promise.all(sockets.map(async (socket) => { if (!socket.closed) await once(socket, 'close') }))
-  const tookMs = performance.now() - startedMs
-  t.ok(tookMs > 8000 && tookMs < 15_000, `after ${tookMs} ms`)
-  t.equal(await figure(/tls_handshakes (\d+)/), 0)
-  t.equal(await failed('timeout'), before + 500)
-})
-
-t.test('the gateway ends at once while a handshake is under way', async (t) => {
-  const closing = await startGateway(t, files.env, { ca })
-  const socket = connect(closing.port, '127.0.0.1')
-  await once(socket, 'connect')
-  socket.on('error', () => {}).resume()
-  t.type(await shake(t, {}, closing.port), Object)
-  const startedMs = performance.now()
-  await closing.app.shutDown()
-  t.ok(performance.now() - startedMs < 3000)
-})
-
-t.test('requests that do not end are cut off after DRAIN_TIMEOUT_MS over TLS too', async (t) => {
-  const closing = await startGateway(t, { ...files.env, DRAIN_TIMEOUT_MS: '500' }, { ca })
-  const connection = await openRaw(t, closing.port, { ca })
-  const stream = await closing.newStream(t)
-  const path = `/v1/streams/${stream}/messages/lines`
-  connection.send(`POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\na\n`)
-  await delay(200)
-  const startedMs = performance.now()
-  await closing.app.shutDown()
-  t.ok(performance.now() - startedMs < 5000)
-  await connection.closed()
-  await gateway.request('DELETE', `/v1/streams/${stream}`)
-})
-
 t.test('a bad certificate at the start is one line, SIGHUP reads it again, and the log says https', async (t) => {
   const { cert, key } = authority.server('localhost')
   const env = { ...files.env, RABBITMQ_STREAM_URL: testStreamUrl() }
@@ -247,12 +194,4 @@ t.test('a bad certificate at the start is one line, SIGHUP reads it again, and t
   good.child.kill('SIGHUP')
   await good.said(/the TLS files were read again/)
   t.match(await good.end(), { code: 0 })
-})
-
-t.test('HTTP_MAX_CONNECTIONS counts handshakes too', async (t) => {
-  const full = await startGateway(t, { ...files.env, HTTP_MAX_CONNECTIONS: '5' }, { ca })
-  const sockets = Array.from({ length: 5 }, () => connect(full.port, '127.0.0.1').on('error', () => {}))
-  t.teardown(() => { for (const socket of sockets) socket.destroy() })
-  await Promise.all(sockets.map(async (socket) => { await once(socket, 'connect') }))
-  t.equal(await shake(t, {}, full.port), 'ECONNRESET')
 })

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import type { Test } from 'tap'
 import { TestAuthority, type Certificate } from './certificates.ts'
 
@@ -36,4 +37,18 @@ export function tlsFiles (t: Test): TlsFiles {
   const keyPath = join(directory, 'key.pem')
   const env = { HTTP_TLS_CERT_PATH: certPath, HTTP_TLS_KEY_PATH: keyPath }
   return { authority, ca: authority.ca, certPath, keyPath, env, write, file }
+}
+
+/**
+ * Connects to a port of this machine. The connection is closed with the test.
+ *
+ * @returns the socket after its handshake, or the code of the error
+ */
+export async function shakeHands (t: Test, port: number, options: ConnectionOptions): Promise<TLSSocket | string> {
+  const socket = connect({ port, host: '127.0.0.1', ...options })
+  t.teardown(() => { socket.destroy() })
+  return await new Promise((resolve) => {
+    socket.on('error', (error) => { resolve('code' in error ? String(error.code) : error.message) })
+    socket.once('secureConnect', () => { resolve(socket) })
+  })
 }

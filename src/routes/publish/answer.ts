@@ -1,5 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
+import { AccessError } from '../../access/access-error.ts'
 import { byName } from '../../api/by-name.ts'
 import { exactInteger, exactIntegerSchema } from '../../api/exact-integer.ts'
 import { PublishFailureSchema } from '../../api/publish-failure.ts'
@@ -61,7 +62,7 @@ export function withOutcome (error: unknown, result: PublishResult): unknown {
   const { confirmed, duplicates, failures, doubted } = result
   const unknown = doubted?.count ?? 0
   if (confirmed + duplicates + failures.length + unknown === 0) return error
-  if (!(error instanceof RequestError || error instanceof StreamsError)) return error
+  if (!(error instanceof RequestError || error instanceof StreamsError || error instanceof AccessError)) return error
   const {
     problem: { type, title, status, detail, code, retryable, sideEffects, requestId, errors, ...extensions }
   } = toProblemAnswer(error, '')

@@ -1,5 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
+import { brokerOf } from '../../http/caller.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { StreamParams, strictObject } from '../../api/schemas.ts'
 import { addJsonLine, hasJsonLines, isBlank, isForm, LINES_BODY_FORMATS, mediaTypeOf } from '../../messages/index.ts'
@@ -54,7 +55,7 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
         reply,
         limits,
         hold: (bytes) => app.holdBody(request, bytes),
-        open: ({ signal }) => app.broker.publishing.open(stream, { ...publishOptions(query), signal }),
+        open: ({ signal }) => brokerOf(request).publishing.open(stream, { ...publishOptions(query), signal }),
         turn: async () => { await app.turn(Infinity) },
         addLine: hasJsonLines(mediaType) ? jsonLines(firstPublishingId) : plainLines(firstPublishingId)
       })

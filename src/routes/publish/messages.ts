@@ -1,4 +1,5 @@
 import type { ApiApp } from '../../http/api-app.ts'
+import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
 import { StreamParams } from '../../api/schemas.ts'
@@ -6,7 +7,7 @@ import type { FieldError } from '../../api/field-error.ts'
 import {
   PublishingIds, requestCodec, UNBOUNDED_WORK, WORK_OF_A_TURN, type BodyFormat, type JsonRequest, type Work
 } from '../../messages/index.ts'
-import { MessageBatch } from '../../streams/index.ts'
+import { MessageBatch, type PublishingPort } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
 import { toRequestError, wholeBody } from './body.ts'
 import {
@@ -39,6 +40,7 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
     },
     async (request, reply) => {
       const { stream } = request.params
+      const { publishing } = brokerOf(request)
       const ids = new PublishingIds(request.query.publisher)
       const options = publishOptions(request.query)
       const codec = requestCodec(request.headers['content-type'])
@@ -48,7 +50,7 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
           reply,
           limits,
           hold: (bytes) => app.holdBody(request, bytes),
-          open: ({ signal }) => app.broker.publishing.open(stream, { ...options, signal }),
+          open: ({ signal }) => publishing.open(stream, { ...options, signal }),
           turn: async () => { await app.turn(Infinity) },
           addLine: (line, lineNumber, batch, work) => codec.addLine(line, lineNumber, { batch, ids, limits, work })
         })
@@ -56,14 +58,14 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
       const body = await wholeBody(app, request)
       const read = codec.decode(body, limits)
       const batch = app.isHeavy(body.length)
-        ? await batchInTurns(app, read, body.length, limits, ids)
+        ? await batchInTurns(app, publishing, read, body.length, limits, ids)
         : batchAtOnce(read, body.length, limits, ids)
       // From here on the batch takes the memory, and the broker counts it.
       app.holdBody(request, 0)
-      const publishing = { ...options, signal: clientSignal(reply) }
+      const signalled = { ...options, signal: clientSignal(reply) }
       const result = batch.count === 0
-        ? await app.broker.publishing.open(stream, publishing).finish()
-        : await app.broker.publishing.publish(stream, batch, publishing)
+        ? await publishing.open(stream, signalled).finish()
+        : await publishing.publish(stream, batch, signalled)
       return await sendPublished(reply, result)
     }
   )
@@ -87,12 +89,13 @@ function batchAtOnce (
 // refused before the work and not after it.
 async function batchInTurns (
   app: ApiApp,
+  publishing: PublishingPort,
   read: JsonRequest,
   bodyBytes: number,
   limits: PublishLimits,
   ids: PublishingIds
 ): Promise<MessageBatch> {
-  const lease = app.broker.publishing.reserve(bodyBytes)
+  const lease = publishing.reserve(bodyBytes)
   try {
     await app.turn(bodyBytes)
     let work = { units: WORK_OF_A_TURN }
@@ -102,7 +105,7 @@ async function batchInTurns (
     }
     while (!scanned(read, work)) await nextTurn()
     refuseScanned(read, limits)
-    const overhead = app.broker.publishing.reserve(read.count * (MESSAGE_OVERHEAD_BYTES + NOTE_BYTES))
+    const overhead = publishing.reserve(read.count * (MESSAGE_OVERHEAD_BYTES + NOTE_BYTES))
     try {
       const batch = new MessageBatch(bodyBytes + read.count * MESSAGE_OVERHEAD_BYTES)
       let errors = read.addTo(batch, ids, work)

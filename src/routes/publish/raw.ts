@@ -1,6 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ApiApp } from '../../http/api-app.ts'
+import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { StreamParams, strictObject } from '../../api/schemas.ts'
 import {
@@ -73,7 +74,8 @@ export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void 
       addRaw(batch, { body, headers, kept }, new PublishingIds(query.publisher))
       app.holdBody(request, 0)
       const options = { ...publishOptions(query), signal: clientSignal(reply) }
-      return await sendPublished(reply, await app.broker.publishing.publish(request.params.stream, batch, options))
+      const result = await brokerOf(request).publishing.publish(request.params.stream, batch, options)
+      return await sendPublished(reply, result)
     }
   )
 }

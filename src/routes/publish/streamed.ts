@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { bodyChunks, discard } from '../../http/body.ts'
+import { callerOf } from '../../http/caller.ts'
 import { clientSignal, noteEffects } from '../../http/request-scope.ts'
+import { untilAborted } from '../../http/until-aborted.ts'
 import { LineSplitter } from '../../text/line-splitter.ts'
 import { RequestError } from '../../api/problems.ts'
 import { UNBOUNDED_WORK, WORK_OF_A_TURN, type UnfinishedLine, type Work } from '../../messages/index.ts'
@@ -56,18 +58,18 @@ export async function publishStreamed (publish: StreamedPublish): Promise<Fastif
   }
   const result = await session.finish()
   // The client is gone and cannot be answered.
-  if (signal.aborted) return reply
+  if (request.raw.socket.destroyed) return reply
   if (failure === undefined) return await sendPublished(reply, result)
   discard(request.raw)
   throw withOutcome(failure.error, result)
 }
 
 async function * batches (publish: StreamedPublish): AsyncGenerator<MessageBatch> {
-  const { request, limits, hold } = publish
+  const { limits, hold } = publish
   const splitter = new LineSplitter(limits.maxLineBytes)
   const lines = new Lines(publish)
   try {
-    for await (const chunk of bodyChunks(request.raw, limits.maxStreamedBodyBytes, 'HTTP_MAX_STREAMED_BODY_BYTES')) {
+    for await (const chunk of arriving(publish)) {
       yield * lines.batchesOf(splitter.push(chunk))
       while (splitter.hasMore) {
         await publish.turn()
@@ -84,6 +86,13 @@ async function * batches (publish: StreamedPublish): AsyncGenerator<MessageBatch
   } finally {
     hold(0)
   }
+}
+
+// A caller whose credential ends does not keep its request open by sending nothing.
+function arriving ({ request, limits: { maxStreamedBodyBytes } }: StreamedPublish): AsyncIterable<Buffer> {
+  const chunks = bodyChunks(request.raw, maxStreamedBodyBytes, 'HTTP_MAX_STREAMED_BODY_BYTES')
+  const { ended } = callerOf(request)
+  return ended === undefined ? chunks : untilAborted(chunks, ended)
 }
 
 /** The lines of one request. */

@@ -1,5 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
+import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
@@ -55,7 +56,8 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       }
       const autoStore = query.autoCommit ? { prepare } : undefined
       const read = { ...readRequest(from, query), store: commit, expected, autoStore }
-      const batch = await app.broker.consumers.read(stream, consumer, read, clientSignal(reply)).catch((error) => {
+      const { consumers } = brokerOf(request)
+      const batch = await consumers.read(stream, consumer, read, clientSignal(reply)).catch((error) => {
         throw withReset(error)
       })
       return await sendConsumerBatch(reply, batch, format, query, prepared.get(batch))

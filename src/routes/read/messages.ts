@@ -1,5 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
+import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { BROKER_PROBLEMS, json, offset, StreamParams, strictObject } from '../../api/schemas.ts'
 import {
@@ -51,7 +52,8 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
     async (request, reply) => {
       const { params: { stream }, query } = request
       const format = answerFormat(request.headers.accept)
-      const batch = await app.broker.reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
+      const { reading } = brokerOf(request)
+      const batch = await reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
       return await sendBatch(reply, batch, format, query, () => setNextLink(reply, batch.nextOffset))
     }
   )
@@ -82,7 +84,8 @@ function readLines (app: ApiApp, limits: ReadLimits): void {
     },
     async (request, reply) => {
       const { params: { stream }, query } = request
-      const batch = await app.broker.reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
+      const { reading } = brokerOf(request)
+      const batch = await reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
       return await sendLines(reply, batch, pool, (nextOffset) => setNextLink(reply, nextOffset))
     }
   )
@@ -106,7 +109,8 @@ function readMessage (app: ApiApp): void {
     },
     async (request, reply) => {
       const { stream, offset } = request.params
-      const { message, batch } = await app.broker.reading.readMessage(stream, offset, clientSignal(reply))
+      const { reading } = brokerOf(request)
+      const { message, batch } = await reading.readMessage(stream, offset, clientSignal(reply))
       return await sendMessage(reply, message, batch, request.query.body)
     }
   )
@@ -136,7 +140,8 @@ function readRaw (app: ApiApp): void {
     },
     async (request, reply) => {
       const { stream, offset } = request.params
-      const { message, batch } = await app.broker.reading.readMessage(stream, offset, clientSignal(reply))
+      const { reading } = brokerOf(request)
+      const { message, batch } = await reading.readMessage(stream, offset, clientSignal(reply))
       return await sendRaw(reply, message, batch)
     }
   )

@@ -138,7 +138,9 @@ export class ConsumerOffsets {
       if (from.type === 'offset' && nextOffset > (await this.#options.ends.bounds(stream)).nextOffset) return undefined
       return await this.#storeEarliest(stream, consumer, nextOffset)
     })
-    if (turn === undefined) throw new StreamsError('caller_left', 'the caller left before its read began')
+    if (turn === undefined) {
+      throw new StreamsError('caller_left', 'the caller left, or its credential ended, before its read began')
+    }
     return turn.result
   }
 

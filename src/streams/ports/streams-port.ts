@@ -38,6 +38,11 @@ export class StreamsPort {
     return pageOf((await listStreamNames(management)).flatMap((name) => names.fromBroker(name) ?? []), query)
   }
 
+  /** The broker's name of a stream. @throws StreamsError `invalid_argument` */
+  nameOnBroker (stream: string): string {
+    return this.#options.names.toBroker(stream)
+  }
+
   /** @throws StreamsError `stream_arguments_differ`, `super_stream_exists`, `invalid_argument`, ... */
   async create (stream: string, args: StreamArguments): Promise<CreatedStream> {
     return await this.#options.admin.create(this.#options.names.toBroker(stream), args)

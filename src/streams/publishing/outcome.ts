@@ -122,7 +122,7 @@ export class BatchOutcome {
 
 /** The failure of a message that was not sent because its caller has left. */
 export function callerLeft (): StreamsError {
-  return new StreamsError('caller_left', 'the caller went away before the message was sent')
+  return new StreamsError('caller_left', 'the caller left, or its credential ended, before the message was sent')
 }
 
 /** Puts the outcomes of a request's batches together. */

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { testManagementUrl, testStreamUrl } from '../support/broker.ts'
 import { startGateway, type Gateway } from '../support/gateway.ts'
 
-const page = readFileSync('docs/securing.md', 'utf8')
+const page = readFileSync('docs/security.md', 'utf8')
 const management = new URL(testManagementUrl())
 const admin = `Basic ${Buffer.from(`${management.username}:${management.password}`).toString('base64')}`
 

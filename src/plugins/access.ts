@@ -1,0 +1,128 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { AccessError } from '../access/access-error.ts'
+import { lackingFor } from '../access/decision.ts'
+import { Gate, type Authenticators } from '../access/gate.ts'
+import type { Requirement } from '../access/operations.ts'
+import type { ProblemCode } from '../api/problems.ts'
+import type { Config } from '../config.ts'
+import type { IdentifiedCaller } from '../http/caller.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Puts into a refusal how a caller can show who it is, as RFC 9110 asks for. */
+    challenge: (request: FastifyRequest, reply: FastifyReply, code: ProblemCode) => void
+  }
+}
+
+/**
+ * Who asks, and whether they may. One hook finds both out before any of a body is read. Where nobody is asked who they
+ * are, there is no hook.
+ */
+function access (app: FastifyInstance, config: Config): void {
+  const { ways = [], docs } = config.access
+  app.decorate('challenge', ways.length === 0 ? () => {} : challenger(ways))
+  if (ways.length === 0) return
+  const gate = new Gate(authenticators(app, config))
+  app.addHook('onRequest', (request, _reply, done) => {
+    const requirement = requirementOf(request, docs)
+    if (requirement === undefined) {
+      done()
+      return
+    }
+    const admit = (caller: IdentifiedCaller): void => {
+      request.identified = caller
+      done(caller.ended?.aborted === true ? toError(caller.ended.reason) : refusal(app, request, caller, requirement))
+    }
+    try {
+      const caller = gate.identify({
+        authorization: request.headers.authorization,
+        certificate: undefined,
+        get address () { return app.clientAddress(request) }
+      })
+      if (caller instanceof Promise) caller.then(admit, (error: unknown) => { done(toError(error)) })
+      else admit(caller)
+    } catch (error) {
+      done(toError(error))
+    }
+  })
+}
+
+function authenticators (_app: FastifyInstance, _config: Config): Authenticators {
+  return {}
+}
+
+// Undefined: nothing is needed. A path without an operation has nothing to protect.
+function requirementOf (request: FastifyRequest, docs: Config['access']['docs']): Requirement | undefined {
+  if (request.is404) return undefined
+  const { access } = request.routeOptions.config
+  switch (access?.type) {
+    case 'open':
+      return undefined
+    case 'documents':
+      return docs === 'open' ? undefined : access
+    case undefined:
+      throw new Error('a route without access')
+    default:
+      return access
+  }
+}
+
+function refusal (
+  app: FastifyInstance, request: FastifyRequest, { rights }: IdentifiedCaller, requirement: Requirement
+): Error | undefined {
+  if (requirement.type === 'monitor') {
+    return rights.allowsMonitor() ? undefined : refused('the caller has no "monitor"')
+  }
+  if (requirement.type !== 'stream') return undefined
+  const stream = textOf(request.params, 'stream') ?? ''
+  try {
+    const lacking = lackingFor(requirement, rights, {
+      stream,
+      streamOnBroker: app.broker.streams.nameOnBroker(stream),
+      consumer: textOf(request.params, 'consumer'),
+      publisher: textOf(request.query, 'publisher')
+    })
+    return lacking === undefined ? undefined : refused(lacking)
+  } catch (error) {
+    // A name that no stream can have.
+    return toError(error)
+  }
+}
+
+function refused (lacking: string): AccessError {
+  return new AccessError('access_refused', lacking, { reason: lacking })
+}
+
+const REALM = 'realm="rabbitmq-stream-gateway"'
+const BASIC = `Basic ${REALM}, charset="UTF-8"`
+const BEARER = `Bearer ${REALM}`
+
+function challenger (ways: NonNullable<Config['access']['ways']>): FastifyInstance['challenge'] {
+  const hasBasic = ways.includes('api-keys') || ways.includes('rabbitmq')
+  const hasBearer = ways.some((way) => way !== 'mtls')
+  return (request, reply, code) => {
+    const isBearer = request.headers.authorization?.slice(0, 7).toLowerCase() === 'bearer '
+    const fault = !isBearer ? '' : code === 'unauthorized' ? ', error="invalid_token"' : ', error="insufficient_scope"'
+    if (code === 'unauthorized') {
+      reply.header('www-authenticate', [...hasBearer ? [BEARER + fault] : [], ...hasBasic ? [BASIC] : []])
+    } else if (code === 'access_refused' && fault !== '') {
+      reply.header('www-authenticate', BEARER + fault)
+    }
+  }
+}
+
+function textOf (values: unknown, name: string): string | undefined {
+  if (typeof values !== 'object' || values === null) return undefined
+  const value: unknown = Reflect.get(values, name)
+  return typeof value === 'string' ? value : undefined
+}
+
+function toError (error: unknown): Error {
+  return error instanceof Error ? error : new Error('not an error', { cause: error })
+}
+
+export default fp<Config>(async (app, config) => access(app, config), {
+  name: 'access',
+  dependencies: ['route-access', 'broker', 'metrics', 'proxies']
+})
