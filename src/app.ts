@@ -35,7 +35,17 @@ import { VERSION } from './version.ts'
 /** The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it. */
 export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
   const app = fastify(appOptions(config, logger))
+  try {
+    await addParts(app, config)
+  } catch (error) {
+    // What has begun would keep the process running.
+    await app.close()
+    throw error
+  }
+  return app
+}
 
+async function addParts (app: FastifyInstance, config: Config): Promise<void> {
   await app.register(routeAccess)
   await app.register(proxies, config.http)
   await app.register(reloads)
@@ -67,7 +77,6 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(problemRoutes)
   await app.register(rootRoutes, { version: VERSION })
   app.refuseOtherMethods()
-  return app
 }
 
 // A name of 255 bytes, each percent-encoded.

@@ -1,8 +1,9 @@
 import { isProblemCode, PROBLEM_CODES, PROBLEMS } from '../../src/api/problems.ts'
 import { codeBlocksOf, codeSpansOf, currentPages, type Page } from './page.ts'
 
-// Names in snake_case that are not error codes: a label of the metrics, settings of others, functions of the examples.
+// Names in snake_case that are not error codes: labels of metrics, settings of others, functions of the examples.
 const OTHER_NAMES = [
+  'client_certificate', 'no_client_certificate', 'plain_http', 'server_certificate',
   'client_gone', 'cluster_name', 'proxy_pass', 'proxy_read_timeout', 'reset_offset', 'retry_with_backoff'
 ]
 

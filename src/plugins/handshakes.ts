@@ -9,9 +9,14 @@ import type { Counter } from 'prom-client'
  */
 export class Handshakes {
   readonly #underWay = new Map<string, Socket>()
+  #isCutOff = false
 
   constructor (server: Server, failed: Counter<'reason'>, log: FastifyBaseLogger) {
     server.on('connection', (socket) => {
+      if (this.#isCutOff) {
+        socket.destroy()
+        return
+      }
       const key = keyOf(socket)
       this.#underWay.set(key, socket)
       socket.once('close', () => { if (this.#underWay.get(key) === socket) this.#underWay.delete(key) })
@@ -29,7 +34,9 @@ export class Handshakes {
     return this.#underWay.size
   }
 
+  /** Ends those under way, and each that would begin. */
   cutOff (): void {
+    this.#isCutOff = true
     for (const socket of this.#underWay.values()) socket.destroy()
   }
 }
