@@ -82,6 +82,18 @@ export default [
     }
   },
 
+  // Only the broker of the caller knows what the caller may do.
+  {
+    files: ['src/routes/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', {
+        selector: "MemberExpression[object.property.name='broker']" +
+          '[property.name=/^(streams|publishing|reading|consumers)$/]',
+        message: 'A route asks brokerOf(request): the caller may have a broker of its own.'
+      }]
+    }
+  },
+
   // A test that cannot fail is a defect, and a pattern of [] matches every array.
   {
     files: ['test/**/*.ts'],

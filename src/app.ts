@@ -2,6 +2,7 @@ import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { Config } from './config.ts'
 import { serverOptions } from './http/server-limits.ts'
 import access from './plugins/access.ts'
+import audit from './plugins/audit.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
 import browserGuard from './plugins/browser-guard.ts'
@@ -13,6 +14,7 @@ import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import openness from './plugins/openness.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
+import quotas from './plugins/quotas.ts'
 import reloads from './plugins/reloads.ts'
 import requests, { requestId } from './plugins/requests.ts'
 import routeAccess from './plugins/route-access.ts'
@@ -32,23 +34,20 @@ import { streamRoutes } from './routes/streams.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import { VERSION } from './version.ts'
 
-/** The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it. */
-export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
+/**
+ * The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it.
+ *
+ * @param auditFile takes the lines of the audit log, where they are not in the log
+ */
+export async function buildApp (
+  config: Config,
+  logger: FastifyBaseLogger,
+  auditFile?: FastifyBaseLogger
+): Promise<FastifyInstance> {
   const app = fastify(appOptions(config, logger))
-  try {
-    await addParts(app, config)
-  } catch (error) {
-    // What has begun would keep the process running.
-    await app.close()
-    throw error
-  }
-  return app
-}
 
-async function addParts (app: FastifyInstance, config: Config): Promise<void> {
   await app.register(routeAccess)
   await app.register(proxies, config.http)
-  await app.register(reloads)
   await app.register(requests)
   await app.register(errors, config.http)
   await app.register(browserGuard, { ...config.http, isAuthenticated: isAuthenticated(config) })
@@ -59,9 +58,12 @@ async function addParts (app: FastifyInstance, config: Config): Promise<void> {
   await app.register(broker, config)
   await app.register(startReport, config)
   await app.register(metrics)
+  await app.register(reloads)
   await app.register(connections, config.http)
   if (config.http.tls !== undefined) await app.register(tls, config.http.tls)
   await app.register(access, config)
+  await app.register(quotas, config)
+  await app.register(audit, { config, file: auditFile })
   await app.register(openness, config)
   await app.register(openapi, config.access)
 
@@ -77,6 +79,7 @@ async function addParts (app: FastifyInstance, config: Config): Promise<void> {
   await app.register(problemRoutes)
   await app.register(rootRoutes, { version: VERSION })
   app.refuseOtherMethods()
+  return app
 }
 
 // A name of 255 bytes, each percent-encoded.

@@ -1,10 +1,10 @@
 import closeWithGrace from 'close-with-grace'
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { buildApp } from './app.ts'
 import { loadConfig, type Config } from './config.ts'
-import { openLog, type Log } from './logger.ts'
-import { ConfigError } from './settings/config-error.ts'
+import { openAuditFile, openLog, type FileLog, type Log } from './logger.ts'
 import { describeListenError } from './settings/listen-error.ts'
+import { ConfigError } from './settings/setting-reader.ts'
 
 // The process: environment, configuration, application, signals. Only this file and server.ts use `process`.
 
@@ -35,19 +35,27 @@ try {
 }
 
 async function serve (config: Config, { logger, close }: Log): Promise<void> {
-  const app = await buildApp(config, logger)
-  const delay = config.drainTimeoutMs + CLOSE_GRACE_MS
-  // Without files to read again, SIGHUP ends the process: its terminal has gone.
-  const skip = app.hasFiles() ? ['SIGHUP' as const] : []
-  if (app.hasFiles()) process.on('SIGHUP', () => { void app.reload() })
+  const auditFile = openAudit(config, logger)
+  const app = await buildApp(config, logger, auditFile?.logger)
+  // SIGHUP, which ends a process by default, has a server read its files again and open its audit file anew, where it
+  // has any.
+  const takesHup = app.hasReloadedFiles() || auditFile !== undefined
+  if (takesHup) {
+    process.on('SIGHUP', () => {
+      auditFile?.reopen()
+      void app.reloadFiles()
+    })
+  }
+  const skip = takesHup ? ['SIGHUP' as const] : []
   // The grace after the drain timeout is for closing what does not depend on clients.
+  const delay = config.drainTimeoutMs + CLOSE_GRACE_MS
   closeWithGrace({ delay, skip, logger, ...lastWords }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'the process ends because of an error')
     else logger.info({ signal }, 'shutting down')
     try {
       await app.shutDown()
     } finally {
-      await close()
+      await Promise.all([close(), auditFile?.close()])
     }
   })
   const { host, port, maxConnections } = config.http
@@ -60,4 +68,16 @@ async function serve (config: Config, { logger, close }: Log): Promise<void> {
     throw message === undefined ? error : new ConfigError(message)
   })
   app.reportStart()
+}
+
+function openAudit ({ audit: { log, path } }: Config, logger: Log['logger']): FileLog | undefined {
+  if (path === undefined || log === 'off') return undefined
+  try {
+    // Who reads it learns who does what.
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? `: ${String(error.code)}` : ''
+    throw new ConfigError(`Bad configuration: AUDIT_LOG_PATH names a file that cannot be written${code}`)
+  }
+  return openAuditFile(path, logger)
 }

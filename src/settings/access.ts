@@ -1,5 +1,4 @@
-import { BadValue } from './config-error.ts'
-import type { SettingReader } from './setting-reader.ts'
+import { BadValue, type SettingReader } from './setting-reader.ts'
 
 const WAYS = ['api-keys', 'jwt', 'mtls', 'rabbitmq'] as const
 

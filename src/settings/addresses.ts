@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { MAX_PREFIX_LENGTH, toPathPrefix } from '../text/path-prefix.ts'
-import { BadValue } from './config-error.ts'
+import { BadValue } from './setting-reader.ts'
 
 // Paths of the gateway itself: whether they are a prefix or not could not be told.
 const OWN_PATHS = /^\/(?:v1|docs|health|metrics|problems|openapi\.json)(?:\/|$)/

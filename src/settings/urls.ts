@@ -1,4 +1,4 @@
-import { BadValue } from './config-error.ts'
+import { BadValue } from './setting-reader.ts'
 
 /** The content of `RABBITMQ_STREAM_URL`. */
 export interface StreamEndpoint {

@@ -76,5 +76,19 @@ checkCases(t, [
     title: 'an array that is spread into a pattern',
     file: 'test/unit/a.test.ts',
     text: 't.match(found, { names: exactly(...[1, 2]) })'
+  },
+
+  {
+    rule: 'no-restricted-syntax',
+    title: 'the broker of the gateway in a route',
+    file: 'src/routes/read/a.ts',
+    text: 'await app.broker.reading.read(stream)',
+    report: 'A route asks brokerOf(request)'
+  },
+  {
+    rule: 'no-restricted-syntax',
+    title: 'the broker of the caller in a route',
+    file: 'src/routes/read/a.ts',
+    text: 'await brokerOf(request).reading.read(stream)'
   }
 ])

@@ -1,6 +1,5 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import { BadValue } from '../settings/config-error.ts'
 
 /** What the files of the HTTP server's TLS hold. */
 export interface TlsFiles {
@@ -10,18 +9,30 @@ export interface TlsFiles {
   readonly validTo: Date
 }
 
+/** Files that cannot be used. The message names the setting and shows nothing of the contents. */
+export class TlsFileError extends Error {
+  readonly setting: string
+  readonly fault: string
+
+  constructor (setting: string, fault: string) {
+    super(`${setting} ${fault}`)
+    this.setting = setting
+    this.fault = fault
+  }
+}
+
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g
 
 /**
  * Checks certificate, key and authorities before the server gets any of them.
  *
  * @param clientCa undefined when clients show no certificates
- * @throws BadValue that names the setting of the file
+ * @throws TlsFileError
  */
 export function readTlsFiles (cert: string, key: string, clientCa: string | undefined): TlsFiles {
   const certificate = certificateOf(cert)
   if (!certificate.checkPrivateKey(keyOf(key))) {
-    throw new BadValue('HTTP_TLS_KEY_PATH is not the key of the first certificate in HTTP_TLS_CERT_PATH')
+    throw new TlsFileError('HTTP_TLS_KEY_PATH', 'is not the key of the first certificate in HTTP_TLS_CERT_PATH')
   }
   const context = { cert, key, ...(clientCa !== undefined && authorities(clientCa)), minVersion: 'TLSv1.2' as const }
   try {
@@ -29,15 +40,13 @@ export function readTlsFiles (cert: string, key: string, clientCa: string | unde
   } catch (error) {
     // An error of OpenSSL names no contents.
     const reason = error instanceof Error && 'reason' in error ? ` (${String(error.reason)})` : ''
-    throw new BadValue(`HTTP_TLS_CERT_PATH and HTTP_TLS_KEY_PATH cannot be used${reason}`)
+    throw new TlsFileError('HTTP_TLS_CERT_PATH', `and HTTP_TLS_KEY_PATH cannot be used${reason}`)
   }
   return { context, validTo: new Date(certificate.validTo) }
 }
 
 function certificateOf (text: string): X509Certificate {
-  const message = 'HTTP_TLS_CERT_PATH does not hold a certificate in PEM'
-  const [first] = parsed(blocksOf(text).certificates, message)
-  if (first === undefined) throw new BadValue(message)
+  const [first] = parsed(blocksOf(text).certificates, 'HTTP_TLS_CERT_PATH')
   return first
 }
 
@@ -45,24 +54,25 @@ function keyOf (text: string): KeyObject {
   try {
     return createPrivateKey(text)
   } catch {
-    throw new BadValue('HTTP_TLS_KEY_PATH does not hold a private key in PEM without a passphrase')
+    throw new TlsFileError('HTTP_TLS_KEY_PATH', 'does not hold a private key in PEM without a passphrase')
   }
 }
 
 // OpenSSL would silently leave out what it cannot read, and take the system's authorities when nothing is left.
 function authorities (text: string): { ca: string[], crl?: string[] } {
   const { certificates, revocations } = blocksOf(text)
-  const message = 'HTTP_TLS_CLIENT_CA_PATH does not hold certificates in PEM'
-  if (parsed(certificates, message).length === 0) throw new BadValue(message)
+  parsed(certificates, 'HTTP_TLS_CLIENT_CA_PATH')
   return { ca: certificates, ...(revocations.length > 0 && { crl: revocations }) }
 }
 
-function parsed (blocks: readonly string[], message: string): X509Certificate[] {
+function parsed (blocks: readonly string[], setting: string): [X509Certificate, ...X509Certificate[]] {
   try {
-    return blocks.map((block) => new X509Certificate(block))
+    const [first, ...others] = blocks.map((block) => new X509Certificate(block))
+    if (first !== undefined) return [first, ...others]
   } catch {
-    throw new BadValue(message)
+    // The same fault.
   }
+  throw new TlsFileError(setting, 'does not hold a certificate in PEM')
 }
 
 function blocksOf (text: string): { certificates: string[], revocations: string[] } {
