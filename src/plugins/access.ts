@@ -8,6 +8,7 @@ import type { ProblemCode } from '../api/problems.ts'
 import type { Config } from '../config.ts'
 import type { IdentifiedCaller } from '../http/caller.ts'
 import { keyAuthenticator } from './api-keys.ts'
+import { certificateAuthenticator, certificateOf } from './client-certificates.ts'
 import { rabbitmqAuthenticator } from './rabbitmq-users.ts'
 import { tokenAuthenticator } from './tokens.ts'
 
@@ -27,6 +28,7 @@ function access (app: FastifyInstance, config: Config): void {
   app.decorate('challenge', ways.length === 0 ? () => {} : challenger(ways))
   if (ways.length === 0) return
   const gate = new Gate(authenticators(app, config))
+  const takesCertificates = ways.includes('mtls')
   app.addHook('onRequest', (request, _reply, done) => {
     const requirement = requirementOf(request, docs)
     if (requirement === undefined) {
@@ -40,7 +42,7 @@ function access (app: FastifyInstance, config: Config): void {
     try {
       const caller = gate.identify({
         authorization: request.headers.authorization,
-        certificate: undefined,
+        certificate: takesCertificates ? certificateOf(request.raw.socket) : undefined,
         get address () { return app.clientAddress(request) }
       })
       if (caller instanceof Promise) caller.then(admit, (error: unknown) => { done(toError(error)) })
@@ -56,7 +58,8 @@ function authenticators (app: FastifyInstance, config: Config): Authenticators {
   return {
     ...(ways.includes('api-keys') && { key: keyAuthenticator(app, config) }),
     ...(ways.includes('rabbitmq') && { rabbitmq: rabbitmqAuthenticator(app, config) }),
-    ...(ways.includes('jwt') && { token: tokenAuthenticator(app, config) })
+    ...(ways.includes('jwt') && { token: tokenAuthenticator(app, config) }),
+    ...(ways.includes('mtls') && { certificate: certificateAuthenticator(app, config) })
   }
 }
 
