@@ -15,7 +15,9 @@ const shared = ['common', 'errors', 'classify', 'ended', 'offset']
 
 /** @type {Readonly<Record<string, readonly string[]>>} */
 export const rooms = {
-  server: ['main'],
+  server: ['main', 'commands'],
+  // What the process does in place of serving. A command needs neither the application nor its settings.
+  commands: ['access', 'text'],
   main: ['app', 'config', 'logger', 'settings'],
   app: ['plugins', 'routes', 'config', 'version'],
 
@@ -24,7 +26,7 @@ export const rooms = {
   'routes/*': ['http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
 
   config: ['settings'],
-  settings: ['text'],
+  settings: ['text', 'access'],
   logger: [],
   version: [],
 
@@ -42,11 +44,14 @@ export const rooms = {
   console: [],
 
   ...inside('streams', {
+    // The brokers of callers beside the gateway's own: they share limits, and nothing of streams.
+    'broker-set': ['broker', 'broker-options', 'broker-stats', 'shared', 'connections', 'management'],
     broker: [
       'broker-options', 'broker-stats', 'broker-status', 'ports', 'directory', 'consuming', 'reading', 'publishing',
       'topology', 'connections', 'management', ...shared
     ],
-    'broker-options': ['publishing', 'reading', 'connections', 'protocol/index', 'common'],
+    'broker-options': ['shared', 'publishing', 'reading', 'connections', 'management', 'protocol/index', 'common'],
+    shared: ['reading', 'connections', 'common'],
     'broker-stats': [],
     'broker-status': ['connections', ...shared],
     ports: [
@@ -92,7 +97,7 @@ export const packages = {
 
   // Formats have schemas; the domain has none.
   '@sinclair/typebox': ['plugins', 'routes', 'api', 'messages'],
-  ajv: ['messages'],
+  ajv: ['messages', 'access'],
 
   // The network.
   undici: ['push', 'streams/management'],
@@ -103,7 +108,9 @@ export const packages = {
   // The process itself, its output and its figures.
   'node:process': ['main'],
   'node:child_process': [],
-  'node:fs': ['main'],
+  // The start reads files in main.ts. What is read again while the process runs belongs to a plugin, which ends with
+  // the app.
+  'node:fs': ['main', 'plugins'],
   'close-with-grace': ['main'],
   pino: ['logger'],
   'prom-client': ['plugins']

@@ -1,6 +1,7 @@
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
 import access from './plugins/access.ts'
+import audit from './plugins/audit.ts'
 import bodies from './plugins/bodies.ts'
 import broker from './plugins/broker.ts'
 import browserGuard from './plugins/browser-guard.ts'
@@ -12,6 +13,8 @@ import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import openness from './plugins/openness.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
+import quotas from './plugins/quotas.ts'
+import reloads from './plugins/reloads.ts'
 import requests, { requestId } from './plugins/requests.ts'
 import routeAccess from './plugins/route-access.ts'
 import { socketProblemSender } from './plugins/socket-errors.ts'
@@ -29,8 +32,16 @@ import { streamRoutes } from './routes/streams.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import { VERSION } from './version.ts'
 
-/** The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it. */
-export async function buildApp (config: Config, logger: FastifyBaseLogger): Promise<FastifyInstance> {
+/**
+ * The whole application, not yet listening: plugins, then routes. It connects to the broker when it first needs it.
+ *
+ * @param auditFile takes the lines of the audit log, where they are not in the log
+ */
+export async function buildApp (
+  config: Config,
+  logger: FastifyBaseLogger,
+  auditFile?: FastifyBaseLogger
+): Promise<FastifyInstance> {
   const app = fastify(serverOptions(config, logger))
 
   await app.register(routeAccess)
@@ -45,8 +56,11 @@ export async function buildApp (config: Config, logger: FastifyBaseLogger): Prom
   await app.register(broker, config)
   await app.register(startReport, config)
   await app.register(metrics)
+  await app.register(reloads)
   await app.register(connections, config.http)
   await app.register(access, config)
+  await app.register(quotas, config)
+  await app.register(audit, { config, file: auditFile })
   await app.register(openness, config)
   await app.register(openapi, config.access)
 

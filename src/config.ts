@@ -1,11 +1,15 @@
 import { SettingReader, type Environment, type ReadFile, type SettingDescription } from './settings/setting-reader.ts'
 import { readAccess } from './settings/access.ts'
 import { ANY_ORIGIN, isLoopback } from './settings/addresses.ts'
+import { readApiKeys, refuseKeysWithoutUse } from './settings/api-keys.ts'
+import { readAudit } from './settings/audit.ts'
 import { readHttp } from './settings/http.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
 import { readPools } from './settings/pools.ts'
+import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
+import { readRabbitmqUsers } from './settings/rabbitmq-users.ts'
 import { warnOfVariables } from './settings/unknown-variables.ts'
 
 /**
@@ -17,6 +21,10 @@ function readSettings (read: SettingReader) {
     rabbitmq: { ...readRabbitmq(read), ...readPools(read) },
     http: readHttp(read),
     access: readAccess(read),
+    apiKeys: readApiKeys(read),
+    rabbitmqUsers: readRabbitmqUsers(read),
+    quotas: readQuotas(read),
+    audit: readAudit(read),
     publish: readPublish(read),
     read: readReads(read),
     ...readOperation(read)
@@ -52,6 +60,7 @@ export function describeSettings (): readonly SettingDescription[] {
 /** Notes settings that are bad in combination. */
 function refuseCombinations (read: SettingReader, settings: Config): void {
   refuseOpenness(read, settings)
+  refuseKeysWithoutUse(read, settings.access.ways)
   const { rabbitmq, http, publish, read: reads, drainTimeoutMs, drainDelayMs } = settings
   const hasCertificate = rabbitmq.tlsCert !== undefined
   if (hasCertificate !== (rabbitmq.tlsKey !== undefined)) {

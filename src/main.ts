@@ -1,8 +1,8 @@
 import closeWithGrace from 'close-with-grace'
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { buildApp } from './app.ts'
 import { loadConfig, type Config } from './config.ts'
-import { openLog, type Log } from './logger.ts'
+import { openAuditFile, openLog, type FileLog, type Log } from './logger.ts'
 import { describeListenError } from './settings/listen-error.ts'
 import { ConfigError } from './settings/setting-reader.ts'
 
@@ -35,15 +35,27 @@ try {
 }
 
 async function serve (config: Config, { logger, close }: Log): Promise<void> {
-  const app = await buildApp(config, logger)
+  const auditFile = openAudit(config, logger)
+  const app = await buildApp(config, logger, auditFile?.logger)
+  // SIGHUP, which ends a process by default, has a server read its files again and open its audit file anew, where it
+  // has any.
+  const takesHup = app.hasReloadedFiles() || auditFile !== undefined
+  if (takesHup) {
+    process.on('SIGHUP', () => {
+      auditFile?.reopen()
+      void app.reloadFiles()
+    })
+  }
+  const skip = takesHup ? ['SIGHUP' as const] : []
   // The grace after the drain timeout is for closing what does not depend on clients.
-  closeWithGrace({ delay: config.drainTimeoutMs + CLOSE_GRACE_MS, logger, ...lastWords }, async ({ err, signal }) => {
+  const delay = config.drainTimeoutMs + CLOSE_GRACE_MS
+  closeWithGrace({ delay, skip, logger, ...lastWords }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'the process ends because of an error')
     else logger.info({ signal }, 'shutting down')
     try {
       await app.shutDown()
     } finally {
-      await close()
+      await Promise.all([close(), auditFile?.close()])
     }
   })
   const { host, port, maxConnections } = config.http
@@ -56,4 +68,16 @@ async function serve (config: Config, { logger, close }: Log): Promise<void> {
     throw message === undefined ? error : new ConfigError(message)
   })
   app.reportStart()
+}
+
+function openAudit ({ audit: { log, path } }: Config, logger: Log['logger']): FileLog | undefined {
+  if (path === undefined || log === 'off') return undefined
+  try {
+    // Who reads it learns who does what.
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? `: ${String(error.code)}` : ''
+    throw new ConfigError(`Bad configuration: AUDIT_LOG_PATH names a file that cannot be written${code}`)
+  }
+  return openAuditFile(path, logger)
 }

@@ -7,6 +7,8 @@ export type Scheme = 'none' | 'api-key' | 'jwt' | 'mtls' | 'rabbitmq'
 export interface Caller {
   /** The name of a key, a user, the subject of a token or certificate: for logs and figures. Never a secret. */
   readonly id: string
+  /** Which of its credentials a caller has shown, where it may have several: the id of a key. No secret either. */
+  readonly credentialId?: string | undefined
   readonly scheme: Scheme
   readonly rights: Rights
   readonly limits: Limits

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { RequestError } from '../api/problems.ts'
 import type { BodyClaim } from './body-budget.ts'
+import { bodyMeterOf } from './body-meter.ts'
 import { ByteCollector } from '../text/byte-collector.ts'
 import { decodedChunks, isCoded } from './decoded-body.ts'
 
@@ -25,12 +26,16 @@ export async function * bodyChunks (
 ): AsyncGenerator<Buffer> {
   if (announcedBytes(request) > limitBytes) throw tooLarge(limitBytes, limitName)
   let receivedBytes = 0
-  const chunks: AsyncIterable<unknown> = isCoded(request)
+  const isDecoded = isCoded(request)
+  // What is decoded is counted before.
+  const meter = isDecoded ? undefined : bodyMeterOf(request)
+  const chunks: AsyncIterable<unknown> = isDecoded
     ? decodedChunks(request, limitBytes, () => tooLarge(limitBytes, limitName))
     : request.iterator({ destroyOnReturn: false })
   for await (const chunk of chunks) {
     if (!Buffer.isBuffer(chunk)) continue
     receivedBytes += chunk.length
+    meter?.count(chunk.length)
     if (receivedBytes > limitBytes) throw tooLarge(limitBytes, limitName)
     yield chunk
   }
@@ -80,10 +85,12 @@ async function collect (
 ): Promise<Buffer> {
   if (announcedBytes(request) > limitBytes) throw tooLarge(limitBytes, limitName)
   const body = new ByteCollector(Math.min(announcedBytes(request), limitBytes))
+  const meter = bodyMeterOf(request)
   let failure: { error: unknown } | undefined
   let isEnded = false
   await new Promise<void>((resolve) => {
     const add = (chunk: Buffer): void => {
+      meter?.count(chunk.length)
       try {
         if (body.length + chunk.length > limitBytes) throw tooLarge(limitBytes, limitName)
         claim.hold(body.capacityFor(chunk.length))

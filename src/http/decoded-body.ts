@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { RequestError } from '../api/problems.ts'
 import type { BodyClaim } from './body-budget.ts'
+import { bodyMeterOf } from './body-meter.ts'
 import type { ContentCoding, DecoderStream } from './content-coding.ts'
 
 interface CodedBody {
@@ -60,12 +61,14 @@ async function * decode (
   let fedBytes = 0
   let isWhole = false
   let failure: { error: unknown } | undefined
+  const meter = bodyMeterOf(request)
   const fail = (error: unknown): void => {
     failure ??= { error }
     decoder.destroy()
   }
   const feed = (chunk: Buffer): void => {
     fedBytes += chunk.length
+    meter?.count(chunk.length)
     if (fedBytes > limitBytes) fail(tooLarge())
     else if (!decoder.write(chunk)) request.pause()
   }

@@ -7,6 +7,8 @@ import type { Requirement } from '../access/operations.ts'
 import type { ProblemCode } from '../api/problems.ts'
 import type { Config } from '../config.ts'
 import type { IdentifiedCaller } from '../http/caller.ts'
+import { keyAuthenticator } from './api-keys.ts'
+import { rabbitmqAuthenticator } from './rabbitmq-users.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -48,8 +50,12 @@ function access (app: FastifyInstance, config: Config): void {
   })
 }
 
-function authenticators (_app: FastifyInstance, _config: Config): Authenticators {
-  return {}
+function authenticators (app: FastifyInstance, config: Config): Authenticators {
+  const { ways = [] } = config.access
+  return {
+    ...(ways.includes('api-keys') && { key: keyAuthenticator(app, config) }),
+    ...(ways.includes('rabbitmq') && { rabbitmq: rabbitmqAuthenticator(app, config) })
+  }
 }
 
 // Undefined: nothing is needed. A path without an operation has nothing to protect.
@@ -124,5 +130,5 @@ function toError (error: unknown): Error {
 
 export default fp<Config>(async (app, config) => access(app, config), {
   name: 'access',
-  dependencies: ['route-access', 'broker', 'metrics', 'proxies']
+  dependencies: ['route-access', 'broker', 'metrics', 'proxies', 'reloads']
 })

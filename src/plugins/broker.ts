@@ -1,37 +1,36 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Config } from '../config.ts'
-import { Broker, ByteBudget, type BrokerConnectionOptions, type BrokerOptions } from '../streams/index.ts'
+import { BrokerSet, type Broker, type BrokerConnectionOptions, type BrokerSetOptions } from '../streams/index.ts'
 import { VERSION } from '../version.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The domain. Connects when it is first needed. */
+    /** The domain, with the account of the gateway. Connects when it is first needed. */
     broker: Broker
+    /** The one above and those of callers whom RabbitMQ judges. */
+    brokers: BrokerSet
   }
 }
 
 function broker (app: FastifyInstance, config: Config): void {
-  const broker = new Broker(brokerOptions(config, app.log))
-  app.decorate('broker', broker)
-  app.onShutdown('no new work', () => { broker.drain() })
-  app.onShutdown('broker', async () => { await broker.close() })
+  const brokers = new BrokerSet(brokerOptions(config, app.log))
+  app.decorate('brokers', brokers)
+  app.decorate('broker', brokers.own)
+  app.onShutdown('no new work', () => { brokers.drain() })
+  app.onShutdown('broker', async () => { await brokers.close() })
 }
 
-function brokerOptions ({ rabbitmq, publish }: Config, logger: FastifyBaseLogger): BrokerOptions {
+function brokerOptions ({ rabbitmq, publish }: Config, logger: FastifyBaseLogger): BrokerSetOptions {
   const { management, managementCa, managementTimeoutMs, streamNamePattern } = rabbitmq
-  const { maxPublishers, publisherIdleMs } = rabbitmq
-  const { readerWindowBytes, maxReaders, readerIdleMs, maxExpandedSubEntryBytes } = rabbitmq
+  const { publisherIdleMs, readerWindowBytes, readerIdleMs } = rabbitmq
   return {
     connection: connectionOptions(rabbitmq),
     ...(management && { management: { ...management, ca: managementCa, timeoutMs: managementTimeoutMs } }),
     streamNamePattern,
-    publishing: { confirmTimeoutMs: publish.confirmTimeoutMs, maxPublishers, publisherIdleMs },
-    reading: { readerWindowBytes, maxReaders, readerIdleMs, maxExpandedSubEntryBytes },
-    budgets: {
-      publish: new ByteBudget(rabbitmq.publishBudgetBytes),
-      read: new ByteBudget(rabbitmq.readBudgetBytes)
-    },
+    publishing: { confirmTimeoutMs: publish.confirmTimeoutMs, publisherIdleMs },
+    reading: { readerWindowBytes, readerIdleMs },
+    limits: rabbitmq,
     logger
   }
 }

@@ -19,7 +19,7 @@ const ANY_ORIGIN = '*'
 const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE']
 const EXPOSED_HEADERS = [
   'stream-next-offset', 'stream-end-of-stream', 'stream-gap', 'stream-commit-offset', 'link', 'content-disposition',
-  'x-request-id', 'retry-after'
+  'x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'
 ]
 const PREFLIGHT_SECONDS = 7200
 // Where a link of another page may lead. Nothing is changed there.

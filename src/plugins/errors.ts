@@ -81,7 +81,7 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 }
 
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const known = withPointer(fromFramework(error, request), request)
+  const known = ofTheCaller(withPointer(fromFramework(error, request), request), request)
   const { problem, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
   // When a client leaves, its request is aborted, which is not a fault. Refusals for overload are not faults either:
   // each has its line as a request, and logging a stack for each would add to the load.
@@ -99,6 +99,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   const text = JSON.stringify(problem)
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
   if (problem.status === 401 || problem.status === 403) request.server.challenge(request, reply, problem.code)
+  request.server.auditRefusal(request, problem.code, known)
   if (isComplete(request.raw)) reply.send(text)
   else {
     reply.header('content-length', Buffer.byteLength(text)).send(
@@ -172,6 +173,12 @@ function mediaTypeFault ({ headers, routeOptions }: FastifyRequest): string {
   if (types.includes(ANY_TYPE)) return 'Content-Type is not a media type'
   const fault = given === undefined ? 'and is missing' : `not ${given.slice(0, 100)}`
   return `Content-Type has to be ${types.join(' or ')}, ${fault}`
+}
+
+/** What failed because the credential is no longer valid says so, when nothing else may have happened. */
+function ofTheCaller (error: unknown, { identified }: FastifyRequest): unknown {
+  const hasEnded = identified?.ended?.aborted === true
+  return hasEnded && error instanceof StreamsError && error.sideEffects === 'none' ? identified.ended.reason : error
 }
 
 /** A name that the domain refuses is a field of the request. */

@@ -44,7 +44,7 @@ const COUNTERS = {
 function metrics (app: FastifyInstance): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  addFigures(registry, () => app.broker.stats())
+  addFigures(registry, () => app.brokers.stats())
   const heldBodies: Gauge = new Gauge({
     name: `${PREFIX}http_bodies_held_bytes`,
     help: 'Bytes of request bodies that are read whole',

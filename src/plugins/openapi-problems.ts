@@ -2,10 +2,19 @@ import { byName } from '../api/by-name.ts'
 import { ProblemSchema } from '../api/problem-schema.ts'
 import { PROBLEM_CODES, PROBLEMS, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
 
-const HEADER_BY_STATUS: Readonly<Record<number, readonly [string, unknown]>> = {
-  401: ['www-authenticate', { description: 'The kinds of credentials that are accepted.', type: 'string' }],
-  429: ['retry-after', { description: 'Seconds to wait before another try.', type: 'integer' }],
-  503: ['retry-after', { description: 'Seconds to wait before another try.', type: 'integer' }]
+const RETRY_AFTER = { 'retry-after': { description: 'Seconds to wait before another try.', type: 'integer' } }
+
+const HEADERS_BY_STATUS: Readonly<Record<number, Readonly<Record<string, object>>>> = {
+  401: { 'www-authenticate': { description: 'The kinds of credentials that are accepted.', type: 'string' } },
+  429: {
+    ...RETRY_AFTER,
+    'ratelimit-policy': {
+      description: 'The quotas of the caller, where quotas limit it. Every answer to such a caller has both headers.',
+      type: 'string'
+    },
+    ratelimit: { description: 'What remains of each quota.', type: 'string' }
+  },
+  503: RETRY_AFTER
 }
 
 // Problems that are answered before an operation is known.
@@ -32,10 +41,10 @@ export function problemResponses (codes: readonly ProblemCode[]): Record<string,
   for (const status of new Set(codes.map((code) => PROBLEMS[code].status))) {
     // In the order of the table, so that the document does not depend on the order in a route.
     const ofStatus = PROBLEM_CODES.filter((code) => codes.includes(code) && PROBLEMS[code].status === status)
-    const header = HEADER_BY_STATUS[status]
+    const headers = HEADERS_BY_STATUS[status]
     responses[status] = {
       description: ofStatus.map((code) => `\`${code}\`: ${PROBLEMS[code].when}`).join(' '),
-      ...(header && { headers: { [header[0]]: header[1] } }),
+      ...(headers && { headers }),
       content: {
         'application/problem+json': {
           schema: byName(ProblemSchema),

@@ -92,7 +92,8 @@ function identityOf ({ identified }: FastifyRequest): { caller?: string, scheme?
 
 interface Names { stream?: string, consumer?: string, publisher?: string }
 
-function namesOf ({ params, query }: FastifyRequest): Names {
+/** The names in the path of a request, and the publisher. */
+export function namesOf ({ params, query }: FastifyRequest): Names {
   const names: Names = {}
   for (const name of ['stream', 'consumer', 'publisher'] as const) {
     // Publishes name the publisher in the query.

@@ -24,6 +24,11 @@ function readIdle (read: SettingReader) {
       { default: 30_000, min: 100, max: 3_600_000 },
       'A subscription that no read used for this time is ended'
     ),
+    maxConnections: read.integer(
+      'MAX_BROKER_CONNECTIONS',
+      { default: 1000, min: 10, max: 100_000 },
+      'Most connections to the broker, of all callers together'
+    ),
     connectionIdleMs: read.integer(
       'RABBITMQ_CONNECTION_IDLE_MS',
       { default: 60_000, min: 100, max: 3_600_000 },

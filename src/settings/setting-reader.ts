@@ -16,6 +16,13 @@ export interface SettingDescription {
   description: string
 }
 
+/** A file that may change while the gateway runs, as it was at the start. */
+export interface ReloadedFile<T> {
+  readonly path: string
+  readonly content: string
+  readonly value: T
+}
+
 /** A bad configuration. The message names variables, never their values: one of them is a password. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
@@ -96,15 +103,34 @@ export class SettingReader {
     return path === undefined ? undefined : this.#contentOf(name, path)
   }
 
+  /** A setting that names a file which is read again while the gateway runs; a parser throws `BadValue`. */
+  reloadedFile<T> (name: string, parse: (content: string) => T, description: string): ReloadedFile<T> | undefined {
+    const content = this.file(name, description)
+    const path = this.#value(name)
+    if (content === undefined || path === undefined) return undefined
+    // An empty file is not a setting that is left out.
+    return this.#attempt(name, undefined, () => ({ path, content, value: parse(content) }))
+  }
+
   /** A value that holds a password, so that it may also come from the file that `<name>_FILE` names. */
   secret<T> (name: string, parse: (text: string) => T, fallback: string, description: string): T {
     this.#describe({ name, default: fallback, accepts: 'URL', hasFile: true, description })
     return this.#parse(name, this.#secretText(name), parse(fallback), parse)
   }
 
-  optionalSecret<T> (name: string, parse: (text: string) => T, description: string): T | undefined {
-    this.#describe({ name, default: null, accepts: 'URL', hasFile: true, description })
+  optionalSecret<T> (
+    name: string,
+    parse: (text: string) => T,
+    description: string,
+    accepts = 'URL'
+  ): T | undefined {
+    this.#describe({ name, default: null, accepts, hasFile: true, description })
     return this.#parse<T | undefined>(name, this.#secretText(name), undefined, parse)
+  }
+
+  /** Whether the environment has this variable. */
+  isSet (name: string): boolean {
+    return this.#value(name) !== undefined
   }
 
   /** Notes a setting that is bad in combination with another one. */
@@ -143,9 +169,12 @@ export class SettingReader {
   }
 
   #parse<T> (name: string, text: string | undefined, fallback: T, parse: (text: string) => T): T {
-    if (text === undefined || text === '') return fallback
+    return text === undefined || text === '' ? fallback : this.#attempt(name, fallback, () => parse(text))
+  }
+
+  #attempt<T> (name: string, fallback: T, parse: () => T): T {
     try {
-      return parse(text)
+      return parse()
     } catch (error) {
       this.reject(name, error instanceof BadValue ? error.message : 'is malformed')
       return fallback

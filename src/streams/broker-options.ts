@@ -1,28 +1,34 @@
-import type { ByteBudget } from './common/budget.ts'
 import type { Logger } from './common/logger.ts'
-import type { Endpoint } from './connections/connection-pool.ts'
+import type { CallersPool, Endpoint } from './connections/connection-pool.ts'
+import type { ManagementClient } from './management/management-client.ts'
 import type { Authentication, ConnectionOptions, TlsOptions } from './protocol/index.ts'
 import type { PublisherPoolLimits } from './publishing/publisher-pool.ts'
 import type { ReaderPoolLimits } from './reading/reader-pool.ts'
+import type { Shared, SharedLimits } from './shared.ts'
 
-export interface BrokerOptions {
+/** What is the same for every broker of the process. */
+export interface CommonOptions {
   connection: BrokerConnectionOptions
-  management?:
-    { url: string; username: string; password: string; ca?: string | undefined; timeoutMs: number } | undefined
   /** Contains `{name}` once. */
   streamNamePattern: string
   publishing: PublisherPoolLimits
   reading: ReaderPoolLimits
-  /** Shared by all brokers of the process: the limits on memory are the process's. */
-  budgets: Budgets
   logger: Logger
 }
 
-export interface Budgets {
-  /** Bytes of messages that wait for confirms. */
-  readonly publish: ByteBudget
-  /** Bytes of chunks in memory, of all readers and of the answers that are being written. */
-  readonly read: ByteBudget
+export interface BrokerSetOptions extends CommonOptions {
+  /** Of all brokers together. */
+  limits: SharedLimits
+  management?:
+    { url: string; username: string; password: string; ca?: string | undefined; timeoutMs: number } | undefined
+}
+
+export interface BrokerOptions extends CommonOptions {
+  shared: Shared
+  /** With the gateway's own account, whoever asks. */
+  management: ManagementClient | undefined
+  /** For a broker with the credentials of a caller, which is shown nothing that RabbitMQ does not show its user. */
+  caller?: CallersPool | undefined
 }
 
 export interface BrokerConnectionOptions {

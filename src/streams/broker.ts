@@ -1,12 +1,12 @@
-import type { BrokerOptions, Budgets } from './broker-options.ts'
+import type { BrokerOptions } from './broker-options.ts'
 import type { BrokerStats } from './broker-stats.ts'
 import { askStatus, type BrokerStatus } from './broker-status.ts'
+import { refusalOf } from './connections/connect-error.ts'
 import { ConnectionPool } from './connections/connection-pool.ts'
 import { ConsumerOffsets } from './consuming/consumer-offsets.ts'
 import { OffsetStore } from './consuming/offset-store.ts'
 import { ConsumerPolls } from './consuming/consumer-polls.ts'
 import { Directory } from './directory/directory.ts'
-import { ManagementClient } from './management/management-client.ts'
 import { askManagement, type ManagementFault } from './management/management-fault.ts'
 import { ConsumersPort } from './ports/consumers-port.ts'
 import { PublishingPort } from './ports/publishing-port.ts'
@@ -16,12 +16,11 @@ import { PublisherPool } from './publishing/publisher-pool.ts'
 import { ReaderPool } from './reading/reader-pool.ts'
 import { Polls } from './reading/polls.ts'
 import { Locator } from './topology/locator.ts'
+import { Permissions, type Purpose } from './topology/permissions.ts'
 import { StreamAdmin } from './topology/stream-admin.ts'
 import { StreamEnds } from './topology/stream-ends.ts'
 import { SuperStreams } from './topology/super-streams.ts'
 import { StreamNames } from './topology/stream-names.ts'
-
-const SWEEP_INTERVAL_MS = 1000
 
 /**
  * RabbitMQ streams, in four ports. Names are the API's, offsets are numbers, and everything that can go wrong is a
@@ -32,37 +31,46 @@ export class Broker {
   readonly publishing: PublishingPort
   readonly reading: ReadingPort
   readonly consumers: ConsumersPort
-  readonly #budgets: Budgets
+  readonly #options: BrokerOptions
   readonly #connections: ConnectionPool
   readonly #publishers: PublisherPool
   readonly #readers: ReaderPool
   readonly #polls: Polls
   readonly #offsets: OffsetStore
-  readonly #management: ManagementClient | undefined
-  readonly #sweeper: NodeJS.Timeout
+  readonly #permissions: Permissions
+  #retiredMs: number | undefined
 
   constructor (options: BrokerOptions) {
-    const { budgets, connection, logger } = options
+    const { connection, logger, shared, management, caller } = options
     const names = new StreamNames(options.streamNamePattern)
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
-    const connections = new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, logger })
-    const superStreams = new SuperStreams(connections, names)
-    const locator = new Locator(connections, superStreams)
+    const { dialing } = shared
+    const connections =
+      new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller })
+    this.#permissions = new Permissions(connections)
+    const permissions = caller && this.#permissions
+    const superStreams = new SuperStreams(connections, names, permissions)
+    const locator = new Locator(connections, superStreams, permissions)
     const ends = new StreamEnds(connections, locator)
-    const management = managementOf(options)
     const openTimeoutMs = Math.min(connection.requestTimeoutMs, options.publishing.confirmTimeoutMs)
-    const publisher = { connections, locator, ...reconnect, openTimeoutMs }
-    const publishers = new PublisherPool({ budget: budgets.publish, publisher, limits: options.publishing })
-    const readers = new ReaderPool({ budget: budgets.read, connections, locator, ends, limits: options.reading })
+    const publishers = new PublisherPool({
+      budget: shared.publishBudget,
+      cap: shared.publishers,
+      publisher: { connections, locator, ...reconnect, openTimeoutMs },
+      limits: options.publishing
+    })
+    const { readBudget: budget, readers: cap, expansions } = shared
+    const readers = new ReaderPool({ budget, cap, expansions, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
     const store = new OffsetStore(connections, ends)
     const offsets = new ConsumerOffsets({ store, ends, polls, readers })
     const directory = new Directory({ connections, ends, offsets, management, logger })
     this.streams = new StreamsPort({
       names,
-      admin: new StreamAdmin({ connections, locator, superStreams, ends, management, logger }),
+      admin: new StreamAdmin({ connections, locator, superStreams, ends, management, permissions, logger }),
       management,
+      permissions,
       whenDeleted (stream) {
         readers.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
         offsets.forget(stream)
@@ -72,14 +80,12 @@ export class Broker {
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls })
     this.consumers = new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), directory })
-    this.#budgets = budgets
+    this.#options = options
     this.#connections = connections
     this.#publishers = publishers
     this.#readers = readers
     this.#polls = polls
     this.#offsets = store
-    this.#management = management
-    this.#sweeper = setInterval(() => { this.#sweep() }, SWEEP_INTERVAL_MS)
   }
 
   /** Whether the broker answers now; connects if need be. Never throws, and takes at most two seconds. */
@@ -89,7 +95,8 @@ export class Broker {
 
   /** Why the management API cannot be used; undefined when it can, or when no setting names it. Never throws. */
   async managementFault (): Promise<ManagementFault | undefined> {
-    return this.#management === undefined ? undefined : await askManagement(this.#management)
+    const { management } = this.#options
+    return management === undefined ? undefined : await askManagement(management)
   }
 
   stats (): BrokerStats {
@@ -99,8 +106,8 @@ export class Broker {
       connections: open,
       publishers: this.#publishers.size,
       readers: this.#readers.size,
-      publishBudgetUsedBytes: this.#budgets.publish.usedBytes,
-      readBudgetUsedBytes: this.#budgets.read.usedBytes,
+      publishBudgetUsedBytes: this.#options.shared.publishBudget.usedBytes,
+      readBudgetUsedBytes: this.#options.shared.readBudget.usedBytes,
       messagesConfirmed: confirmed,
       messagesDuplicate: duplicates,
       messagesFailed: failed,
@@ -118,23 +125,65 @@ export class Broker {
     this.#polls.drain()
   }
 
+  /**
+   * Opens a new connection, which shows that the broker accepts the credentials now. Requests use it from then on.
+   *
+   * @throws StreamsError when it cannot be opened: see `refusalOf`
+   */
+  async login (): Promise<void> {
+    try {
+      await this.#connections.renew('streams')
+    } catch (error) {
+      // The broker tells no difference between a virtual host that is closed to the user and one connection too many.
+      if (refusalOf(error) !== 'virtual_host' || this.#connections.counts.open === 0) throw error
+      await this.#connections.end('streams')
+      await this.#connections.renew('streams')
+    }
+  }
+
+  /** Asks again whether its user may do what it does. Readers and publishers that it may not have any more end. */
+  async recheck (): Promise<void> {
+    const refused = async (purpose: Purpose, stream: string): Promise<boolean> => {
+      return await this.#permissions.may(purpose, stream).then((may) => !may, () => false) // asked again next time
+    }
+    await Promise.all([
+      ...[...this.#readers.streams].map(async (stream) => {
+        if (await refused('read', stream)) this.#readers.drop(stream)
+      }),
+      ...[...this.#publishers.streams].map(async (stream) => {
+        if (await refused('write', stream)) this.#publishers.refuse(stream)
+      })
+    ])
+  }
+
+  /** Whether a request reads or publishes at the moment. */
+  get isInUse (): boolean {
+    return this.#readers.isInUse || this.#publishers.isInUse
+  }
+
+  /** No new requests are to be expected: what is not in use is closed soon. Requests that are under way go on. */
+  retire (): void {
+    this.#retiredMs ??= performance.now()
+  }
+
+  /** When it was retired, by performance.now(). */
+  get retiredMs (): number | undefined {
+    return this.#retiredMs
+  }
+
   /** Ends everything, in the reverse order of how it was built. Calling it twice is fine. */
   async close (): Promise<void> {
     this.drain()
-    clearInterval(this.#sweeper)
-    await this.#readers.close()
+    this.#readers.close()
     this.#publishers.close()
     await this.#connections.close()
-    await this.#management?.close()
   }
 
-  #sweep (): void {
-    this.#readers.sweep()
-    this.#publishers.sweep()
-    this.#connections.sweep()
+  /** Closes what was not used for a while. To be called every second or so. */
+  sweep (): void {
+    const isRetired = this.#retiredMs !== undefined
+    this.#readers.sweep(isRetired)
+    this.#publishers.sweep(isRetired)
+    this.#connections.sweep(isRetired)
   }
-}
-
-function managementOf ({ management, connection: { virtualHost } }: BrokerOptions): ManagementClient | undefined {
-  return management === undefined ? undefined : new ManagementClient({ ...management, virtualHost })
 }

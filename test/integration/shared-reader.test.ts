@@ -1,7 +1,10 @@
 import { EventEmitter, once } from 'node:events'
 import t from 'tap'
 import { ByteBudget } from '../../src/streams/common/budget.ts'
+import { Cap } from '../../src/streams/common/cap.ts'
 import { ConnectionPool } from '../../src/streams/connections/connection-pool.ts'
+import { Dialing } from '../../src/streams/connections/dialing.ts'
+import { Expansions } from '../../src/streams/reading/expansions.ts'
 import { StreamNames } from '../../src/streams/topology/stream-names.ts'
 import { SuperStreams } from '../../src/streams/topology/super-streams.ts'
 import { Locator } from '../../src/streams/topology/locator.ts'
@@ -44,14 +47,17 @@ t.test('a poll that is overtaken by others of the same reader misses nothing', a
   const { connections, locator } = connectionsFor(t)
   const ends = new StreamEnds(connections, locator)
   const slowEnds = new SlowEnds(connections, locator)
+  const budget = new ByteBudget(1024 * windowBytes)
   const readers = new ReaderPool({
     connections,
     locator,
     ends,
-    budget: new ByteBudget(1024 * windowBytes),
-    limits: { readerWindowBytes: windowBytes, maxReaders: 10, readerIdleMs: 60_000, maxExpandedSubEntryBytes: 1024 }
+    budget,
+    cap: new Cap(10),
+    expansions: new Expansions(1024, budget, () => {}),
+    limits: { readerWindowBytes: windowBytes, readerIdleMs: 60_000 }
   })
-  t.teardown(async () => await readers.close())
+  t.teardown(() => { readers.close() })
   const read = async (offset: number, limit: number, ends: StreamEnds) => {
     const batch = await poll(
       { stream, offset, isReachable: true, limit, maxBytes: windowBytes, waitMs: 0 },
@@ -90,6 +96,7 @@ function connectionsFor (t: Parameters<typeof openBroker>[0]): { connections: Co
     connectionIdleMs: 60_000,
     reconnectDelayMs: 50,
     maxReconnectDelayMs: 500,
+    dialing: new Dialing(100),
     logger: quiet
   })
   t.teardown(async () => await connections.close())

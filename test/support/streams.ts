@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Test } from 'tap'
 import {
-  Broker,
-  ByteBudget,
+  BrokerSet,
   MessageBatch,
   dataBodyOf,
-  type BrokerOptions,
+  type Broker,
+  type BrokerSetOptions,
   type Position,
   type ReadBatch
 } from '../../src/streams/index.ts'
@@ -24,11 +24,12 @@ export function testAddresses (): { host: string, port: number, managementUrl: s
 
 /** All that a test may want to set, on one level. */
 export type TestBrokerOptions =
-  & BrokerOptions['connection']
-  & BrokerOptions['publishing']
-  & BrokerOptions['reading']
-  & { management: Omit<NonNullable<BrokerOptions['management']>, 'timeoutMs'> | undefined }
-  & { streamNamePattern: string, publishBudgetBytes: number, readBudgetBytes: number }
+  & BrokerSetOptions['connection']
+  & BrokerSetOptions['publishing']
+  & BrokerSetOptions['reading']
+  & BrokerSetOptions['limits']
+  & { management: Omit<NonNullable<BrokerSetOptions['management']>, 'timeoutMs'> | undefined }
+  & { streamNamePattern: string }
 
 /** A broker of the domain on the test's RabbitMQ, closed with the test. */
 export function openBroker (t: Test, overrides: Partial<TestBrokerOptions> = {}): Broker {
@@ -53,23 +54,24 @@ export function openBroker (t: Test, overrides: Partial<TestBrokerOptions> = {})
     readerWindowBytes: 1024 * 1024,
     maxPublishers: 1000,
     maxReaders: 1000,
+    maxConnections: 1000,
     readerIdleMs: 30_000,
     publisherIdleMs: 30_000,
     maxExpandedSubEntryBytes: 16 * 1024 * 1024,
     ...overrides
   }
-  const { management, streamNamePattern, publishBudgetBytes, readBudgetBytes } = options
-  const broker = new Broker({
+  const { management, streamNamePattern } = options
+  const brokers = new BrokerSet({
     connection: options,
     ...(management && { management: { ...management, timeoutMs: 10_000 } }),
     streamNamePattern,
     publishing: options,
     reading: options,
-    budgets: { publish: new ByteBudget(publishBudgetBytes), read: new ByteBudget(readBudgetBytes) },
+    limits: options,
     logger: quiet
   })
-  t.teardown(async () => { await broker.close() })
-  return broker
+  t.teardown(async () => { await brokers.close() })
+  return brokers.own
 }
 
 /** A new stream, deleted with the test. */

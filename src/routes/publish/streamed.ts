@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { bodyMeterOf } from '../../http/body-meter.ts'
 import { bodyChunks, discard } from '../../http/body.ts'
 import { callerOf } from '../../http/caller.ts'
 import { clientSignal, noteEffects } from '../../http/request-scope.ts'
@@ -49,7 +50,7 @@ export async function publishStreamed (publish: StreamedPublish): Promise<Fastif
   const session = open({ signal })
   let failure: { error: unknown } | undefined
   try {
-    for await (const batch of batches(publish)) {
+    for await (const batch of batches(publish, signal)) {
       noteEffects(reply)
       await session.write(batch)
     }
@@ -64,8 +65,9 @@ export async function publishStreamed (publish: StreamedPublish): Promise<Fastif
   throw withOutcome(failure.error, result)
 }
 
-async function * batches (publish: StreamedPublish): AsyncGenerator<MessageBatch> {
-  const { limits, hold } = publish
+async function * batches (publish: StreamedPublish, signal: AbortSignal): AsyncGenerator<MessageBatch> {
+  const { request, limits, hold } = publish
+  const meter = bodyMeterOf(request.raw)
   const splitter = new LineSplitter(limits.maxLineBytes)
   const lines = new Lines(publish)
   try {
@@ -80,6 +82,8 @@ async function * batches (publish: StreamedPublish): AsyncGenerator<MessageBatch
         const { count } = lines
         throw tooLarge(`line ${count} is longer than PUBLISH_MAX_LINE_BYTES (${limits.maxLineBytes} bytes)`)
       }
+      const pause = meter?.pause(signal)
+      if (pause !== undefined) await pause
     }
     const last = splitter.end()
     if (last !== undefined) yield * lines.batchesOf([last])

@@ -1,14 +1,15 @@
 import { classify } from '../classify.ts'
-import { Backoff } from '../common/backoff.ts'
+import type { Holder } from '../common/cap.ts'
 import { shuttingDown } from '../ended.ts'
-import { Deadline } from '../common/deadline.ts'
-import { within } from '../common/wait.ts'
 import type { StreamsError } from '../errors.ts'
-import { RequestTimeoutError, type Connection, type ConnectionClosedError } from '../protocol/index.ts'
+import type { Connection, ConnectionClosedError } from '../protocol/index.ts'
 import type { Logger } from '../common/logger.ts'
-import { connectErrorOf, isLoss } from './connect-error.ts'
-import { Isolation } from './isolation.ts'
+import { connectErrorOf, refusalOf, type Refusal } from './connect-error.ts'
+import type { Dialing } from './dialing.ts'
+import type { Group } from './group.ts'
+import { Groups, type Member } from './groups.ts'
 import { Opener, type Endpoint, type OpenerOptions, type Role } from './opener.ts'
+import { repeated } from './repeated.ts'
 import type { SharedConnection } from './shared-connection.ts'
 import type { Slot, SlotOwner } from './slot.ts'
 
@@ -19,31 +20,25 @@ export interface ConnectionPoolOptions extends OpenerOptions {
   maxReconnectDelayMs: number
   /** A connection that was not used for this time is closed. */
   connectionIdleMs: number
+  /** Shared by all pools of the process. */
+  dialing: Dialing
   logger: Logger
+  /** For a pool with the credentials of a caller: told when the broker refuses them, and when a connection is lost. */
+  caller?: CallersPool | undefined
 }
 
-// The connections to one node for one purpose, of which only the last may have free places, and what is known of
-// reaching the node.
-interface Group {
-  readonly role: Role
-  readonly node: Endpoint | undefined
-  readonly connections: Set<SharedConnection>
-  readonly backoff: Backoff
-  opening: Promise<SharedConnection> | undefined
-  lastFailure: { readonly error: StreamsError, readonly retryAtMs: number } | undefined
+export interface CallersPool {
+  whenRefused: (refusal: Refusal) => void
+  whenLost: () => void
 }
-
-// One attempt is lost to the stream that is the reason, one more to another such stream at the same moment.
-const MAX_ATTEMPTS = 4
 
 /**
- * The process's connections to the broker. Their number follows from the places that are taken on them, never from the
- * number of HTTP clients.
+ * The connections to the broker with one user's credentials. Their number follows from the places that are taken on
+ * them, never from the number of HTTP clients.
  */
-export class ConnectionPool {
+export class ConnectionPool implements Holder {
   readonly #options: ConnectionPoolOptions
-  readonly #groups = new Map<string, Group>()
-  readonly #isolation = new Isolation()
+  readonly #groups: Groups
   readonly #closing = new AbortController()
   readonly #opener: Opener
   #opened = 0
@@ -51,16 +46,18 @@ export class ConnectionPool {
 
   constructor (options: ConnectionPoolOptions) {
     this.#options = options
+    this.#groups = new Groups(options)
     this.#opener = new Opener(options, this.#closing.signal)
+    options.dialing.connections.join(this)
   }
 
   /**
-   * A place on a connection to the node, which the owner has to `enter`.
+   * A place on a connection to the node, or to any node, which the owner has to `enter`.
    *
    * @throws StreamsError `broker_unavailable`, at once while the last attempt has just failed
    */
-  async takeSlot (role: 'publish' | 'consume', node: Endpoint, owner: SlotOwner): Promise<Slot> {
-    const group = this.#group(role, node, owner.stream, owner.isNamed)
+  async takeSlot (role: 'publish' | 'consume', node: Endpoint | undefined, owner: SlotOwner): Promise<Slot> {
+    const group = this.#groups.of(role, node, owner.stream, owner.isNamed)
     for (;;) {
       for (const shared of group.connections) {
         const slot = shared.hasRoom ? shared.take(owner) : undefined
@@ -72,11 +69,11 @@ export class ConnectionPool {
 
   /**
    * Sends an idempotent request that needs no place, to any node or to the one given, and again when its connection is
-   * lost: see `repeat`.
+   * lost: see `repeated`.
    *
    * @param about the stream that the request is about
    * @param request may run several times
-   * @throws what `repeat` throws
+   * @throws what `repeated` throws
    */
   async ask<T> (
     role: Role, about: string | undefined, request: (connection: Connection) => Promise<T>, node?: Endpoint
@@ -84,33 +81,14 @@ export class ConnectionPool {
     return await this.repeat(async () => await request(await this.connection(role, about, node)))
   }
 
-  /**
-   * Does what is idempotent, and does it again on a new connection when its connection was lost: another stream's
-   * request may be the reason, and the stream that is the reason is isolated then. The deadline of one request holds
-   * for all attempts together.
-   *
-   * @throws ConnectionClosedError, StreamsError when every attempt has lost its connection
-   * @throws StreamsError at once when the broker cannot be reached; what `act` throws
-   */
+  /** See `repeated`. */
   async repeat<T> (act: () => Promise<T>): Promise<T> {
-    const { requestTimeoutMs } = this.#options.open
-    const deadline = new Deadline(requestTimeoutMs)
-    for (let attempt = 1; ; attempt++) {
-      try {
-        if (attempt === 1) return await act() // its connection holds the deadline
-        const done = await within(act().then((value) => ({ value })), { timeoutMs: deadline.remainingMs })
-        if (done !== undefined) return done.value
-        throw new RequestTimeoutError('request', requestTimeoutMs)
-      } catch (error) {
-        const isOver = attempt === MAX_ATTEMPTS || deadline.hasPassed || this.#closing.signal.aborted
-        if (isOver || !isLoss(error)) throw error
-      }
-    }
+    return await repeated(act, this.#options.open.requestTimeoutMs, this.#closing.signal)
   }
 
   /** A connection for one request that needs no place and must not be repeated by itself. */
   async connection (role: Role, about: string | undefined, node?: Endpoint): Promise<Connection> {
-    const group = this.#group(role, node, about)
+    const group = this.#groups.of(role, node, about)
     for (const shared of group.connections) {
       if (shared.isOpen) return shared.use()
     }
@@ -119,69 +97,81 @@ export class ConnectionPool {
 
   /** Call this before a stream is deleted: requests that meet the deletion may end their connection. */
   isolate (stream: string): void {
-    this.#isolation.isolate(stream)
+    this.#groups.isolate(stream)
   }
 
   /** Why the last attempt to open a connection for requests without a place has failed; undefined when it has not. */
   lastFailure (role: Role): StreamsError | undefined {
-    return this.#groups.get(role)?.lastFailure?.error
+    return this.#groups.find(role)?.lastFailure?.error
   }
 
   /** Whether a connection for requests without a place is being opened. */
   isOpening (role: Role): boolean {
-    return this.#groups.get(role)?.opening !== undefined
+    return this.#groups.find(role)?.opening !== undefined
+  }
+
+  /**
+   * Opens a new connection, which shows that the broker still accepts the credentials. From then on requests without a
+   * place use it, and not the older ones.
+   *
+   * @throws StreamsError when it cannot be opened; the older ones are still used then
+   */
+  async renew (role: Role): Promise<void> {
+    const group = this.#groups.of(role, undefined)
+    const before = [...group.connections]
+    await this.#openIn(group)
+    for (const shared of before) group.replace(shared)
+  }
+
+  /** Ends the connections for requests without a place. */
+  async end (role: Role): Promise<void> {
+    const group = this.#groups.find(role)
+    await Promise.all(group?.all.map(async (shared) => { await this.#end({ group, shared }) }) ?? [])
   }
 
   get counts (): { open: number, opened: number, lost: number } {
-    let open = 0
-    for (const group of this.#groups.values()) open += group.connections.size
-    return { open, opened: this.#opened, lost: this.#lost }
+    return { open: this.#groups.size, opened: this.#opened, lost: this.#lost }
   }
 
-  /** Closes connections that nothing has used for a while. */
-  sweep (): void {
-    const before = performance.now() - this.#options.connectionIdleMs
-    for (const [key, group] of this.#groups) {
-      for (const shared of group.connections) {
-        if (shared.usedSlots > 0 || shared.lastUsedMs > before) continue
-        group.connections.delete(shared)
-        shared.connection.close('idle').catch(() => {})
-      }
-      if (group.connections.size === 0 && group.opening === undefined && group.lastFailure === undefined) {
-        this.#groups.delete(key)
-      }
-    }
+  /**
+   * Closes connections that nothing has used for a while.
+   *
+   * @param isRetired nothing new is to be expected: close also those that were used lately
+   */
+  sweep (isRetired = false): void {
+    const { connectionIdleMs, open: { requestTimeoutMs } } = this.#options
+    const nowMs = performance.now()
+    const quietMs = nowMs - requestTimeoutMs // by then everything has an answer
+    const beforeMs = isRetired ? Math.max(quietMs, nowMs - connectionIdleMs) : nowMs - connectionIdleMs
+    for (const member of this.#groups.replacedBefore(quietMs)) void this.#end(member)
+    for (const member of this.#groups.unusedSince(beforeMs)) void this.#end(member)
+    this.#groups.tidy()
+  }
+
+  /** Closes the connection that was not used for the longest time, if nothing can be under way on it. */
+  letGoOfOne (): boolean {
+    const [oldest] = this.#groups.unusedSince(performance.now() - this.#options.open.requestTimeoutMs)
+    if (oldest === undefined) return false
+    void this.#end(oldest)
+    return true
   }
 
   async close (): Promise<void> {
     this.#closing.abort(shuttingDown())
-    const groups = [...this.#groups.values()]
+    const { dialing: { connections } } = this.#options
+    const groups = this.#groups.all
     await Promise.allSettled(groups.map((group) => group.opening))
-    await Promise.allSettled(
-      groups.flatMap((group) => [...group.connections]).map((shared) => shared.connection.close('the gateway stops'))
-    )
+    await Promise.allSettled(groups.flatMap((group) => group.all.map(async (shared) => {
+      if (group.remove(shared)) connections.give()
+      await shared.connection.close('the gateway stops')
+    })))
+    connections.leave(this)
   }
 
-  // Publishers with a name are not on one connection with publishers without. What a named one asks the broker can end
-  // its connection, and what the others have sent could not be sent again. What is asked on connections for 'streams'
-  // (metadata, create, delete) does not end them.
-  #group (role: Role, node: Endpoint | undefined, stream?: string, isNamed = false): Group {
-    const lane = stream === undefined || role === 'streams' ? undefined : this.#isolation.laneOf(stream)
-    const key = keyOf(role, node) + (isNamed ? ' named' : '') + (lane === undefined ? '' : ` lane ${lane}`)
-    let group = this.#groups.get(key)
-    if (group === undefined) {
-      const { reconnectDelayMs, maxReconnectDelayMs } = this.#options
-      group = {
-        role,
-        node,
-        connections: new Set(),
-        backoff: new Backoff(reconnectDelayMs, maxReconnectDelayMs),
-        opening: undefined,
-        lastFailure: undefined
-      }
-      this.#groups.set(key, group)
-    }
-    return group
+  // Its place is given back at once: the broker answers to the close within moments.
+  async #end ({ group, shared }: Member): Promise<void> {
+    if (group.remove(shared)) this.#options.dialing.connections.give()
+    await shared.connection.close('idle').catch(() => {})
   }
 
   // One attempt at a time: all who ask meanwhile share it. After a failure requests do not wait for the next attempt: a
@@ -202,30 +192,44 @@ export class ConnectionPool {
       group.lastFailure = undefined
       return shared
     } catch (error) {
-      const failure = connectErrorOf(error)
+      const failure = connectErrorOf(error, this.#options.caller !== undefined)
       if (this.#closing.signal.aborted) throw failure
       group.lastFailure = { error: failure, retryAtMs: performance.now() + group.backoff.nextMs() }
-      this.#options.logger.warn({ role: group.role, node: group.node, err: error }, 'could not connect to the broker')
+      this.#tell(group, failure, error)
       throw failure
     }
   }
 
+  // What a caller has sent is no fault of the gateway.
+  #tell ({ role, node }: Group, failure: StreamsError, error: unknown): void {
+    const { caller, logger } = this.#options
+    const refusal = refusalOf(failure)
+    if (caller === undefined || refusal === undefined) {
+      logger.warn({ role, node, err: error }, 'could not connect to the broker')
+    } else {
+      caller.whenRefused(refusal)
+    }
+  }
+
   async #open (group: Group): Promise<SharedConnection> {
-    const shared = await this.#opener.open(group.role, group.node, (shared, error, node) => {
-      if (endedAtARequest(error) && error.unansweredStream !== undefined) this.isolate(error.unansweredStream)
-      if (!group.connections.delete(shared) || this.#closing.signal.aborted) return
-      this.#lost++
-      this.#options.logger.warn({ role: group.role, node, err: classify(error) }, 'a connection to the broker was lost')
-    })
+    const { dialing, logger, caller } = this.#options
+    const { role } = group
+    const shared = await dialing.open(this, async () => {
+      return await this.#opener.open(role, group.node, (shared, error, node) => {
+        if (endedAtARequest(error) && error.unansweredStream !== undefined) this.isolate(error.unansweredStream)
+        if (!group.remove(shared)) return
+        dialing.connections.give()
+        if (this.#closing.signal.aborted) return
+        this.#lost++
+        logger.warn({ role, node, err: classify(error) }, 'a connection to the broker was lost')
+        caller?.whenLost()
+      })
+    }, this.#closing.signal)
     this.#opened++
     group.connections.add(shared)
-    if (!shared.isOpen) group.connections.delete(shared) // it was closed before it was in the set
+    if (!shared.isOpen && group.remove(shared)) dialing.connections.give() // it was closed before it was in the set
     return shared
   }
-}
-
-function keyOf (role: Role, node: Endpoint | undefined): string {
-  return node === undefined ? role : `${role} ${node.host}:${node.port}`
 }
 
 // A connection's process in the broker that fails says nothing: the connection ends, or is reset. A broker that is shut

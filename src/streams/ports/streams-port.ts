@@ -2,14 +2,17 @@ import { StreamsError } from '../errors.ts'
 import { listStreamNames } from '../management/stream-listing.ts'
 import type { ManagementClient } from '../management/management-client.ts'
 import type { CreatedStream, StreamAdmin, StreamDescription } from '../topology/stream-admin.ts'
+import type { Permissions } from '../topology/permissions.ts'
 import type { StreamArguments } from '../topology/stream-arguments.ts'
-import { pageOf, type NamePage, type PageQuery } from '../topology/stream-list.ts'
+import { pageOf, type NamedStream, type NamePage, type PageQuery, type StreamFilter } from '../topology/stream-list.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
 
 export interface StreamsPortOptions {
   names: StreamNames
   admin: StreamAdmin
   management: ManagementClient | undefined
+  /** Of a caller's user: it is shown what RabbitMQ lets it read or write. */
+  permissions?: Permissions | undefined
   /** Called with the broker's name of a stream that this process has just deleted. */
   whenDeleted: (stream: string) => void
 }
@@ -25,17 +28,26 @@ export class StreamsPort {
   /**
    * The names of the streams in ascending order, one page at a time.
    *
+   * @param allows whether the caller may read or write the stream
    * @throws StreamsError `management_not_configured`, `management_unavailable`
    */
-  async list (query: PageQuery): Promise<NamePage> {
-    const { management, names } = this.#options
+  async list (query: PageQuery, allows: StreamFilter = () => true): Promise<NamePage> {
+    const { management, names, permissions } = this.#options
     if (management === undefined) {
       throw new StreamsError(
         'management_not_configured',
         'streams can only be listed through the management API; set RABBITMQ_MANAGEMENT_URL'
       )
     }
-    return pageOf((await listStreamNames(management)).flatMap((name) => names.fromBroker(name) ?? []), query)
+    const all = (await listStreamNames(management)).filter(allows).flatMap((brokerName): NamedStream[] => {
+      const name = names.fromBroker(brokerName)
+      return name === undefined ? [] : [{ name, brokerName }]
+    })
+    return await pageOf(all, query, async (streams) => {
+      if (permissions === undefined) return streams
+      const known = new Set(await permissions.known(streams.map(({ brokerName }) => brokerName)))
+      return streams.filter(({ brokerName }) => known.has(brokerName))
+    })
   }
 
   /** The broker's name of a stream. @throws StreamsError `invalid_argument` */

@@ -48,7 +48,7 @@ export async function declarePublisher (
   let losses = 0
   for (let isFirst = true; ; isFirst = false) {
     try {
-      const node = patience.hasPassed ? await locator.relay(stream) : await locator.leader(stream)
+      const node = patience.hasPassed ? await locator.relay(stream, 'write') : await locator.leader(stream, 'write')
       return await declareAt(node, declaration, options.connections)
     } catch (error) {
       const failure = declareFailure(error)

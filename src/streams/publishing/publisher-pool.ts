@@ -1,7 +1,10 @@
 import type { ByteBudget } from '../common/budget.ts'
+import type { Cap, Holder } from '../common/cap.ts'
+import { classifyResponseCode } from '../classify.ts'
 import { Lease } from '../common/lease.ts'
 import { shuttingDown, type Ended } from '../ended.ts'
 import { StreamsError } from '../errors.ts'
+import { ResponseCode } from '../protocol/index.ts'
 import type { PublishResult } from './outcome.ts'
 import { Publisher, type PublisherOptions } from './publisher.ts'
 import { PublishSession, tooManyUnconfirmed } from './publish-session.ts'
@@ -10,8 +13,6 @@ import { PublishSession, tooManyUnconfirmed } from './publish-session.ts'
 export interface PublisherPoolLimits {
   /** How long a message may wait for its confirm. */
   confirmTimeoutMs: number
-  /** Publishers that are declared on the broker at a time. */
-  maxPublishers: number
   /** A publisher that was not used for this time is deleted on the broker. */
   publisherIdleMs: number
 }
@@ -19,6 +20,8 @@ export interface PublisherPoolLimits {
 export interface PublisherPoolOptions {
   /** Bytes of messages that wait for confirms, of all requests together. */
   budget: ByteBudget
+  /** Publishers that are declared on the broker at a time, of all pools together. */
+  cap: Cap
   publisher: PublisherOptions
   limits: PublisherPoolLimits
 }
@@ -38,7 +41,7 @@ const STREAM_SOURCE_BYTES = 192 * 1024
 /**
  * One publisher for each (stream, reference) in use. When there are too many, the least recently used ones are closed.
  */
-export class PublisherPool {
+export class PublisherPool implements Holder {
   readonly #options: PublisherPoolOptions
   // In the order of use: the first is the least recently used one.
   readonly #publishers = new Map<string, Publisher>()
@@ -47,6 +50,7 @@ export class PublisherPool {
 
   constructor (options: PublisherPoolOptions) {
     this.#options = options
+    options.cap.join(this)
   }
 
   get size (): number {
@@ -99,12 +103,40 @@ export class PublisherPool {
     this.#isDraining = true
   }
 
+  /** Whether a request uses one of them, or something is on its way. */
+  get isInUse (): boolean {
+    for (const publisher of this.#publishers.values()) if (!publisher.isIdle) return true
+    return false
+  }
+
+  /** The streams that publishers are declared for. */
+  get streams (): ReadonlySet<string> {
+    return new Set([...this.#publishers.values()].map(({ stream }) => stream))
+  }
+
+  letGoOfOne (): boolean {
+    for (const [key, publisher] of this.#publishers) {
+      if (!publisher.isIdle) continue
+      this.#end(key, publisher, { how: 'idle' })
+      return true
+    }
+    return false
+  }
+
+  /** The broker no longer lets its user publish to the stream. */
+  refuse (stream: string): void {
+    const error = classifyResponseCode(ResponseCode.accessRefused)
+    for (const [key, publisher] of this.#publishers) {
+      if (publisher.stream === stream) this.#end(key, publisher, { how: 'lost', error })
+    }
+  }
+
   /**
    * Closes publishers that were not used for a while, and takes back what waits in the others for callers who have
    * left.
    */
-  sweep (): void {
-    const before = performance.now() - this.#options.limits.publisherIdleMs
+  sweep (isRetired = false): void {
+    const before = performance.now() - (isRetired ? 0 : this.#options.limits.publisherIdleMs)
     for (const [key, publisher] of this.#publishers) {
       publisher.sweep()
       if (publisher.isIdle && publisher.lastUsedMs < before) this.#end(key, publisher, { how: 'idle' })
@@ -114,13 +146,14 @@ export class PublisherPool {
   close (): void {
     this.#isDraining = true
     for (const [key, publisher] of this.#publishers) this.#end(key, publisher, { how: 'stopping' })
+    this.#options.cap.leave(this)
   }
 
   #use (stream: string, reference: string | undefined): Publisher {
     const key = reference === undefined ? stream : `${stream}\0${reference}` // no name has a NUL in it
     let publisher = this.#publishers.get(key)
     if (publisher === undefined) {
-      if (this.#publishers.size >= this.#options.limits.maxPublishers) this.#makeRoom()
+      this.#takePlace()
       publisher = new Publisher(stream, reference, this.#options.publisher)
     } else {
       this.#publishers.delete(key)
@@ -130,19 +163,17 @@ export class PublisherPool {
     return publisher
   }
 
-  #makeRoom (): void {
-    for (const [key, publisher] of this.#publishers) {
-      if (!publisher.isIdle) continue
-      this.#end(key, publisher, { how: 'idle' })
-      return
-    }
+  #takePlace (): void {
+    const { cap } = this.#options
+    if (cap.take(this)) return
     throw new StreamsError('overloaded', 'all publishers are in use; try again in a moment', {
-      details: { limit: this.#options.limits.maxPublishers }
+      details: { limit: cap.limit }
     })
   }
 
   #end (key: string, publisher: Publisher, ended: Ended): void {
     this.#publishers.delete(key)
+    this.#options.cap.give()
     publisher.close(ended)
   }
 

@@ -1,4 +1,5 @@
 import type { ByteBudget } from '../common/budget.ts'
+import type { Cap, Holder } from '../common/cap.ts'
 import { Lease } from '../common/lease.ts'
 import { classify } from '../classify.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
@@ -8,24 +9,25 @@ import { StreamsError } from '../errors.ts'
 import type { Locator } from '../topology/locator.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import { Answers, tooMuchRead } from './answers.ts'
-import { Expansions } from './expansions.ts'
+import type { Expansions } from './expansions.ts'
 import { Reader } from './reader.ts'
+import { Readers } from './readers.ts'
 
 /** What is kept, and for how long. */
 export interface ReaderPoolLimits {
   /** Bytes of chunks that one reader has at hand. */
   readerWindowBytes: number
-  /** Subscriptions on the broker at a time. */
-  maxReaders: number
   /** A reader that was not polled for this time is closed. */
   readerIdleMs: number
-  /** A sub-entry batch that would be larger is not expanded. */
-  maxExpandedSubEntryBytes: number
 }
 
 export interface ReaderPoolOptions {
   /** Bytes of chunks in memory, of all readers and of the answers that are being written. */
   budget: ByteBudget
+  /** Subscriptions on the broker at a time, of all pools together. */
+  cap: Cap
+  /** Shared by all pools too. */
+  expansions: Expansions
   connections: ConnectionPool
   locator: Locator
   ends: StreamEnds
@@ -41,19 +43,18 @@ const SMALL_ANSWER_BYTES = 32 * 1024
  * The warm readers: subscriptions at the positions where polls stopped. A poll takes the one whose window has its
  * offset. If no window has it, a reader is opened, and when there are too many the least recently used one is closed.
  */
-export class ReaderPool {
+export class ReaderPool implements Holder {
   readonly #options: ReaderPoolOptions
   readonly answers: Answers
-  readonly #readers = new Map<string, Set<Reader>>()
-  readonly #expansions: Expansions
+  readonly #readers = new Readers()
   readonly #opening = new Map<string, Promise<Reader>>()
   #count = 0
 
   constructor (options: ReaderPoolOptions) {
     this.#options = options
+    options.cap.join(this)
     const evictIdle = (neededBytes: number): void => { this.#evictIdle(neededBytes) }
     this.answers = new Answers(options.budget, evictIdle)
-    this.#expansions = new Expansions(options.limits.maxExpandedSubEntryBytes, options.budget, evictIdle)
   }
 
   get size (): number {
@@ -68,7 +69,7 @@ export class ReaderPool {
    */
   async acquire (stream: string, offset: number, isReachable: boolean): Promise<Reader> {
     this.refuseWhenFull()
-    const reader = this.#find(stream, offset) ?? await this.#open(stream, offset, isReachable)
+    const reader = this.#readers.find(stream, offset) ?? await this.#open(stream, offset, isReachable)
     reader.users++
     return reader
   }
@@ -88,46 +89,49 @@ export class ReaderPool {
 
   /** The offset that the stream reaches at least, by what its readers have seen; 0 when nothing is known. */
   knownEnd (stream: string): number {
-    let end = 0
-    for (const reader of this.#readers.get(stream) ?? []) {
-      if (reader.ended === undefined && reader.arrivals > 0) end = Math.max(end, reader.position)
-    }
-    return end
+    return this.#readers.knownEnd(stream)
   }
 
   /** Wakes every waiting poll. */
   wakeAll (): void {
-    for (const readers of this.#readers.values()) {
-      for (const reader of readers) reader.wake()
-    }
+    for (const reader of this.#readers.all) reader.wake()
   }
 
   /** The stream is gone, and its readers with it. Polls that wait on them look for the stream anew. */
   drop (stream: string): void {
-    for (const reader of [...this.#readers.get(stream) ?? []]) {
-      reader.close({ how: 'deleted' })
+    for (const reader of this.#readers.of(stream)) reader.close({ how: 'deleted' })
+  }
+
+  /** Whether a poll is at work. */
+  get isInUse (): boolean {
+    return this.#opening.size > 0 || this.#readers.all.some(({ users }) => users > 0)
+  }
+
+  /** The streams that there are readers of. */
+  get streams (): readonly string[] {
+    return this.#readers.streams
+  }
+
+  letGoOfOne (): boolean {
+    let oldest: Reader | undefined
+    for (const reader of this.#readers.idle) {
+      if (oldest === undefined || reader.lastUsedMs < oldest.lastUsedMs) oldest = reader
     }
+    if (oldest !== undefined) this.#closeIdle(oldest)
+    return oldest !== undefined
   }
 
   /** Closes readers that were not polled for a while. */
-  sweep (): void {
-    const before = performance.now() - this.#options.limits.readerIdleMs
-    for (const reader of this.#idleReaders()) {
+  sweep (isRetired = false): void {
+    const before = performance.now() - (isRetired ? 0 : this.#options.limits.readerIdleMs)
+    for (const reader of this.#readers.idle) {
       if (reader.lastUsedMs < before) this.#closeIdle(reader)
     }
   }
 
-  async close (): Promise<void> {
-    for (const reader of [...this.#readers.values()].flatMap((set) => [...set])) reader.close({ how: 'stopping' })
-    await this.#expansions.close()
-  }
-
-  #find (stream: string, offset: number): Reader | undefined {
-    let best: Reader | undefined
-    for (const reader of this.#readers.get(stream) ?? []) {
-      if (reader.covers(offset) && (best === undefined || reader.position > best.position)) best = reader
-    }
-    return best
+  close (): void {
+    for (const reader of this.#readers.all) reader.close({ how: 'stopping' })
+    this.#options.cap.leave(this)
   }
 
   // Polls that arrive together for the same offset share one subscription.
@@ -143,11 +147,12 @@ export class ReaderPool {
 
   async #subscribe (stream: string, offset: number, isReachable: boolean): Promise<Reader> {
     if (!isReachable) await this.#refuseBeyondEnd(stream, offset)
-    if (this.#count >= this.#options.limits.maxReaders) this.#makeRoom()
     const firstChunk = this.#leaseFirstChunk()
-    this.#count++
     let isOpen = false
+    let hasPlace = false
     try {
+      this.#takePlace()
+      hasPlace = true
       const { locator, connections } = this.#options
       const { node, isLeader } = await locator.member(stream)
       const subscription = await Subscription.open(connections, node, stream, { type: 'offset', offset }, new Map())
@@ -155,7 +160,7 @@ export class ReaderPool {
       isOpen = true
       return reader
     } catch (error) {
-      if (!isOpen) this.#count--
+      if (hasPlace && !isOpen) this.#givePlace()
       firstChunk.end()
       this.#options.locator.forget(stream)
       throw classify(error)
@@ -173,27 +178,23 @@ export class ReaderPool {
   }
 
   #add (subscription: Subscription, offset: number, isLeader: boolean, firstChunk: Lease): Reader {
-    const { budget, limits: { readerWindowBytes } } = this.#options
+    const { budget, expansions, limits: { readerWindowBytes } } = this.#options
     const reader = new Reader(subscription, offset, isLeader, {
       budget,
       windowBytes: readerWindowBytes,
-      expansions: this.#expansions,
+      expansions,
       firstChunk,
       onPressure: () => { this.#evictIdle() },
       onEnd: (ended) => { this.#remove(ended) }
     })
     if (reader.ended !== undefined) throw errorOf(reader.ended) // what came with the answer was damaged
-    const readers = this.#readers.get(reader.stream)
-    if (readers === undefined) this.#readers.set(reader.stream, new Set([reader]))
-    else readers.add(reader)
+    this.#readers.add(reader)
     return reader
   }
 
   #remove (reader: Reader): void {
-    const readers = this.#readers.get(reader.stream)
-    if (readers?.delete(reader) !== true) return
-    if (readers.size === 0) this.#readers.delete(reader.stream)
-    this.#count--
+    if (!this.#readers.remove(reader)) return
+    this.#givePlace()
     // A reader that was stopped or idle says nothing about the location of its stream.
     if (reader.ended?.how === 'lost' || reader.ended?.how === 'deleted') this.#options.locator.forget(reader.stream)
   }
@@ -212,30 +213,26 @@ export class ReaderPool {
     )
   }
 
-  #makeRoom (): void {
-    const [oldest] = this.#idleReaders().sort((a, b) => a.lastUsedMs - b.lastUsedMs)
-    if (oldest === undefined) {
+  #takePlace (): void {
+    const { cap } = this.#options
+    if (!cap.take(this)) {
       throw new StreamsError('overloaded', 'all readers are in use; try again in a moment', {
-        details: { limit: this.#options.limits.maxReaders }
+        details: { limit: cap.limit }
       })
     }
-    this.#closeIdle(oldest)
+    this.#count++
   }
 
-  // Evicts idle readers, the least recently used first, until the bytes fit or none is left.
+  #givePlace (): void {
+    this.#count--
+    this.#options.cap.give()
+  }
+
+  // Evicts idle readers, the least recently used first and those of other pools last, until the bytes fit or none is
+  // left.
   #evictIdle (neededBytes = 0): void {
-    for (const reader of this.#idleReaders().sort((a, b) => a.lastUsedMs - b.lastUsedMs)) {
-      if (this.#options.budget.hasRoomFor(neededBytes)) return
-      this.#closeIdle(reader)
-    }
-  }
-
-  #idleReaders (): Reader[] {
-    const idle: Reader[] = []
-    for (const readers of this.#readers.values()) {
-      for (const reader of readers) if (reader.users === 0) idle.push(reader)
-    }
-    return idle
+    const { budget, cap } = this.#options
+    while (!budget.hasRoomFor(neededBytes) && cap.makeRoom(this));
   }
 
   #closeIdle (reader: Reader): void {

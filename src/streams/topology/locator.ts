@@ -2,6 +2,7 @@ import { classify, classifyResponseCode } from '../classify.ts'
 import { StreamsError } from '../errors.ts'
 import { ResponseCode } from '../protocol/index.ts'
 import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
+import type { Permissions, Purpose } from './permissions.ts'
 import type { SuperStreams } from './super-streams.ts'
 
 export interface Location {
@@ -17,37 +18,44 @@ const MAX_REMEMBERED = 10_000
 export class Locator {
   readonly #connections: ConnectionPool
   readonly #superStreams: SuperStreams
+  readonly #permissions: Permissions | undefined
   readonly #known = new Map<string, Location>()
   readonly #asking = new Map<string, Promise<Location>>()
 
-  constructor (connections: ConnectionPool, superStreams: SuperStreams) {
+  /** @param permissions of a caller's user: it is not told of streams for which it has none */
+  constructor (connections: ConnectionPool, superStreams: SuperStreams, permissions?: Permissions) {
     this.#connections = connections
     this.#superStreams = superStreams
+    this.#permissions = permissions
   }
 
   /**
    * @throws StreamsError `stream_not_found`, `stream_not_available`, `access_refused` and those of any request
    */
-  async locate (stream: string): Promise<Location> {
-    return this.#known.get(stream) ?? await this.locateAfresh(stream)
+  async locate (stream: string, purpose: Purpose = 'read'): Promise<Location> {
+    return this.#known.get(stream) ?? await this.locateAfresh(stream, purpose)
   }
 
   /** Asks the broker even when a location is known. Calls for the same stream at the same time share one request. */
-  async locateAfresh (stream: string): Promise<Location> {
+  async locateAfresh (stream: string, purpose: Purpose = 'read'): Promise<Location> {
     let asking = this.#asking.get(stream)
     if (asking === undefined) {
       asking = this.#ask(stream).finally(() => { this.#asking.delete(stream) })
       this.#asking.set(stream, asking)
     }
-    return await asking
+    if (this.#permissions === undefined) return await asking
+    try {
+      return await asking
+    } catch (error) {
+      throw await this.#permissions.explained(purpose, stream, classify(error))
+    }
   }
 
   /** @throws StreamsError as `locate`, and `stream_not_available` while there is no leader */
-  async leader (stream: string): Promise<Endpoint> {
-    const { leader } = await this.locate(stream)
+  async leader (stream: string, purpose: Purpose = 'read'): Promise<Endpoint> {
+    const { leader } = await this.locate(stream, purpose)
     if (leader !== undefined) return leader
-    this.forget(stream)
-    throw new StreamsError('stream_not_available', 'the stream has no leader at the moment')
+    throw await this.#unreachable(stream, purpose, 'the stream has no leader at the moment')
   }
 
   /**
@@ -56,9 +64,9 @@ export class Locator {
    *
    * @throws as `leader`
    */
-  async relay (stream: string): Promise<Endpoint> {
-    const { leader, replicas } = await this.locate(stream)
-    return leader ?? anyOf(replicas) ?? await this.leader(stream)
+  async relay (stream: string, purpose: Purpose): Promise<Endpoint> {
+    const { leader, replicas } = await this.locate(stream, purpose)
+    return leader ?? anyOf(replicas) ?? await this.leader(stream, purpose)
   }
 
   /** The node to read from: a replica if there is one, so that the leader is left to the publishers. */
@@ -67,13 +75,18 @@ export class Locator {
     const replica = anyOf(replicas)
     if (replica !== undefined) return { node: replica, isLeader: false }
     if (leader !== undefined) return { node: leader, isLeader: true }
-    this.forget(stream)
-    throw new StreamsError('stream_not_available', 'no node that has the stream can be reached at the moment')
+    throw await this.#unreachable(stream, 'read', 'no node that has the stream can be reached at the moment')
   }
 
   /** Call this when a location turned out to be wrong. */
   forget (stream: string): void {
     this.#known.delete(stream)
+  }
+
+  async #unreachable (stream: string, purpose: Purpose, message: string): Promise<StreamsError> {
+    this.forget(stream)
+    const failure = new StreamsError('stream_not_available', message)
+    return await this.#permissions?.explained(purpose, stream, failure) ?? failure
   }
 
   async #ask (stream: string): Promise<Location> {

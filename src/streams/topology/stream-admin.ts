@@ -6,6 +6,7 @@ import type { Logger } from '../common/logger.ts'
 import type { ManagementClient, SourceState } from '../management/management-client.ts'
 import { describeManagedStream, type ManagedStream } from '../management/stream-listing.ts'
 import { ResponseCode, ResponseError } from '../protocol/index.ts'
+import type { Permissions } from './permissions.ts'
 import type { SuperStreams } from './super-streams.ts'
 import type { StreamEnds } from './stream-ends.ts'
 import { decodeArguments, differentArguments, encodeArguments, type StreamArguments } from './stream-arguments.ts'
@@ -40,6 +41,8 @@ export interface StreamAdminOptions {
   superStreams: SuperStreams
   ends: StreamEnds
   management: ManagementClient | undefined
+  /** Of a caller's user: it is not told the arguments of streams that it may not read. */
+  permissions?: Permissions | undefined
   logger: Logger
 }
 
@@ -120,8 +123,9 @@ export class StreamAdmin {
 
   // The broker says only that the name is taken by something with other arguments, not which ones differ.
   async #compare (stream: string, args: StreamArguments, cause: unknown): Promise<CreatedStream> {
-    const { management } = this.#options
-    const managed = management === undefined ? undefined : await describeManagedStream(management, stream)
+    const { management, permissions } = this.#options
+    const isHidden = permissions !== undefined && !await permissions.may('read', stream)
+    const managed = management === undefined || isHidden ? undefined : await describeManagedStream(management, stream)
     const differ = (message: string): StreamsError => new StreamsError('stream_arguments_differ', message, { cause })
     if (managed?.isStream === false) throw differ('the name is taken by a queue that is not a stream')
     if (managed !== undefined) {

@@ -1,6 +1,7 @@
 import { classify } from '../classify.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import { StreamsError } from '../errors.ts'
+import type { Permissions } from './permissions.ts'
 import type { StreamNames } from './stream-names.ts'
 
 // The name of a partition may have hyphens, and so may that of the super stream.
@@ -18,9 +19,12 @@ const MAX_REMEMBERED = 1000
 export class SuperStreams {
   readonly #connections: ConnectionPool
   readonly #names: StreamNames
+  readonly #permissions: Permissions | undefined
   readonly #ordinary = new Map<string, number>()
 
-  constructor (connections: ConnectionPool, names: StreamNames) {
+  /** @param permissions of a caller's user: it is not told of partitions that it may not read */
+  constructor (connections: ConnectionPool, names: StreamNames, permissions?: Permissions) {
+    this.#permissions = permissions
     this.#connections = connections
     this.#names = names
   }
@@ -35,7 +39,8 @@ export class SuperStreams {
       const partitions = await this.#connections.ask('streams', undefined, async (connection) => {
         return await connection.partitions(superStream)
       })
-      return partitions.every((name) => name.startsWith(`${superStream}-`)) ? partitions : []
+      if (!partitions.every((name) => name.startsWith(`${superStream}-`))) return []
+      return await this.#areKnown([superStream, ...partitions]) ? partitions : []
     } catch (error) {
       const failure = classify(error)
       // Newer brokers answer only users who may read or write the name. Nothing is then known of it, and whether the
@@ -86,6 +91,11 @@ export class SuperStreams {
     if (this.#ordinary.size >= MAX_REMEMBERED) this.#ordinary.clear()
     this.#ordinary.set(stream, performance.now() + REMEMBERED_MS)
     return failure
+  }
+
+  // Older brokers tell everybody.
+  async #areKnown (streams: readonly string[]): Promise<boolean> {
+    return this.#permissions === undefined || (await this.#permissions.known(streams)).length === streams.length
   }
 
   // A partition whose name does not follow the pattern of the API cannot be named in it.

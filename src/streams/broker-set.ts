@@ -1,0 +1,99 @@
+import type { BrokerOptions, BrokerSetOptions } from './broker-options.ts'
+import type { BrokerStats } from './broker-stats.ts'
+import { Broker } from './broker.ts'
+import type { CallersPool } from './connections/connection-pool.ts'
+import { ManagementClient } from './management/management-client.ts'
+import { Shared } from './shared.ts'
+
+const SWEEP_INTERVAL_MS = 1000
+
+/** A user of RabbitMQ. With an OAuth 2 token as the password the name is empty. */
+export interface Credentials { readonly username: string, readonly password: string }
+
+/**
+ * All brokers of the process: the gateway's own, and one for each caller whom RabbitMQ itself is to judge. They share
+ * limits and nothing else: what one of them knows or holds in memory does not reach another.
+ */
+export class BrokerSet {
+  /** With the account of the gateway. */
+  readonly own: Broker
+  readonly #options: Omit<BrokerOptions, 'caller'>
+  readonly #callers = new Set<Broker>()
+  readonly #sweeper: NodeJS.Timeout
+  /** The counters of the brokers that are closed. */
+  #past: readonly BrokerStats[] = []
+
+  constructor ({ limits, management, ...common }: BrokerSetOptions) {
+    const { virtualHost } = common.connection
+    const client = management && new ManagementClient({ ...management, virtualHost })
+    this.#options = { ...common, shared: new Shared(limits), management: client }
+    this.own = new Broker(this.#options)
+    this.#sweeper = setInterval(() => { this.#sweep() }, SWEEP_INTERVAL_MS)
+  }
+
+  /** A broker with the credentials of a caller. Close it by `end`. */
+  openFor ({ username, password }: Credentials, caller: CallersPool): Broker {
+    const { connection } = this.#options
+    const authentication = { mechanism: 'PLAIN', username, password } as const
+    const broker = new Broker({ ...this.#options, connection: { ...connection, authentication }, caller })
+    this.#callers.add(broker)
+    return broker
+  }
+
+  /** Closes the broker of a caller. */
+  async end (broker: Broker): Promise<void> {
+    if (!this.#callers.delete(broker)) return
+    await broker.close()
+    this.#past = [sumOf([...this.#past, withoutGauges(broker.stats())])]
+  }
+
+  stats (): BrokerStats {
+    const { publishBudget, readBudget } = this.#options.shared
+    const all = [this.own, ...this.#callers].map((broker) => broker.stats())
+    return {
+      ...sumOf([...all, ...this.#past]),
+      publishBudgetUsedBytes: publishBudget.usedBytes,
+      readBudgetUsedBytes: readBudget.usedBytes
+    }
+  }
+
+  /** From now on nothing new is published, and polls no longer wait. */
+  drain (): void {
+    for (const broker of [this.own, ...this.#callers]) broker.drain()
+  }
+
+  /** Ends everything. Calling it twice is fine. */
+  async close (): Promise<void> {
+    clearInterval(this.#sweeper)
+    await Promise.all([this.own, ...this.#callers].map(async (broker) => { await broker.close() }))
+    await this.#options.shared.close()
+    await this.#options.management?.close()
+  }
+
+  #sweep (): void {
+    this.own.sweep()
+    for (const broker of this.#callers) broker.sweep()
+  }
+}
+
+function withoutGauges (stats: BrokerStats): BrokerStats {
+  return { ...stats, connections: 0, publishers: 0, readers: 0 }
+}
+
+function sumOf (all: readonly BrokerStats[]): BrokerStats {
+  return all.reduce((sum, stats) => ({
+    connections: sum.connections + stats.connections,
+    publishers: sum.publishers + stats.publishers,
+    readers: sum.readers + stats.readers,
+    publishBudgetUsedBytes: 0,
+    readBudgetUsedBytes: 0,
+    messagesConfirmed: sum.messagesConfirmed + stats.messagesConfirmed,
+    messagesDuplicate: sum.messagesDuplicate + stats.messagesDuplicate,
+    messagesFailed: sum.messagesFailed + stats.messagesFailed,
+    messagesUnknown: sum.messagesUnknown + stats.messagesUnknown,
+    messagesRead: sum.messagesRead + stats.messagesRead,
+    offsetsStored: sum.offsetsStored + stats.offsetsStored,
+    connectionsOpened: sum.connectionsOpened + stats.connectionsOpened,
+    connectionsLost: sum.connectionsLost + stats.connectionsLost
+  }))
+}

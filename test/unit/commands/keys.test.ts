@@ -1,0 +1,107 @@
+import { Readable } from 'node:stream'
+import t from 'tap'
+import { hashOfKey, idOfKey } from '../../../src/access/keys/key.ts'
+import { KEY_FILE } from '../../../src/access/keys/key-file.ts'
+import { KeyRing } from '../../../src/access/keys/key-ring.ts'
+import { runKeys } from '../../../src/commands/keys.ts'
+
+interface Run { code: number, stdout: string, stderr: string }
+
+async function run (args: readonly string[], stdin = ''): Promise<Run> {
+  let [stdout, stderr] = ['', '']
+  const code = await runKeys(args, {
+    stdin: Readable.from([Buffer.from(stdin)]),
+    stdout: { write: (text) => { stdout += text } },
+    stderr: { write: (text) => { stderr += text } }
+  })
+  return { code, stdout, stderr }
+}
+
+const create = async (...args: string[]): Promise<Run> => await run(['create', ...args])
+const MINIMAL = ['--name', 'billing', '--scope', 'read:*/orders*']
+
+t.test('the first line is a key, and the rest is its entry, which the gateway takes', async (t) => {
+  const { code, stdout, stderr } = await create(
+    ...MINIMAL, '--scope', 'write:*/out', '--consumer', 'b*', '--publisher', 'p', '--publisher', 'q',
+    '--expires', '2199-01-01T00:00:00Z'
+  )
+  t.equal(code, 0)
+  const [key = '', ...rest] = stdout.split('\n')
+  const entry: unknown = JSON.parse(rest.join('\n'))
+  t.same(entry, {
+    id: idOfKey(key),
+    name: 'billing',
+    hash: `sha256:${hashOfKey(key)}`,
+    scopes: ['read:*/orders*', 'write:*/out'],
+    consumers: ['b*'],
+    publishers: ['p', 'q'],
+    expires: '2199-01-01T00:00:00Z'
+  })
+  const ring = new KeyRing('/')
+  t.teardown(() => { ring.close() })
+  ring.replaceBy(KEY_FILE.parse(JSON.stringify({ keys: [entry] })))
+  t.match(ring.find(key), { id: 'billing' })
+  t.equal(stderr.includes(key), false, 'the key is shown once')
+  t.match(stderr, /API_KEYS_PATH/)
+})
+
+t.test('what is not given is not in the entry', async (t) => {
+  const { stdout } = await create(...MINIMAL)
+  t.same(Object.keys(JSON.parse(stdout.slice(stdout.indexOf('\n')))), ['id', 'name', 'hash', 'scopes'])
+})
+
+t.test('days are counted from now', async (t) => {
+  const { stdout } = await create(...MINIMAL, '--expires', '90d')
+  const { expires } = JSON.parse(stdout.slice(stdout.indexOf('\n')))
+  const days = (Date.parse(expires) - Date.now()) / (24 * 60 * 60 * 1000)
+  t.ok(days > 89.99 && days <= 90, expires)
+})
+
+t.test('wrong arguments are one line on standard error, no key, and exit code 2', async (t) => {
+  const cases: Array<[string[], RegExp]> = [
+    [[], /it needs a command/],
+    [['revoke'], /there is no command revoke/],
+    [['create', '--scope', 'read:*/x'], /--name is missing/],
+    [['create', '--name', 'x'], /--scope is missing/],
+    [['create', ...MINIMAL, '--scopes', 'x'], /Unknown option '--scopes'/],
+    [['create', ...MINIMAL, 'x'], /Unexpected argument 'x'/],
+    [['create', '--name'], /--name/],
+    [['create', ...MINIMAL, '--scope', 'reed:*/x'], /"reed:\*\/x" is not a scope/],
+    [['create', '--name', 'a\nb', '--scope', 'read:*/x'], /name must be 1 to 128 characters/],
+    [['create', ...MINIMAL, '--consumer', '%'], /consumers\/0 has a %/],
+    [['create', ...MINIMAL, '--expires', 'tomorrow'], /--expires must be a time like/],
+    [['create', ...MINIMAL, '--expires', '-1d'], /--expires/],
+    [['create', ...MINIMAL, '--expires', '0d'], /--expires is in the past/],
+    [['create', ...MINIMAL, '--expires', '2020-01-01T00:00:00Z'], /--expires is in the past/],
+    [['hash', 'sgw_x'], /Unexpected argument/],
+    [['hash', '--key', 'sgw_x'], /Unknown option '--key'/]
+  ]
+  for (const [args, message] of cases) {
+    const { code, stdout, stderr } = await run(args)
+    t.equal(code, 2, args.join(' '))
+    t.equal(stdout, '', args.join(' '))
+    t.match(stderr, message)
+    t.match(stderr, /^keys: [^\n]+\n$/, 'one line')
+  }
+})
+
+t.test('hash prints the hash of the key on standard input', async (t) => {
+  const [key = ''] = (await create(...MINIMAL)).stdout.split('\n')
+  t.same(await run(['hash'], `${key}\n`), { code: 0, stdout: `sha256:${hashOfKey(key)}\n`, stderr: '' })
+})
+
+t.test('hash takes nothing but a key, and does not repeat it', async (t) => {
+  const [key = ''] = (await create(...MINIMAL)).stdout.split('\n')
+  for (const text of ['', 'password', key.slice(0, -1), `${key} ${key}`, key.replace('sgw_', 'sgw-')]) {
+    const { code, stdout, stderr } = await run(['hash'], text)
+    t.equal(code, 1, text)
+    t.equal(stdout, '')
+    t.notMatch(stderr, /password|sgw/)
+  }
+})
+
+t.test('help shows how the command is used', async (t) => {
+  const { code, stdout } = await run(['help'])
+  t.equal(code, 0)
+  t.match(stdout, /keys create --name NAME/)
+})
