@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { hashOfKey, makeKey } from '../../src/access/keys/key.ts'
 import { startGateway, type Answer, type RequestOptions } from '../support/gateway.ts'
-import { record } from '../support/schema-values.ts'
+import { list, record } from '../support/schema-values.ts'
 
 // Every operation of the document, with every kind of caller. What an operation needs is written down here once more:
 // a wrong row of the gateway's own table cannot go unnoticed, and an operation that is missing here fails.
@@ -48,11 +48,16 @@ const BODIES: Readonly<Record<string, RequestOptions>> = {
 }
 
 const VERBS: readonly Verb[] = ['configure', 'write', 'read', 'reset', 'monitor']
-const prefix = `matrix-${randomUUID().slice(0, 8)}-`
+const prefix = `team-${randomUUID().slice(0, 8)}-`
 const onStreams = (pattern: string, host = '*') => VERBS.map((verb) => `${verb}:${host}/${pattern}`)
 const ours = onStreams(`${prefix}m*`)
 
-interface Kind { readonly name: string, readonly authorization: string | undefined, readonly may: readonly Verb[] | 'unknown' }
+interface Kind {
+  readonly name: string
+  readonly authorization: string | undefined
+  /** On the streams of the test; `unknown`: nobody is known by the credential. */
+  readonly may: readonly Verb[] | 'unknown'
+}
 
 const entries: object[] = []
 
@@ -115,8 +120,9 @@ function methodOf (name: string): 'GET' | 'PUT' | 'POST' | 'DELETE' {
 }
 
 async function ask (kind: Kind, method: Parameters<typeof gateway.request>[0], path: string, options: RequestOptions) {
-  const authorization = kind.authorization === undefined ? {} : { authorization: kind.authorization }
-  return await gateway.request(method, path, { ...options, headers: { ...options.headers, ...authorization } })
+  const { authorization } = kind
+  const headers = { ...options.headers, ...(authorization !== undefined && { authorization }) }
+  return await gateway.request(method, path, { ...options, headers })
 }
 
 function expected (id: string, kind: Kind): 'served' | 401 | 403 {
@@ -163,7 +169,7 @@ t.test('every operation has its caller, and no other', async (t) => {
 
 t.test('the document says what an operation needs', async (t) => {
   for (const { id, operation } of operations) {
-    const schemes = Object.values(record(operation['security'])).flatMap((scheme) => Object.keys(record(scheme)))
+    const schemes = list(operation['security']).flatMap((scheme) => Object.keys(record(scheme)))
     t.same(schemes, NEEDS[id] === 'open' ? [] : ['bearer', 'basic', 'certificate'], id)
   }
 })
