@@ -98,9 +98,11 @@ export const packages = {
   // Formats have schemas; the domain has none.
   '@sinclair/typebox': ['plugins', 'routes', 'api', 'messages'],
   ajv: ['messages', 'access'],
+  // Signatures of tokens are verified in one place.
+  jose: ['access/tokens'],
 
   // The network.
-  undici: ['push', 'streams/management'],
+  undici: ['push', 'streams/management', 'plugins/provider-documents'],
   // Settings and the edge only ask whether a text is an address.
   'node:net': ['main', 'settings', 'plugins', 'http', 'streams/protocol'],
   'node:tls': ['streams/protocol'],

@@ -10,6 +10,7 @@ import { readPools } from './settings/pools.ts'
 import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
 import { readRabbitmqUsers } from './settings/rabbitmq-users.ts'
+import { readTokens, refuseTokenCombinations } from './settings/tokens.ts'
 import { warnOfVariables } from './settings/unknown-variables.ts'
 
 /**
@@ -25,6 +26,7 @@ function readSettings (read: SettingReader) {
     rabbitmqUsers: readRabbitmqUsers(read),
     quotas: readQuotas(read),
     audit: readAudit(read),
+    tokens: readTokens(read),
     publish: readPublish(read),
     read: readReads(read),
     ...readOperation(read)
@@ -61,6 +63,7 @@ export function describeSettings (): readonly SettingDescription[] {
 function refuseCombinations (read: SettingReader, settings: Config): void {
   refuseOpenness(read, settings)
   refuseKeysWithoutUse(read, settings.access.ways)
+  refuseTokenCombinations(read, settings.tokens, settings.access.ways, settings.http.maxHeaderBytes)
   const { rabbitmq, http, publish, read: reads, drainTimeoutMs, drainDelayMs } = settings
   const hasCertificate = rabbitmq.tlsCert !== undefined
   if (hasCertificate !== (rabbitmq.tlsKey !== undefined)) {

@@ -21,10 +21,10 @@ const PLUGINS = ['rabbitmq_management', 'rabbitmq_stream', 'rabbitmq_stream_mana
  * Writes a node's configuration into its folder. The node listens on the loopback only, needs little disk and memory,
  * and forms a cluster with its peers when they start together.
  * @param {string} directory
- * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], cookie: string,
- *   tls: Certificates | undefined, inside: string }} options
+ * @param {{ ports: Ports, isInContainer: boolean, peers: string[], extra: string[], plugins: string[],
+ *   cookie: string, tls: Certificates | undefined, inside: string }} options
  */
-export function writeConfiguration (directory, { ports, isInContainer, peers, extra, cookie, tls, inside }) {
+export function writeConfiguration (directory, { ports, isInContainer, peers, extra, plugins, cookie, tls, inside }) {
   const address = isInContainer ? '0.0.0.0' : '127.0.0.1'
   const lines = [
     `listeners.tcp.1 = ${address}:${ports.amqp}`,
@@ -50,8 +50,8 @@ export function writeConfiguration (directory, { ports, isInContainer, peers, ex
   writeFileSync(join(directory, 'rabbitmq.conf'), `${lines.join('\n')}\n`)
   writeFileSync(join(directory, 'advanced.config'), '[].\n')
   writeFileSync(join(directory, 'rabbitmq-env.conf'), '')
-  const plugins = [...PLUGINS, ...tls ? ['rabbitmq_auth_mechanism_ssl'] : []]
-  writeFileSync(join(directory, 'enabled_plugins'), `[${plugins.join()}].\n`)
+  const enabled = [...PLUGINS, ...plugins, ...tls ? ['rabbitmq_auth_mechanism_ssl'] : []]
+  writeFileSync(join(directory, 'enabled_plugins'), `[${enabled.join()}].\n`)
   for (const [name, pem] of Object.entries(tls ?? {})) {
     writeFileSync(join(directory, `${name}.pem`), pem, { mode: 0o600 })
   }

@@ -28,9 +28,10 @@ export { BrokerNode } from './node.mjs'
  * @param {string[]} [options.configuration] more lines for rabbitmq.conf
  * @param {import('./configuration.mjs').Certificates} [options.tls] the stream protocol over TLS too, on a port of its
  *   own
+ * @param {string[]} [options.plugins] more plugins
  * @returns {Promise<Broker>}
  */
-export async function startBroker ({ version, nodes: count = 1, configuration = [], tls } = {}) {
+export async function startBroker ({ version, nodes: count = 1, configuration = [], tls, plugins = [] } = {}) {
   const way = await chooseWay(version)
   removeLeftovers()
   const id = `${process.pid}-${randomBytes(3).toString('hex')}`
@@ -48,6 +49,7 @@ export async function startBroker ({ version, nodes: count = 1, configuration = 
     peers: count > 1 ? nodenames : [],
     network,
     configuration,
+    plugins,
     ...tls && { tls }
   }))
   let isClosed = false
@@ -83,7 +85,7 @@ export async function startKeptBroker (way) {
   try {
     await way.prepare(undefined)
     const memory = await recall(directory, way)
-    const node = new BrokerNode({ way, directory, ...memory, peers: [], network: undefined, configuration: [] })
+    const node = new BrokerNode({ way, directory, ...memory, peers: [], network: undefined, ...plain })
     say(`Starting a private RabbitMQ: ${way.description} ...`)
     await node.start()
     remember(directory, { ...memory, pid: node.pid })
@@ -123,6 +125,7 @@ async function takeNodeLock (lock) {
   )
 }
 
+const plain = { configuration: [], plugins: [] }
 const runsDirectory = join(stateDirectory, 'runs')
 
 /** @param {number} count */

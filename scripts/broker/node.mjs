@@ -22,6 +22,7 @@ import { brokerEnvironment, writeConfiguration } from './configuration.mjs'
  * @property {string[]} peers the node names of the cluster, including its own; empty for a single node
  * @property {string | undefined} network of a cluster in containers
  * @property {string[]} configuration more lines for rabbitmq.conf
+ * @property {string[]} plugins more plugins
  * @property {import('./configuration.mjs').Certificates} [tls]
  */
 
@@ -62,13 +63,14 @@ export class BrokerNode {
    */
   async start ({ timeoutMs = 120_000 } = {}) {
     if (this.#child) return
-    const { way, directory, ports, cookie, peers, configuration, tls } = this.#settings
+    const { way, directory, ports, cookie, peers, configuration, plugins, tls } = this.#settings
     mkdirSync(directory, { recursive: true })
     writeConfiguration(directory, {
       ports,
       isInContainer: way.isInContainer,
       peers,
       extra: configuration,
+      plugins,
       cookie,
       tls,
       inside: way.inside(directory)

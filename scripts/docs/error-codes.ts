@@ -3,7 +3,8 @@ import { codeBlocksOf, codeSpansOf, currentPages, type Page } from './page.ts'
 
 // Names in snake_case that are not error codes: a label of the metrics, settings of others, functions of the examples.
 const OTHER_NAMES = [
-  'client_gone', 'cluster_name', 'proxy_pass', 'proxy_read_timeout', 'reset_offset', 'retry_with_backoff'
+  'client_gone', 'cluster_name', 'jwks_uri', 'proxy_pass', 'proxy_read_timeout', 'reset_offset', 'retry_with_backoff',
+  'scope_aliases'
 ]
 
 /** Every error code that a page names is one. Names of metrics are held by a test, which can ask for them. */

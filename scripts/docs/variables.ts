@@ -5,9 +5,12 @@ const settings: readonly string[] = describeSettings().flatMap(
   ({ name, hasFile }) => hasFile ? [name, `${name}_FILE`] : [name]
 )
 
+// Node.js itself reads them.
+const OF_NODE = ['NODE_EXTRA_CA_CERTS']
+
 /** Every environment variable that a page names is a setting, or is read by scripts, benchmarks, tests or examples. */
 export function unknownVariables (pages: readonly Page[]): string[] {
-  const known = new Set([...settings, ...toolVariables()])
+  const known = new Set([...settings, ...toolVariables(), ...OF_NODE])
   return currentPages(pages).flatMap(({ path, text }) => [...text.matchAll(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g)]
     .map(([name]) => name)
     .filter((name) => !known.has(name))

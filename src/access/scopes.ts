@@ -9,12 +9,9 @@ interface Scope {
   readonly stream: Wildcard
 }
 
-const ANY = '*'
-
 /**
  * Reads a scope in the grammar of RabbitMQ's OAuth 2 plugin, `<verb>:<virtual host>/<stream>`, such as
- * `read:%2F/orders*`. Without a stream it is every stream of the virtual host. A third part, the routing key, is
- * ignored: streams have none. `monitor` may stand alone.
+ * `read:%2F/orders*`. A third part, the routing key, is ignored: streams have none. `monitor` may stand alone.
  *
  * @returns undefined for another text, of a permission that the gateway does not know
  */
@@ -22,8 +19,9 @@ export function parseScope (text: string): Scope | undefined {
   const colon = text.indexOf(':')
   const verb = colon < 0 ? text : text.slice(0, colon)
   if (!isVerb(verb) || (colon < 0 && verb !== 'monitor')) return undefined
-  const [virtualHost = ANY, stream = ANY, ...further] = colon < 0 ? [] : text.slice(colon + 1).split('/')
-  if (further.length > 1 || virtualHost === '' || stream === '') return undefined
+  const [virtualHost, stream, ...further] = colon < 0 ? ['*', '*'] : text.slice(colon + 1).split('/')
+  if (virtualHost === undefined || stream === undefined || further.length > 1) return undefined
+  if (virtualHost === '' || stream === '') return undefined
   try {
     return { verb, virtualHost: new Wildcard(virtualHost), stream: new Wildcard(stream) }
   } catch {

@@ -105,7 +105,10 @@ function callerSignal ({ callers }: Client, socket: Socket, ended: AbortSignal):
   if (known !== undefined) return known.signal
   const controller = newSignal(socket)
   callers.set(ended, controller)
-  const abort = (): void => { controller.abort(ended.reason) }
+  const abort = (): void => {
+    callers.delete(ended)
+    controller.abort(ended.reason)
+  }
   setMaxListeners(0, ended) // as many as the caller has connections
   if (ended.aborted) abort()
   else ended.addEventListener('abort', abort)

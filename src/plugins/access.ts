@@ -9,6 +9,7 @@ import type { Config } from '../config.ts'
 import type { IdentifiedCaller } from '../http/caller.ts'
 import { keyAuthenticator } from './api-keys.ts'
 import { rabbitmqAuthenticator } from './rabbitmq-users.ts'
+import { tokenAuthenticator } from './tokens.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -54,7 +55,8 @@ function authenticators (app: FastifyInstance, config: Config): Authenticators {
   const { ways = [] } = config.access
   return {
     ...(ways.includes('api-keys') && { key: keyAuthenticator(app, config) }),
-    ...(ways.includes('rabbitmq') && { rabbitmq: rabbitmqAuthenticator(app, config) })
+    ...(ways.includes('rabbitmq') && { rabbitmq: rabbitmqAuthenticator(app, config) }),
+    ...(ways.includes('jwt') && { token: tokenAuthenticator(app, config) })
   }
 }
 

@@ -1,6 +1,6 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
-import { brokerOf } from '../http/caller.ts'
+import { brokerOf, callerOf } from '../http/caller.ts'
 import {
   BODY_PROBLEMS, BROKER_PROBLEMS, json, offset, SourceState, StreamParams, strictObject
 } from '../api/schemas.ts'
@@ -142,12 +142,18 @@ function listStreams (app: ApiApp): void {
         operationId: 'listStreams',
         tags,
         summary: 'List streams',
-        description: 'Names in ascending order, from the management API.',
+        description:
+          'Names in ascending order, from the management API: the streams that the caller may read or write.',
         querystring: ListQuery,
         response: { 200: json('A page of names.', StreamList, { streams: ['hello'], nextCursor: null }) }
       }
     },
-    async (request) => await brokerOf(request).streams.list(request.query)
+    async (request) => {
+      const { rights } = callerOf(request)
+      return await brokerOf(request).streams.list(
+        request.query, (stream) => rights.allows('read', stream) || rights.allows('write', stream)
+      )
+    }
   )
 }
 

@@ -3,7 +3,7 @@ import t from 'tap'
 import { Agent, request } from 'undici'
 import { testStreamUrl } from '../support/broker.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
-import { newKey } from '../unit/access/entries.ts'
+import { newKey } from '../support/keyed-gateway.ts'
 
 t.setTimeout(120_000)
 

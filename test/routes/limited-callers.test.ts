@@ -7,7 +7,7 @@ import { exactly } from '../support/exactly.ts'
 import { startGateway, type Gateway } from '../support/gateway.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
 import { until } from '../support/until.ts'
-import { newKey } from '../unit/access/entries.ts'
+import { newKey } from '../support/keyed-gateway.ts'
 
 const open = await startGateway(t)
 const stream = await open.newStream(t)

@@ -31,6 +31,7 @@ export function clusterUrl (nodes: readonly BrokerNode[]): string {
 interface PrivateBrokerOptions {
   nodes?: number
   configuration?: string[]
+  plugins?: string[]
   tls?: { ca: string, cert: string, key: string }
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { Test } from 'tap'
 import { Agent, request as httpRequest } from 'undici'
@@ -112,7 +113,7 @@ export async function buildGateway (
     RABBITMQ_STREAM_URL: testStreamUrl(),
     RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
     ...env
-  }, () => { throw new Error('the tests have no files') })
+  }, (path) => readFileSync(path, 'utf8'))
   const logger = pino({ level: 'info' }, { write: (line: string) => { log.push(JSON.parse(line)) } })
   return await buildApp(config, logger)
 }

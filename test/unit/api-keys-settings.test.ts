@@ -1,7 +1,7 @@
 import t from 'tap'
 import { loadConfig } from '../../src/config.ts'
 import { ConfigError, type ReadFile } from '../../src/settings/setting-reader.ts'
-import { newKey } from './access/entries.ts'
+import { newKey } from '../support/keyed-gateway.ts'
 
 const { entry } = newKey()
 const CONTENT = JSON.stringify({ keys: [entry] })

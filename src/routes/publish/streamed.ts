@@ -55,7 +55,9 @@ export async function publishStreamed (publish: StreamedPublish): Promise<Fastif
       await session.write(batch)
     }
   } catch (error) {
-    failure = { error }
+    // A credential that has ended may show itself as a failure of what was done with it.
+    const { ended } = callerOf(request)
+    failure = { error: ended?.aborted === true ? ended.reason : error }
   }
   const result = await session.finish()
   // The client is gone and cannot be answered.

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { EntryFileError } from '../../../src/access/entries/entry-file.ts'
 import { KEY_FILE } from '../../../src/access/keys/key-file.ts'
-import { newKey } from './entries.ts'
+import { newKey } from '../../support/keyed-gateway.ts'
 
 const FULL = {
   ...newKey().entry,

@@ -6,7 +6,7 @@ import type { Caller } from '../../../src/access/caller.ts'
 import { KEY_FILE, type KeyEntry } from '../../../src/access/keys/key-file.ts'
 import { KeyRing } from '../../../src/access/keys/key-ring.ts'
 import { makeKey } from '../../../src/access/keys/key.ts'
-import { newKey } from './entries.ts'
+import { newKey } from '../../support/keyed-gateway.ts'
 
 function ringOf (t: Test, ...entries: KeyEntry[]): KeyRing {
   const ring = new KeyRing('/')
