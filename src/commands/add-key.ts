@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { EntryFileError } from '../access/entries/entry-file.ts'
 import { KEY_FILE, type KeyEntry } from '../access/keys/key-file.ts'
 
@@ -8,8 +9,8 @@ export class KeyFileError extends Error {
   override readonly name = 'KeyFileError'
 }
 
-// Nobody else may write it: that would be as good as having every key.
-const NEW_FILE_MODE = 0o600
+// A gateway that runs as another user has to read it. It has only hashes, but whoever writes it admits anybody.
+const NEW_FILE_MODE = 0o644
 
 /**
  * Adds a key to a file of keys, and makes the file when there is none. A gateway that reads the file meanwhile sees it
@@ -24,6 +25,7 @@ export function addKey (path: string, entry: KeyEntry): void {
   const place = target?.path ?? path
   const whole = `${place}.${randomUUID()}`
   try {
+    mkdirSync(dirname(place), { recursive: true })
     writeFileSync(whole, text, { mode: target?.mode ?? NEW_FILE_MODE, flag: 'wx' })
     renameSync(whole, place)
   } catch (error) {

@@ -110,7 +110,7 @@ t.test('help shows how the command is used', async (t) => {
 
 t.test('keys are added to a file, which a gateway can take at any moment', async (t) => {
   const directory = t.testdir({})
-  const file = join(directory, 'keys.json')
+  const file = join(directory, 'keys', 'keys.json')
   const keys: string[] = []
   for (const name of ['first', 'second']) {
     const { code, stdout, stderr } = await create('--name', name, '--scope', 'read:*/*', '--file', file)
@@ -123,8 +123,8 @@ t.test('keys are added to a file, which a gateway can take at any moment', async
   t.same(entries.map(({ name, hash }) => [name, hash]), [
     ['first', `sha256:${hashOfKey(keys[0] ?? '')}`], ['second', `sha256:${hashOfKey(keys[1] ?? '')}`]
   ])
-  t.equal(statSync(file).mode & 0o777, 0o600)
-  t.same(readdirSync(directory), ['keys.json'])
+  t.equal(statSync(file).mode & 0o777, 0o644)
+  t.same(readdirSync(join(directory, 'keys')), ['keys.json'])
 })
 
 t.test('a file that is not one of keys stays as it is', async (t) => {
