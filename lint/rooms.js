@@ -19,7 +19,7 @@ export const rooms = {
   // What the process does in place of serving. A command needs neither the application nor its settings.
   commands: ['access', 'text'],
   main: ['app', 'config', 'logger', 'settings'],
-  app: ['plugins', 'routes', 'config', 'version'],
+  app: ['plugins', 'routes', 'config', 'http/server-limits', 'version'],
 
   // A plugin serves all routes and knows none. A route gets what it needs by its arguments and decorators.
   plugins: ['config', 'version', 'http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
@@ -105,7 +105,7 @@ export const packages = {
   undici: ['push', 'streams/management', 'plugins/provider-documents'],
   // Settings and the edge only ask whether a text is an address.
   'node:net': ['main', 'settings', 'plugins', 'http', 'streams/protocol'],
-  'node:tls': ['streams/protocol'],
+  'node:tls': ['plugins', 'access/certificates', 'streams/protocol'],
 
   // The process itself, its output and its figures.
   'node:process': ['main'],

@@ -1,5 +1,6 @@
 import { fastify, LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Config } from './config.ts'
+import { serverOptions } from './http/server-limits.ts'
 import access from './plugins/access.ts'
 import audit from './plugins/audit.ts'
 import bodies from './plugins/bodies.ts'
@@ -19,6 +20,7 @@ import requests, { requestId } from './plugins/requests.ts'
 import routeAccess from './plugins/route-access.ts'
 import { socketProblemSender } from './plugins/socket-errors.ts'
 import startReport from './plugins/start-report.ts'
+import tls, { tlsServer } from './plugins/tls.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
@@ -42,7 +44,7 @@ export async function buildApp (
   logger: FastifyBaseLogger,
   auditFile?: FastifyBaseLogger
 ): Promise<FastifyInstance> {
-  const app = fastify(serverOptions(config, logger))
+  const app = fastify(appOptions(config, logger))
 
   await app.register(routeAccess)
   await app.register(proxies, config.http)
@@ -58,6 +60,7 @@ export async function buildApp (
   await app.register(metrics)
   await app.register(reloads)
   await app.register(connections, config.http)
+  if (config.http.tls !== undefined) await app.register(tls, config.http.tls)
   await app.register(access, config)
   await app.register(quotas, config)
   await app.register(audit, { config, file: auditFile })
@@ -79,8 +82,6 @@ export async function buildApp (
   return app
 }
 
-// How late a client that is too slow may be noticed. By default Node checks every 30 seconds.
-const TIMEOUT_PRECISION_MS = 1000
 // A name of 255 bytes, each percent-encoded.
 const MAX_PARAM_LENGTH = 255 * 3
 
@@ -92,7 +93,7 @@ function isAuthenticated ({ access: { ways = [] } }: Config): boolean {
   return ways.length > 0
 }
 
-function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
+function appOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
   return {
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
@@ -105,12 +106,9 @@ function serverOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {
     clientErrorHandler: socketProblemSender(http.pathPrefix),
     ...(http.pathPrefix !== '' && { rewriteUrl: cutPrefix(http.pathPrefix) }),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    http: {
-      maxHeaderSize: http.maxHeaderBytes,
-      headersTimeout: http.headersTimeoutMs,
-      connectionsCheckingInterval: TIMEOUT_PRECISION_MS,
-      requireHostHeader: false
-    },
+    http: serverOptions(http),
+    // Fastify looks at `https` for the address that it logs.
+    ...(http.tls !== undefined && { serverFactory: tlsServer(http.tls, http), https: {} }),
     bodyLimit: http.maxBodyBytes,
     connectionTimeout: http.connectionTimeoutMs,
     requestTimeout: http.requestTimeoutMs,

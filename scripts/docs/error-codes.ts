@@ -1,10 +1,10 @@
 import { isProblemCode, PROBLEM_CODES, PROBLEMS } from '../../src/api/problems.ts'
 import { codeBlocksOf, codeSpansOf, currentPages, type Page } from './page.ts'
 
-// Names in snake_case that are not error codes: a label of the metrics, settings of others, functions of the examples.
+// Names in snake_case that are not error codes: labels of metrics, settings of others, functions of the examples.
 const OTHER_NAMES = [
-  'client_gone', 'cluster_name', 'jwks_uri', 'proxy_pass', 'proxy_read_timeout', 'reset_offset', 'retry_with_backoff',
-  'scope_aliases'
+  'client_certificate', 'client_gone', 'cluster_name', 'jwks_uri', 'no_client_certificate', 'plain_http', 'proxy_pass',
+  'proxy_read_timeout', 'reset_offset', 'retry_with_backoff', 'scope_aliases', 'server_certificate'
 ]
 
 /** Every error code that a page names is one. Names of metrics are held by a test, which can ask for them. */

@@ -17,10 +17,9 @@ export function keyAuthenticator (app: FastifyInstance, { apiKeys, rabbitmq }: C
   if (file !== undefined) {
     app.reloadFile({
       setting: 'API_KEYS_PATH',
-      path: file.path,
-      content: file.content,
+      files: [file],
       everySeconds: reloadSeconds,
-      load (content) {
+      load ([content = '']) {
         const keys = KEY_FILE.parse(content)
         ring.replaceBy(keys)
         app.audit(undefined, { event: 'keys.reloaded', keys: keys.length })

@@ -8,9 +8,13 @@ import { isJsonObject, objectsIn, type JsonObject } from '../text/json-node.ts'
 const MAX_INT32 = 2 ** 31 - 1
 
 // The formats of `TEXT_FORMATS`, which no tool but this gateway knows.
+const POSITION = 'first|last|next|0|[1-9][0-9]{0,15}'
+const TIME = '[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?' +
+  '(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])'
 const FORMATS: Readonly<Record<string, JsonObject>> = {
-  position: { pattern: '^(first|last|next|0|[1-9][0-9]{0,15})$' },
-  timestamp: { format: 'date-time' }
+  position: { pattern: `^(${POSITION})$` },
+  timestamp: { format: 'date-time' },
+  start: { pattern: `^(${POSITION}|${TIME})$` }
 }
 
 /**

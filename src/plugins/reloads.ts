@@ -6,7 +6,7 @@ import { Gauge } from 'prom-client'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Has a file read again when it changes, from when the app is ready until it closes. */
+    /** Has files read again when one of them changes, from when the app is ready until it closes. */
     reloadFile: (file: ReloadedFileOptions) => void
     /** Reads all of these files again now. Settles when that is done, whatever is in them. */
     reloadFiles: () => Promise<void>
@@ -15,19 +15,18 @@ declare module 'fastify' {
   }
 }
 
-/** A file that says who may call, and what is done with it. */
+/** A file, or some that are taken together, and what is done with it. */
 export interface ReloadedFileOptions {
-  /** The setting that names it. */
+  /** The setting that names it, or the first of them. */
   readonly setting: string
-  readonly path: string
-  /** What was in it at the start, which is in use already. */
-  readonly content: string
+  /** With what was in them at the start, which is in use already. */
+  readonly files: ReadonlyArray<{ readonly path: string, readonly content: string }>
   readonly everySeconds: number
   /**
-   * Takes what is in it now, and returns facts for the log. When that is not valid it changes nothing, and throws an
-   * error whose message says why and shows no secret.
+   * Takes what is in them now, in the order of the files, and returns facts for the log. When that is not valid it
+   * changes nothing, and throws an error whose message says why and shows no secret.
    */
-  readonly load: (content: string) => Record<string, unknown>
+  readonly load: (contents: readonly string[]) => Record<string, unknown>
 }
 
 /**
@@ -38,8 +37,8 @@ export interface ReloadedFileOptions {
 function reloads (app: FastifyInstance): void {
   const files: ReloadedFile[] = []
   const ok = new Gauge({
-    name: 'rabbitmq_stream_gateway_auth_reload_ok',
-    help: 'Whether what is in a file that says who may call is in use: 0 when it is not valid or cannot be read',
+    name: 'rabbitmq_stream_gateway_reload_ok',
+    help: 'Whether what is in a file that is read again is in use: 0 when it is not valid or cannot be read',
     labelNames: ['setting'],
     registers: [app.metrics]
   })
@@ -76,7 +75,7 @@ class ReloadedFile {
     this.#options = options
     this.#log = log
     this.#report = report
-    this.#digest = digestOf(options.content)
+    this.#digest = digestOf(options.files.map(({ content }) => content))
     report(true)
   }
 
@@ -98,11 +97,11 @@ class ReloadedFile {
   }
 
   async #look (isAsked: boolean): Promise<void> {
-    const content = await this.#contentIfNew(isAsked)
-    if (content === undefined) return
+    const contents = await this.#contentsIfNew(isAsked)
+    if (contents === undefined) return
     const { setting, load } = this.#options
     try {
-      const facts = load(content)
+      const facts = load(contents)
       this.#report(true)
       this.#log.info({ setting, ...facts }, 'a file was read again, and what is in it is in use')
     } catch (error) {
@@ -110,19 +109,19 @@ class ReloadedFile {
     }
   }
 
-  async #contentIfNew (isAsked: boolean): Promise<string | undefined> {
-    const { path } = this.#options
+  async #contentsIfNew (isAsked: boolean): Promise<string[] | undefined> {
+    const { files } = this.#options
     try {
       // Before it is read: what changes in between is seen the next time.
-      const stamp = await stampOf(path)
+      const stamp = (await Promise.all(files.map(async ({ path }) => await stampOf(path)))).join()
       if (stamp === this.#stamp && !isAsked) return undefined
-      const content = await readFile(path, 'utf8')
-      const digest = digestOf(content)
+      const contents = await Promise.all(files.map(async ({ path }) => await readFile(path, 'utf8')))
+      const digest = digestOf(contents)
       const isNew = digest !== this.#digest || isAsked
       this.#stamp = stamp
       this.#digest = digest
       this.#unreadable = undefined
-      return isNew ? content : undefined
+      return isNew ? contents : undefined
     } catch (error) {
       // What comes next is new, even when it is what was there before.
       this.#stamp = undefined
@@ -135,9 +134,10 @@ class ReloadedFile {
   }
 
   #refuse (reason: string): void {
-    const { setting, path } = this.#options
+    const { setting, files } = this.#options
     this.#report(false)
-    this.#log.error({ setting, path, reason }, 'a file was read again and is not valid: what was in it before goes on')
+    const paths = files.map(({ path }) => path)
+    this.#log.error({ setting, paths, reason }, 'a file was read again and is not valid: what was in it before goes on')
   }
 }
 
@@ -147,8 +147,8 @@ async function stampOf (path: string): Promise<string> {
   return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
 }
 
-function digestOf (content: string): string {
-  return createHash('sha256').update(content).digest('hex')
+function digestOf (contents: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(contents)).digest('hex')
 }
 
 export default fp(async (app) => reloads(app), { name: 'reloads', dependencies: ['metrics'] })

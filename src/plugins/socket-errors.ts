@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { answeredWhole, arrivingRequest, isAnswerBroken, owedReplies, whenClosed } from '../http/request-scope.ts'
 import { PROBLEMS, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
+import { isInHandshake } from './handshakes.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
 
 /** The content type of every problem. */
@@ -34,7 +35,8 @@ export function socketProblemSender (pathPrefix: string): (error: ConnectionErro
 }
 
 function sendSocketProblem (error: ConnectionError, socket: Socket, pathPrefix: string): void {
-  if (error.code === 'ECONNRESET' || !(socket.writable || refused.has(socket))) {
+  const canAnswer = (socket.writable || refused.has(socket)) && !isInHandshake(socket)
+  if (error.code === 'ECONNRESET' || !canAnswer) {
     socket.destroy()
     return
   }

@@ -1,10 +1,17 @@
 import { parseHostPatterns, parseOrigins, parsePathPrefix, parseTrustedProxies } from './addresses.ts'
 import type { SettingReader } from './setting-reader.ts'
+import { readTls } from './tls.ts'
 import { KIB, MIB } from './units.ts'
 
 /** The HTTP server. */
 export function readHttp (read: SettingReader) {
-  return { ...readListening(read), ...readProxies(read), ...readBrowsers(read), ...readClients(read) }
+  return {
+    ...readListening(read),
+    tls: readTls(read),
+    ...readProxies(read),
+    ...readBrowsers(read),
+    ...readClients(read)
+  }
 }
 
 function readProxies (read: SettingReader) {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { exactly } from '../support/exactly.ts'
 import t, { type Test } from 'tap'
 import type { Answer, Gateway } from '../support/gateway.ts'
 import { adminKey, keyFile, newKey, startKeyedGateway, type TestKey } from '../support/keyed-gateway.ts'
@@ -53,6 +54,7 @@ t.test('whatever is wrong with a key, its caller reads one text, and the log nev
   t.same([...texts], ['the credential is not valid'])
   t.equal((await gateway.get('/v1/whoami', good.headers)).status, 200)
   const log = JSON.stringify(gateway.log)
+  t.ok(log.includes(`API key ${late.entry.id} has expired`), 'but whoever reads the audit log learns which key it was')
   for (const key of [...wrong, good.key]) {
     if (key.length > 4) t.notOk(log.includes(key.slice(13)), 'no key in the log')
   }
@@ -179,17 +181,18 @@ t.test('a waiting read ends when its key expires', async (t) => {
 t.test('a broken file changes nothing, and the metric and the log say so until it is mended', async (t) => {
   const [admin, next] = [adminKey(), newKey()]
   const { gateway, path, replaceFile } = await startKeyedGateway(t, admin)
-  t.equal(await metric(gateway, admin, 'auth_reload_ok'), '1')
+  t.equal(await metric(gateway, admin, 'reload_ok'), '1')
   await replaceFile(keyFile(admin, { ...next, entry: { ...next.entry, scopes: ['reed:*/*'] } }))
   t.equal((await gateway.get('/v1/whoami', admin.headers)).status, 200)
   t.equal((await gateway.get('/v1/whoami', next.headers)).status, 401)
-  t.equal(await metric(gateway, admin, 'auth_reload_ok'), '0')
+  t.equal(await metric(gateway, admin, 'reload_ok'), '0')
   t.match(gateway.log.find(({ level }) => level === 50), {
-    setting: 'API_KEYS_PATH', path, reason: '/keys/1/scopes/0 is not a scope such as read:*/orders*'
+    setting: 'API_KEYS_PATH', paths: exactly(path), reason: '/keys/1/scopes/0 is not a scope such as read:*/orders*'
   })
   await replaceFile(keyFile(admin, next))
+  t.same(gateway.log.filter(({ event }) => event === 'keys.reloaded').map(({ keys }) => keys), [2])
   t.equal((await gateway.get('/v1/whoami', next.headers)).status, 200)
-  t.equal(await metric(gateway, admin, 'auth_reload_ok'), '1')
+  t.equal(await metric(gateway, admin, 'reload_ok'), '1')
 })
 
 t.test('a key is replaced by another of the same name, and no request is refused', async (t) => {

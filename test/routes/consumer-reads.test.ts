@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { once } from 'node:events'
 import t from 'tap'
 import { badAt, consumerOf } from '../support/consumer-requests.ts'
@@ -148,4 +149,25 @@ t.test('HEAD stores no offset', async (t) => {
   await gateway.publish(stream, 1)
   const path = `/v1/streams/${stream}/consumers/my-app/messages?autoCommit=true`
   t.equal((await gateway.request('HEAD', path)).status, 405)
+})
+
+t.test('a new consumer starts at a time, and stays where it started', async (t) => {
+  const stream = await gateway.newStream(t)
+  await gateway.publish(stream, 'long before', 'before')
+  await delay(20)
+  const time = new Date().toISOString()
+  await delay(20)
+  await gateway.publish(stream, 'after', 'later')
+  const path = `/v1/streams/${stream}/consumers/by-time/messages?limit=1`
+  const from = `from=${encodeURIComponent(time.replace('Z', '+00:00'))}`
+  t.match((await gateway.get(`${path}&${from}`)).json, { messages: exactly({ offset: 2, body: 'after' }) })
+  t.match((await gateway.get(path)).json, { messages: exactly({ offset: 2 }) }, 'its place is stored')
+  await gateway.get(`${path}&${from}&commit=2`)
+  t.match((await gateway.get(`${path}&${from}`)).json, { messages: exactly({ offset: 3 }) }, 'only without an offset')
+  const future = `/v1/streams/${stream}/consumers/in-future/messages?from=2999-01-01T00:00:00Z`
+  t.match((await gateway.get(future)).json, { messages: exactly() })
+  for (const bad of ['2026-02-30T00:00:00Z', '2026-01-31', 'yesterday', '-1']) {
+    const { json } = await gateway.get(`/v1/streams/${stream}/consumers/c/messages?from=${bad}`)
+    t.match(json, badAt('/query/from'), bad)
+  }
 })

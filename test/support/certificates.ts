@@ -26,8 +26,29 @@ export class TestAuthority {
     return this.#issue('expired', name, `subjectAltName=DNS:${name},IP:127.0.0.1`, -1)
   }
 
-  client (commonName: string): Certificate {
-    return this.#issue('client', commonName, 'extendedKeyUsage=clientAuth', 2)
+  /** @param names further names, such as `URI:spiffe://example/billing` */
+  client (commonName: string, names?: string): Certificate {
+    return this.#issue('client', commonName, clientExtensions(names), 2)
+  }
+
+  /** Expired since yesterday. */
+  expiredClient (commonName: string): Certificate {
+    return this.#issue('client', commonName, clientExtensions(), -1)
+  }
+
+  /** A list of revoked certificates. */
+  revocations (...revoked: readonly Certificate[]): string {
+    const config = 'revocations.cnf'
+    this.#write('index.txt', '')
+    this.#write('index.txt.attr', 'unique_subject = no')
+    this.#write(config, ['[ca]', 'default_ca = list', '[list]', 'database = index.txt', 'default_md = sha256',
+      'default_crl_days = 2', 'certificate = ca.pem', 'private_key = ca-key.pem'].join('\n'))
+    for (const { cert } of revoked) {
+      this.#write('revoked.pem', cert)
+      this.#openssl('ca', '-config', config, '-revoke', 'revoked.pem')
+    }
+    this.#openssl('ca', '-config', config, '-gencrl', '-out', 'crl.pem')
+    return this.#read('crl.pem')
   }
 
   /** Deletes its files. */
@@ -37,8 +58,9 @@ export class TestAuthority {
 
   #issue (file: string, commonName: string, extension: string, days: number): Certificate {
     this.#newKey(file)
-    writeFileSync(join(this.#directory, 'extensions'), extension)
-    this.#openssl('req', '-new', '-key', `${file}-key.pem`, '-subj', `/CN=${commonName}`, '-out', `${file}.csr`)
+    this.#write('extensions', extension)
+    this.#openssl('req', '-new', '-key', `${file}-key.pem`, '-subj', `/CN=${commonName}`, '-utf8',
+      '-out', `${file}.csr`)
     const authority = ['-CA', 'ca.pem', '-CAkey', 'ca-key.pem', '-CAcreateserial']
     const lifetime = ['-days', String(days), '-extfile', 'extensions']
     this.#openssl('x509', '-req', '-in', `${file}.csr`, ...authority, ...lifetime, '-out', `${file}.pem`)
@@ -53,7 +75,15 @@ export class TestAuthority {
     execFileSync('openssl', args, { cwd: this.#directory, stdio: 'pipe' })
   }
 
+  #write (file: string, content: string): void {
+    writeFileSync(join(this.#directory, file), content)
+  }
+
   #read (file: string): string {
     return readFileSync(join(this.#directory, file), 'utf8')
   }
+}
+
+function clientExtensions (names?: string): string {
+  return ['extendedKeyUsage=clientAuth', ...names === undefined ? [] : [`subjectAltName=${names}`]].join('\n')
 }

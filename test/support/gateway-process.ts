@@ -100,7 +100,7 @@ export class GatewayProcess {
   }
 
   async untilListening (): Promise<void> {
-    const [, address] = await this.said(/listening at (http:\/\/[^\s"]+)/)
+    const [, address] = await this.said(/listening at (https?:\/\/[^\s"]+)/)
     this.#address = address
     this.#openFilesAtStart = this.openFiles
   }

@@ -45,16 +45,23 @@ export interface Gateway {
   newStream: (t: Test, args?: object) => Promise<string>
 }
 
+/** What a client of a gateway with TLS trusts, and what it shows of itself. */
+export interface ClientTls { ca: string, cert?: string, key?: string }
+
 /**
  * Starts a gateway on a free port against the RabbitMQ of the tests. It is closed with the test.
  *
  * @param env settings other than the defaults
  */
-export async function startGateway (t: Test, env: Record<string, string> = {}): Promise<Gateway> {
+export async function startGateway (
+  t: Test,
+  env: Record<string, string> = {},
+  tls?: ClientTls
+): Promise<Gateway> {
   const log: Gateway['log'] = []
   const app = await buildGateway(env, log)
   const address = await app.listen({ host: '127.0.0.1', port: 0 })
-  const agent = new Agent({ headersTimeout: 90_000 })
+  const agent = new Agent({ headersTimeout: 90_000, ...(tls && { connect: { ...tls } }) })
   t.teardown(async () => {
     await agent.destroy()
     await app.close()

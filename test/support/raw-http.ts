@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import type { Test } from 'tap'
 
 /** A bare connection, for what no HTTP client would send. */
@@ -12,11 +13,11 @@ export interface RawConnection {
   received: (pattern: RegExp) => Promise<string>
 }
 
-/** Opens a bare connection to a port of this machine; it is closed with the test. */
-export async function openRaw (t: Test, port: number): Promise<RawConnection> {
-  const socket = connect(port, '127.0.0.1')
+/** Opens a bare connection to a port of this machine, with TLS given its options. It is closed with the test. */
+export async function openRaw (t: Test, port: number, tls?: ConnectionOptions): Promise<RawConnection> {
+  const socket = tls === undefined ? connect(port, '127.0.0.1') : connectTls({ port, host: '127.0.0.1', ...tls })
   t.teardown(() => { socket.destroy() })
-  await once(socket, 'connect')
+  await once(socket, tls === undefined ? 'connect' : 'secureConnect')
   let text = ''
   let isClosed = false
   const waiters = new Set<() => void>()

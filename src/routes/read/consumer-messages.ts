@@ -4,10 +4,10 @@ import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
-import { toPosition } from '../../api/text-formats.ts'
+import { toStart } from '../../api/text-formats.ts'
 import { StreamsError, type ConsumerBatch } from '../../streams/index.ts'
 import { answerFormat, consumerBatchResponse, encodeAnswer, sendConsumerBatch } from './answer.ts'
-import { amountQuery, bodyQuery, position, readRequest, type ReadLimits } from './query.ts'
+import { amountQuery, bodyQuery, readRequest, type ReadLimits } from './query.ts'
 
 const problems = [
   ...BROKER_PROBLEMS, 'overloaded', 'not_acceptable', 'offset_out_of_range', 'offset_goes_back', 'offset_beyond_end',
@@ -48,7 +48,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       if (expected !== undefined && commit === undefined) {
         throw invalidRequest([{ pointer: '/query/expected', message: 'needs commit' }])
       }
-      const from = toPosition(query.from, '/query/from')
+      const from = toStart(query.from, '/query/from')
       // By batch: when the consumer is moved while an answer is made, that batch is given up for another one.
       const prepared = new WeakMap<ConsumerBatch, readonly Buffer[]>()
       const prepare = async (batch: ConsumerBatch): Promise<void> => {
@@ -75,11 +75,14 @@ function withReset (error: unknown): unknown {
 
 function consumerQuery (limits: ReadLimits) {
   return strictObject({
-    from: position(
-      'Where a consumer without a stored offset starts. Unless it is `first`, the first read stores this place ' +
-        'before it answers, as a reset to it would: later reads continue from there.',
-      'first'
-    ),
+    from: Type.String({
+      format: 'start',
+      default: 'first',
+      description:
+        'Where a consumer without a stored offset starts: `first`, `last`, `next`, an offset, or the first message ' +
+        'stored at or after a time (RFC 3339). Unless it is `first`, the first read stores this place before it ' +
+        'answers, as a reset to it would: later reads continue from there.'
+    }),
     commit: Type.Optional(
       offset('`commitOffset` of the last answer, or the offset of the last message processed. It is stored first.')
     ),

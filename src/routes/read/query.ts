@@ -65,8 +65,8 @@ export const startQuery = {
 }
 
 /** `first`, `last`, `next` or an offset. */
-export function position (description: string, fallback?: 'first') {
-  return Type.String({ format: 'position', description, ...(fallback && { default: fallback }) })
+function position (description: string) {
+  return Type.String({ format: 'position', description })
 }
 
 /** The read that the domain is asked for. */

@@ -34,6 +34,8 @@ export interface ConsumerOffsetsOptions {
 
 // It is stored for a consumer that has processed message 0, too: see `ProcessedZeros`.
 const NOTHING_PROCESSED = 0n
+// How long a store waits for others of the same consumer. Each takes a few milliseconds, unless the broker is slow.
+const TURN_WAIT_MS = 10_000
 // How often a place is stored anew because another gateway has stored a later one at the same moment.
 const FIX_ATTEMPTS = 5
 
@@ -42,7 +44,8 @@ export class ConsumerOffsets {
   readonly #options: ConsumerOffsetsOptions
   readonly #processedZeros = new ProcessedZeros()
   readonly #resets = new Resets()
-  readonly #firstPolls = new Turns()
+  // Of what looks at the stored offset of a consumer and then stores one.
+  readonly #turns = new Turns()
 
   constructor (options: ConsumerOffsetsOptions) {
     this.#options = options
@@ -72,13 +75,20 @@ export class ConsumerOffsets {
   }
 
   /**
-   * Stores "processed up to and including `offset`". The checks and the store are not one atomic step: two callers that
-   * store for the same name at the same moment may both pass them.
+   * Stores "processed up to and including `offset`". The checks and the store are one step in this process. Another
+   * gateway that stores for the same name at the same moment may pass the checks too.
    *
    * @param expected what has to be stored before; null: nothing
-   * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, and what `find` throws
+   * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, `overloaded`, and what `find`
+   *   throws
    */
   async store (stream: string, consumer: string, offset: number, expected?: number | bigint | null): Promise<Stored> {
+    return await this.#inTurn(stream, consumer, async () => await this.#store(stream, consumer, offset, expected))
+  }
+
+  async #store (
+    stream: string, consumer: string, offset: number, expected: number | bigint | null | undefined
+  ): Promise<Stored> {
     const { store, readers } = this.#options
     const current = await this.find(stream, consumer)
     // See `#storeZeroAsOne`: a 1 then says no more than that message 0 is processed.
@@ -108,6 +118,11 @@ export class ConsumerOffsets {
   async reset (stream: string, consumer: string, to: Position): Promise<Stored> {
     if (to.type === 'offset') await this.#refuseBeyondEnd(stream, to.offset, 'nextOffset')
     const nextOffset = await this.#options.polls.resolve(stream, to)
+    // A commit that has passed its checks is stored before: the reset has the last word.
+    return await this.#inTurn(stream, consumer, async () => await this.#resetTo(stream, consumer, nextOffset))
+  }
+
+  async #resetTo (stream: string, consumer: string, nextOffset: number): Promise<Stored> {
     const key = consumerKey(stream, consumer)
     try {
       const offset = storedFor(nextOffset)
@@ -130,7 +145,7 @@ export class ConsumerOffsets {
    * @throws StreamsError what `find` throws
    */
   async fix (stream: string, consumer: string, from: Position, signal: AbortSignal): Promise<bigint | undefined> {
-    const turn = await this.#firstPolls.take(consumerKey(stream, consumer), { signal }, async () => {
+    const turn = await this.#turns.take(consumerKey(stream, consumer), { signal }, async () => {
       // Before the look: what comes after this belongs to the consumer.
       const nextOffset = await this.#options.polls.resolve(stream, from)
       const found = await this.find(stream, consumer)
@@ -152,6 +167,12 @@ export class ConsumerOffsets {
   /** The stream is gone. */
   forget (stream: string): void {
     this.#processedZeros.deleteAll(consumerKey(stream, ''))
+  }
+
+  async #inTurn<T> (stream: string, consumer: string, work: () => Promise<T>): Promise<T> {
+    const turn = await this.#turns.take(consumerKey(stream, consumer), { timeoutMs: TURN_WAIT_MS }, work)
+    if (turn !== undefined) return turn.result
+    throw new StreamsError('overloaded', 'too many offsets of this consumer are being stored; try again in a moment')
   }
 
   // Another gateway that has found nothing stored either may store a later place over this one. With the earlier place

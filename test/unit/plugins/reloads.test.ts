@@ -28,10 +28,9 @@ async function watch (t: Test, path: string, content: string): Promise<Watched> 
   await app.register(reloads)
   app.reloadFile({
     setting: 'API_KEYS_PATH',
-    path,
-    content,
+    files: [{ path, content }],
     everySeconds: 1,
-    load (content) {
+    load ([content = '']) {
       if (content.startsWith('bad')) throw new Error('is bad')
       loaded.push(content)
       return { keys: content.length }
@@ -42,7 +41,7 @@ async function watch (t: Test, path: string, content: string): Promise<Watched> 
     loaded,
     log,
     async isOk () {
-      const metric = await app.metrics.getSingleMetric('rabbitmq_stream_gateway_auth_reload_ok')?.get()
+      const metric = await app.metrics.getSingleMetric('rabbitmq_stream_gateway_reload_ok')?.get()
       return metric?.values.find(({ labels }) => labels.setting === 'API_KEYS_PATH')?.value
     },
     reload: async () => { await app.reloadFiles() }
