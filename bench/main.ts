@@ -3,6 +3,7 @@ import { startBroker } from '../scripts/broker/index.mjs'
 import { say, Stop } from '../scripts/setup/say.mjs'
 import { interruption } from '../scripts/setup/signals.mjs'
 import { Bench, type BenchBroker } from './bench.ts'
+import { accessCases } from './cases/access.ts'
 import type { Case, CaseResult } from './cases/case.ts'
 import { latencyCases } from './cases/latency.ts'
 import { publishCases } from './cases/publish.ts'
@@ -13,7 +14,7 @@ import { belowGuard } from './guard.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
 import { describeMachine, table, toJson } from './report.ts'
 
-const CASES: readonly Case[] = [...publishCases, ...readCases, ...latencyCases, ...scrapeCases]
+const CASES: readonly Case[] = [...publishCases, ...readCases, ...latencyCases, ...scrapeCases, ...accessCases]
 
 const CASE_NAMES = CASES.map(({ name }) => name).join(', ')
 

@@ -72,9 +72,14 @@ export async function publishSide (
   }
 }
 
-/** A gateway under load, which publishes one message a request to a stream of its own. */
-export async function singlesSide (bench: Bench, gateway: BenchGateway): Promise<Side> {
-  return await publishSide(bench, gateway, await bench.stream(gateway), envelopes(1, 100), SINGLE_CONNECTIONS)
+/** A gateway under load, which publishes one message a request, to a stream of its own unless one is given. */
+export async function singlesSide (
+  bench: Bench, gateway: BenchGateway,
+  { stream, headers = {} }: { readonly stream?: string, readonly headers?: Readonly<Record<string, string>> } = {}
+): Promise<Side> {
+  const batch = envelopes(1, 100)
+  const request = { ...batch, headers: { ...batch.headers, ...headers } }
+  return await publishSide(bench, gateway, stream ?? await bench.stream(gateway), request, SINGLE_CONNECTIONS)
 }
 
 /** The JavaScript client in a process of its own. */

@@ -33,7 +33,7 @@ export function readApiKeys (read: SettingReader) {
 export function refuseKeysWithoutUse (read: SettingReader, ways: readonly Way[] = []): void {
   const given = ['API_KEYS_PATH', 'API_KEYS', 'API_KEYS_FILE'].find((name) => read.isSet(name))
   const areAskedFor = ways.includes('api-keys')
-  if (areAskedFor && given === undefined) read.reject('AUTH', 'has api-keys: set API_KEYS_PATH, or API_KEYS, too')
+  if (areAskedFor && given === undefined) read.reject('AUTH', 'lists api-keys, which needs API_KEYS_PATH or API_KEYS')
   if (!areAskedFor && given !== undefined) read.reject(given, 'is set, but nobody needs a key: put api-keys into AUTH')
 }
 

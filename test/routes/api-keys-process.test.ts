@@ -33,7 +33,7 @@ async function statusFor ({ url }: GatewayProcess, { headers }: TestKey): Promis
 t.test('a process that asks for keys and has none ends with one line that says what to set', async (t) => {
   const gateway = start(t, { AUTH: 'api-keys' })
   t.same(await gateway.ended, { code: 1, signal: null })
-  t.match(gateway.output, /^Bad configuration: AUTH has api-keys: set API_KEYS_PATH, or API_KEYS, too\n$/)
+  t.match(gateway.output, /^Bad configuration: AUTH lists api-keys, which needs API_KEYS_PATH or API_KEYS\n$/)
 })
 
 t.test('a file of keys that is not valid ends the start with one line, which shows no hash', async (t) => {

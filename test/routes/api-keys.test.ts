@@ -54,6 +54,7 @@ t.test('whatever is wrong with a key, its caller reads one text, and the log nev
   t.same([...texts], ['the credential is not valid'])
   t.equal((await gateway.get('/v1/whoami', good.headers)).status, 200)
   const log = JSON.stringify(gateway.log)
+  t.ok(log.includes(`API key ${late.entry.id} has expired`), 'but whoever reads the audit log learns which key it was')
   for (const key of [...wrong, good.key]) {
     if (key.length > 4) t.notOk(log.includes(key.slice(13)), 'no key in the log')
   }
@@ -189,6 +190,7 @@ t.test('a broken file changes nothing, and the metric and the log say so until i
     setting: 'API_KEYS_PATH', paths: exactly(path), reason: '/keys/1/scopes/0 is not a scope such as read:*/orders*'
   })
   await replaceFile(keyFile(admin, next))
+  t.same(gateway.log.filter(({ event }) => event === 'keys.reloaded').map(({ keys }) => keys), [2])
   t.equal((await gateway.get('/v1/whoami', next.headers)).status, 200)
   t.equal(await metric(gateway, admin, 'reload_ok'), '1')
 })

@@ -202,7 +202,7 @@ t.test('settings that contradict each other are refused', async (t) => {
   t.match(refusal({ RABBITMQ_TLS_CERT_PATH: '/cert' }, () => 'pem'), /go together/)
 })
 
-const isCount = /_PORT$|_(PUBLISHERS|READERS|MESSAGES|VALUES|CONNECTIONS|CONNECTION|REQUESTS|PER_SECOND)$/
+const isCount = /_PORT$|_(PUBLISHERS|READERS|MESSAGES|VALUES|CONNECTIONS?|REQUESTS|CALLERS|PENDING|PER_SECOND)$/
 
 t.test('every setting says its unit, its default and its meaning', async (t) => {
   const settings = describeSettings()

@@ -4,8 +4,8 @@ import type { Caller, Scheme } from '../caller.ts'
 import { EntryCaller } from './entry-caller.ts'
 import { meaningOf, type Entry } from './entry.ts'
 
-/** Why no caller is found. */
-export type NotFound = 'unknown' | 'disabled' | 'not yet valid' | 'expired'
+/** Why no caller is found, for the log: "unknown", or the id of the entry and what is the matter with it. */
+export type NotFound = 'unknown' | `${string} is disabled` | `${string} is not yet valid` | `${string} has expired`
 
 export interface CallerRingOptions<E extends Entry> {
   readonly scheme: Scheme
@@ -41,12 +41,13 @@ export class CallerRing<E extends Entry> {
   find (match: string): Caller | NotFound {
     const member = this.#members.get(match)
     if (member === undefined) return 'unknown'
-    if (member.isDisabled) return 'disabled'
-    const nowMs = Date.now()
-    if (nowMs < member.notBeforeMs) return 'not yet valid'
     const { caller } = member
+    if (member.isDisabled) return `${caller.credentialId} is disabled`
+    const nowMs = Date.now()
+    if (nowMs < member.notBeforeMs) return `${caller.credentialId} is not yet valid`
     // Once ended it stays so, also when the clock is set back.
-    return caller.hasEnded || nowMs >= (caller.expiresMs ?? Infinity) ? 'expired' : caller
+    if (!caller.hasEnded && nowMs < (caller.expiresMs ?? Infinity)) return caller
+    return `${caller.credentialId} has expired`
   }
 
   /** Takes these entries in place of all others. */
@@ -62,7 +63,7 @@ export class CallerRing<E extends Entry> {
     this.#members = members
     for (const [match, member] of before) {
       const now = members.get(match)
-      if (now !== member) member.caller.end(whyEnded(now))
+      if (now !== member) member.caller.end(whyEnded(member.caller, now))
     }
     this.#watchExpiry()
   }
@@ -91,7 +92,7 @@ export class CallerRing<E extends Entry> {
     for (const { caller } of this.#members.values()) {
       const { expiresMs, hasEnded } = caller
       if (expiresMs === undefined || hasEnded) continue
-      if (expiresMs <= nowMs) caller.end(notValid('expired'))
+      if (expiresMs <= nowMs) caller.end(notValid(`${caller.credentialId} has expired`))
       else nextMs = Math.min(nextMs, expiresMs)
     }
     if (nextMs === Infinity) return
@@ -99,9 +100,9 @@ export class CallerRing<E extends Entry> {
   }
 }
 
-function whyEnded (now: Member | undefined): AccessError {
-  if (now === undefined) return notValid('removed')
-  if (now.isDisabled) return notValid('disabled')
+function whyEnded ({ credentialId }: EntryCaller, now: Member | undefined): AccessError {
+  if (now === undefined) return notValid(`${credentialId} was removed`)
+  if (now.isDisabled) return notValid(`${credentialId} was disabled`)
   const message = 'the rights of the credential have changed; it may be used again'
-  return new AccessError('unauthorized', message, { reason: 'changed' })
+  return new AccessError('unauthorized', message, { reason: `${credentialId} was changed` })
 }

@@ -131,6 +131,8 @@ export class RenewedKeys implements TokenKeys {
 
 function keySetIn (document: unknown): JSONWebKeySet {
   if (!isKeySet(document)) throw new Error('its answer is not a set of keys (RFC 7517)')
+  // More likely a fault than the wish that nobody may call: the last keys go on.
+  if (document.keys.length === 0) throw new Error('its set of keys is empty')
   return document
 }
 

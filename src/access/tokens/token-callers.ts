@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { AccessError, notValid } from '../access-error.ts'
-import type { Caller } from '../caller.ts'
+import type { Caller, Rights } from '../caller.ts'
 import { rightsOf } from '../scopes.ts'
 import type { Clock } from './clock.ts'
 import { Expiries } from './expiries.ts'
@@ -26,6 +26,9 @@ export const REFUSED_MS = 10_000
 /** The most tokens that are remembered, and as many that were refused. */
 export const MAX_REMEMBERED = 10_000
 
+// Many tokens have the same scopes, whose patterns take more memory than the rest of a caller.
+const MAX_RIGHTS = 1000
+
 const MAX_NAME_LENGTH = 255
 // eslint-disable-next-line no-control-regex -- they are what is refused
 const CONTROL = /[\u0000-\u001f\u007f]/
@@ -42,6 +45,7 @@ export class TokenCallers {
   // Apart from each other: many bad tokens do not drive good ones out.
   readonly #known = new Remembered<Known>(MAX_REMEMBERED)
   readonly #refused = new Remembered<Refused>(MAX_REMEMBERED)
+  readonly #rights = new Remembered<Rights>(MAX_RIGHTS)
   readonly #underWay = new Map<string, Promise<Caller>>()
 
   constructor (verifier: TokenVerifier, rules: CallerRules, clock: Clock) {
@@ -108,11 +112,20 @@ export class TokenCallers {
     return {
       id: nameIn(claims, this.#rules.callerClaim),
       scheme: 'jwt',
-      rights: rightsOf({ scopes: scopesIn(claims, this.#rules.scopes) }, this.#rules.virtualHost),
+      rights: this.#rightsOf(scopesIn(claims, this.#rules.scopes)),
       limits: {},
       ended: this.#expiries.signalAt(endsMs),
       expiresMs: endsMs
     }
+  }
+
+  #rightsOf (scopes: readonly string[]): Rights {
+    const key = JSON.stringify(scopes)
+    const known = this.#rights.get(key)
+    if (known !== undefined) return known
+    const rights = rightsOf({ scopes }, this.#rules.virtualHost)
+    this.#rights.set(key, rights)
+    return rights
   }
 }
 

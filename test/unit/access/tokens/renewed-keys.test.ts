@@ -150,6 +150,16 @@ t.test('what is not a set of keys is refused, and says why', async (t) => {
   }
 })
 
+t.test('an empty set of keys does not take the last keys away', async (t) => {
+  const world = await newWorld(t)
+  await find(world, 'first')
+  world.provider.keys = []
+  await world.pass(RENEW_MS)
+  t.equal(await find(world, 'first'), 'found')
+  t.same(world.states, ['loaded', 'stale'])
+  t.match(world.reasons[1], /empty/)
+})
+
 t.test('a provider that hangs holds up only the tokens that need it', async (t) => {
   const world = await newWorld(t)
   await find(world, 'first')

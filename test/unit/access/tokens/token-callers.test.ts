@@ -169,3 +169,11 @@ t.test('the name of a caller is a short text', async (t) => {
   }
   t.equal((await identified(newWorld('azp'), token)).id, 'orders-service')
 })
+
+t.test('callers with the same scopes share their rights, others do not', async (t) => {
+  const world = newWorld()
+  const [one, two] = [await expiringIn(world, 60, 'one'), await expiringIn(world, 60, 'two')]
+  t.equal((await identified(world, one)).rights, (await identified(world, two)).rights)
+  const writer = await signedToken(key, { claims: { scope: 'rabbitmq.write:*/*' } })
+  t.equal((await identified(world, writer)).rights.allows('read', 'any'), false)
+})
