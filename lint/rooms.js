@@ -112,7 +112,7 @@ export const packages = {
   'node:child_process': [],
   // The start reads files in main.ts. What is read again while the process runs belongs to a plugin, which ends with
   // the app.
-  'node:fs': ['main', 'plugins'],
+  'node:fs': ['main', 'plugins', 'commands'],
   'close-with-grace': ['main'],
   pino: ['logger'],
   'prom-client': ['plugins']

@@ -3,6 +3,7 @@ import { readAccess } from './settings/access.ts'
 import { ANY_ORIGIN, isLoopback } from './settings/addresses.ts'
 import { readApiKeys, refuseKeysWithoutUse } from './settings/api-keys.ts'
 import { readAudit } from './settings/audit.ts'
+import { readClientCertificates, refuseCertificateCombinations } from './settings/client-certificates.ts'
 import { readHttp } from './settings/http.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
@@ -23,6 +24,7 @@ function readSettings (read: SettingReader) {
     http: readHttp(read),
     access: readAccess(read),
     apiKeys: readApiKeys(read),
+    clientCertificates: readClientCertificates(read),
     rabbitmqUsers: readRabbitmqUsers(read),
     quotas: readQuotas(read),
     audit: readAudit(read),
@@ -63,6 +65,7 @@ export function describeSettings (): readonly SettingDescription[] {
 function refuseCombinations (read: SettingReader, settings: Config): void {
   refuseOpenness(read, settings)
   refuseKeysWithoutUse(read, settings.access.ways)
+  refuseCertificateCombinations(read, { ways: settings.access.ways, tls: settings.http.tls })
   refuseTokenCombinations(read, settings.tokens, settings.access.ways, settings.http.maxHeaderBytes)
   const { rabbitmq, http, publish, read: reads, drainTimeoutMs, drainDelayMs } = settings
   const hasCertificate = rabbitmq.tlsCert !== undefined

@@ -4,6 +4,7 @@ import { EntryFileError } from '../access/entries/entry-file.ts'
 import { HASH_PREFIX, KEY_FILE, type KeyEntry } from '../access/keys/key-file.ts'
 import { hashOfKey, idOfKey, makeKey } from '../access/keys/key.ts'
 import { parseScope } from '../access/scopes.ts'
+import { addKey, KeyFileError } from './add-key.ts'
 import { parseRfc3339 } from '../text/rfc3339.ts'
 
 /** Where a command reads and writes. */
@@ -15,8 +16,9 @@ export interface CommandStreams {
 
 const USAGE = `Usage:
   keys create --name NAME --scope SCOPE [--scope SCOPE ...]
-              [--consumer PATTERN ...] [--publisher PATTERN ...] [--expires TIME or DAYSd]
+              [--consumer PATTERN ...] [--publisher PATTERN ...] [--expires TIME or DAYSd] [--file FILE]
       Makes an API key. Standard output has the key in its first line, and then the entry for the file of keys.
+      With --file the entry is added to that file, which is made when there is none, and not printed.
       A scope is VERB:VIRTUAL-HOST/STREAM, such as 'read:*/orders*'. The verbs: configure, write, read, reset, monitor.
   keys hash
       Reads a key from standard input and prints its hash.
@@ -30,7 +32,7 @@ class UsageError extends Error {}
 /**
  * The command `keys`, which makes API keys. It needs no settings and no broker.
  *
- * @returns the exit code: 2 when the arguments are wrong, 1 when the key is
+ * @returns the exit code: 2 when the arguments are wrong, 1 when the key or the file is
  */
 export async function runKeys (args: readonly string[], streams: CommandStreams): Promise<number> {
   const [command, ...rest] = args
@@ -46,6 +48,10 @@ export async function runKeys (args: readonly string[], streams: CommandStreams)
         throw new UsageError(command === undefined ? 'it needs a command' : `there is no command ${command}`)
     }
   } catch (error) {
+    if (error instanceof KeyFileError) {
+      streams.stderr.write(`keys: ${error.message}\n`)
+      return 1
+    }
     if (!(error instanceof UsageError)) throw error
     streams.stderr.write(`keys: ${error.message}; "keys help" shows how it is used\n`)
     return 2
@@ -57,11 +63,12 @@ const CREATE_OPTIONS = {
   scope: { type: 'string', multiple: true },
   consumer: { type: 'string', multiple: true },
   publisher: { type: 'string', multiple: true },
-  expires: { type: 'string' }
+  expires: { type: 'string' },
+  file: { type: 'string' }
 } as const
 
 function create (args: string[], { stdout, stderr }: CommandStreams): number {
-  const { name, scope = [], consumer, publisher, expires } =
+  const { name, scope = [], consumer, publisher, expires, file } =
     parsed(() => parseArgs({ args, options: CREATE_OPTIONS }).values)
   if (name === undefined) throw new UsageError('--name is missing: who will call with the key')
   if (scope.length === 0) throw new UsageError('--scope is missing: what the key allows')
@@ -78,6 +85,12 @@ function create (args: string[], { stdout, stderr }: CommandStreams): number {
     ...(expires !== undefined && { expires: timeOf(expires) })
   }
   refuseBadEntry(entry)
+  if (file !== undefined) {
+    addKey(file, entry)
+    stdout.write(`${key}\n`)
+    stderr.write(`This is the key: give it to its caller, nobody can show it again. ${file} has its entry.\n`)
+    return 0
+  }
   stdout.write(`${key}\n${JSON.stringify(entry, null, 2)}\n`)
   stderr.write(
     'The first line is the key: give it to its caller, nobody can show it again.\n' +

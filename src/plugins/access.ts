@@ -8,6 +8,7 @@ import type { ProblemCode } from '../api/problems.ts'
 import type { Config } from '../config.ts'
 import type { IdentifiedCaller } from '../http/caller.ts'
 import { keyAuthenticator } from './api-keys.ts'
+import { certificateAuthenticator, certificateOf } from './client-certificates.ts'
 import { rabbitmqAuthenticator } from './rabbitmq-users.ts'
 import { tokenAuthenticator } from './tokens.ts'
 
@@ -27,6 +28,7 @@ function access (app: FastifyInstance, config: Config): void {
   app.decorate('challenge', ways.length === 0 ? () => {} : challenger(ways))
   if (ways.length === 0) return
   const gate = new Gate(authenticators(app, config))
+  const takesCertificates = ways.includes('mtls')
   app.addHook('onRequest', (request, _reply, done) => {
     const requirement = requirementOf(request, docs)
     if (requirement === undefined) {
@@ -38,7 +40,8 @@ function access (app: FastifyInstance, config: Config): void {
       done(caller.ended?.aborted === true ? toError(caller.ended.reason) : refusal(app, request, caller, requirement))
     }
     try {
-      const caller = gate.identify(new PresentedBy(app, request))
+      const certificate = takesCertificates ? certificateOf(request.raw.socket) : undefined
+      const caller = gate.identify(new PresentedBy(app, request, certificate))
       if (caller instanceof Promise) caller.then(admit, (error: unknown) => { done(toError(error)) })
       else admit(caller)
     } catch (error) {
@@ -51,12 +54,13 @@ function access (app: FastifyInstance, config: Config): void {
 // time of a small publish.
 class PresentedBy implements Presented {
   readonly authorization: string | undefined
-  readonly certificate = undefined
+  readonly certificate: readonly string[] | undefined
   readonly #app: FastifyInstance
   readonly #request: FastifyRequest
 
-  constructor (app: FastifyInstance, request: FastifyRequest) {
+  constructor (app: FastifyInstance, request: FastifyRequest, certificate: readonly string[] | undefined) {
     this.authorization = request.headers.authorization
+    this.certificate = certificate
     this.#app = app
     this.#request = request
   }
@@ -72,7 +76,8 @@ function authenticators (app: FastifyInstance, config: Config): Authenticators {
   return {
     ...(ways.includes('api-keys') && { key: keyAuthenticator(app, config) }),
     ...(ways.includes('rabbitmq') && { rabbitmq: rabbitmqAuthenticator(app, config) }),
-    ...(ways.includes('jwt') && { token: tokenAuthenticator(app, config) })
+    ...(ways.includes('jwt') && { token: tokenAuthenticator(app, config) }),
+    ...(ways.includes('mtls') && { certificate: certificateAuthenticator(app, config) })
   }
 }
 

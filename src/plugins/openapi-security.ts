@@ -32,10 +32,11 @@ const NAMES_BY_WAY: Readonly<Record<Way, readonly SchemeName[]>> = {
 /** The problems of callers, for an operation with this requirement. */
 export function accessProblems (requirement: Requirement | undefined): readonly ProblemCode[] {
   if (requirement === undefined || requirement.type === 'open') return []
-  const ofAll = [
-    'unauthorized', 'too_many_requests', 'identity_provider_unavailable', 'broker_unavailable', 'overloaded'
-  ] as const
-  return requirement.type === 'known' ? ofAll : [...ofAll, 'access_refused']
+  // Also where any caller may: a client certificate can be valid and its name unknown.
+  return [
+    'unauthorized', 'access_refused', 'too_many_requests', 'identity_provider_unavailable', 'broker_unavailable',
+    'overloaded'
+  ]
 }
 
 /** Adds to an operation what its caller needs, from the table of operations. */

@@ -35,7 +35,9 @@ interface Refusal { readonly error: AccessError, readonly untilMs: number }
 /** The users of RabbitMQ that have logged in. */
 export class Principals {
   readonly #options: PrincipalsOptions
-  readonly #byKey = new Map<string, Principal>()
+  // By the login itself, which its broker has to keep anyway: a hash of it for each request would take as long as the
+  // rest of access control. Of a login that is not accepted only a hash is kept.
+  readonly #byLogin = new Map<string, Principal>()
   readonly #retired = new Set<Principal>()
   readonly #logins = new Map<string, Promise<IdentifiedCaller>>()
   readonly #refusals = new Map<string, Refusal>()
@@ -56,9 +58,8 @@ export class Principals {
    *   `overloaded`
    */
   identify (login: Login, { address = '' }: Origin): IdentifiedCaller | Promise<IdentifiedCaller> {
-    const key = loginKey(this.#options.virtualHost, login)
-    const principal = this.#byKey.get(key)
-    if (principal === undefined) return this.#first(key, login, address)
+    const principal = this.#byLogin.get(textOf(login))
+    if (principal === undefined) return this.#first(loginKey(this.#options.virtualHost, login), login, address)
     const nowMs = performance.now()
     principal.seenMs = nowMs
     principal.refuseExpiring()
@@ -95,7 +96,7 @@ export class Principals {
         void this.#options.brokers.end(principal.broker)
         throw error
       }
-      this.#byKey.set(key, principal)
+      this.#byLogin.set(textOf(login), principal)
       return principal.caller
     } finally {
       this.#turnstile.leave()
@@ -114,7 +115,7 @@ export class Principals {
       cacheMs: cacheSeconds * 1000,
       recheckMs: recheckSeconds * 1000,
       whenEnded: (ended, error) => {
-        if (this.#byKey.get(key) === ended) this.#byKey.delete(key)
+        if (this.#byLogin.get(textOf(login)) === ended) this.#byLogin.delete(textOf(login))
         if (!ended.wasIn && error.code === 'unauthorized') this.#guesses.failed(address)
         this.#remember(key, error)
         broker.retire()
@@ -136,24 +137,24 @@ export class Principals {
   // Somebody whom nobody uses leaves.
   #makeRoom (): void {
     const { maxCallers } = this.#options
-    if (this.#byKey.size < maxCallers) return
-    const idle = [...this.#byKey].filter(([, { broker }]) => !broker.isInUse)
+    if (this.#byLogin.size < maxCallers) return
+    const idle = [...this.#byLogin].filter(([, { broker }]) => !broker.isInUse)
     const [oldest] = idle.sort(([, a], [, b]) => a.seenMs - b.seenMs)
     if (oldest === undefined) throw overloaded('too many callers use the gateway', maxCallers)
     this.#retire(...oldest)
   }
 
-  #retire (key: string, principal: Principal): void {
-    this.#byKey.delete(key)
+  #retire (text: string, principal: Principal): void {
+    this.#byLogin.delete(text)
     principal.broker.retire()
     this.#retired.add(principal) // a request that has found it goes on
   }
 
   #tick (): void {
     const nowMs = performance.now()
-    for (const [key, principal] of this.#byKey) {
+    for (const [text, principal] of this.#byLogin) {
       principal.tick(nowMs)
-      if (principal.seenMs < nowMs - UNUSED_MS && !principal.broker.isInUse) this.#retire(key, principal)
+      if (principal.seenMs < nowMs - UNUSED_MS && !principal.broker.isInUse) this.#retire(text, principal)
     }
     for (const principal of this.#retired) {
       principal.tick(nowMs)
@@ -164,6 +165,11 @@ export class Principals {
       void this.#options.brokers.end(broker)
     }
   }
+}
+
+// Neither has a NUL in it.
+function textOf ({ user, password }: Login): string {
+  return `${user}\0${password}`
 }
 
 async function again (principal: Principal): Promise<IdentifiedCaller> {

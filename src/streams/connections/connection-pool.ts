@@ -32,6 +32,9 @@ export interface CallersPool {
   whenLost: () => void
 }
 
+// Whoever was given a connection sends a request on it within this time.
+const IN_HAND_MS = 100
+
 /**
  * The connections to the broker with one user's credentials. Their number follows from the places that are taken on
  * them, never from the number of HTTP clients.
@@ -148,9 +151,9 @@ export class ConnectionPool implements Holder {
     this.#groups.tidy()
   }
 
-  /** Closes the connection that was not used for the longest time, if nothing can be under way on it. */
+  /** Closes the connection that was not used for the longest time, if nothing is under way on it. */
   letGoOfOne (): boolean {
-    const [oldest] = this.#groups.unusedSince(performance.now() - this.#options.open.requestTimeoutMs)
+    const [oldest] = this.#groups.unusedSince(performance.now() - IN_HAND_MS)
     if (oldest === undefined) return false
     void this.#end(oldest)
     return true

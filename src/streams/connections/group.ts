@@ -44,7 +44,7 @@ export class Group {
 
   /** Those that were not used since then, by performance.now(). */
   unusedSince (beforeMs: number): SharedConnection[] {
-    return this.all.filter((shared) => shared.usedSlots === 0 && shared.lastUsedMs <= beforeMs)
+    return this.all.filter((shared) => shared.isQuiet && shared.lastUsedMs <= beforeMs)
   }
 
   /** From now on requests use other connections than this one. */

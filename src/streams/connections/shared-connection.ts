@@ -60,6 +60,11 @@ export class SharedConnection {
     return this.#places.usedCount
   }
 
+  /** Whether nothing is on its way on it, by the answers that have come. */
+  get isQuiet (): boolean {
+    return this.usedSlots === 0 && !this.connection.isAwaiting
+  }
+
   /** When the last place was given back or the connection was used without one, performance.now() ms. */
   get lastUsedMs (): number {
     return Math.max(this.#usedMs, this.#places.lastFreedMs)

@@ -108,6 +108,11 @@ export class Channel {
     if (this.#closing !== undefined) throw new ConnectionClosedError('us', 'the connection is being closed')
   }
 
+  /** Whether a request has no answer yet. */
+  get isAwaiting (): boolean {
+    return this.#pending.count > 0
+  }
+
   /** @param timeoutMs 0: the request has no deadline of its own */
   request<Arguments, Answer> (
     request: Request<Arguments, Answer>, args: Arguments, timeoutMs: number

@@ -90,6 +90,11 @@ export class Connection {
     return this.#channel.bufferedBytes
   }
 
+  /** Whether a request has no answer yet. */
+  get isAwaiting (): boolean {
+    return this.#channel.isAwaiting
+  }
+
   /** Whether the broker accepts the command in this version. It does not list the commands that it sends itself. */
   supports (command: CommandName, version = 1): boolean {
     const versions = this.#commandVersions.get(CommandKey[command])

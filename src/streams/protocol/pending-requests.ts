@@ -78,6 +78,11 @@ export class PendingRequests {
     })
   }
 
+  /** How many requests have no answer yet. */
+  get count (): number {
+    return this.#pending.size
+  }
+
   /** The stream of the oldest request without an answer. Undefined when no request waits, or it names no stream. */
   get oldestStream (): string | undefined {
     const [oldest] = this.#pending.values()

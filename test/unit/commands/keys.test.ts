@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import t from 'tap'
 import { hashOfKey, idOfKey } from '../../../src/access/keys/key.ts'
@@ -104,4 +106,35 @@ t.test('help shows how the command is used', async (t) => {
   const { code, stdout } = await run(['help'])
   t.equal(code, 0)
   t.match(stdout, /keys create --name NAME/)
+})
+
+t.test('keys are added to a file, which a gateway can take at any moment', async (t) => {
+  const directory = t.testdir({})
+  const file = join(directory, 'keys', 'keys.json')
+  const keys: string[] = []
+  for (const name of ['first', 'second']) {
+    const { code, stdout, stderr } = await create('--name', name, '--scope', 'read:*/*', '--file', file)
+    t.equal(code, 0)
+    t.match(stdout, /^sgw_\S+\n$/)
+    t.notMatch(stderr, 'sgw_')
+    keys.push(stdout.trim())
+  }
+  const entries = KEY_FILE.parse(readFileSync(file, 'utf8'))
+  t.same(entries.map(({ name, hash }) => [name, hash]), [
+    ['first', `sha256:${hashOfKey(keys[0] ?? '')}`], ['second', `sha256:${hashOfKey(keys[1] ?? '')}`]
+  ])
+  t.equal(statSync(file).mode & 0o777, 0o644)
+  t.same(readdirSync(join(directory, 'keys')), ['keys.json'])
+})
+
+t.test('a file that is not one of keys stays as it is', async (t) => {
+  const text = '{"keys": [{"id": "a"}]}'
+  const file = join(t.testdir({ 'keys.json': text }), 'keys.json')
+  for (const path of [file, join(file, 'below'), t.testdirName]) {
+    const { code, stdout, stderr } = await create(...MINIMAL, '--file', path)
+    t.equal(code, 1)
+    t.equal(stdout, '')
+    t.match(stderr, /^keys: [^\n]+\n$/)
+  }
+  t.equal(readFileSync(file, 'utf8'), text)
 })

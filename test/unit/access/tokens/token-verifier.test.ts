@@ -1,4 +1,5 @@
 import { CompactSign, exportSPKI, SignJWT, type JWK } from 'jose'
+import fc from 'fast-check'
 import { createSecretKey } from 'node:crypto'
 import t from 'tap'
 import { fixedKeys } from '../../../../src/access/tokens/fixed-keys.ts'
@@ -146,3 +147,18 @@ async function signed (claims: string): Promise<string> {
   return await new CompactSign(Buffer.from(claims)).setProtectedHeader({ alg: 'ES256', kid: 'key-1' })
     .sign(key.privateKey)
 }
+
+t.test('whatever is changed in a token, it is refused, and in no other way', async (t) => {
+  const good = await signedToken(key)
+  const index = fc.nat({ max: good.length - 1 })
+  const character = fc.constantFrom(...'ABCxyz019-_.=+/ \n\0é')
+  const change = fc.tuple(index, character, fc.constantFrom('replace', 'insert', 'remove'))
+  await fc.assert(fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
+    let token = good
+    for (const [at, character, kind] of changes) {
+      token = token.slice(0, at) + (kind === 'remove' ? '' : character) + token.slice(kind === 'insert' ? at : at + 1)
+    }
+    if (token === good) return
+    await t.rejects(verifier().verify(token), refused(/./), JSON.stringify(token))
+  }), { numRuns: 1000 })
+})

@@ -1,0 +1,41 @@
+import { CERTIFICATE_FILE, type CertificateEntry } from '../access/certificates/certificate-file.ts'
+import { EntryFileError } from '../access/entries/entry-file.ts'
+import type { Way } from './access.ts'
+import { BadValue, type SettingReader } from './setting-reader.ts'
+import type { TlsSettings } from './tls.ts'
+
+/** What each client certificate allows. */
+export function readClientCertificates (read: SettingReader) {
+  return read.reloadedFile(
+    'CLIENT_CERTIFICATES_PATH',
+    parseCertificates,
+    'JSON file that says what each client certificate allows, see docs/tls.md. It is read again when it changes, and ' +
+    'on SIGHUP'
+  )
+}
+
+/** Notes what mTLS lacks, or what nobody asks for. */
+export function refuseCertificateCombinations (
+  read: SettingReader,
+  { ways = [], tls }: { ways?: readonly Way[] | undefined, tls: TlsSettings | undefined }
+): void {
+  const hasFile = read.isSet('CLIENT_CERTIFICATES_PATH')
+  if (!ways.includes('mtls')) {
+    if (hasFile) {
+      read.reject('CLIENT_CERTIFICATES_PATH', 'is set, but nobody needs a certificate: put mtls into AUTH')
+    }
+    return
+  }
+  if (!hasFile) read.reject('AUTH', 'has mtls: set CLIENT_CERTIFICATES_PATH too')
+  if (tls?.clientCa === undefined && !read.isSet('HTTP_TLS_CLIENT_CA_PATH')) {
+    read.reject('AUTH', 'has mtls: set HTTP_TLS_CLIENT_CA_PATH, and HTTP_TLS_CLIENT_AUTH to optional or required')
+  }
+}
+
+function parseCertificates (text: string): readonly CertificateEntry[] {
+  try {
+    return CERTIFICATE_FILE.parse(text)
+  } catch (error) {
+    throw error instanceof EntryFileError ? new BadValue(error.message) : error
+  }
+}
