@@ -45,7 +45,7 @@ export class Gate {
     const { key, token, rabbitmq } = this.#ways
     switch (credential.type) {
       case 'none':
-        throw new AccessError('unauthorized', 'this needs a credential', { reason: 'no credential' })
+        throw new AccessError('unauthorized', 'the request has no credential: send one in Authorization', { reason: 'no credential' })
       case 'key':
         if (key === undefined) throw notValid('API keys are not accepted')
         return key(credential.key, origin)
