@@ -15,6 +15,7 @@ import { ReadingPort } from './ports/reading-port.ts'
 import { StreamsPort } from './ports/streams-port.ts'
 import { PublisherPool } from './publishing/publisher-pool.ts'
 import { ReaderPool } from './reading/reader-pool.ts'
+import { Follows } from './reading/follows.ts'
 import { Polls } from './reading/polls.ts'
 import { Locator } from './topology/locator.ts'
 import { Permissions, type Purpose } from './topology/permissions.ts'
@@ -37,6 +38,7 @@ export class Broker {
   readonly #publishers: PublisherPool
   readonly #readers: ReaderPool
   readonly #polls: Polls
+  readonly #follows: Follows
   readonly #offsets: OffsetStore
   readonly #permissions: Permissions
   #retiredMs: number | undefined
@@ -64,6 +66,7 @@ export class Broker {
     const { readBudget: budget, readers: cap, expansions } = shared
     const readers = new ReaderPool({ budget, cap, expansions, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
+    const follows = new Follows(readers, ends, polls)
     const store = new OffsetStore(connections, ends)
     const offsets = new ConsumerOffsets({ store, ends, polls, readers })
     const directory = new Directory({ connections, ends, offsets, management, logger })
@@ -73,19 +76,21 @@ export class Broker {
       management,
       permissions,
       whenDeleted (stream) {
+        follows.deleted(stream)
         readers.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
         offsets.forget(stream)
         directory.forget(stream)
       }
     })
     this.publishing = new PublishingPort({ names, publishers, directory })
-    this.reading = new ReadingPort({ names, polls })
+    this.reading = new ReadingPort({ names, polls, follows })
     this.consumers = new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), directory })
     this.#options = options
     this.#connections = connections
     this.#publishers = publishers
     this.#readers = readers
     this.#polls = polls
+    this.#follows = follows
     this.#offsets = store
   }
 
@@ -168,7 +173,7 @@ export class Broker {
 
   /** Whether a request reads or publishes at the moment. */
   get isInUse (): boolean {
-    return this.#readers.isInUse || this.#publishers.isInUse
+    return this.#readers.isInUse || this.#follows.isInUse || this.#publishers.isInUse
   }
 
   /** No new requests are to be expected: what is not in use is closed soon. Requests that are under way go on. */

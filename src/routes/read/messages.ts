@@ -10,6 +10,7 @@ import { BufferPool } from '../../text/buffer-pool.ts'
 import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
 } from './answer.ts'
+import { liveFormat, liveQuery, resumedAt, sendLive } from './live.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
 
 const MessageParams = strictObject({
@@ -45,14 +46,23 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
           'Reads from any offset; the next read starts at `nextOffset`. With `wait`, an answer at the end of the ' +
           'stream is held until there is a message.',
         params: StreamParams,
-        querystring: strictObject({ ...startQuery, ...amountQuery(limits), ...bodyQuery }),
+        querystring: strictObject({ ...startQuery, ...amountQuery(limits), ...bodyQuery, ...liveQuery }),
         response: { 200: batchResponse({ ...READ_HEADERS, ...LINK_HEADER }) }
       }
     },
     async (request, reply) => {
       const { params: { stream }, query } = request
-      const format = answerFormat(request.headers.accept)
       const { reading } = brokerOf(request)
+      const live = liveFormat(request.headers.accept, query)
+      if (live !== undefined) {
+        const from = resumedAt(request, query) ?? startOf(query)
+        return await sendLive(reply, {
+          format: live,
+          query,
+          open: async (listener, signal) => await reading.follow(stream, from, listener, signal)
+        })
+      }
+      const format = answerFormat(request.headers.accept)
       const batch = await reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
       return await sendBatch(reply, batch, format, query, () => setNextLink(reply, batch.nextOffset))
     }

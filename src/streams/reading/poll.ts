@@ -4,6 +4,7 @@ import { Deadline } from '../common/deadline.ts'
 import type { Lease } from '../common/lease.ts'
 import { pause } from '../common/wait.ts'
 import { errorOf } from '../ended.ts'
+import { lookAhead } from './look-ahead.ts'
 import { PollAnswer } from './poll-answer.ts'
 import { BatchBuilder, type ReadBatch } from './read-batch.ts'
 import type { Gap } from './read-pieces.ts'
@@ -35,9 +36,6 @@ export interface PollContext {
 
 // How long a poll that need not wait for data outlives a lost connection or leader.
 const RECOVERY_MS = 2000
-// A replica learns what is committed a moment after its leader.
-const REPLICA_LAG_MS = 1000
-const REPLICA_PAUSE_MS = 20
 
 /**
  * Reads a batch. It misses nothing between its offset and its `nextOffset`.
@@ -135,7 +133,7 @@ class Poll {
         this.#throwIfOver(reader)
         continue
       }
-      const ahead = await this.#lookAhead(reader)
+      const ahead = await lookAhead(reader, this.#position, this.#context.ends, this.#signal)
       if (ahead === 'end') return this.#answer(true)
       if (isOver || ahead === 'lagging') return this.#answer(false)
     }
@@ -192,26 +190,6 @@ class Poll {
 
   #mayWait (): boolean {
     return !this.#wait.hasPassed && !this.#context.isDraining()
-  }
-
-  // What follows the window. `more`: something has arrived. `end`: when the answer was made there was nothing.
-  // `lagging`: the leader has more than the replica that is read from.
-  async #lookAhead (reader: Reader): Promise<'more' | 'end' | 'lagging'> {
-    const lag = new Deadline(REPLICA_LAG_MS)
-    for (let isCaughtUp = reader.isOnLeader; ;) {
-      const arrivals = reader.arrivals
-      const stats = await reader.fence()
-      this.#throwIfOver(reader)
-      if (reader.arrivals !== arrivals || reader.position > this.#position) return 'more'
-      if (isCaughtUp) return 'end'
-      // The replica had no more. Only the leader can say whether the stream has. What the replica has by then arrives
-      // before the next fence ends.
-      const committedChunkId = await this.#context.ends.committedChunkId(this.#request.stream)
-      isCaughtUp = Number(stats.get('committed_chunk_id') ?? -1n) >= committedChunkId
-      if (isCaughtUp) continue
-      if (lag.hasPassed) return 'lagging'
-      await reader.news(REPLICA_PAUSE_MS, this.#signal)
-    }
   }
 
   #throwIfOver (reader: Reader): void {

@@ -74,6 +74,14 @@ export class ReaderPool implements Holder {
     return reader
   }
 
+  /** As `acquire`, but only a reader that is there already, and another one than the given one. */
+  acquireOther (than: Reader, offset: number): Reader | undefined {
+    const reader = this.#readers.find(than.stream, offset)
+    if (reader === undefined || reader === than || reader.position <= than.position) return undefined
+    reader.users++
+    return reader
+  }
+
   /** @throws StreamsError `overloaded` when there is no room for even a small answer */
   refuseWhenFull (): void {
     const { budget } = this.#options

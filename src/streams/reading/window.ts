@@ -63,8 +63,18 @@ export class Window {
       position = held.collect(position, into)
       if (position < endOffset) break
     }
-    if (position > this.#reached) this.#reach(position)
+    this.reach(position)
     return { position, holeEnd: undefined }
+  }
+
+  /** The chunk that has the offset, or else the next one after it; undefined at the end. */
+  chunkAt (offset: number): HeldChunk | undefined {
+    return this.#chunks[this.#indexOf(offset)]
+  }
+
+  /** Somebody has everything before the position. */
+  reach (position: number): void {
+    if (position > this.#reached) this.#reach(position)
   }
 
   /**
