@@ -45,7 +45,7 @@ export class Gate {
     const { key, token, rabbitmq } = this.#ways
     switch (credential.type) {
       case 'none':
-        throw new AccessError('unauthorized', 'this needs a credential', { reason: 'no credential' })
+        throw noCredential()
       case 'key':
         if (key === undefined) throw notValid('API keys are not accepted')
         return key(credential.key, origin)
@@ -58,4 +58,9 @@ export class Gate {
         return rabbitmq(credential, origin)
     }
   }
+}
+
+function noCredential (): AccessError {
+  const message = 'the request has no credential: send one in Authorization'
+  return new AccessError('unauthorized', message, { reason: 'no credential' })
 }
