@@ -31,7 +31,7 @@ function access (app: FastifyInstance, config: Config): void {
   const takesCertificates = ways.includes('mtls')
   app.addHook('onRequest', (request, _reply, done) => {
     const requirement = requirementOf(request, docs)
-    if (requirement === undefined) {
+    if (requirement === undefined || app.isForOperations(request)) {
       done()
       return
     }
@@ -153,5 +153,5 @@ function toError (error: unknown): Error {
 
 export default fp<Config>(async (app, config) => access(app, config), {
   name: 'access',
-  dependencies: ['route-access', 'broker', 'metrics', 'proxies', 'reloads']
+  dependencies: ['route-access', 'broker', 'metrics', 'proxies', 'reloads', 'operations-port']
 })
