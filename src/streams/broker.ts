@@ -50,7 +50,7 @@ export class Broker {
     const names = new StreamNames(options.streamNamePattern)
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
-    const { dialing } = shared
+    const { dialing, readBudget: budget, readers: cap, expansions } = shared
     const connections =
       new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller })
     this.#permissions = new Permissions(connections)
@@ -58,14 +58,12 @@ export class Broker {
     const superStreams = new SuperStreams(connections, names, permissions)
     const locator = new Locator(connections, superStreams, permissions)
     const ends = new StreamEnds(connections, locator)
-    const openTimeoutMs = Math.min(connection.requestTimeoutMs, options.publishing.confirmTimeoutMs)
     const publishers = new PublisherPool({
       budget: shared.publishBudget,
       cap: shared.publishers,
-      publisher: { connections, locator, ...reconnect, openTimeoutMs },
+      publisher: { connections, locator, ...reconnect, openTimeoutMs: openTimeoutOf(options) },
       limits: options.publishing
     })
-    const { readBudget: budget, readers: cap, expansions } = shared
     const readers = new ReaderPool({ budget, cap, expansions, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
     const follows = new Follows(readers, ends, polls)
@@ -78,8 +76,7 @@ export class Broker {
       management,
       permissions,
       whenDeleted (stream) {
-        follows.deleted(stream)
-        readers.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
+        follows.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
         offsets.forget(stream)
         directory.forget(stream)
       }
@@ -211,4 +208,8 @@ export class Broker {
     this.#publishers.sweep(isRetired)
     this.#connections.sweep(isRetired)
   }
+}
+
+function openTimeoutOf ({ connection, publishing }: BrokerOptions): number {
+  return Math.min(connection.requestTimeoutMs, publishing.confirmTimeoutMs)
 }

@@ -56,8 +56,9 @@ export class Follows implements Company {
     this.#follows.delete(follow)
   }
 
-  /** This process has deleted the stream. */
-  deleted (stream: string): void {
+  /** This process has deleted the stream: its readers and whoever follows it end. */
+  drop (stream: string): void {
+    this.#readers.drop(stream)
     for (const follow of this.#follows) if (follow.stream === stream) follow.streamDeleted()
   }
 
