@@ -10,7 +10,8 @@ import { BufferPool } from '../../text/buffer-pool.ts'
 import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
 } from './answer.ts'
-import { liveFormat, liveQuery, resumedAt, sendLive } from './live.ts'
+import { sendLive } from './live.ts'
+import { liveFormat, liveQuery, resumedAt } from './live-query.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
 
 const MessageParams = strictObject({
@@ -59,7 +60,7 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
         return await sendLive(reply, {
           format: live,
           query,
-          open: async (listener, signal) => await reading.follow(stream, from, listener, signal)
+          open: async (listener, signal) => ({ source: await reading.follow(stream, from, listener, signal) })
         })
       }
       const format = answerFormat(request.headers.accept)
