@@ -7,6 +7,7 @@ import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api
 import { toStart } from '../../api/text-formats.ts'
 import { StreamsError, type ConsumerBatch } from '../../streams/index.ts'
 import { answerFormat, consumerBatchResponse, encodeAnswer, sendConsumerBatch } from './answer.ts'
+import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
 import { amountQuery, bodyQuery, readRequest, type ReadLimits } from './query.ts'
 
 const problems = [
@@ -55,7 +56,8 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
         prepared.set(batch, await encodeAnswer(reply, batch, format, query))
       }
       const autoStore = query.autoCommit ? { prepare } : undefined
-      const read = { ...readRequest(from, query), store: commit, expected, autoStore }
+      const search = searchOf(query, async () => { await app.turn(Infinity) })
+      const read = { ...readRequest(from, query, search), store: commit, expected, autoStore }
       const { consumers } = brokerOf(request)
       const batch = await consumers.read(stream, consumer, read, clientSignal(reply)).catch((error) => {
         throw withReset(error)
@@ -100,6 +102,7 @@ function consumerQuery (limits: ReadLimits) {
         'message is sent, and the next read may continue after those messages.'
     }),
     ...amountQuery(limits),
+    ...filterQuery,
     ...bodyQuery
-  })
+  }, FILTER_PATTERNS)
 }

@@ -10,6 +10,7 @@ import { BufferPool } from '../../text/buffer-pool.ts'
 import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
 } from './answer.ts'
+import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
 
 const MessageParams = strictObject({
@@ -45,7 +46,9 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
           'Reads from any offset; the next read starts at `nextOffset`. With `wait`, an answer at the end of the ' +
           'stream is held until there is a message.',
         params: StreamParams,
-        querystring: strictObject({ ...startQuery, ...amountQuery(limits), ...bodyQuery }),
+        querystring: strictObject(
+          { ...startQuery, ...amountQuery(limits), ...filterQuery, ...bodyQuery }, FILTER_PATTERNS
+        ),
         response: { 200: batchResponse({ ...READ_HEADERS, ...LINK_HEADER }) }
       }
     },
@@ -53,7 +56,8 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
       const { params: { stream }, query } = request
       const format = answerFormat(request.headers.accept)
       const { reading } = brokerOf(request)
-      const batch = await reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
+      const read = readRequest(startOf(query), query, searchOf(query, async () => { await app.turn(Infinity) }))
+      const batch = await reading.read(stream, read, clientSignal(reply))
       return await sendBatch(reply, batch, format, query, () => setNextLink(reply, batch.nextOffset))
     }
   )
@@ -72,7 +76,7 @@ function readLines (app: ApiApp, limits: ReadLimits): void {
         description: 'Returns bodies byte for byte, each followed by LF. The batch ends before a body that contains ' +
           'LF, unless it is JSON of at most 1 MiB, whose line breaks become spaces.',
         params: StreamParams,
-        querystring: strictObject({ ...startQuery, ...amountQuery(limits) }),
+        querystring: strictObject({ ...startQuery, ...amountQuery(limits), ...filterQuery }, FILTER_PATTERNS),
         response: {
           200: {
             description: 'Bodies, one a line. The next read continues at `stream-next-offset`.',
@@ -85,7 +89,8 @@ function readLines (app: ApiApp, limits: ReadLimits): void {
     async (request, reply) => {
       const { params: { stream }, query } = request
       const { reading } = brokerOf(request)
-      const batch = await reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
+      const read = readRequest(startOf(query), query, searchOf(query, async () => { await app.turn(Infinity) }))
+      const batch = await reading.read(stream, read, clientSignal(reply))
       return await sendLines(reply, batch, pool, (nextOffset) => setNextLink(reply, nextOffset))
     }
   )
