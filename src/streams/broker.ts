@@ -3,6 +3,7 @@ import type { BrokerStats } from './broker-stats.ts'
 import { askStatus, type BrokerStatus } from './broker-status.ts'
 import { refusalOf } from './connections/connect-error.ts'
 import { ConnectionPool } from './connections/connection-pool.ts'
+import { ActiveConsumers } from './consuming/active-consumers.ts'
 import { ConsumerOffsets } from './consuming/consumer-offsets.ts'
 import { OffsetStore } from './consuming/offset-store.ts'
 import { ConsumerPolls } from './consuming/consumer-polls.ts'
@@ -36,6 +37,7 @@ export class Broker {
   readonly #connections: ConnectionPool
   readonly #publishers: PublisherPool
   readonly #readers: ReaderPool
+  readonly #activeConsumers: ActiveConsumers
   readonly #polls: Polls
   readonly #offsets: OffsetStore
   readonly #permissions: Permissions
@@ -80,11 +82,14 @@ export class Broker {
     })
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls })
-    this.consumers = new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), directory })
+    const activeConsumers = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, ...reconnect })
+    this.consumers =
+      new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), activeConsumers, directory })
     this.#options = options
     this.#connections = connections
     this.#publishers = publishers
     this.#readers = readers
+    this.#activeConsumers = activeConsumers
     this.#polls = polls
     this.#offsets = store
   }
@@ -151,7 +156,7 @@ export class Broker {
     return management !== undefined && user !== '' && await hasPermissions(management, user) === true
   }
 
-  /** Asks again whether its user may do what it does. Readers and publishers that it may not have any more end. */
+  /** Asks again whether its user may do what it does. What it may not have any more ends. */
   async recheck (): Promise<void> {
     const refused = async (purpose: Purpose, stream: string): Promise<boolean> => {
       return await this.#permissions.may(purpose, stream).then((may) => !may, () => false) // asked again next time
@@ -160,15 +165,18 @@ export class Broker {
       ...[...this.#readers.streams].map(async (stream) => {
         if (await refused('read', stream)) this.#readers.drop(stream)
       }),
+      ...[...this.#activeConsumers.streams].map(async (stream) => {
+        if (await refused('read', stream)) this.#activeConsumers.refuse(stream)
+      }),
       ...[...this.#publishers.streams].map(async (stream) => {
         if (await refused('write', stream)) this.#publishers.refuse(stream)
       })
     ])
   }
 
-  /** Whether a request reads or publishes at the moment. */
+  /** Whether a request reads or publishes at the moment, or waits to become the active consumer. */
   get isInUse (): boolean {
-    return this.#readers.isInUse || this.#publishers.isInUse
+    return this.#readers.isInUse || this.#publishers.isInUse || this.#activeConsumers.size > 0
   }
 
   /** No new requests are to be expected: what is not in use is closed soon. Requests that are under way go on. */
@@ -184,6 +192,7 @@ export class Broker {
   /** Ends everything, in the reverse order of how it was built. Calling it twice is fine. */
   async close (): Promise<void> {
     this.drain()
+    this.#activeConsumers.close()
     this.#readers.close()
     this.#publishers.close()
     await this.#connections.close()

@@ -22,6 +22,7 @@ export { STREAM_ARGUMENTS } from './topology/stream-arguments.ts'
 export type { StreamArguments } from './topology/stream-arguments.ts'
 
 export type { PublishingPort } from './ports/publishing-port.ts'
+export type { ActiveConsumer, ActiveConsumerHandlers, Deactivation } from './consuming/active-consumer.ts'
 export type { ConsumerOffset, Stored } from './consuming/consumer-offsets.ts'
 export type { ConsumerReadRequest } from './consuming/consumer-polls.ts'
 export type { ConsumerInfo, PublisherInfo, Sources } from './directory/directory.ts'

@@ -1,35 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import t, { type Test } from 'tap'
-import { testManagementUrl } from '../support/broker.ts'
+import t from 'tap'
 import { startGateway } from '../support/gateway.ts'
+import { newSuperStream } from '../support/super-streams.ts'
 
 const gateway = await startGateway(t)
-
-/** Calls the management API for a thing of the virtual host. */
-async function manage (method: string, path: string, body?: object): Promise<void> {
-  const { origin, username, password } = new URL(testManagementUrl())
-  const { status } = await fetch(`${origin}/api/${path}`, {
-    method,
-    headers: { authorization: `Basic ${btoa(`${username}:${password}`)}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) })
-  })
-  if (status >= 400 && status !== 404) throw new Error(`${method} ${path} answered ${status}`)
-}
-
-/** A super stream, as RabbitMQ makes one: an exchange, and streams that are bound to it. Deleted with the test. */
-async function newSuperStream (t: Test, name: string, partitions: readonly string[]): Promise<void> {
-  await manage('PUT', `exchanges/%2f/${name}`, {
-    type: 'direct', durable: true, arguments: { 'x-super-stream': true }
-  })
-  t.teardown(async () => { await manage('DELETE', `exchanges/%2f/${name}`) })
-  for (const [order, partition] of partitions.entries()) {
-    await manage('PUT', `queues/%2f/${partition}`, { durable: true, arguments: { 'x-queue-type': 'stream' } })
-    t.teardown(async () => { await manage('DELETE', `queues/%2f/${partition}`) })
-    await manage('POST', `bindings/%2f/e/${name}/q/${partition}`, {
-      routing_key: String(order), arguments: { 'x-stream-partition-order': order }
-    })
-  }
-}
 
 t.test('what is asked of a super stream is answered with its partitions', async (t) => {
   const name = `invoices-${randomUUID()}`

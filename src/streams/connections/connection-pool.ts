@@ -8,7 +8,7 @@ import { connectErrorOf, refusalOf, type Refusal } from './connect-error.ts'
 import type { Dialing } from './dialing.ts'
 import type { Group } from './group.ts'
 import { Groups, type Member } from './groups.ts'
-import { Opener, type Endpoint, type OpenerOptions, type Role } from './opener.ts'
+import { Opener, type Endpoint, type OpenerOptions, type Role, type SlotRole } from './opener.ts'
 import { repeated } from './repeated.ts'
 import type { SharedConnection } from './shared-connection.ts'
 import type { Slot, SlotOwner } from './slot.ts'
@@ -59,7 +59,7 @@ export class ConnectionPool implements Holder {
    *
    * @throws StreamsError `broker_unavailable`, at once while the last attempt has just failed
    */
-  async takeSlot (role: 'publish' | 'consume', node: Endpoint | undefined, owner: SlotOwner): Promise<Slot> {
+  async takeSlot (role: SlotRole, node: Endpoint | undefined, owner: SlotOwner): Promise<Slot> {
     const group = this.#groups.of(role, node, owner.stream, owner)
     for (;;) {
       for (const shared of group.connections) {

@@ -7,7 +7,17 @@ export interface Endpoint { readonly host: string, readonly port: number }
  * What a connection is for. Publishing has connections of its own: while a disk alarm lasts, or when too much is
  * unconfirmed, the broker does not read a connection that has publishers, and everything else on it waits too.
  */
-export type Role = 'publish' | 'consume' | 'offsets' | 'streams'
+export type Role = SlotRole | 'offsets' | 'streams'
+
+/**
+ * What a connection with places is for. Over the places for single active consumers nothing is delivered: they have
+ * connections with a short heartbeat.
+ */
+export type SlotRole = 'publish' | 'consume' | 'single-active'
+
+// A member of a group of single active consumers whose process is frozen is replaced after two to three of these
+// intervals (rabbit_heartbeat, start_heartbeat_receiver).
+const SINGLE_ACTIVE_HEARTBEAT_SECONDS = 5
 
 export interface OpenerOptions {
   hosts: readonly Endpoint[]
@@ -75,8 +85,12 @@ export class Opener {
 
   async #openAt (role: Role, endpoint: Endpoint, whenClosed: WhenClosed): Promise<SharedConnection> {
     const { host, port } = endpoint
+    const { open } = this.#options
+    const heartbeatSeconds = role === 'single-active'
+      ? Math.min(open.heartbeatSeconds, SINGLE_ACTIVE_HEARTBEAT_SECONDS)
+      : open.heartbeatSeconds
     return await SharedConnection.open(
-      { ...this.#options.open, host, port, connectionName: `rabbitmq-stream-gateway ${role}` },
+      { ...open, heartbeatSeconds, host, port, connectionName: `rabbitmq-stream-gateway ${role}` },
       role === 'publish' ? 'publishers' : 'subscriptions',
       (shared, error) => { whenClosed(shared, error, endpoint) },
       this.#signal

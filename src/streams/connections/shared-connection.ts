@@ -1,6 +1,6 @@
 import { classify, classifyResponseCode } from '../classify.ts'
 import { Connection } from '../protocol/index.ts'
-import type { ConnectionClosedError, ConnectionHandlers, ConnectionOptions, OffsetSpec } from '../protocol/index.ts'
+import type { ConnectionClosedError, ConnectionHandlers, ConnectionOptions } from '../protocol/index.ts'
 import { Places } from './places.ts'
 import type { Slot, SlotOwner } from './slot.ts'
 
@@ -105,7 +105,11 @@ function handlersFor (
     deliveryFailed: (id, error) => places.owner(id)?.damaged?.(error),
     metadataUpdated: (code, stream) => { loseStream(places, code, stream) },
     creditRefused: () => {}, // for a subscription that the broker has dropped: the metadata update says so too
-    consumerUpdated: (): OffsetSpec | undefined => undefined,
+    consumerUpdated: (id, isActive, answer) => {
+      const owner = places.owner(id)
+      if (owner?.updated === undefined) answer()
+      else owner.updated(isActive, answer)
+    },
     silent,
     drained: () => { for (const slot of places.taken()) slot.owner?.drained?.() },
     closed: (error) => {

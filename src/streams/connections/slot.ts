@@ -1,6 +1,6 @@
 import type { StreamsError } from '../errors.ts'
 import { ResponseError } from '../protocol/index.ts'
-import type { Chunk, ChunkError, Connection, PublishingIds } from '../protocol/index.ts'
+import type { AnswerUpdate, Chunk, ChunkError, Connection, PublishingIds } from '../protocol/index.ts'
 
 /**
  * The publisher or the subscription that holds a slot. Its callbacks run on the turn of the socket and must not throw.
@@ -15,6 +15,8 @@ export interface SlotOwner {
   confirmed? (publishingIds: PublishingIds): void
   publishFailed? (publishingId: number, responseCode: number): void
   delivered? (chunk: Chunk, committedChunkId: number | undefined): void
+  /** A single active consumer: see `ConnectionHandlers.consumerUpdated`. */
+  updated? (isActive: boolean, answer: AnswerUpdate): void
   /** A chunk came whose checksum or layout is wrong. */
   damaged? (error: ChunkError): void
   /**

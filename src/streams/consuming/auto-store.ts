@@ -5,7 +5,7 @@ import type { ReadBatch } from '../reading/read-batch.ts'
 import { commitOffsetOf, stored, type ConsumerBatch } from './commit-offset.ts'
 import { consumerKey } from './consumer-key.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
-import type { Start } from './held-poll.ts'
+import type { Start } from './consumer-start.ts'
 import { Turns } from './turns.ts'
 
 // How long a read waits for its turn, unless it waits for data longer anyway. A turn is a look, a read of what is there

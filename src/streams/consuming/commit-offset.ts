@@ -1,5 +1,5 @@
 import type { ReadBatch } from '../reading/read-batch.ts'
-import type { Start } from './held-poll.ts'
+import type { Start } from './consumer-start.ts'
 
 /** A batch that answers a consumer. */
 export interface ConsumerBatch extends ReadBatch {

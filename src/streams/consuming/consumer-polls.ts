@@ -1,11 +1,11 @@
 import { StreamsError } from '../errors.ts'
-import type { Position } from '../offset.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
 import type { ReadRequest, Polls } from '../reading/polls.ts'
 import { AutoStores, type AutoStore } from './auto-store.ts'
 import { stored, uncommitted, type ConsumerBatch } from './commit-offset.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
-import { HeldPoll, type Start } from './held-poll.ts'
+import { consumerStart, type Start } from './consumer-start.ts'
+import { HeldPoll } from './held-poll.ts'
 
 export interface ConsumerReadRequest extends ReadRequest {
   /** Stored before reading, with the checks of `ConsumerOffsets.store`. */
@@ -59,7 +59,8 @@ export class ConsumerPolls {
     signal: AbortSignal,
     known?: Start
   ): Promise<ConsumerBatch> {
-    const look = async (): Promise<Start> => await this.#start(stream, consumer, request.from, signal)
+    const look = async (): Promise<Start> =>
+      await consumerStart(this.#offsets, stream, consumer, request.from, signal)
     if (autoStore !== undefined) {
       const hold = async (start: Start, held: ReadRequest): Promise<ReadBatch> =>
         (await this.#held(start, look, stream, consumer, held, signal)).batch
@@ -68,19 +69,6 @@ export class ConsumerPolls {
     }
     const { batch, start } = await this.#held(known ?? await look(), look, stream, consumer, request, signal)
     return uncommitted(this.#polls.answered(batch), start)
-  }
-
-  async #start (stream: string, consumer: string, fallback: Position, signal: AbortSignal): Promise<Start> {
-    const current = await this.#offsets.find(stream, consumer) ??
-      (fallback.type === 'first' ? undefined : await this.#offsets.fix(stream, consumer, fallback, signal))
-    if (current !== undefined) {
-      const offset = Number(this.#offsets.nextOffsetOf(stream, consumer, current))
-      return { stored: current, resumesAt: offset, from: { type: 'offset', offset } }
-    }
-    // From 0, and not from what is there now: the broker forgets the offset of a consumer that retention has overtaken,
-    // which then looks like a new one. What it has missed is a gap.
-    const from: Position = fallback.type === 'first' ? { type: 'offset', offset: 0 } : fallback
-    return { stored: undefined, resumesAt: 0, from }
   }
 
   // The batch, and where it was read from in the end.

@@ -2,17 +2,9 @@ import { Backoff } from '../common/backoff.ts'
 import { Deadline } from '../common/deadline.ts'
 import { pause } from '../common/wait.ts'
 import { StreamsError } from '../errors.ts'
-import type { Position } from '../offset.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
 import type { ReadRequest, Polls } from '../reading/polls.ts'
-
-/** Where a read begins, and what is stored as long as that is right. */
-export interface Start {
-  readonly from: Position
-  /** The first offset that the consumer has not processed. A read that is held may begin later. */
-  readonly resumesAt: number
-  readonly stored: bigint | undefined
-}
+import type { Start } from './consumer-start.ts'
 
 // How long a held read may overlook that its consumer was reset through another gateway. Each look is a question to the
 // broker.

@@ -1,3 +1,5 @@
+import type { ActiveConsumer } from '../consuming/active-consumer.ts'
+import type { ActiveConsumers } from '../consuming/active-consumers.ts'
 import type { ConsumerOffset, ConsumerOffsets, Stored } from '../consuming/consumer-offsets.ts'
 import type { ConsumerBatch } from '../consuming/commit-offset.ts'
 import type { ConsumerReadRequest, ConsumerPolls } from '../consuming/consumer-polls.ts'
@@ -9,6 +11,7 @@ export interface ConsumersPortOptions {
   names: StreamNames
   offsets: ConsumerOffsets
   polls: ConsumerPolls
+  activeConsumers: ActiveConsumers
   directory: Directory
 }
 
@@ -37,6 +40,21 @@ export class ConsumersPort {
     const hasStored = request.store !== undefined || (request.autoStore !== undefined && batch.count > 0)
     if (hasStored) directory.noteCommit(name, consumer)
     return batch
+  }
+
+  /**
+   * Joins the broker's group of single active consumers: of all members of the stream and the name, other clients'
+   * included, one is active. `listen` to the member that this returns, and `end` it.
+   *
+   * @param from where it begins when it becomes active and nothing is stored; unless it is `first`, it is stored then
+   * @throws StreamsError `stream_not_found`, `access_refused`, `overloaded`, ...
+   */
+  async join (stream: string, consumer: string, from: Position): Promise<ActiveConsumer> {
+    const { activeConsumers, directory } = this.#options
+    const name = this.#known(stream, consumer)
+    const member = await activeConsumers.join(name, consumer, from)
+    directory.noteRead(name, consumer)
+    return member
   }
 
   /** @throws StreamsError `consumer_offset_not_found`, `stream_not_found`, ... */

@@ -10,7 +10,7 @@ import { publishConfirm } from './commands/publish-confirm.ts'
 import { publishError } from './commands/publish-error.ts'
 import { ChunkError } from './errors.ts'
 import type { FrameReader } from './frame-reader.ts'
-import type { ConnectionHandlers } from './options.ts'
+import type { AnswerUpdate, ConnectionHandlers } from './options.ts'
 
 /**
  * Reads a command that the broker sends by itself and calls its handler. An error of a codec or of a handler is thrown
@@ -49,12 +49,23 @@ export function handleCommand (
     }
     case CommandKey.consumerUpdate: {
       const { correlationId, subscriptionId, isActive } = consumerUpdate.read(reader, version)
-      const spec = handlers.consumerUpdated?.(subscriptionId, isActive)
-      if (channel.isOpen) channel.writeFrame(encodeConsumerUpdateAnswer(correlationId, spec))
+      const answer = answerOnce(channel, correlationId)
+      if (handlers.consumerUpdated === undefined) answer()
+      else handlers.consumerUpdated(subscriptionId, isActive, answer)
       return
     }
     default:
       throw unknownCommand(key, version)
+  }
+}
+
+// The answer may come much later, when the connection may have ended. The broker takes only one.
+function answerOnce (channel: Channel, correlationId: number): AnswerUpdate {
+  let isAnswered = false
+  return (spec) => {
+    if (isAnswered) return
+    isAnswered = true
+    if (channel.isOpen) channel.writeFrame(encodeConsumerUpdateAnswer(correlationId, spec))
   }
 }
 

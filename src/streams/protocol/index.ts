@@ -1,5 +1,5 @@
 export { Connection, NO_DEADLINE } from './connection.ts'
-export type { Authentication, ConnectionHandlers, ConnectionOptions, TlsOptions } from './options.ts'
+export type { AnswerUpdate, Authentication, ConnectionHandlers, ConnectionOptions, TlsOptions } from './options.ts'
 export type { OffsetSpec } from './offset-spec.ts'
 export { CommandKey } from './commands/keys.ts'
 export type { CommandName } from './commands/keys.ts'

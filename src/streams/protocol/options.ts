@@ -43,6 +43,12 @@ export interface ConnectionOptions {
   readonly handlers: ConnectionHandlers
 }
 
+/**
+ * Answers a consumer update: an active consumer continues at `spec`, or without it where its subscription starts. Does
+ * nothing the second time, or when the connection has ended.
+ */
+export type AnswerUpdate = (spec?: OffsetSpec) => void
+
 /** Called while the socket is read, in the order of the frames. A handler that throws ends its connection only. */
 export interface ConnectionHandlers {
   /** The ids are valid only until this returns. */
@@ -56,10 +62,11 @@ export interface ConnectionHandlers {
   metadataUpdated (responseCode: number, stream: string): void
   creditRefused (subscriptionId: number, responseCode: number): void
   /**
-   * Returns where the single active consumer continues; undefined, as without this handler: where its subscription
-   * starts.
+   * The broker asks a single active consumer to become active, or no longer to be. To be answered in any case, in the
+   * order of the updates and within a minute, after which the broker closes the connection. Until it is answered nobody
+   * else becomes active. Without this handler it is answered at once.
    */
-  consumerUpdated? (subscriptionId: number, isActive: boolean): OffsetSpec | undefined
+  consumerUpdated? (subscriptionId: number, isActive: boolean, answer: AnswerUpdate): void
   /** Called exactly once after `Connection.open` has resolved. Nothing is called afterwards. */
   closed (error: ConnectionClosedError): void
   /** The operating system has taken everything written, after `needsDrain` was true. */

@@ -1,9 +1,11 @@
 import t from 'tap'
-import type { Chunk, ConnectionHandlers, PublishingIds } from '../../../src/streams/protocol/index.ts'
+import { CommandKey } from '../../../src/streams/protocol/index.ts'
+import type { AnswerUpdate, Chunk, ConnectionHandlers, PublishingIds } from '../../../src/streams/protocol/index.ts'
 import { encodeChunk } from './encode-chunk.ts'
 import { answerWith, frame, rawFrame } from './scripted-broker.ts'
 import { confirm, open } from './scripted-connection.ts'
 import { exactly } from '../../support/exactly.ts'
+import { until } from '../../support/until.ts'
 
 t.test('confirms and publish errors reach their handlers in order, with the id of the publisher', async (t) => {
   const seen: unknown[] = []
@@ -72,7 +74,10 @@ t.test('a consumer update is answered with the offset of the handler, or without
   t.equal((await first).bytes.toString('hex'), start + '0000')
 
   const { broker } = await open(t, {}, {
-    consumerUpdated: (subscriptionId, isActive) => isActive ? { type: 'offset', offset: subscriptionId } : undefined
+    consumerUpdated: (subscriptionId, isActive, answer) => {
+      if (isActive) answer({ type: 'offset', offset: subscriptionId })
+      else answer()
+    }
   })
   const second = broker.next('consumerUpdate')
   broker.send(update(1))
@@ -80,6 +85,36 @@ t.test('a consumer update is answered with the offset of the handler, or without
   const third = broker.next('consumerUpdate')
   broker.send(update(0))
   t.equal((await third).bytes.toString('hex'), start + '0000')
+})
+
+t.test('a consumer update is answered once, as late as the handler likes', async (t) => {
+  const update = (id: number): Buffer => frame('consumerUpdate', (writer) => writer.u32(id).u8(3).u8(1))
+  const asked: AnswerUpdate[] = []
+  let tell: () => void = () => {}
+  const both = new Promise<void>((resolve) => { tell = resolve })
+  const { broker, connection, closed } = await open(t, { queryOffset: answerWith('queryOffset', 19) }, {
+    consumerUpdated (_subscriptionId, _isActive, answer) {
+      if (asked.push(answer) === 2) tell()
+    }
+  })
+  const answers = (): string[] => broker.received
+    .filter(({ key }) => key === CommandKey.consumerUpdate)
+    .map(({ bytes }) => bytes.toString('hex'))
+  broker.send(update(6), update(7))
+  await both
+  await t.rejects(connection.queryOffset('a', 's'), { message: /19/ }, 'the connection goes on meanwhile')
+  t.match(answers(), exactly())
+  asked[0]?.({ type: 'next' })
+  asked[0]?.({ type: 'first' })
+  asked[1]?.()
+  await t.rejects(connection.queryOffset('a', 's'), { message: /19/ })
+  t.match(answers(), exactly('801a0001' + '00000006' + '0001' + '0003', '801a0001' + '00000007' + '0001' + '0000'))
+
+  broker.send(update(8))
+  await until('the third update is there', () => asked.length === 3)
+  broker.socket.destroy()
+  await closed
+  t.doesNotThrow(() => asked[2]?.(), 'an answer to a connection that has ended')
 })
 
 t.test('a damaged chunk reaches deliveryFailed, and without that handler ends the connection', async (t) => {

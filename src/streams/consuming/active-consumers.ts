@@ -1,0 +1,101 @@
+import { classify } from '../classify.ts'
+import type { ConnectionPool } from '../connections/connection-pool.ts'
+import { Membership, type MembershipHandlers } from '../connections/membership.ts'
+import { StreamsError } from '../errors.ts'
+import type { Position } from '../offset.ts'
+import type { Polls } from '../reading/polls.ts'
+import type { Locator } from '../topology/locator.ts'
+import type { SuperStreams } from '../topology/super-streams.ts'
+import { ActiveConsumer } from './active-consumer.ts'
+import type { ConsumerOffsets } from './consumer-offsets.ts'
+import { consumerStart } from './consumer-start.ts'
+
+export interface ActiveConsumersOptions {
+  connections: ConnectionPool
+  locator: Locator
+  superStreams: SuperStreams
+  offsets: ConsumerOffsets
+  polls: Polls
+  reconnectDelayMs: number
+  maxReconnectDelayMs: number
+}
+
+/** The members of groups of single active consumers that this process has. */
+export class ActiveConsumers {
+  readonly #options: ActiveConsumersOptions
+  readonly #members = new Map<ActiveConsumer, string>()
+
+  constructor (options: ActiveConsumersOptions) {
+    this.#options = options
+  }
+
+  get size (): number {
+    return this.#members.size
+  }
+
+  /** The streams that there are members for. */
+  get streams (): ReadonlySet<string> {
+    return new Set(this.#members.values())
+  }
+
+  /**
+   * Joins the group of the stream and the name. `end` the member, whatever happens.
+   *
+   * @param from where it begins when it becomes active and nothing is stored; unless it is `first`, it is stored then
+   * @throws StreamsError `stream_not_found`, `access_refused`, `overloaded`, ...
+   */
+  async join (stream: string, consumer: string, from: Position): Promise<ActiveConsumer> {
+    const { offsets, superStreams, reconnectDelayMs, maxReconnectDelayMs } = this.#options
+    const superStream = await superStreams.superStreamOf(stream)
+    const member = await ActiveConsumer.join({
+      join: async (handlers) => await this.#enter({ stream, consumer, superStream }, handlers),
+      start: async (signal) => {
+        const start = await consumerStart(offsets, stream, consumer, from, signal)
+        return start.from.type === 'offset' ? start.from.offset : start.resumesAt
+      },
+      place: async () => await this.#place(stream, consumer, from),
+      reconnectDelayMs,
+      maxReconnectDelayMs,
+      onEnd: (ended) => { this.#members.delete(ended) }
+    })
+    this.#members.set(member, stream)
+    return member
+  }
+
+  /** The user may not read the stream any more. */
+  refuse (stream: string): void {
+    const error = new StreamsError('access_refused', 'the user may no longer read the stream')
+    for (const [member, name] of this.#members) if (name === stream) member.fail(error)
+  }
+
+  /** All members leave their groups. */
+  close (): void {
+    for (const member of [...this.#members.keys()]) member.end()
+  }
+
+  async #place (stream: string, consumer: string, from: Position): Promise<number> {
+    const { offsets, polls } = this.#options
+    const stored = await offsets.find(stream, consumer)
+    if (stored !== undefined) return Number(offsets.nextOffsetOf(stream, consumer, stored))
+    return from.type === 'first' ? 0 : await polls.resolve(stream, from)
+  }
+
+  async #enter (
+    group: { stream: string, consumer: string, superStream: string | undefined }, handlers: MembershipHandlers
+  ): Promise<Membership> {
+    const { connections, locator } = this.#options
+    try {
+      const { node } = await locator.member(group.stream)
+      return await Membership.join(connections, node, group, {
+        updated: (isActive, answer) => { handlers.updated(isActive, answer) },
+        lost: (error) => {
+          locator.forget(group.stream)
+          handlers.lost(error)
+        }
+      })
+    } catch (error) {
+      locator.forget(group.stream)
+      throw classify(error)
+    }
+  }
+}
