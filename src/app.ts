@@ -10,6 +10,7 @@ import compression from './plugins/compression.ts'
 import connections from './plugins/connections.ts'
 import errors, { sendFrameworkProblem } from './plugins/errors.ts'
 import lifecycle from './plugins/lifecycle.ts'
+import live from './plugins/live.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import openness from './plugins/openness.ts'
@@ -59,6 +60,7 @@ export async function buildApp (
   await app.register(broker, config)
   await app.register(startReport, config)
   await app.register(metrics)
+  await app.register(live, config)
   await app.register(reloads)
   await app.register(connections, config.http)
   if (config.http.tls !== undefined) await app.register(tls, config.http.tls)

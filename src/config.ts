@@ -5,6 +5,7 @@ import { readApiKeys, refuseKeysWithoutUse } from './settings/api-keys.ts'
 import { readAudit } from './settings/audit.ts'
 import { readClientCertificates, refuseCertificateCombinations } from './settings/client-certificates.ts'
 import { readHttp } from './settings/http.ts'
+import { readLive } from './settings/live.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
 import { readOperationsPort } from './settings/operations-port.ts'
@@ -33,6 +34,7 @@ function readSettings (read: SettingReader) {
     tokens: readTokens(read),
     publish: readPublish(read),
     read: readReads(read),
+    live: readLive(read),
     ...readOperation(read)
   }
   refuseCombinations(read, settings)

@@ -24,18 +24,25 @@ export interface BatchSlice {
   readonly reached: number | undefined
 }
 
+/** What stands right before a message, by the offset after it. */
+export type Lead = (reached: number) => string
+
 /**
- * The JSON texts of the messages, with `between` between them, in slices of less than a few milliseconds of work. The
- * whole is that of `messageToJsonText` for each, at a third of the cost: successive messages mostly have the same
- * properties, which are then read and printed once, and a JSON body is checked instead of parsed.
+ * The JSON texts of the messages, with `between` between them and `lead` before each, in slices of less than a few
+ * milliseconds of work. The whole is that of `messageToJsonText` for each, at a third of the cost: successive messages
+ * mostly have the same properties, which are then read and printed once, and a JSON body is checked instead of parsed.
  */
 export function * batchSlices (
-  pieces: readonly ReadPiece[], encoding: ReadEncoding, between: string
+  pieces: readonly ReadPiece[], encoding: ReadEncoding, between: string, lead?: Lead
 ): Generator<BatchSlice, void> {
-  const printer = new Printer(encoding, between)
+  const printer = new Printer(encoding, between, lead)
   for (const piece of pieces) {
     if (piece.kind === 'unreadable') {
-      yield * withSeparator(printer.separator(), messageSlices(piece, encoding), piece.offset + piece.records)
+      yield * withSeparator(
+        printer.separator(piece.offset + piece.records),
+        messageSlices(piece, encoding),
+        piece.offset + piece.records
+      )
       continue
     }
     printer.begin(piece)
@@ -44,7 +51,7 @@ export function * batchSlices (
       if (text !== '') yield { text: escapeSeparators(text), reached: printer.reached }
       const large = printer.takeLarge()
       if (large === undefined) continue
-      yield * withSeparator(printer.separator(), messageSlices(large, encoding), printer.reached)
+      yield * withSeparator(printer.separator(printer.reached), messageSlices(large, encoding), printer.reached)
     }
   }
 }
@@ -66,6 +73,7 @@ interface Head {
 class Printer {
   readonly #encoding: ReadEncoding
   readonly #between: string
+  readonly #lead: Lead | undefined
   #isFirst = true
   #run: EntryRun | undefined
   #index = 0
@@ -74,9 +82,10 @@ class Printer {
   // The head of the previous message.
   #head: Head | undefined
 
-  constructor (encoding: ReadEncoding, between: string) {
+  constructor (encoding: ReadEncoding, between: string, lead: Lead | undefined) {
     this.#encoding = encoding
     this.#between = between
+    this.#lead = lead
   }
 
   begin (run: EntryRun): void {
@@ -94,11 +103,12 @@ class Printer {
     return (this.#run?.offset ?? 0) + this.#index
   }
 
-  /** What stands before the next message. */
-  separator (): string {
-    if (!this.#isFirst) return this.#between
+  /** What stands before a message, after which the text has reached this offset. */
+  separator (reached: number): string {
+    const lead = this.#lead === undefined ? '' : this.#lead(reached)
+    if (!this.#isFirst) return this.#between + lead
     this.#isFirst = false
-    return ''
+    return lead
   }
 
   /** Prints messages up to the next large one, or until there is a slice of text. */
@@ -111,7 +121,7 @@ class Printer {
       const to = from + data.readUInt32BE(this.#at)
       if (isLarge(to - from)) break
       text +=
-        this.separator() +
+        this.separator(offset + this.#index + 1) +
         startText(offset + this.#index, timestamp) +
         (this.#likeTheOneBefore(data, from, to) ?? this.#anew(data.subarray(from, to)))
       this.#at = to

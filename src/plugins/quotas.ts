@@ -25,6 +25,10 @@ declare module 'fastify' {
     /** Whether the answer is paid for. */
     paysForAnswer?: boolean | undefined
   }
+  interface FastifyInstance {
+    /** Where the quotas of the caller stand, as headers of an answer that no hook sees. */
+    quotaHeaders: (request: FastifyRequest) => Record<string, string>
+  }
 }
 
 /** Callers who can have limits of their own. */
@@ -36,6 +40,7 @@ const WAYS_WITH_LIMITS: ReadonlySet<string> = new Set(['api-keys', 'mtls'])
  */
 function quotas (app: FastifyInstance, { quotas: settings, access: { ways = [] } }: Config): void {
   const refused = countRefusals(app)
+  app.decorate('quotaHeaders', headersOf)
   if (!isLimiting(settings) && !ways.some((way) => WAYS_WITH_LIMITS.has(way))) return
   const all = new Quotas()
   const limits = cachedLimits(settings)
@@ -68,11 +73,16 @@ function quotas (app: FastifyInstance, { quotas: settings, access: { ways = [] }
     const { quota } = request
     if (quota !== undefined) {
       if (request.paysForAnswer === true) chargeAnswer(quota, payload, reply.getHeader('content-length'))
-      const standings = quota.standings(performance.now())
-      reply.header('ratelimit-policy', policyField(standings)).header('ratelimit', limitField(standings))
+      reply.headers(headersOf(request))
     }
     done(null, payload)
   })
+}
+
+function headersOf ({ quota }: FastifyRequest): Record<string, string> {
+  if (quota === undefined) return {}
+  const standings = quota.standings(performance.now())
+  return { 'ratelimit-policy': policyField(standings), ratelimit: limitField(standings) }
 }
 
 function countRefusals (app: FastifyInstance): Counter<'quota'> {

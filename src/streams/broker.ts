@@ -16,6 +16,7 @@ import { ReadingPort } from './ports/reading-port.ts'
 import { StreamsPort } from './ports/streams-port.ts'
 import { PublisherPool } from './publishing/publisher-pool.ts'
 import { ReaderPool } from './reading/reader-pool.ts'
+import { Follows } from './reading/follows.ts'
 import { Polls } from './reading/polls.ts'
 import { Locator } from './topology/locator.ts'
 import { Permissions, type Purpose } from './topology/permissions.ts'
@@ -39,6 +40,7 @@ export class Broker {
   readonly #readers: ReaderPool
   readonly #activeConsumers: ActiveConsumers
   readonly #polls: Polls
+  readonly #follows: Follows
   readonly #offsets: OffsetStore
   readonly #permissions: Permissions
   #retiredMs: number | undefined
@@ -48,7 +50,7 @@ export class Broker {
     const names = new StreamNames(options.streamNamePattern)
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
-    const { dialing } = shared
+    const { dialing, readBudget: budget, readers: cap, expansions } = shared
     const connections =
       new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller })
     this.#permissions = new Permissions(connections)
@@ -56,16 +58,15 @@ export class Broker {
     const superStreams = new SuperStreams(connections, names, permissions)
     const locator = new Locator(connections, superStreams, permissions)
     const ends = new StreamEnds(connections, locator)
-    const openTimeoutMs = Math.min(connection.requestTimeoutMs, options.publishing.confirmTimeoutMs)
     const publishers = new PublisherPool({
       budget: shared.publishBudget,
       cap: shared.publishers,
-      publisher: { connections, locator, ...reconnect, openTimeoutMs },
+      publisher: { connections, locator, ...reconnect, openTimeoutMs: openTimeoutOf(options) },
       limits: options.publishing
     })
-    const { readBudget: budget, readers: cap, expansions } = shared
     const readers = new ReaderPool({ budget, cap, expansions, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
+    const follows = new Follows(readers, ends, polls)
     const store = new OffsetStore(connections, ends)
     const offsets = new ConsumerOffsets({ store, ends, polls, readers })
     const directory = new Directory({ connections, ends, offsets, management, logger })
@@ -75,13 +76,13 @@ export class Broker {
       management,
       permissions,
       whenDeleted (stream) {
-        readers.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
+        follows.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
         offsets.forget(stream)
         directory.forget(stream)
       }
     })
     this.publishing = new PublishingPort({ names, publishers, directory })
-    this.reading = new ReadingPort({ names, polls })
+    this.reading = new ReadingPort({ names, polls, follows })
     const activeConsumers = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, ...reconnect })
     this.consumers =
       new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), activeConsumers, directory })
@@ -91,6 +92,7 @@ export class Broker {
     this.#readers = readers
     this.#activeConsumers = activeConsumers
     this.#polls = polls
+    this.#follows = follows
     this.#offsets = store
   }
 
@@ -176,7 +178,8 @@ export class Broker {
 
   /** Whether a request reads or publishes at the moment, or waits to become the active consumer. */
   get isInUse (): boolean {
-    return this.#readers.isInUse || this.#publishers.isInUse || this.#activeConsumers.size > 0
+    return this.#readers.isInUse || this.#follows.isInUse || this.#publishers.isInUse ||
+      this.#activeConsumers.size > 0
   }
 
   /** No new requests are to be expected: what is not in use is closed soon. Requests that are under way go on. */
@@ -205,4 +208,8 @@ export class Broker {
     this.#publishers.sweep(isRetired)
     this.#connections.sweep(isRetired)
   }
+}
+
+function openTimeoutOf ({ connection, publishing }: BrokerOptions): number {
+  return Math.min(connection.requestTimeoutMs, publishing.confirmTimeoutMs)
 }

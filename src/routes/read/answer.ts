@@ -8,6 +8,7 @@ import { StreamsError, type ConsumerBatch, type ReadBatch, type ReadMessage } fr
 import {
   ANSWER_FORMATS, isInert, LINES_TYPE, mediaTypeOf, messageSlices, rawBody, type AnswerFormat, type ReadEncoding
 } from '../../messages/index.ts'
+import { LIVE_CONTENT } from './live-content.ts'
 import { encodeBatch, encodeLines, encodeSlices, Pace } from './encode.ts'
 
 const JSON_TYPE = 'application/json'
@@ -31,15 +32,17 @@ export const LINK_HEADER = { link: { type: 'string', description: 'The next read
 
 /** The answer to a read, as the document shows it. */
 export function batchResponse (headers: Record<string, unknown>) {
-  return response(headers, ANSWER_FORMATS)
+  return response(headers, [...ANSWER_FORMATS, LIVE_CONTENT])
 }
 
 /** The answer to a read of a consumer, as the document shows it. */
 export function consumerBatchResponse () {
-  return response(CONSUMER_HEADERS, ANSWER_FORMATS.map((format) => ({ ...format, ...format.forConsumer })))
+  return response(CONSUMER_HEADERS, [
+    ...ANSWER_FORMATS.map((format) => ({ ...format, ...format.forConsumer })), LIVE_CONTENT
+  ])
 }
 
-function response (headers: Record<string, unknown>, formats: readonly AnswerFormat[]) {
+function response (headers: Record<string, unknown>, formats: ReadonlyArray<Omit<AnswerFormat, 'frame'>>) {
   return {
     description: 'Messages; none at the end of the stream.',
     headers,

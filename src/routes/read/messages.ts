@@ -10,7 +10,8 @@ import { BufferPool } from '../../text/buffer-pool.ts'
 import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
 } from './answer.ts'
-import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
+import { FILTER_PATTERNS, filteredLive, filterQuery, searchOf } from './filter-query.ts'
+import { liveFormat, liveQuery, resumedAt, sendLive } from './live.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
 
 const MessageParams = strictObject({
@@ -47,17 +48,27 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
           'stream is held until there is a message.',
         params: StreamParams,
         querystring: strictObject(
-          { ...startQuery, ...amountQuery(limits), ...filterQuery, ...bodyQuery }, FILTER_PATTERNS
+          { ...startQuery, ...amountQuery(limits), ...filterQuery, ...bodyQuery, ...liveQuery }, FILTER_PATTERNS
         ),
         response: { 200: batchResponse({ ...READ_HEADERS, ...LINK_HEADER }) }
       }
     },
     async (request, reply) => {
       const { params: { stream }, query } = request
-      const format = answerFormat(request.headers.accept)
       const { reading } = brokerOf(request)
-      const read = readRequest(startOf(query), query, searchOf(query, async () => { await app.turn(Infinity) }))
-      const batch = await reading.read(stream, read, clientSignal(reply))
+      const search = searchOf(query, async () => { await app.turn(Infinity) })
+      const live = liveFormat(request.headers.accept, query)
+      if (live !== undefined) {
+        if (search !== undefined) throw filteredLive()
+        const from = resumedAt(request, query) ?? startOf(query)
+        return await sendLive(reply, {
+          format: live,
+          query,
+          open: async (listener, signal) => await reading.follow(stream, from, listener, signal)
+        })
+      }
+      const format = answerFormat(request.headers.accept)
+      const batch = await reading.read(stream, readRequest(startOf(query), query, search), clientSignal(reply))
       return await sendBatch(reply, batch, format, query, () => setNextLink(reply, batch.nextOffset))
     }
   )

@@ -1,3 +1,6 @@
+import type { Position } from '../offset.ts'
+import type { FollowListener, LiveSource } from '../reading/live-source.ts'
+import type { Follows } from '../reading/follows.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
 import type { ReadMessage } from '../reading/read-pieces.ts'
 import type { Polls, ReadRequest } from '../reading/polls.ts'
@@ -6,6 +9,7 @@ import type { StreamNames } from '../topology/stream-names.ts'
 export interface ReadingPortOptions {
   names: StreamNames
   polls: Polls
+  follows: Follows
 }
 
 /** Reads from any position of a stream, without a consumer. Names are the API's. */
@@ -39,5 +43,17 @@ export class ReadingPort {
     const found = await polls.message(names.toBroker(stream), offset, signal)
     polls.answered(found.batch)
     return found
+  }
+
+  /**
+   * Follows a stream from a position on. Close what this returns.
+   *
+   * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, ...; the signal's reason
+   */
+  async follow (
+    stream: string, from: Position, listener: FollowListener, signal: AbortSignal
+  ): Promise<LiveSource> {
+    const { names, follows } = this.#options
+    return await follows.open(names.toBroker(stream), from, listener, signal)
   }
 }

@@ -12,12 +12,6 @@ import type { SearchRun } from './search.ts'
  */
 export type Ahead = 'more' | 'end' | 'lagging' | 'late'
 
-interface LookOptions {
-  readonly ends: StreamEnds
-  readonly search: SearchRun | undefined
-  readonly signal: AbortSignal
-}
-
 type Stats = ReadonlyMap<string, bigint>
 
 // A replica learns what is committed a moment after its leader.
@@ -27,9 +21,12 @@ const REPLICA_PAUSE_MS = 20
 /**
  * Looks what there is at a position that the reader has not gone beyond. Afterwards a reader with a filter has the
  * position up to which the broker has left out everything that was not delivered.
+ *
+ * @param search bounds how long the broker may look for chunks
+ * @throws StreamsError when the reader ends; the signal's reason
  */
 export async function lookAhead (
-  reader: Reader, position: number, { ends, search, signal }: LookOptions
+  reader: Reader, position: number, ends: StreamEnds, signal?: AbortSignal, search?: SearchRun
 ): Promise<Ahead> {
   const lag = new Deadline(REPLICA_LAG_MS)
   // Behind a filter only a fence that is behind another one tells how far the broker has come: what was committed at
@@ -37,7 +34,7 @@ export async function lookAhead (
   let before: Stats | undefined
   for (let isCaughtUp = reader.isOnLeader && !reader.isFiltered; ;) {
     const { arrivals } = reader
-    const stats = await fence(reader, search, signal)
+    const stats = await fence(reader, signal, search)
     throwIfOver(reader, signal)
     if (reader.arrivals !== arrivals || reader.position > position) return 'more'
     if (stats === undefined) return 'late'
@@ -54,14 +51,14 @@ export async function lookAhead (
 }
 
 /** @throws StreamsError when the reader is of no more use; the signal's reason */
-export function throwIfOver (reader: Reader, signal: AbortSignal): void {
+export function throwIfOver (reader: Reader, signal: AbortSignal | undefined): void {
   if (reader.ended !== undefined) throw errorOf(reader.ended)
-  signal.throwIfAborted()
+  signal?.throwIfAborted()
 }
 
 // Undefined when the broker looks for longer than a search may take: the next poll waits for the rest.
 async function fence (
-  reader: Reader, search: SearchRun | undefined, signal: AbortSignal
+  reader: Reader, signal: AbortSignal | undefined, search: SearchRun | undefined
 ): Promise<Stats | undefined> {
   if (search === undefined || !reader.isFiltered) return await reader.fence()
   return await within(reader.fence(), { timeoutMs: search.remainingMs, signal })

@@ -3,7 +3,7 @@ import { Backoff } from '../common/backoff.ts'
 import { Deadline } from '../common/deadline.ts'
 import type { Lease } from '../common/lease.ts'
 import { pause } from '../common/wait.ts'
-import { lookAhead, throwIfOver, type Ahead } from './look-ahead.ts'
+import { lookAhead, throwIfOver } from './look-ahead.ts'
 import { PollAnswer } from './poll-answer.ts'
 import { BatchBuilder, type ReadBatch } from './read-batch.ts'
 import type { Gap } from './read-pieces.ts'
@@ -139,7 +139,7 @@ class Poll {
         await this.#news(reader)
         continue
       }
-      const ahead = await this.#lookAhead(reader)
+      const ahead = await lookAhead(reader, this.#position, this.#context.ends, this.#signal, this.#search)
       this.#wasAtEnd = ahead === 'end'
       if (this.#wasAtEnd) {
         if (mayWait) continue
@@ -227,11 +227,6 @@ class Poll {
 
   #mayWait (): boolean {
     return this.#batch.isEmpty && !this.#wait.hasPassed && !this.#context.isDraining()
-  }
-
-  async #lookAhead (reader: Reader): Promise<Ahead> {
-    const options = { ends: this.#context.ends, search: this.#search, signal: this.#signal }
-    return await lookAhead(reader, this.#position, options)
   }
 
   get #hasSearched (): boolean {

@@ -48,6 +48,11 @@ export class Polls {
     return batch
   }
 
+  /** Counts messages that reached somebody who follows a stream. */
+  delivered (messages: number): void {
+    this.#messagesAnswered += messages
+  }
+
   /** From now on reads no longer wait for data. */
   drain (): void {
     this.#isDraining = true

@@ -12,7 +12,7 @@ import { Answers, tooMuchRead } from './answers.ts'
 import type { Expansions } from './expansions.ts'
 import { refuseBeyondEnd } from './beyond-end.ts'
 import { UNFILTERED, type BrokerFilter } from './filter.ts'
-import { Reader } from './reader.ts'
+import { Reader, type ReaderOptions } from './reader.ts'
 import { Readers } from './readers.ts'
 
 /** What is kept, and for how long. */
@@ -38,6 +38,8 @@ export interface ReaderPoolOptions {
   limits: ReaderPoolLimits
 }
 
+type OwnOptions = Pick<ReaderOptions, 'filterKey' | 'firstChunk'>
+
 // What the first chunk of a subscription is assumed to take before it has come. Larger ones are rare: the broker makes
 // a chunk of messages that arrive together.
 const FIRST_CHUNK_BYTES = 512 * 1024
@@ -50,19 +52,17 @@ const SMALL_ANSWER_BYTES = 32 * 1024
 export class ReaderPool implements Holder {
   readonly #options: ReaderPoolOptions
   readonly answers: Answers
+  readonly maxScanBytes: number
   readonly #readers = new Readers()
   readonly #opening = new Map<string, Promise<Reader>>()
   #count = 0
 
   constructor (options: ReaderPoolOptions) {
     this.#options = options
+    this.maxScanBytes = options.limits.maxScanBytes
     options.cap.join(this)
     const evictIdle = (neededBytes: number): void => { this.#evictIdle(neededBytes) }
     this.answers = new Answers(options.budget, evictIdle)
-  }
-
-  get maxScanBytes (): number {
-    return this.#options.limits.maxScanBytes
   }
 
   get size (): number {
@@ -82,6 +82,14 @@ export class ReaderPool implements Holder {
     this.refuseWhenFull()
     const reader = this.#readers.find(stream, offset, filter.key) ??
       await this.#open(stream, offset, isReachable, filter)
+    reader.users++
+    return reader
+  }
+
+  /** As `acquire`, but only a reader that is there already, and another one than the given one, with its filter. */
+  acquireOther (than: Reader, offset: number): Reader | undefined {
+    const reader = this.#readers.find(than.stream, offset, than.filterKey)
+    if (reader === undefined || reader === than || reader.position <= than.position) return undefined
     reader.users++
     return reader
   }
@@ -171,7 +179,7 @@ export class ReaderPool implements Holder {
       const { node, isLeader } = await locator.member(stream)
       const spec = { type: 'offset', offset } as const
       const subscription = await Subscription.open(connections, node, stream, spec, properties, key !== '')
-      const reader = this.#add(subscription, { start: offset, isOnLeader: isLeader, filterKey: key }, firstChunk)
+      const reader = this.#add(subscription, offset, isLeader, { filterKey: key, firstChunk })
       isOpen = true
       return reader
     } catch (error) {
@@ -192,18 +200,13 @@ export class ReaderPool implements Holder {
     return lease
   }
 
-  #add (
-    subscription: Subscription,
-    { start, isOnLeader, filterKey }: { start: number, isOnLeader: boolean, filterKey: string },
-    firstChunk: Lease
-  ): Reader {
+  #add (subscription: Subscription, start: number, isOnLeader: boolean, own: OwnOptions): Reader {
     const { budget, expansions, limits: { readerWindowBytes } } = this.#options
     const reader = new Reader(subscription, start, isOnLeader, {
-      filterKey,
+      ...own,
       budget,
       windowBytes: readerWindowBytes,
       expansions,
-      firstChunk,
       onPressure: () => { this.#evictIdle() },
       onEnd: (ended) => { this.#remove(ended) }
     })

@@ -38,6 +38,7 @@ export class Reader {
   readonly #options: ReaderOptions
   readonly #window: Window
   readonly #listeners = new Set<() => void>()
+  readonly #watchers = new Set<() => void>()
   #averageChunkBytes = 0
   #creditLimit = 1
   #ended: Ended | undefined
@@ -101,6 +102,17 @@ export class Reader {
     return collected
   }
 
+  /** See `Window.chunkAt`. */
+  chunkAt (offset: number): HeldChunk | undefined {
+    return this.#window.chunkAt(offset)
+  }
+
+  /** Somebody who follows the stream has everything before the position. */
+  reached (position: number): void {
+    this.#window.reach(position)
+    this.#topUp()
+  }
+
   /** See `Window.likelyAnswerBytes`. */
   likelyAnswerBytes (from: number, limit: number, maxBytes: number): number {
     return this.#window.likelyAnswerBytes(from, limit, maxBytes)
@@ -150,7 +162,7 @@ export class Reader {
   }
 
   /** Resolves at the next arrival, at the reader's end, after `timeoutMs` or at the abort, whichever is first. */
-  async news (timeoutMs: number, signal: AbortSignal): Promise<void> {
+  async news (timeoutMs: number, signal?: AbortSignal): Promise<void> {
     if (this.#ended !== undefined || timeoutMs <= 0) return
     this.#options.firstChunk.end()
     await waitUntil((done) => {
@@ -159,11 +171,18 @@ export class Reader {
     }, { timeoutMs, signal })
   }
 
+  /** Calls the watcher at each arrival and at the reader's end. Returns how to stop that. */
+  watch (watcher: () => void): () => void {
+    this.#watchers.add(watcher)
+    return () => { this.#watchers.delete(watcher) }
+  }
+
   /** Wakes all polls that wait for news. */
   wake (): void {
     const listeners = [...this.#listeners]
     this.#listeners.clear()
     for (const listener of listeners) listener()
+    for (const watcher of this.#watchers) watcher()
   }
 
   /** Unsubscribes. Polls that are still at work on it look for another reader. */

@@ -66,13 +66,23 @@ export class Window {
       isAtEnd = position >= endOffset
       if (!isAtEnd) break
     }
-    if (position > this.#reached) this.#reach(position)
+    this.reach(position)
     return { position, holeEnd: isAtEnd && position < this.#position ? this.#position : undefined }
   }
 
   /** Nothing that is wanted lies before this offset, apart from what is in the window. */
   advance (to: number): void {
     this.#position = Math.max(this.#position, to)
+  }
+
+  /** The chunk that has the offset, or else the next one after it; undefined at the end. */
+  chunkAt (offset: number): HeldChunk | undefined {
+    return this.#chunks[this.#indexOf(offset)]
+  }
+
+  /** Somebody has everything before the position. */
+  reach (position: number): void {
+    if (position > this.#reached) this.#reach(position)
   }
 
   /**

@@ -1,0 +1,96 @@
+import type { FastifyReply } from 'fastify'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** Who is told of what becomes of the connection. */
+export interface LiveConnectionListener {
+  /** It was full and has room again. */
+  drained: () => void
+  closed: () => void
+}
+
+/**
+ * The connection of a live answer. It is written to without the layers of `ServerResponse`: these take three writes for
+ * each chunk, and a live answer has its chunks with their frames.
+ */
+export class LiveConnection {
+  readonly isChunked: boolean
+  readonly #response: ServerResponse
+  readonly #socket: Socket
+  readonly #paid: (bytes: number) => void
+  readonly #isClosing: () => boolean
+  readonly #timeoutMs: number
+
+  private constructor (reply: FastifyReply, socket: Socket) {
+    this.#response = reply.raw
+    this.#socket = socket
+    this.isChunked = reply.raw.chunkedEncoding
+    const { quota } = reply.request
+    this.#paid = (bytes) => { quota?.chargeRead(bytes, performance.now()) }
+    this.#isClosing = () => reply.server.isDraining()
+    this.#timeoutMs = reply.server.server.timeout
+  }
+
+  /**
+   * Sends the head of the answer, with what `begin` writes in the same packet. A request that waits behind another one
+   * on its connection is answered in its turn.
+   */
+  static async open (reply: FastifyReply, headers: Record<string, string>): Promise<LiveConnection> {
+    reply.hijack()
+    const { raw: response } = reply
+    if (response.socket === null) await once(response, 'socket')
+    const socket = response.socket ?? reply.request.raw.socket
+    // It ends what does not drain, and a client need not send anything.
+    socket.setTimeout(0)
+    socket.cork()
+    const all = { ...reply.getHeaders(), ...reply.server.quotaHeaders(reply.request), ...headers }
+    for (const [name, value] of Object.entries(all)) if (value !== undefined) response.setHeader(name, value)
+    response.flushHeaders()
+    setImmediate(() => { socket.uncork() })
+    return new LiveConnection(reply, socket)
+  }
+
+  listen (listener: LiveConnectionListener): void {
+    this.#socket.on('drain', listener.drained)
+    this.#response.once('close', () => {
+      this.#socket.removeListener('drain', listener.drained)
+      listener.closed()
+    })
+  }
+
+  get pendingBytes (): number {
+    return this.#socket.writableLength
+  }
+
+  /** False when it is full. */
+  write (buffers: readonly Buffer[]): boolean {
+    const socket = this.#socket
+    const [first] = buffers
+    let hasRoom = true
+    if (buffers.length === 1 && first !== undefined) {
+      hasRoom = socket.write(first)
+      this.#paid(first.length)
+      return hasRoom
+    }
+    socket.cork()
+    for (const buffer of buffers) {
+      hasRoom = socket.write(buffer)
+      this.#paid(buffer.length)
+    }
+    socket.uncork()
+    return hasRoom
+  }
+
+  end (): void {
+    const socket = this.#socket
+    socket.setTimeout(this.#timeoutMs)
+    this.#response.end(() => {
+      if (this.#isClosing()) socket.end()
+    })
+  }
+
+  destroy (): void {
+    this.#socket.destroy()
+  }
+}

@@ -1,0 +1,56 @@
+import type { Lead } from '../messages/index.ts'
+
+/** What a live answer says beside its messages. */
+export type ControlName = 'state' | 'gap' | 'reset' | 'bye' | 'problem'
+
+/** How messages and control events are written. */
+export interface LiveFormat {
+  readonly name: 'sse' | 'ndjson'
+  readonly mediaType: string
+  /** Between two messages. */
+  readonly between: string
+  /** Before each message. */
+  readonly lead: Lead | undefined
+  /** After the last message. */
+  readonly after: string
+  /** @param id where to go on; undefined where nothing was read */
+  readonly control: (name: ControlName, id: number | undefined, data: object, retryMs?: number) => string
+  /** In place of a state event, where the client wants none: it shows that the connection is alive. */
+  readonly quiet: (id: number, retryMs?: number) => string
+}
+
+/** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+export const SSE: LiveFormat = {
+  name: 'sse',
+  mediaType: 'text/event-stream',
+  between: '\n\n',
+  lead: (reached) => `id: ${reached}\ndata: `,
+  after: '\n\n',
+  control: (name, id, data, retryMs) =>
+    `${retryText(retryMs)}${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`,
+  // A block without data is no event, and yet its id is kept.
+  quiet: (id, retryMs) => `${retryText(retryMs)}id: ${id}\n\n`
+}
+
+/** One message a line. A line that is none has one key, which begins with `$`. */
+export const FOLLOWING_NDJSON: LiveFormat = {
+  name: 'ndjson',
+  mediaType: 'application/x-ndjson',
+  between: '\n',
+  lead: undefined,
+  after: '\n',
+  control: (name, _id, data) => `${JSON.stringify({ [`$${name}`]: data })}\n`,
+  quiet: () => '\n'
+}
+
+function retryText (retryMs: number | undefined): string {
+  return retryMs === undefined ? '' : `retry: ${retryMs}\n`
+}
+
+const MIN_BYE_RETRY_MS = 500
+const MAX_BYE_RETRY_MS = 3000
+
+/** When a client is to come back after a proper end: not all at once. */
+export function byeRetryMs (): number {
+  return MIN_BYE_RETRY_MS + Math.floor(Math.random() * (MAX_BYE_RETRY_MS - MIN_BYE_RETRY_MS))
+}

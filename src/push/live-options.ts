@@ -1,0 +1,43 @@
+import type { LiveSource } from '../streams/index.ts'
+import type { Representation } from './segment.ts'
+import type { Segments } from './segments.ts'
+
+/** Why a live answer has ended properly. */
+export type ByeReason = 'limit' | 'rotation' | 'draining' | 'slow'
+
+/** Where a live answer goes. */
+export interface LiveSink {
+  /** Whether it takes chunks with their frames of HTTP/1.1. */
+  readonly isChunked: boolean
+  /** What it was given and the operating system has not taken. */
+  readonly pendingBytes: number
+  /** False when it is full: then `LiveAnswer.drained` is to be called. */
+  write: (buffers: readonly Buffer[]) => boolean
+  /** No more comes. */
+  end: () => void
+  destroy: () => void
+}
+
+/** Figures of all live answers. */
+export interface LiveFigures {
+  delivered: (messages: number, bytes: number) => void
+  stalled: () => void
+  bye: (reason: ByeReason) => void
+}
+
+export interface LiveAnswerOptions {
+  readonly source: LiveSource
+  readonly sink: LiveSink
+  readonly segments: Segments
+  readonly representation: Representation
+  readonly figures: LiveFigures
+  readonly heartbeatMs: number
+  /** Ends after so many messages. */
+  readonly limit: number
+  /** Whether the client wants state events. */
+  readonly hasControl: boolean
+  /** When it is ended so that connections spread over instances, by performance.now(). */
+  readonly rotateAtMs: number
+  /** Told of the end, once. */
+  readonly whenEnded: (reason: string) => void
+}

@@ -1,0 +1,98 @@
+import type { Lease } from '../common/lease.ts'
+import type { StreamsError } from '../errors.ts'
+import type { Answers } from './answers.ts'
+import type { HeldChunk } from './held-chunk.ts'
+import { BatchBuilder, likelyAnswerBytes } from './read-batch.ts'
+import type { ReadPiece } from './read-pieces.ts'
+
+/** How much of a chunk. */
+export interface PartBounds { readonly from: number, readonly limit: number, readonly maxBytes: number }
+
+/** Messages of one chunk. Everything from `from` to `to` is in it, or is no message. */
+export interface ChunkPart {
+  readonly from: number
+  readonly to: number
+  readonly pieces: readonly ReadPiece[]
+  /** How many messages there are; an unreadable piece counts as one. */
+  readonly count: number
+  /** Size of the messages as they are stored. */
+  readonly storedBytes: number
+  /** What a text made of them usually takes. */
+  readonly likelyBytes: number
+  /** Takes memory for what is made of the messages; undefined when there is no room for it. End the lease. */
+  lease: (bytes: number) => Lease | undefined
+  /** The messages are not used any more. */
+  release: () => void
+}
+
+/**
+ * The messages of a chunk from an offset on, as many as fit. A promise when a compressed batch has to be expanded
+ * first. Its rejection is a `StreamsError` `overloaded`.
+ */
+export function partOfChunk (
+  chunk: HeldChunk, answers: Answers, { from, limit, maxBytes }: PartBounds
+): ChunkPart | Promise<ChunkPart> {
+  const batch = new BatchBuilder(limit, maxBytes)
+  const to = chunk.collect(from, batch)
+  if (batch.expansion !== undefined) return expanded(chunk, answers, batch, from, to)
+  return new Part(batch, answers, from, to)
+}
+
+async function expanded (
+  chunk: HeldChunk, answers: Answers, batch: BatchBuilder, from: number, reached: number
+): Promise<ChunkPart> {
+  let to = reached
+  try {
+    for (let next = batch.takeExpansion(); next !== undefined; next = batch.takeExpansion()) {
+      await next.run()
+      if (batch.isFull) break
+      to = chunk.collect(to, batch)
+    }
+  } catch (error) {
+    batch.release()
+    throw error
+  }
+  return new Part(batch, answers, from, to)
+}
+
+class Part implements ChunkPart {
+  readonly from: number
+  readonly to: number
+  readonly #batch: BatchBuilder
+  readonly #answers: Answers
+
+  constructor (batch: BatchBuilder, answers: Answers, from: number, to: number) {
+    this.#batch = batch
+    this.#answers = answers
+    this.from = from
+    this.to = to
+  }
+
+  get pieces (): readonly ReadPiece[] {
+    return this.#batch.pieces
+  }
+
+  get count (): number {
+    return this.#batch.count
+  }
+
+  get storedBytes (): number {
+    return this.#batch.bytes
+  }
+
+  get likelyBytes (): number {
+    return likelyAnswerBytes(this.#batch.bytes, this.#batch.count)
+  }
+
+  lease (bytes: number): Lease | undefined {
+    const lease = this.#answers.lease()
+    const refusal: StreamsError | undefined = this.#answers.grow(lease, bytes)
+    if (refusal === undefined) return lease
+    lease.end()
+    return undefined
+  }
+
+  release (): void {
+    this.#batch.release()
+  }
+}

@@ -1,0 +1,44 @@
+import type { StreamsError } from '../errors.ts'
+import type { ChunkPart } from './chunk-part.ts'
+import type { HeldChunk } from './held-chunk.ts'
+import type { Gap } from './read-pieces.ts'
+
+/** Whoever follows a stream is told of these. */
+export interface FollowListener {
+  /** There may be something to take. */
+  news: () => void
+  /** It cannot go on. `overloaded` means that all readers are in use. */
+  failed: (error: StreamsError) => void
+}
+
+/** What comes next: a chunk that has the position in it, or offsets that retention has removed. */
+export type Taken =
+  | { readonly kind: 'chunk', readonly chunk: HeldChunk }
+  | { readonly kind: 'gap', readonly gap: Gap }
+
+/** Where a follower stands. Null: not known at the moment. */
+export interface FollowState {
+  readonly nextOffset: number
+  readonly lastOffset: number | null
+  readonly lag: number | null
+  readonly endOfStream: boolean
+}
+
+/** A position in a stream that moves along with it. What follows it is shared by all who follow the stream. */
+export interface LiveSource {
+  readonly stream: string
+  readonly position: number
+  /** Whether everything that has arrived was taken. */
+  readonly isAtEnd: boolean
+  /** What comes next; undefined when nothing is at hand. Then there are news later. */
+  take: () => Taken | undefined
+  /** Messages of the chunk from the position on. Release what this returns. */
+  part: (chunk: HeldChunk, from: number, limit: number, maxBytes: number) => ChunkPart | Promise<ChunkPart>
+  /** Everything before the offset was taken: so many messages. */
+  advance: (offset: number, messages: number) => void
+  /** Goes on somewhere else. */
+  seek: (offset: number) => void
+  /** Never throws. */
+  state: () => Promise<FollowState>
+  close: () => void
+}
