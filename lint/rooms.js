@@ -60,11 +60,12 @@ export const rooms = {
     directory: ['consuming', 'topology', 'connections', 'management', ...shared],
     consuming: ['reading', 'topology', 'connections', ...shared],
     // Publishing and reading do not know each other.
-    reading: ['topology', 'connections', 'protocol/index', ...shared],
+    reading: ['topology', 'connections', 'protocol/index', 'amqp/index', 'filter-value', ...shared],
     publishing: ['topology', 'connections', 'message-batch', 'protocol/index', ...shared],
     topology: ['connections', 'management', 'protocol/index', ...shared],
     connections: ['protocol/index', ...shared],
     'message-batch': ['protocol/index', 'amqp/index'],
+    'filter-value': [],
     management: ['errors'],
     classify: ['errors', 'protocol/index'],
     ended: ['errors'],

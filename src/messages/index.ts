@@ -1,11 +1,13 @@
 // Messages between the wire (JSON, NDJSON, raw bodies, lines) and the domain. docs/messages.md describes the mapping.
 
+export { FilterValue } from './filter-value.ts'
 export { MessageFormatError } from './format-error.ts'
 export { ANSWER_FORMATS, ANY_TYPE, bodyFormats, EXAMPLE_MESSAGE, LINES_BODY_FORMATS } from './formats.ts'
 export { LINES_TYPE, RAW_BODY_FORMATS, requestCodec } from './formats.ts'
 export type { AnswerFormat, BodyFormat } from './formats.ts'
 export type { UnfinishedLine } from './incoming.ts'
 export { MalformedJsonError } from './json-format-error.ts'
+export type { Destination } from './json-message.ts'
 export type { JsonRequest } from './json-request.ts'
 export type { MessageLimits } from './message-scan.ts'
 export { KEPT_HEADERS, parseKeptHeaders } from './kept-headers.ts'

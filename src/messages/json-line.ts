@@ -1,11 +1,16 @@
 import { sectionsOf, type MessageBatch } from '../streams/index.ts'
+import type { FilterValue } from './filter-value.ts'
 
-const JSON_SECTIONS = sectionsOf({ properties: { contentType: 'application/json' } })
+const JSON_TYPE = 'application/json'
+const JSON_SECTIONS = sectionsOf({ properties: { contentType: JSON_TYPE } })
 const [TAB, CR, SPACE] = [0x09, 0x0d, 0x20]
 
 /** Adds a line of JSON, byte for byte and not parsed, with the content type `application/json`. */
-export function addJsonLine (line: Buffer, publishingId: number | undefined, batch: MessageBatch): void {
-  batch.addData(line, publishingId, JSON_SECTIONS)
+export function addJsonLine (
+  line: Buffer, publishingId: number | undefined, batch: MessageBatch, filterValue?: FilterValue
+): void {
+  if (filterValue === undefined) batch.addData(line, publishingId, JSON_SECTIONS)
+  else batch.addData(line, publishingId, filterValue.sections(JSON_TYPE), filterValue.bytes)
 }
 
 /** Whether a line has nothing but white space of JSON: writers of NDJSON end a body with such lines. */

@@ -3,6 +3,7 @@ import { describeSchemaError } from '../api/schema-error.ts'
 import { refuseUnsendable, type MessageBatch } from '../streams/index.ts'
 import { findRounded } from '../text/json-numbers.ts'
 import { JsonScanner } from '../text/json-scanner.ts'
+import type { FilterValue } from './filter-value.ts'
 import { MessageFormatError } from './format-error.ts'
 import { addJsonLine } from './json-line.ts'
 import { refuseManyValues, type MessageLimits, type MessageSpan } from './message-scan.ts'
@@ -17,6 +18,8 @@ export interface Destination {
   readonly ids: PublishingIds
   readonly limits: MessageLimits
   readonly work: Work
+  /** Of the messages that have none of their own. */
+  readonly filterValue?: FilterValue | undefined
 }
 
 // A text may be written in escapes of six bytes for each of its bytes, base64 then takes eight, and a tagged value has
@@ -42,12 +45,13 @@ export function addMessage (
   if (span.isBodyOnly) {
     refuseUnsendable(index, span.bodyEnd - span.bodyStart, to.limits.frameMaxBytes)
     to.ids.check(undefined, `${pointer}/publishingId`)
-    addJsonLine(bytes.subarray(span.bodyStart, span.bodyEnd), undefined, to.batch)
+    addJsonLine(bytes.subarray(span.bodyStart, span.bodyEnd), undefined, to.batch, to.filterValue)
     return
   }
-  const { message, publishingId } = toMessage(bytes, span, index, pointer, to)
+  const { message, publishingId, filterValue = to.filterValue } = toMessage(bytes, span, index, pointer, to)
   to.ids.check(publishingId, `${pointer}/publishingId`)
-  to.batch.add(message, publishingId)
+  if (filterValue === undefined) to.batch.add(message, publishingId)
+  else to.batch.add(filterValue.addedTo(message), publishingId, filterValue.bytes)
 }
 
 /** The message of a span. @throws as `addMessage` */

@@ -1,14 +1,12 @@
 import { MAX_FIELD_ERRORS, type FieldError } from '../api/field-error.ts'
-import type { MessageBatch } from '../streams/index.ts'
 import { JsonFault } from '../text/json-fault.ts'
 import { pointerTo } from '../text/json-pointer.ts'
 import { JsonScanner } from '../text/json-scanner.ts'
 import { afterByteOrderMark, refuseBadUtf8 } from '../text/utf8.ts'
 import { MessageFormatError } from './format-error.ts'
 import { jsonFormatError } from './json-format-error.ts'
-import { addMessage } from './json-message.ts'
+import { addMessage, type Destination } from './json-message.ts'
 import { keyOf, MessageScan, type MessageLimits, type MessageSpan } from './message-scan.ts'
-import type { PublishingIds } from './publishing-ids.ts'
 import { costOf, type Work } from './work.ts'
 
 /** Bounds of a body that is read whole. */
@@ -96,15 +94,16 @@ export class JsonRequest {
    * @returns undefined when the work was used up before the last message; the next call continues. At the end, one
    *   error for each bad message, at most MAX_FIELD_ERRORS
    */
-  addTo (batch: MessageBatch, ids: PublishingIds, work: Work): readonly FieldError[] | undefined {
-    const to = { batch, ids, limits: this.#limits, work }
+  addTo (to: Omit<Destination, 'limits'>): readonly FieldError[] | undefined {
+    const { work } = to
+    const bounded = { ...to, limits: this.#limits }
     for (; this.#added < this.#spans.length && this.#errors.length < MAX_FIELD_ERRORS; this.#added++) {
       if (work.units <= 0) return undefined
       const span = this.#spans[this.#added]
       if (span === undefined) break
       work.units -= costOf(span)
       try {
-        addMessage(this.#body, span, this.#added, `/messages/${this.#added}`, to)
+        addMessage(this.#body, span, this.#added, `/messages/${this.#added}`, bounded)
       } catch (error) {
         if (!(error instanceof MessageFormatError)) throw error
         this.#errors.push({ pointer: error.pointer, message: error.message })

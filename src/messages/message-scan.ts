@@ -182,7 +182,7 @@ export function refuseManyValues (values: number, { maxMessageValues }: MessageL
 
 /** Making a string takes several times as long as comparing bytes. */
 const USUAL_KEYS: ReadonlyMap<number, { readonly key: string, readonly bytes: Uint8Array }> = new Map(
-  ['body', 'properties', 'bodyEncoding', 'applicationProperties'].map((key) => [
+  ['body', 'properties', 'filterValue', 'bodyEncoding', 'applicationProperties'].map((key) => [
     key.length, { key, bytes: Buffer.from(key) }
   ])
 )

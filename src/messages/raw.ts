@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { AmqpDecodeError, dataBodyOf } from '../streams/index.ts'
 import type { AmqpMap, AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
+import { FilterValue } from './filter-value.ts'
 import { MessageFormatError } from './format-error.ts'
 import { isJson } from '../text/json-steps.ts'
 import { bufferOf } from './json-parts.ts'
@@ -16,7 +17,7 @@ const APP_PROPERTY = 'app-property-'
 /**
  * A message of exactly these bytes. Headers become properties: content-type, message-id, correlation-id, subject, and
  * application properties from app-property-* and the kept headers, in lower case, as strings; publishing-id numbers the
- * message.
+ * message; filter-value is its filter value.
  *
  * @param kept names of headers that become application properties, in lower case, each once
  * @throws MessageFormatError, with a pointer like /headers/publishing-id
@@ -28,9 +29,11 @@ export function rawMessage (body: Buffer, headers: Headers, kept: readonly strin
     subject: headerText(headers['subject']),
     contentType: headerText(headers['content-type'])
   }
+  const filterValue = headerText(headers['filter-value'])
   return {
     message: { properties, applicationProperties: applicationProperties(headers, kept), body },
-    publishingId: parsePublishingId(headerText(headers['publishing-id']))
+    publishingId: parsePublishingId(headerText(headers['publishing-id'])),
+    filterValue: filterValue === undefined ? undefined : new FilterValue(filterValue, '/headers/filter-value')
   }
 }
 

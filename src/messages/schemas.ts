@@ -56,6 +56,16 @@ export const MessageWrite = Type.Object(
         examples: [42]
       })
     ),
+    filterValue: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        description: 'What the broker notes of the message for its chunk, so that readers can ask for it ' +
+          '(`filterValue=`): 1 to 255 bytes of UTF-8. It is stored as the message annotation ' +
+          '`x-stream-filter-value`.',
+        examples: ['emea']
+      })
+    ),
     offset: ignored({ ...Type.Integer(), minimum: 0, maximum: MAX_SAFE }),
     timestamp: ignored(Type.String()),
     format: ignored(Type.String()),

@@ -1,5 +1,6 @@
 import { pointerTo } from '../text/json-pointer.ts'
 import type { AmqpProperties, OutgoingMessage } from '../streams/index.ts'
+import { ownFilterValue, type FilterValue } from './filter-value.ts'
 import { MessageFormatError } from './format-error.ts'
 import { expectString, expectUnicode, parseBase64 } from './json-parts.ts'
 import { parseProperties } from './properties-json.ts'
@@ -11,6 +12,8 @@ import type { MessageWrite } from './schemas.ts'
 export interface ParsedMessage {
   readonly message: OutgoingMessage
   readonly publishingId?: number
+  /** The message's own one. Its annotation is not added yet. */
+  readonly filterValue?: FilterValue | undefined
 }
 
 /** The body of a JSON message. */
@@ -49,18 +52,22 @@ const DEFAULT_PROPERTIES = {
 export function parseMessage (json: MessageWrite, pointer: string, body: JsonBody): ParsedMessage {
   const annotations = (name: 'deliveryAnnotations' | 'messageAnnotations' | 'footer') =>
     parseAnnotations(json[name], `${pointer}/${name}`)
+  const messageAnnotations = annotations('messageAnnotations')
   return {
     message: {
       header: parseHeader(json.header),
       deliveryAnnotations: annotations('deliveryAnnotations'),
-      messageAnnotations: annotations('messageAnnotations'),
+      messageAnnotations,
       properties: propertiesOf(json, pointer),
       applicationProperties:
         parseApplicationProperties(json.applicationProperties, `${pointer}/applicationProperties`),
       body: bodyOf(json, body, `${pointer}/body`),
       footer: annotations('footer')
     },
-    publishingId: json.publishingId
+    publishingId: json.publishingId,
+    filterValue: json.filterValue === undefined && messageAnnotations === undefined
+      ? undefined
+      : ownFilterValue(json.filterValue, messageAnnotations, pointer)
   }
 }
 

@@ -21,7 +21,7 @@ function broker (app: FastifyInstance, config: Config): void {
   app.onShutdown('broker', async () => { await brokers.close() })
 }
 
-function brokerOptions ({ rabbitmq, publish }: Config, logger: FastifyBaseLogger): BrokerSetOptions {
+function brokerOptions ({ rabbitmq, publish, read }: Config, logger: FastifyBaseLogger): BrokerSetOptions {
   const { management, managementCa, managementTimeoutMs, streamNamePattern } = rabbitmq
   const { publisherIdleMs, readerWindowBytes, readerIdleMs } = rabbitmq
   return {
@@ -29,7 +29,7 @@ function brokerOptions ({ rabbitmq, publish }: Config, logger: FastifyBaseLogger
     ...(management && { management: { ...management, ca: managementCa, timeoutMs: managementTimeoutMs } }),
     streamNamePattern,
     publishing: { confirmTimeoutMs: publish.confirmTimeoutMs, publisherIdleMs },
-    reading: { readerWindowBytes, readerIdleMs },
+    reading: { readerWindowBytes, readerIdleMs, maxScanBytes: read.maxScanBytes },
     limits: rabbitmq,
     logger
   }

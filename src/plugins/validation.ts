@@ -67,7 +67,7 @@ function validation (app: FastifyInstance): void {
     const hasOptionalBody = route.config?.hasOptionalBody === true
     route.preValidation = [
       (request, _reply, done) => {
-        checkQueryString(request)
+        checkQueryString(request, query)
         convert(request.query, query)
         convert(request.params, path)
         if (hasOptionalBody && request.body === undefined) request.body = {}
@@ -78,36 +78,54 @@ function validation (app: FastifyInstance): void {
   })
 }
 
-type Kind = 'integer' | 'boolean'
+type Kind = 'integer' | 'boolean' | 'array'
 
-function kindsOf (schema: unknown): ReadonlyMap<string, Kind> {
+/** What the parameters of a query or a path are, apart from texts. */
+interface Kinds {
+  readonly byName: ReadonlyMap<string, Kind>
+  /** The names of further parameters, which may be given several times. */
+  readonly arrays: readonly RegExp[]
+}
+
+function kindsOf (schema: unknown): Kinds {
   const kinds = new Map<string, Kind>()
-  if (!TypeGuard.IsObject(schema)) return kinds
+  if (!TypeGuard.IsObject(schema)) return { byName: kinds, arrays: [] }
   for (const [name, property] of Object.entries(schema.properties)) {
     if (TypeGuard.IsInteger(property)) kinds.set(name, 'integer')
     if (TypeGuard.IsBoolean(property)) kinds.set(name, 'boolean')
+    if (TypeGuard.IsArray(property)) kinds.set(name, 'array')
   }
-  return kinds
+  const patterns: unknown = schema.patternProperties
+  return { byName: kinds, arrays: isRecord(patterns) ? Object.keys(patterns).map((name) => new RegExp(name)) : [] }
 }
 
-function convert (values: unknown, kinds: ReadonlyMap<string, Kind>): void {
+function mayRepeat ({ byName, arrays }: Kinds, name: string): boolean {
+  return byName.get(name) === 'array' || arrays.some((pattern) => pattern.test(name))
+}
+
+function convert (values: unknown, kinds: Kinds): void {
   if (!isRecord(values)) return
-  for (const [name, kind] of kinds) {
+  for (const name of kinds.arrays.length > 0 ? Object.keys(values) : []) {
+    const text = values[name]
+    if (typeof text === 'string' && mayRepeat(kinds, name)) values[name] = [text]
+  }
+  for (const [name, kind] of kinds.byName) {
     const text = values[name]
     if (typeof text !== 'string') continue
-    if (kind === 'integer') values[name] = parseDecimal(text) ?? text
+    if (kind === 'array') values[name] = [text]
+    else if (kind === 'integer') values[name] = parseDecimal(text) ?? text
     else if (text === 'true' || text === 'false') values[name] = text === 'true'
   }
 }
 
 // Some clients mean a space by it and others a plus. A publisher that got another name than the one in a path would
-// have publishing ids of its own.
-const PLUS_IN_NAME = /[?&](publisher|prefix)=[^&]*\+/
+// have publishing ids of its own, and a filter would match nothing.
+const PLUS_IN_NAME = /[?&](publisher|prefix|filterValue|match[.][^=&]*)=[^&]*\+/
 
-function checkQueryString ({ raw, query }: FastifyRequest): void {
+function checkQueryString ({ raw, query }: FastifyRequest, kinds: Kinds): void {
   if (!isRecord(query)) return
   for (const [name, value] of Object.entries(query)) {
-    if (Array.isArray(value)) {
+    if (Array.isArray(value) && !mayRepeat(kinds, name)) {
       throw invalidRequest([{ pointer: pointerTo('/query', name), message: 'is given more than once' }])
     }
   }

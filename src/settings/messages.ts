@@ -46,6 +46,11 @@ export function readReads (read: SettingReader) {
       { default: 16 * MIB, min: 1 * KIB, max: 256 * MIB },
       'Largest `maxBytes` of a read'
     ),
+    maxScanBytes: read.integer(
+      'READ_MAX_SCAN_BYTES',
+      { default: 64 * MIB, min: 1 * MIB, max: 1024 * 1024 * MIB },
+      'Most bytes of messages that one read with a filter looks at; it then answers with what it has found'
+    ),
     maxWaitSeconds: read.integer('READ_MAX_WAIT_SECONDS', { default: 60, min: 0, max: 600 }, 'Longest `wait` of a read')
   }
 }

@@ -1,11 +1,14 @@
 import { dataSectionHeaderLength, encodedLength, encodeMessage, writeDataSectionHeader } from './amqp/index.ts'
 import type { OutgoingMessage } from './amqp/index.ts'
-import { PUBLISH_ENTRY_OVERHEAD_BYTES } from './protocol/index.ts'
+import {
+  FILTER_VALUE_LENGTH_BYTES, NO_FILTER_VALUE, PUBLISH_ENTRY_OVERHEAD_BYTES, type PublishVersion
+} from './protocol/index.ts'
 
 const INITIAL_BYTES = 1024
 const NO_SECTIONS = Buffer.alloc(0)
 // For each message: where it starts, its publishing id, its outcome.
 const NOTE_BYTES = 17
+const ID_BYTES = 8
 
 /** The encoded sections before the body, for messages that all have the same. */
 export function sectionsOf (message: Omit<OutgoingMessage, 'body'>): Buffer {
@@ -18,13 +21,16 @@ export function sectionsOf (message: Omit<OutgoingMessage, 'body'>): Buffer {
 /**
  * Several messages, encoded once into the bytes that a publish frame carries:
  * `(PublishingId u64, Size u32, AMQP message)*`. A publisher numbers them in place and cuts them into frames without
- * copying.
+ * copying. From the first message with a filter value on, the entries are those of Publish v2, which have the filter
+ * value, or its absence, before the size.
  */
 export class MessageBatch {
   #buffer: Buffer
   #end = 0
   readonly #starts: number[] = []
   #publishingIds: number[] | undefined
+  // The index of the first entry of Publish v2.
+  #filteredFrom: number | undefined
 
   /** @param expectedBytes the encoded size, if it can be estimated: the buffer then need not grow */
   constructor (expectedBytes = INITIAL_BYTES) {
@@ -51,15 +57,31 @@ export class MessageBatch {
     return this.#publishingIds
   }
 
+  /** Whether a message has a filter value. */
+  get hasFilterValues (): boolean {
+    return this.#filteredFrom !== undefined
+  }
+
+  /** The version of the frame that the entry of a message goes into. */
+  versionOf (index: number): PublishVersion {
+    return this.#filteredFrom !== undefined && index >= this.#filteredFrom ? 2 : 1
+  }
+
+  /** The index after the messages, from this one on, that go into a frame of the same version. */
+  versionEnd (index: number): number {
+    return this.#filteredFrom !== undefined && index < this.#filteredFrom ? this.#filteredFrom : this.count
+  }
+
   /**
    * Encodes a message.
    *
    * @param publishingId 0 to 2^53 - 1, higher than the previous one; for every message of the batch or for none
+   * @param filterValue what the broker notes for its chunk: 1 to 255 bytes of UTF-8
    * @throws RangeError when the publishing id breaks this rule
    */
-  add (message: OutgoingMessage, publishingId?: number): void {
+  add (message: OutgoingMessage, publishingId?: number, filterValue?: Uint8Array): void {
     this.#number(publishingId)
-    const at = this.#startEntry(encodedLength(message))
+    const at = this.#startEntry(encodedLength(message), filterValue)
     encodeMessage(message, this.#buffer, at)
   }
 
@@ -68,9 +90,11 @@ export class MessageBatch {
    *
    * @param sections what `sectionsOf` has made: the sections before the body
    */
-  addData (body: Uint8Array, publishingId?: number, sections: Uint8Array = NO_SECTIONS): void {
+  addData (
+    body: Uint8Array, publishingId?: number, sections: Uint8Array = NO_SECTIONS, filterValue?: Uint8Array
+  ): void {
     this.#number(publishingId)
-    const at = this.#startEntry(sections.length + dataSectionHeaderLength(body.length) + body.length)
+    const at = this.#startEntry(sections.length + dataSectionHeaderLength(body.length) + body.length, filterValue)
     if (sections.length > 0) this.#buffer.set(sections, at)
     this.#buffer.set(body, writeDataSectionHeader(this.#buffer, at + sections.length, body.length))
   }
@@ -111,15 +135,23 @@ export class MessageBatch {
   }
 
   // Makes room and writes the header of the entry. Returns where the message goes.
-  #startEntry (length: number): number {
+  #startEntry (length: number, filterValue: Uint8Array | undefined): number {
+    if (filterValue !== undefined) this.#filteredFrom ??= this.#starts.length
     const start = this.#end
-    const end = start + PUBLISH_ENTRY_OVERHEAD_BYTES + length
+    const filterBytes = this.#filteredFrom === undefined ? 0 : FILTER_VALUE_LENGTH_BYTES + (filterValue?.length ?? 0)
+    const end = start + PUBLISH_ENTRY_OVERHEAD_BYTES + filterBytes + length
     if (end > this.#buffer.length) this.#grow(end)
     this.#starts.push(start)
     this.#writeId(start, this.#publishingIds?.at(-1) ?? 0)
-    this.#buffer.writeUInt32BE(length, start + 8)
+    if (filterBytes > 0) this.#writeFilterValue(start + ID_BYTES, filterValue)
+    this.#buffer.writeUInt32BE(length, start + ID_BYTES + filterBytes)
     this.#end = end
-    return start + PUBLISH_ENTRY_OVERHEAD_BYTES
+    return end - length
+  }
+
+  #writeFilterValue (at: number, filterValue: Uint8Array | undefined): void {
+    this.#buffer.writeUInt16BE(filterValue?.length ?? NO_FILTER_VALUE, at)
+    if (filterValue !== undefined) this.#buffer.set(filterValue, at + FILTER_VALUE_LENGTH_BYTES)
   }
 
   #writeId (at: number, id: number): void {

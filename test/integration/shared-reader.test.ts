@@ -55,7 +55,7 @@ t.test('a poll that is overtaken by others of the same reader misses nothing', a
     budget,
     cap: new Cap(10),
     expansions: new Expansions(1024, budget, () => {}),
-    limits: { readerWindowBytes: windowBytes, readerIdleMs: 60_000 }
+    limits: { readerWindowBytes: windowBytes, readerIdleMs: 60_000, maxScanBytes: 1024 * 1024 }
   })
   t.teardown(() => { readers.close() })
   const read = async (offset: number, limit: number, ends: StreamEnds) => {

@@ -56,6 +56,7 @@ export function openBroker (t: Test, overrides: Partial<TestBrokerOptions> = {})
     maxReaders: 1000,
     maxConnections: 1000,
     readerIdleMs: 30_000,
+    maxScanBytes: 64 * 1024 * 1024,
     publisherIdleMs: 30_000,
     maxExpandedSubEntryBytes: 16 * 1024 * 1024,
     ...overrides

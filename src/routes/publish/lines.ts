@@ -3,11 +3,14 @@ import type { ApiApp } from '../../http/api-app.ts'
 import { brokerOf } from '../../http/caller.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { StreamParams, strictObject } from '../../api/schemas.ts'
-import { addJsonLine, hasJsonLines, isBlank, isForm, LINES_BODY_FORMATS, mediaTypeOf } from '../../messages/index.ts'
+import {
+  addJsonLine, hasJsonLines, isBlank, isForm, LINES_BODY_FORMATS, mediaTypeOf, type FilterValue
+} from '../../messages/index.ts'
 import { MAX_OFFSET, type MessageBatch } from '../../streams/index.ts'
 import { refuseForm } from './body.ts'
 import {
-  PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery, SEVERAL_PUBLISHED, type PublishLimits
+  commonFilterValue, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery, SEVERAL_PUBLISHED,
+  type PublishLimits
 } from './options.ts'
 import { publishStreamed } from './streamed.ts'
 
@@ -50,6 +53,7 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
       if (isForm(mediaType) || mediaType.startsWith('multipart/')) {
         throw refuseForm(headers, 'lines are never sent as a form')
       }
+      const common = { firstPublishingId, filterValue: commonFilterValue(query) }
       return await publishStreamed({
         request,
         reply,
@@ -57,7 +61,7 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
         hold: (bytes) => app.holdBody(request, bytes),
         open: ({ signal }) => brokerOf(request).publishing.open(stream, { ...publishOptions(query), signal }),
         turn: async () => { await app.turn(Infinity) },
-        addLine: hasJsonLines(mediaType) ? jsonLines(firstPublishingId) : plainLines(firstPublishingId)
+        addLine: hasJsonLines(mediaType) ? jsonLines(common) : plainLines(common)
       })
     }
   )
@@ -65,19 +69,23 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
 
 type AddLine = (line: Buffer, lineNumber: number, batch: MessageBatch) => undefined
 
-function plainLines (firstPublishingId: number | undefined): AddLine {
+/** What is the same for all lines of a request. */
+interface Common { readonly firstPublishingId: number | undefined, readonly filterValue: FilterValue | undefined }
+
+function plainLines ({ firstPublishingId, filterValue }: Common): AddLine {
+  const sections = filterValue?.sections()
   return (line, lineNumber, batch) => {
-    batch.addData(line, publishingIdOf(lineNumber, lineNumber, firstPublishingId))
+    batch.addData(line, publishingIdOf(lineNumber, lineNumber, firstPublishingId), sections, filterValue?.bytes)
     return undefined
   }
 }
 
 // A line that is skipped takes no publishing id.
-function jsonLines (firstPublishingId: number | undefined): AddLine {
+function jsonLines ({ firstPublishingId, filterValue }: Common): AddLine {
   let count = 0
   return (line, lineNumber, batch) => {
     if (isBlank(line)) return undefined
-    addJsonLine(line, publishingIdOf(count, lineNumber, firstPublishingId), batch)
+    addJsonLine(line, publishingIdOf(count, lineNumber, firstPublishingId), batch, filterValue)
     count++
     return undefined
   }

@@ -1,3 +1,4 @@
+import type { Static } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
 import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
@@ -5,13 +6,14 @@ import { invalidRequest, RequestError } from '../../api/problems.ts'
 import { StreamParams } from '../../api/schemas.ts'
 import type { FieldError } from '../../api/field-error.ts'
 import {
-  PublishingIds, requestCodec, UNBOUNDED_WORK, WORK_OF_A_TURN, type BodyFormat, type JsonRequest, type Work
+  PublishingIds, requestCodec, UNBOUNDED_WORK, WORK_OF_A_TURN, type BodyFormat, type Destination, type JsonRequest,
+  type Work
 } from '../../messages/index.ts'
 import { MessageBatch, type PublishingPort } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
 import { toRequestError, wholeBody } from './body.ts'
 import {
-  PUBLISH_PROBLEMS, PUBLISH_TAGS, publishOptions, PublishQuery, SEVERAL_PUBLISHED, type PublishLimits
+  commonFilterValue, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishOptions, PublishQuery, SEVERAL_PUBLISHED, type PublishLimits
 } from './options.ts'
 import { publishStreamed } from './streamed.ts'
 
@@ -41,7 +43,7 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
     async (request, reply) => {
       const { stream } = request.params
       const { publishing } = brokerOf(request)
-      const ids = new PublishingIds(request.query.publisher)
+      const common = commonOf(request.query)
       const options = publishOptions(request.query)
       const codec = requestCodec(request.headers['content-type'])
       if (codec.framing === 'lines') {
@@ -52,14 +54,14 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
           hold: (bytes) => app.holdBody(request, bytes),
           open: ({ signal }) => publishing.open(stream, { ...options, signal }),
           turn: async () => { await app.turn(Infinity) },
-          addLine: (line, lineNumber, batch, work) => codec.addLine(line, lineNumber, { batch, ids, limits, work })
+          addLine: (line, index, batch, work) => codec.addLine(line, index, { ...common, batch, limits, work })
         })
       }
       const body = await wholeBody(app, request)
       const read = codec.decode(body, limits)
       const batch = app.isHeavy(body.length)
-        ? await batchInTurns(app, publishing, read, body.length, limits, ids)
-        : batchAtOnce(read, body.length, limits, ids)
+        ? await batchInTurns(app, publishing, read, body.length, limits, common)
+        : batchAtOnce(read, body.length, limits, common)
       // From here on the batch takes the memory, and the broker counts it.
       app.holdBody(request, 0)
       const signalled = { ...options, signal: clientSignal(reply) }
@@ -71,17 +73,24 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
   )
 }
 
+/** What is the same for all messages of a request. */
+type Common = Pick<Destination, 'ids' | 'filterValue'>
+
+function commonOf (query: Static<typeof PublishQuery>): Common {
+  return { ids: new PublishingIds(query.publisher), filterValue: commonFilterValue(query) }
+}
+
 function batchAtOnce (
   read: JsonRequest,
   bodyBytes: number,
   limits: PublishLimits,
-  ids: PublishingIds
+  common: Common
 ): MessageBatch {
   const work = { units: UNBOUNDED_WORK }
   scanned(read, work)
   refuseScanned(read, limits)
   const batch = new MessageBatch(bodyBytes + read.count * MESSAGE_OVERHEAD_BYTES)
-  refuseErrors(read.addTo(batch, ids, work) ?? [])
+  refuseErrors(read.addTo({ ...common, batch, work }) ?? [])
   return batch
 }
 
@@ -93,7 +102,7 @@ async function batchInTurns (
   read: JsonRequest,
   bodyBytes: number,
   limits: PublishLimits,
-  ids: PublishingIds
+  common: Common
 ): Promise<MessageBatch> {
   const lease = publishing.reserve(bodyBytes)
   try {
@@ -108,8 +117,9 @@ async function batchInTurns (
     const overhead = publishing.reserve(read.count * (MESSAGE_OVERHEAD_BYTES + NOTE_BYTES))
     try {
       const batch = new MessageBatch(bodyBytes + read.count * MESSAGE_OVERHEAD_BYTES)
-      let errors = read.addTo(batch, ids, work)
-      for (; errors === undefined; errors = read.addTo(batch, ids, work)) {
+      const add = () => read.addTo({ ...common, batch, work })
+      let errors = add()
+      for (; errors === undefined; errors = add()) {
         overhead.resize(Math.max(overhead.bytes, batch.heldBytes - bodyBytes))
         await nextTurn()
       }

@@ -1,8 +1,9 @@
 import { Type, type Static } from '@fastify/type-provider-typebox'
 import { invalidRequest } from '../../api/problems.ts'
 import { BODY_PROBLEMS, BROKER_PROBLEMS, json, publisherName, strictObject } from '../../api/schemas.ts'
-import type { MessageLimits } from '../../messages/index.ts'
+import { FilterValue, type MessageLimits } from '../../messages/index.ts'
 import { MAX_OFFSET, type PublishOptions } from '../../streams/index.ts'
+import { toRequestError } from './body.ts'
 import { PartlyPublishedSchema, PublishedSchema } from './answer.ts'
 import type { StreamedLimits } from './streamed.ts'
 
@@ -25,6 +26,14 @@ export const PublishQuery = strictObject({
       'under a publisher name.'
     )
   ),
+  filterValue: Type.Optional(
+    Type.String({
+      minLength: 1,
+      'x-documented': { maxLength: 255 },
+      description: 'The filter value of the messages that have none of their own: 1 to 255 bytes of UTF-8.',
+      examples: ['emea']
+    })
+  ),
   expectedLastPublishingId: Type.Optional(
     publishingId('Refuse with 412 unless this is the last publishing id that the broker has stored for the publisher.')
   )
@@ -38,6 +47,16 @@ export function publishOptions ({ publisher, expectedLastPublishingId }: Static<
   return {
     publisher,
     expectedLastPublishingId: expectedLastPublishingId === undefined ? undefined : BigInt(expectedLastPublishingId)
+  }
+}
+
+/** The filter value for all messages of a request. @throws RequestError when it is too long */
+export function commonFilterValue ({ filterValue }: Static<typeof PublishQuery>): FilterValue | undefined {
+  if (filterValue === undefined) return undefined
+  try {
+    return new FilterValue(filterValue, '/query/filterValue')
+  } catch (error) {
+    throw toRequestError(error)
   }
 }
 

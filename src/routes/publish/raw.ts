@@ -5,13 +5,15 @@ import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { StreamParams, strictObject } from '../../api/schemas.ts'
 import {
-  isForm, KEPT_HEADERS, mediaTypeOf, parseKeptHeaders, PublishingIds, RAW_BODY_FORMATS, rawMessage
+  isForm, KEPT_HEADERS, mediaTypeOf, parseKeptHeaders, PublishingIds, RAW_BODY_FORMATS, rawMessage,
+  type FilterValue
 } from '../../messages/index.ts'
 import { MessageBatch } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
 import { refuseForm, toRequestError, wholeBody } from './body.ts'
 import {
-  ONE_PUBLISHED, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery, type PublishLimits
+  commonFilterValue, ONE_PUBLISHED, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery,
+  type PublishLimits
 } from './options.ts'
 
 // By how much a message with few properties is larger than its body. Room for it saves growing the batch.
@@ -21,7 +23,8 @@ const RawHeaders = Type.Object({
   'message-id': Type.Optional(Type.String({ description: 'Message id.' })),
   'correlation-id': Type.Optional(Type.String({ description: 'Correlation id.' })),
   subject: Type.Optional(Type.String({ description: 'Subject.' })),
-  'publishing-id': Type.Optional(publishingId('Publishing id; needs `publisher`.'))
+  'publishing-id': Type.Optional(publishingId('Publishing id; needs `publisher`.')),
+  'filter-value': Type.Optional(Type.String({ description: 'Filter value, in place of the one of the query.' }))
 })
 
 const RawQuery = strictObject({
@@ -42,7 +45,12 @@ const RawQuery = strictObject({
   })
 })
 
-interface Raw { body: Buffer, headers: IncomingHttpHeaders, kept: readonly string[] }
+interface Raw {
+  body: Buffer
+  headers: IncomingHttpHeaders
+  kept: readonly string[]
+  filterValue: FilterValue | undefined
+}
 
 export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void {
   app.post(
@@ -69,9 +77,10 @@ export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void 
         throw refuseForm(headers, 'a form is stored with keepForm=true')
       }
       const kept = keptHeaders(keep)
+      const filterValue = commonFilterValue(query)
       const body = await wholeBody(app, request)
       const batch = new MessageBatch(body.length + MESSAGE_OVERHEAD_BYTES)
-      addRaw(batch, { body, headers, kept }, new PublishingIds(query.publisher))
+      addRaw(batch, { body, headers, kept, filterValue }, new PublishingIds(query.publisher))
       app.holdBody(request, 0)
       const options = { ...publishOptions(query), signal: clientSignal(reply) }
       const result = await brokerOf(request).publishing.publish(request.params.stream, batch, options)
@@ -80,11 +89,11 @@ export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void 
   )
 }
 
-function addRaw (batch: MessageBatch, { body, headers, kept }: Raw, ids: PublishingIds): void {
+function addRaw (batch: MessageBatch, { body, headers, kept, filterValue: common }: Raw, ids: PublishingIds): void {
   try {
-    const { message, publishingId } = rawMessage(body, headers, kept)
+    const { message, publishingId, filterValue = common } = rawMessage(body, headers, kept)
     ids.check(publishingId, '/headers/publishing-id')
-    batch.add(message, publishingId)
+    batch.add(filterValue?.addedTo(message) ?? message, publishingId, filterValue?.bytes)
   } catch (error) {
     throw toRequestError(error)
   }

@@ -8,6 +8,7 @@ import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api
 import { toStart } from '../../api/text-formats.ts'
 import { StreamsError, type ConsumerBatch } from '../../streams/index.ts'
 import { answerFormat, consumerBatchResponse, encodeAnswer, sendConsumerBatch } from './answer.ts'
+import { FILTER_PATTERNS, filteredLive, filterQuery, searchOf } from './filter-query.ts'
 import type { LiveFormat } from '../../push/live-format.ts'
 import { sendLive } from './live.ts'
 import { liveFormat, liveQuery, resumedAt, type LiveQuery } from './live-query.ts'
@@ -58,7 +59,11 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
     async (request, reply) => {
       const { params: { stream, consumer }, query } = request
       const live = liveFormat(request.headers.accept, query)
-      if (live !== undefined) return await followAsConsumer(request, reply, live)
+      const search = searchOf(query, async () => { await app.turn(Infinity) })
+      if (live !== undefined) {
+        if (search !== undefined) throw filteredLive()
+        return await followAsConsumer(request, reply, live)
+      }
       const format = answerFormat(request.headers.accept)
       refuseStart(query)
       const { commit, expected } = query
@@ -72,7 +77,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
         prepared.set(batch, await encodeAnswer(reply, batch, format, query))
       }
       const autoStore = query.autoCommit ? { prepare } : undefined
-      const read = { ...readRequest(from, query), store: commit, expected, autoStore }
+      const read = { ...readRequest(from, query, search), store: commit, expected, autoStore }
       const { consumers } = brokerOf(request)
       const batch = await consumers.read(stream, consumer, read, clientSignal(reply)).catch((error) => {
         throw withReset(error)
@@ -148,7 +153,8 @@ function consumerQuery (limits: ReadLimits) {
     }),
     ...liveStartQuery,
     ...amountQuery(limits),
+    ...filterQuery,
     ...bodyQuery,
     ...liveQuery
-  })
+  }, FILTER_PATTERNS)
 }

@@ -10,6 +10,7 @@ import { BufferPool } from '../../text/buffer-pool.ts'
 import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
 } from './answer.ts'
+import { FILTER_PATTERNS, filteredLive, filterQuery, searchOf } from './filter-query.ts'
 import { sendLive } from './live.ts'
 import { liveFormat, liveQuery, resumedAt } from './live-query.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
@@ -47,15 +48,19 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
           'Reads from any offset; the next read starts at `nextOffset`. With `wait`, an answer at the end of the ' +
           'stream is held until there is a message.',
         params: StreamParams,
-        querystring: strictObject({ ...startQuery, ...amountQuery(limits), ...bodyQuery, ...liveQuery }),
+        querystring: strictObject(
+          { ...startQuery, ...amountQuery(limits), ...filterQuery, ...bodyQuery, ...liveQuery }, FILTER_PATTERNS
+        ),
         response: { 200: batchResponse({ ...READ_HEADERS, ...LINK_HEADER }) }
       }
     },
     async (request, reply) => {
       const { params: { stream }, query } = request
       const { reading } = brokerOf(request)
+      const search = searchOf(query, async () => { await app.turn(Infinity) })
       const live = liveFormat(request.headers.accept, query)
       if (live !== undefined) {
+        if (search !== undefined) throw filteredLive()
         const from = resumedAt(request, query) ?? startOf(query)
         return await sendLive(reply, {
           format: live,
@@ -64,7 +69,7 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
         })
       }
       const format = answerFormat(request.headers.accept)
-      const batch = await reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
+      const batch = await reading.read(stream, readRequest(startOf(query), query, search), clientSignal(reply))
       return await sendBatch(reply, batch, format, query, () => setNextLink(reply, batch.nextOffset))
     }
   )
@@ -83,7 +88,7 @@ function readLines (app: ApiApp, limits: ReadLimits): void {
         description: 'Returns bodies byte for byte, each followed by LF. The batch ends before a body that contains ' +
           'LF, unless it is JSON of at most 1 MiB, whose line breaks become spaces.',
         params: StreamParams,
-        querystring: strictObject({ ...startQuery, ...amountQuery(limits) }),
+        querystring: strictObject({ ...startQuery, ...amountQuery(limits), ...filterQuery }, FILTER_PATTERNS),
         response: {
           200: {
             description: 'Bodies, one a line. The next read continues at `stream-next-offset`.',
@@ -96,7 +101,8 @@ function readLines (app: ApiApp, limits: ReadLimits): void {
     async (request, reply) => {
       const { params: { stream }, query } = request
       const { reading } = brokerOf(request)
-      const batch = await reading.read(stream, readRequest(startOf(query), query), clientSignal(reply))
+      const read = readRequest(startOf(query), query, searchOf(query, async () => { await app.turn(Infinity) }))
+      const batch = await reading.read(stream, read, clientSignal(reply))
       return await sendLines(reply, batch, pool, (nextOffset) => setNextLink(reply, nextOffset))
     }
   )

@@ -1,7 +1,7 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { invalidRequest } from '../../api/problems.ts'
 import { toPosition, toTimePosition } from '../../api/text-formats.ts'
-import type { Position, ReadRequest } from '../../streams/index.ts'
+import type { Position, ReadRequest, Search } from '../../streams/index.ts'
 
 /** Bounds of a read. */
 export interface ReadLimits {
@@ -72,9 +72,10 @@ function position (description: string) {
 /** The read that the domain is asked for. */
 export function readRequest (
   from: Position,
-  { limit, maxBytes, wait }: { limit: number, maxBytes: number, wait: number }
+  { limit, maxBytes, wait }: { limit: number, maxBytes: number, wait: number },
+  search?: Search
 ): ReadRequest {
-  return { from, limit, maxBytes, waitMs: wait * 1000 }
+  return { from, limit, maxBytes, waitMs: wait * 1000, search }
 }
 
 /** @throws RequestError when both are given */

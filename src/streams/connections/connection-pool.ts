@@ -60,7 +60,7 @@ export class ConnectionPool implements Holder {
    * @throws StreamsError `broker_unavailable`, at once while the last attempt has just failed
    */
   async takeSlot (role: SlotRole, node: Endpoint | undefined, owner: SlotOwner): Promise<Slot> {
-    const group = this.#groups.of(role, node, owner.stream, owner.isNamed)
+    const group = this.#groups.of(role, node, owner.stream, owner)
     for (;;) {
       for (const shared of group.connections) {
         const slot = shared.hasRoom ? shared.take(owner) : undefined

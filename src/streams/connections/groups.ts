@@ -1,6 +1,7 @@
 import { Group, type GroupOptions } from './group.ts'
 import { Isolation } from './isolation.ts'
 import type { Endpoint, Role } from './opener.ts'
+import type { SlotOwner } from './slot.ts'
 import type { SharedConnection } from './shared-connection.ts'
 
 /** A connection and where it belongs. */
@@ -39,12 +40,19 @@ export class Groups {
 
   /**
    * Publishers with a name are not on one connection with publishers without. What a named one asks the broker can end
-   * its connection, and what the others have sent could not be sent again. What is asked on connections for 'streams'
-   * (metadata, create, delete) does not end them.
+   * its connection, and what the others have sent could not be sent again. Nor are slow subscriptions on one connection
+   * with others, which would wait for them. What is asked on connections for 'streams' (metadata, create, delete) does
+   * not end them.
    */
-  of (role: Role, node: Endpoint | undefined, stream?: string, isNamed = false): Group {
+  of (
+    role: Role,
+    node: Endpoint | undefined,
+    stream?: string,
+    { isNamed = false, isSlow = false }: Pick<SlotOwner, 'isNamed' | 'isSlow'> = {}
+  ): Group {
     const lane = stream === undefined || role === 'streams' ? undefined : this.#isolation.laneOf(stream)
-    const key = keyOf(role, node) + (isNamed ? ' named' : '') + (lane === undefined ? '' : ` lane ${lane}`)
+    const key = keyOf(role, node) + (isNamed ? ' named' : '') + (isSlow ? ' slow' : '') +
+      (lane === undefined ? '' : ` lane ${lane}`)
     let group = this.#byKey.get(key)
     if (group === undefined) {
       group = new Group({ role, node, ...this.#pauses })

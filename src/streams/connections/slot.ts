@@ -10,6 +10,8 @@ export interface SlotOwner {
   readonly stream: string
   /** A publisher with a reference. What it sends can be sent again, and it asks the broker for its last id. */
   readonly isNamed?: boolean
+  /** A subscription for which the broker may look at many chunks, and answer nothing else meanwhile. */
+  readonly isSlow?: boolean
   confirmed? (publishingIds: PublishingIds): void
   publishFailed? (publishingId: number, responseCode: number): void
   delivered? (chunk: Chunk, committedChunkId: number | undefined): void

@@ -1,6 +1,7 @@
 import { StreamsError } from '../errors.ts'
-import type { Chunk, ChunkError, OffsetSpec } from '../protocol/index.ts'
+import { NO_DEADLINE, type Chunk, type ChunkError, type OffsetSpec } from '../protocol/index.ts'
 import type { ConnectionPool, Endpoint } from './connection-pool.ts'
+import { canFilter, filtersUnsupported } from './filtering.ts'
 import type { Slot, SlotOwner } from './slot.ts'
 
 export interface SubscriptionHandlers {
@@ -29,31 +30,39 @@ export class Subscription {
   readonly #slot: Slot
   readonly #inbox: Inbox
 
-  private constructor (stream: string, slot: Slot, inbox: Inbox) {
+  readonly #isSlow: boolean
+
+  private constructor (stream: string, slot: Slot, inbox: Inbox, isSlow: boolean) {
     this.stream = stream
     this.#slot = slot
     this.#inbox = inbox
+    this.#isSlow = isSlow
   }
 
   /**
    * Subscribes with one credit: the first chunk is on its way when this returns, or comes when there is one.
    *
    * @param node has to be one with a member of the stream
+   * @param isSlow the broker may look at many chunks before it delivers one, and answers nothing on the connection
+   *   meanwhile. Such subscriptions have connections of their own
+   * @throws StreamsError `unsupported_by_broker` when the node does not know filters and the properties have one
    */
   static async open (
     connections: ConnectionPool,
     node: Endpoint,
     stream: string,
     spec: OffsetSpec,
-    properties: ReadonlyMap<string, string>
+    properties: ReadonlyMap<string, string>,
+    isSlow = false
   ): Promise<Subscription> {
-    const inbox = new Inbox(stream)
+    const inbox = new Inbox(stream, isSlow)
     const slot = await connections.takeSlot('consume', node, inbox)
     inbox.leave = () => { slot.leave() }
     await slot.enter(async () => {
+      if (isSlow && !canFilter(slot.connection)) throw filtersUnsupported()
       await slot.connection.subscribe(slot.id, stream, spec, INITIAL_CREDIT, properties)
     })
-    return new Subscription(stream, slot, inbox)
+    return new Subscription(stream, slot, inbox, isSlow)
   }
 
   /** Chunks that the broker may still send without being asked. */
@@ -83,7 +92,10 @@ export class Subscription {
   async fence (): Promise<ReadonlyMap<string, bigint>> {
     const { connection, id } = this.#slot
     if (!this.#inbox.isClosed) connection.credit(id, 0)
-    return await connection.streamStats(this.stream)
+    // Heartbeats, which the broker sends meanwhile, tell a slow answer from a broken connection.
+    return this.#isSlow
+      ? await connection.streamStats(this.stream, NO_DEADLINE)
+      : await connection.streamStats(this.stream)
   }
 
   close (): void {
@@ -94,13 +106,15 @@ export class Subscription {
 // Receives what the broker says of the subscription, and tells the handlers.
 class Inbox implements SlotOwner {
   readonly stream: string
+  readonly isSlow: boolean
   outstandingCredit = INITIAL_CREDIT
   /** Gives the place on the connection back. */
   leave: () => void = () => {}
   #state: State = { name: 'early', chunks: [] }
 
-  constructor (stream: string) {
+  constructor (stream: string, isSlow: boolean) {
     this.stream = stream
+    this.isSlow = isSlow
   }
 
   get isClosed (): boolean {

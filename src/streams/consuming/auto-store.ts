@@ -54,9 +54,9 @@ export class AutoStores {
       const claimed = await this.#claimInTurn(poll, turns)
       if (claimed === undefined) continue
       const { batch, start } = claimed
-      if (batch.count > 0 || wait.hasPassed || this.#polls.isDraining) return batch
+      if (batch.count > 0 || batch.isSearchOver || wait.hasPassed || this.#polls.isDraining) return batch
       batch.release()
-      const one = { from: start.from, limit: 1, maxBytes: 1, waitMs: wait.remainingMs }
+      const one = { from: start.from, limit: 1, maxBytes: 1, waitMs: wait.remainingMs, search: request.search }
       const arrived = await poll.hold(start, one)
       if (arrived.count === 0) return arrived
       arrived.release() // it is read again in a turn, from a reader that has it at hand

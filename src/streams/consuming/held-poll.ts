@@ -110,7 +110,8 @@ export class HeldPoll {
   async #isAnswer (batch: ReadBatch): Promise<boolean> {
     const isOld = batch.wasHeld && await this.#lookAgain()
     if (isOld || this.#isMoved()) return false
-    if (batch.count > 0 || this.#wait.hasPassed || this.#polls.isDraining || !batch.wasHeld) return true
+    if (batch.count > 0 || batch.isSearchOver || !batch.wasHeld) return true
+    if (this.#wait.hasPassed || this.#polls.isDraining) return true
     // A position is looked up once, so that nothing is missed between two slices. A read that begins with a gap has to
     // say so again.
     if (batch.gap === undefined) this.#start = { ...this.#start, from: { type: 'offset', offset: batch.nextOffset } }

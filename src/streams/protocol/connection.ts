@@ -9,7 +9,7 @@ import { deleteStream } from './commands/delete-stream.ts'
 import type { CommandVersions } from './commands/exchange-command-versions.ts'
 import { CommandKey, type CommandName } from './commands/keys.ts'
 import { metadata, type StreamMetadata } from './commands/metadata.ts'
-import { encodePublishHeader } from './commands/publish.ts'
+import { encodePublishHeader, type PublishVersion } from './commands/publish.ts'
 import { partitions } from './commands/partitions.ts'
 import { queryOffset } from './commands/query-offset.ts'
 import { queryPublisherSequence } from './commands/query-publisher-sequence.ts'
@@ -23,7 +23,8 @@ import { openChannel, type OpenChannel } from './handshake.ts'
 import type { OffsetSpec } from './offset-spec.ts'
 import type { ConnectionHandlers, ConnectionOptions } from './options.ts'
 
-const NO_DEADLINE = 0
+/** For a request that is answered late, or when the connection ends. */
+export const NO_DEADLINE = 0
 
 /**
  * An open connection to a broker. Its commands are methods; what the broker sends by itself goes to the handlers.
@@ -169,8 +170,8 @@ export class Connection {
     return await this.queryOffset(reference, stream)
   }
 
-  async streamStats (stream: string): Promise<ReadonlyMap<string, bigint>> {
-    return await this.#request(streamStats, { stream })
+  async streamStats (stream: string, timeoutMs = this.#requestTimeoutMs): Promise<ReadonlyMap<string, bigint>> {
+    return await this.#channel.request(streamStats, { stream }, timeoutMs)
   }
 
   /** From RabbitMQ 4.3 on. Ask `supports('resolveOffsetSpec')` first: an older broker closes the connection. */
@@ -188,14 +189,17 @@ export class Connection {
    *
    * @param entries encoded messages one after the other, each `PublishingId uint64, Length int32, bytes`, cut anywhere.
    *   They are not copied and must not change until they are written: until `drained` is called or `bufferedBytes` is 0
+   * @param version 2: each entry has a filter value, or none, before its length. Ask `supports('publish', 2)` first
    * @throws ConnectionClosedError
    * @throws RangeError when `PUBLISH_FRAME_OVERHEAD_BYTES` and the entries exceed `frameMaxBytes`; nothing is sent then
    */
-  publish (publisherId: number, messageCount: number, entries: readonly Uint8Array[]): void {
+  publish (
+    publisherId: number, messageCount: number, entries: readonly Uint8Array[], version: PublishVersion = 1
+  ): void {
     this.#channel.throwIfNotOpen()
     let entriesBytes = 0
     for (const entry of entries) entriesBytes += entry.length
-    this.#channel.writeFrame(encodePublishHeader(publisherId, messageCount, entriesBytes), entries)
+    this.#channel.writeFrame(encodePublishHeader(publisherId, messageCount, entriesBytes, version), entries)
   }
 
   /**

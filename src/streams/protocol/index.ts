@@ -1,11 +1,14 @@
-export { Connection } from './connection.ts'
+export { Connection, NO_DEADLINE } from './connection.ts'
 export type { AnswerUpdate, Authentication, ConnectionHandlers, ConnectionOptions, TlsOptions } from './options.ts'
 export type { OffsetSpec } from './offset-spec.ts'
 export { CommandKey } from './commands/keys.ts'
 export type { CommandName } from './commands/keys.ts'
 export type { BrokerAddress, StreamMetadata } from './commands/metadata.ts'
 export type { PublishingIds } from './commands/publish-confirm.ts'
-export { PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES } from './commands/publish.ts'
+export {
+  FILTER_VALUE_LENGTH_BYTES, NO_FILTER_VALUE, PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES
+} from './commands/publish.ts'
+export type { PublishVersion } from './commands/publish.ts'
 export { Chunk, ChunkType, parseChunk } from './chunk.ts'
 export { CONNECT_FAULTS } from './connect-fault.ts'
 export type { ConnectFault } from './connect-fault.ts'

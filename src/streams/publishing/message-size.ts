@@ -1,3 +1,4 @@
+import { canFilter, filtersUnsupported } from '../connections/filtering.ts'
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
 import { PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES, type Connection } from '../protocol/index.ts'
@@ -9,9 +10,12 @@ export function maxEntryBytes (connection: Connection): number {
 
 /**
  * @param firstIndex index of the batch's first message in its request
- * @throws StreamsError `message_too_large` when a message does not fit into a frame
+ * @throws StreamsError `message_too_large` when a message does not fit into a frame; `unsupported_by_broker` when the
+ *   batch has filter values and the node does not know them
  */
-export function refuseTooLarge (batch: MessageBatch, firstIndex: number, maxBytes: number): void {
+export function refuseUnsendableBatch (batch: MessageBatch, firstIndex: number, connection: Connection): void {
+  if (batch.hasFilterValues && !canFilter(connection)) throw filtersUnsupported()
+  const maxBytes = maxEntryBytes(connection)
   if (batch.byteLength <= maxBytes) return
   for (let index = 0; index < batch.count; index++) {
     if (batch.entryLength(index) > maxBytes) throw messageTooLarge(firstIndex + index, maxBytes)

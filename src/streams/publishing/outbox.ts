@@ -1,6 +1,7 @@
+import { canFilter, filtersUnsupported } from '../connections/filtering.ts'
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
-import type { Connection, PublishingIds } from '../protocol/index.ts'
+import type { Connection, PublishingIds, PublishVersion } from '../protocol/index.ts'
 import { Flights } from './flights.ts'
 import { maxEntryBytes, messageTooLarge } from './message-size.ts'
 import { callerLeft, type BatchOutcome } from './outcome.ts'
@@ -8,6 +9,12 @@ import { callerLeft, type BatchOutcome } from './outcome.ts'
 // More than this in the socket's own buffer means that the broker does not read. What is not written there can still be
 // taken back and reported as not sent.
 const MAX_SOCKET_BUFFER_BYTES = 1024 * 1024
+
+interface Frame {
+  readonly entries: Buffer[]
+  count: number
+  version: PublishVersion
+}
 
 /** A batch that is to be sent. */
 export interface Outgoing {
@@ -59,16 +66,16 @@ export class Outbox {
   /** Sends what is queued, as far as the socket takes it. @throws ConnectionClosedError */
   sendTo (connection: Connection, publisherId: number): void {
     while (this.hasQueued && connection.isOpen && connection.bufferedBytes < MAX_SOCKET_BUFFER_BYTES) {
-      const entries: Buffer[] = []
-      const count = this.#fillFrame(entries, maxEntryBytes(connection))
-      if (count > 0) connection.publish(publisherId, count, entries)
+      const frame: Frame = { entries: [], count: 0, version: 1 }
+      this.#fill(frame, connection)
+      if (frame.count > 0) connection.publish(publisherId, frame.count, frame.entries, frame.version)
     }
   }
 
-  // Moves queued messages into the entries of a frame, and answers how many. Each is registered as on its way before a
-  // byte of it is written: a confirm may come at once.
-  #fillFrame (entries: Buffer[], roomBytes: number): number {
-    let count = 0
+  // Moves queued messages into the entries of a frame. Each is registered as on its way before a byte of it is written:
+  // a confirm may come at once.
+  #fill (frame: Frame, connection: Connection): void {
+    const roomBytes = maxEntryBytes(connection)
     let room = roomBytes
     for (let queued = this.#queue[0]; queued !== undefined; queued = this.#queue[0]) {
       const { batch, outcome, from } = queued
@@ -76,25 +83,30 @@ export class Outbox {
         this.#queue.shift()
         continue
       }
+      const version = batch.versionOf(from)
+      if (frame.count > 0 && version !== frame.version) break // the next frame
+      frame.version = version
+      const end = batch.versionEnd(from)
       let to = from
       let length = 0
-      while (to < batch.count && length + batch.entryLength(to) <= room) length += batch.entryLength(to++)
-      if (to === from) {
-        if (count > 0) break // the next frame
-        // The batch was checked against another connection's frame_max.
-        outcome.failRest('failed', messageTooLarge(outcome.firstIndex + from, roomBytes), from)
+      while (to < end && length + batch.entryLength(to) <= room) length += batch.entryLength(to++)
+      const isRefused = version === 2 && !canFilter(connection)
+      if (to === from || isRefused) {
+        if (frame.count > 0) break // the next frame
+        // The batch was checked against another connection, to another node.
+        const failure = isRefused ? filtersUnsupported() : messageTooLarge(outcome.firstIndex + from, roomBytes)
+        outcome.failRest('failed', failure, from)
         this.#queue.shift()
         continue
       }
       this.#addFlight(queued, to)
-      entries.push(batch.entries(from, to))
-      count += to - from
+      frame.entries.push(batch.entries(from, to))
+      frame.count += to - from
       room -= length
       queued.from = to
       if (to === batch.count) this.#queue.shift()
       else break
     }
-    return count
   }
 
   confirm (publishingIds: PublishingIds): void {

@@ -8,7 +8,7 @@ import { errorOf, type Ended } from '../ended.ts'
 import { StreamsError } from '../errors.ts'
 import { ResponseCode, type Connection, type PublishingIds } from '../protocol/index.ts'
 import { declarePublisher, type DeclarationOptions } from './declaration.ts'
-import { maxEntryBytes, refuseTooLarge } from './message-size.ts'
+import { refuseUnsendableBatch } from './message-size.ts'
 import type { BatchOutcome } from './outcome.ts'
 import { Outbox, type Outgoing } from './outbox.ts'
 import { IDLE, isDeclaring, type PublisherState, type Recovering } from './publisher-state.ts'
@@ -83,13 +83,13 @@ export class Publisher {
   /**
    * Queues a batch; its outcome settles later. The publisher must be open.
    *
-   * @throws StreamsError `message_too_large` when a message does not fit into a frame; nothing of the batch is then
-   *   sent
+   * @throws StreamsError `message_too_large` when a message does not fit into a frame, `unsupported_by_broker`; nothing
+   *   of the batch is sent then
    */
   send (outgoing: Outgoing, from = 0): void {
     const state = this.#state
     if (state.name === 'declared') {
-      refuseTooLarge(outgoing.batch, outgoing.outcome.firstIndex, maxEntryBytes(state.slot.connection))
+      refuseUnsendableBatch(outgoing.batch, outgoing.outcome.firstIndex, state.slot.connection)
     }
     this.#outbox.add(outgoing, from)
     switch (state.name) {

@@ -55,12 +55,19 @@ export class HeldChunk implements Held {
    */
   collect (from: number, into: BatchBuilder): number {
     if (this.chunk.chunkType !== USER_CHUNK) return this.chunk.endOffset
-    into.hold(this)
+    const before = into.count
+    const reached = this.#collect(from, into)
+    // A search that finds nothing in it keeps nothing of it.
+    if (into.count > before || into.expansion !== undefined) into.hold(this)
+    return reached
+  }
+
+  #collect (from: number, into: BatchBuilder): number {
     const { cursor, isOnEntry } = this.#cursorFor(from)
     let reached = from
     let hasEntry = isOnEntry
     try {
-      while (!into.isFull && (hasEntry || cursor.next())) {
+      while (!into.isPaused && (hasEntry || cursor.next())) {
         hasEntry = false
         const end = cursor.offset + cursor.recordCount
         if (end <= from) continue
@@ -74,7 +81,7 @@ export class HeldChunk implements Held {
       if (!(error instanceof ChunkError)) throw error
       return this.#addBroken(reached, into)
     }
-    if (!into.isFull) return this.chunk.endOffset
+    if (!into.isPaused) return this.chunk.endOffset
     this.#resume = { offset: reached, cursor, isOnEntry: false }
     return reached
   }
@@ -114,7 +121,7 @@ export class HeldChunk implements Held {
       const index = offset - entry.offset
       const { data } = expanded.records
       if (
-        into.isFull ||
+        into.isPaused ||
         !into.addEntry(data, expanded.records.startOf(index), expanded.records.lengthOf(index), offset, timestamp)
       ) return offset
     }

@@ -12,12 +12,14 @@ export interface PollEnd {
   readonly endOfStream: boolean
   readonly gap: Gap | undefined
   readonly wasHeld: boolean
+  readonly isSearchOver: boolean
 }
 
 /** What a poll returns, and the memory of the answer that is made of it. */
 export class PollAnswer implements ReadBatch {
   readonly gap: Gap | undefined
   readonly wasHeld: boolean
+  readonly isSearchOver: boolean
   readonly storedBytes: number
   readonly likelyAnswerBytes: number
   readonly #batch: BatchBuilder
@@ -31,6 +33,7 @@ export class PollAnswer implements ReadBatch {
   constructor (batch: BatchBuilder, lease: Lease, answers: Answers, end: PollEnd) {
     this.gap = end.gap
     this.wasHeld = end.wasHeld
+    this.isSearchOver = end.isSearchOver
     this.storedBytes = batch.bytes
     this.likelyAnswerBytes = batch.answerBytes
     this.#batch = batch

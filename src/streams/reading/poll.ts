@@ -3,12 +3,12 @@ import { Backoff } from '../common/backoff.ts'
 import { Deadline } from '../common/deadline.ts'
 import type { Lease } from '../common/lease.ts'
 import { pause } from '../common/wait.ts'
-import { errorOf } from '../ended.ts'
-import { lookAhead } from './look-ahead.ts'
+import { lookAhead, throwIfOver } from './look-ahead.ts'
 import { PollAnswer } from './poll-answer.ts'
 import { BatchBuilder, type ReadBatch } from './read-batch.ts'
 import type { Gap } from './read-pieces.ts'
 import type { Reader } from './reader.ts'
+import { SearchRun, type Search } from './search.ts'
 import type { Collected } from './window.ts'
 import type { ReaderPool } from './reader-pool.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
@@ -25,6 +25,8 @@ export interface PollRequest {
   readonly maxBytes: number
   /** How long to hold an empty answer, ms. */
   readonly waitMs: number
+  /** Given: only what it wants. */
+  readonly search?: Search | undefined
 }
 
 export interface PollContext {
@@ -38,7 +40,7 @@ export interface PollContext {
 const RECOVERY_MS = 2000
 
 /**
- * Reads a batch. It misses nothing between its offset and its `nextOffset`.
+ * Reads a batch. It misses nothing that is wanted between its offset and its `nextOffset`.
  *
  * @param signal the caller went away
  * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, `broker_unavailable`, ...; the signal's
@@ -63,15 +65,19 @@ class Poll {
   readonly #startedMs = performance.now()
   readonly #wait: Deadline
   readonly #lease: Lease
+  readonly #search: SearchRun | undefined
   #position: number
   #gap: Gap | undefined
   #hasWaited = false
+  #wasAtEnd = false // of a search: it has looked at all there was
+  #first: { readonly askedMs: number, readonly offset: number } | undefined
 
   constructor (request: PollRequest, context: PollContext, signal: AbortSignal) {
     this.#request = request
     this.#context = context
     this.#signal = signal
-    this.#batch = new BatchBuilder(request.limit, request.maxBytes)
+    this.#search = request.search && new SearchRun(request.search, context.readers.maxScanBytes)
+    this.#batch = new BatchBuilder(request.limit, request.maxBytes, this.#search)
     this.#wait = new Deadline(request.waitMs)
     this.#lease = context.readers.answers.lease()
     this.#position = request.offset
@@ -93,7 +99,8 @@ class Poll {
         const reader = await readers.acquire(
           stream,
           this.#position,
-          isReachable && this.#position === this.#request.offset && !this.#hasWaited
+          isReachable && this.#position === this.#request.offset && !this.#hasWaited,
+          this.#request.search?.filter
         )
         try {
           const answer = await this.#fill(reader)
@@ -104,7 +111,7 @@ class Poll {
       } catch (error) {
         const failure = classify(error)
         if (this.#signal.aborted) throw failure
-        if (!this.#batch.isEmpty) return this.#answer(false)
+        if (!this.#batch.isEmpty || this.#hasSearched) return this.#answer(false)
         // A connection that vanished without a word shows itself by an answer that does not come.
         const canPass = failure.code === 'broker_unavailable' || failure.code === 'stream_not_available' ||
           failure.code === 'broker_timeout'
@@ -120,43 +127,73 @@ class Poll {
     for (;;) {
       const ended = await this.#collect(reader)
       if (ended !== undefined) return ended
+      if (this.#search?.isOver === true) return this.#answer(false)
       const isOver = this.#batch.isFull || (!this.#batch.isEmpty && this.#hasWaited)
       // Data has arrived after this poll began, and it was the last there was: the broker need not be asked.
       const isAtEnd =
         reader.position === this.#position && reader.endedWithLastChunk && reader.lastArrivalMs >= this.#startedMs
       if (!this.#batch.isEmpty && isAtEnd) return this.#answer(true)
       if (isOver && reader.position > this.#position) return this.#answer(false)
-      if (this.#batch.isEmpty && this.#mayWait()) {
-        reader.demand()
-        this.#hasWaited = true
-        await reader.news(this.#wait.remainingMs, this.#signal)
-        this.#throwIfOver(reader)
+      const mayWait = this.#mayWait()
+      if (mayWait && (this.#search === undefined || this.#wasAtEnd)) {
+        await this.#news(reader)
         continue
       }
-      const ahead = await lookAhead(reader, this.#position, this.#context.ends, this.#signal)
-      if (ahead === 'end') return this.#answer(true)
-      if (isOver || ahead === 'lagging') return this.#answer(false)
+      const ahead = await lookAhead(reader, this.#position, this.#context.ends, this.#signal, this.#search)
+      this.#wasAtEnd = ahead === 'end'
+      if (this.#wasAtEnd) {
+        if (mayWait) continue
+        // What the broker has left out at the end is read too.
+        const ended = reader.position > this.#position ? await this.#collect(reader) : undefined
+        return ended ?? this.#answer(true)
+      }
+      if (isOver || ahead !== 'more') return this.#answer(false)
     }
   }
 
-  // Takes what the reader has. A hole in the offsets is either a record of the broker, which no reader sees, or what
-  // retention has removed.
+  async #news (reader: Reader): Promise<void> {
+    reader.demand()
+    this.#hasWaited = true
+    const startedMs = performance.now()
+    await reader.news(this.#wait.remainingMs, this.#signal)
+    this.#search?.waited(performance.now() - startedMs)
+    throwIfOver(reader, this.#signal)
+  }
+
+  // Takes what the reader has. A hole in the offsets is a record of the broker, which no reader sees, what the broker
+  // has left out for a filter, or what retention has removed.
   async #collect (reader: Reader): Promise<ReadBatch | 'overtaken' | undefined> {
     for (;;) {
-      this.#throwIfOver(reader)
+      throwIfOver(reader, this.#signal)
       // Chunks that the window has dropped at its front would be taken for a hole.
       if (!reader.covers(this.#position)) return 'overtaken'
       const { position, holeEnd } = this.#take(reader)
       this.#position = position
       if (await this.#expand(reader)) continue
+      if (this.#search?.needsTurn === true && !this.#batch.isFull) {
+        if (this.#search.isOver) return undefined
+        await this.#search.nextTurn()
+        continue
+      }
       if (holeEnd === undefined) return undefined
-      const firstOffset = await this.#context.ends.firstOffset(this.#request.stream)
+      const firstOffset = await this.#firstOffset(reader)
       if (firstOffset > position) {
         if (!this.#batch.isEmpty) return this.#answer(false) // the next poll begins with the gap
         this.#gap = { from: this.#gap?.from ?? position, to: Math.min(holeEnd, firstOffset) - 1 }
       }
       this.#position = holeEnd
     }
+  }
+
+  // With a filter nearly every chunk comes behind a hole: what was asked after the last one came is still right.
+  async #firstOffset (reader: Reader): Promise<number> {
+    let first = reader.isFiltered ? this.#first : undefined
+    if (first === undefined || first.askedMs < reader.lastMoveMs) {
+      const askedMs = performance.now()
+      first = { askedMs, offset: await this.#context.ends.firstOffset(this.#request.stream) }
+      this.#first = first
+    }
+    return first.offset
   }
 
   // The room is checked before anything is taken: a refusal has to be cheap, and taking ten thousand messages apart is
@@ -179,7 +216,7 @@ class Poll {
       try {
         await next.run()
       } finally {
-        this.#throwIfOver(reader)
+        throwIfOver(reader, this.#signal)
       }
       if (this.#batch.isFull) break
       this.#position = next.held.collect(this.#position, this.#batch)
@@ -189,12 +226,11 @@ class Poll {
   }
 
   #mayWait (): boolean {
-    return !this.#wait.hasPassed && !this.#context.isDraining()
+    return this.#batch.isEmpty && !this.#wait.hasPassed && !this.#context.isDraining()
   }
 
-  #throwIfOver (reader: Reader): void {
-    if (reader.ended !== undefined) throw errorOf(reader.ended)
-    this.#signal.throwIfAborted()
+  get #hasSearched (): boolean {
+    return this.#search !== undefined && this.#position > this.#request.offset
   }
 
   #answer (endOfStream: boolean): ReadBatch {
@@ -202,7 +238,8 @@ class Poll {
       nextOffset: this.#position,
       endOfStream,
       gap: this.#gap,
-      wasHeld: this.#hasWaited
+      wasHeld: this.#hasWaited,
+      isSearchOver: !endOfStream && this.#search?.isOver === true
     })
   }
 }

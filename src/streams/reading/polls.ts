@@ -5,6 +5,7 @@ import { poll } from './poll.ts'
 import type { ReadBatch } from './read-batch.ts'
 import type { ReadMessage } from './read-pieces.ts'
 import type { ReaderPool } from './reader-pool.ts'
+import type { Search } from './search.ts'
 
 export interface ReadRequest {
   from: Position
@@ -14,6 +15,8 @@ export interface ReadRequest {
   maxBytes: number
   /** How long to hold an empty answer, ms. */
   waitMs: number
+  /** Given: only the messages that its filter matches. */
+  search?: Search | undefined
 }
 
 const ONE_MESSAGE = { limit: 1, maxBytes: 1, waitMs: 0 } as const

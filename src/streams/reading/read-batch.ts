@@ -1,4 +1,5 @@
 import type { StreamsError } from '../errors.ts'
+import type { SearchRun } from './search.ts'
 import {
   ENTRY_LENGTH_BYTES, type EntryRun, type Gap, type ReadMessage, type ReadPiece, type Unreadable
 } from './read-pieces.ts'
@@ -19,6 +20,8 @@ export interface ReadBatch {
   readonly gap: Gap | undefined
   /** True when the answer had to wait: there was nothing at first, or a connection was lost. */
   readonly wasHeld: boolean
+  /** True when a read with a filter has looked at as much as one read may: more may follow at `nextOffset`. */
+  readonly isSearchOver: boolean
   /** Size of the messages as they are stored. */
   readonly storedBytes: number
   /** What an answer made of the messages usually takes; it is counted beside them at first. */
@@ -72,6 +75,7 @@ export class BatchBuilder {
   readonly #pieces: ReadPiece[] = []
   readonly #limit: number
   readonly #maxBytes: number
+  readonly #search: SearchRun | undefined
   readonly #held = new Set<Held>()
   // The last piece, while it is a run that may grow.
   #run: { -readonly [Field in keyof EntryRun]: EntryRun[Field] } | undefined
@@ -83,9 +87,11 @@ export class BatchBuilder {
   /** A batch at which adding has stopped, because it is expanded on another thread. */
   expansion: Expansion | undefined
 
-  constructor (limit: number, maxBytes: number) {
+  /** @param search only messages that it wants are added */
+  constructor (limit: number, maxBytes: number, search?: SearchRun) {
     this.#limit = limit
     this.#maxBytes = maxBytes
+    this.#search = search
   }
 
   get pieces (): readonly ReadPiece[] {
@@ -104,6 +110,11 @@ export class BatchBuilder {
     return this.#isFull
   }
 
+  /** Nothing more is taken at the moment: it is full, or the search has done enough in this turn. */
+  get isPaused (): boolean {
+    return this.#isFull || this.#search?.needsTurn === true
+  }
+
   /** How many bytes an answer made of the messages is likely to take. */
   get answerBytes (): number {
     return likelyAnswerBytes(this.#bytes, this.#count)
@@ -119,11 +130,12 @@ export class BatchBuilder {
   }
 
   /**
-   * Adds the message of `length` bytes at `at` of `data`, with its length before it.
+   * Adds the message of `length` bytes at `at` of `data`, with its length before it, unless the search leaves it out.
    *
    * @returns false when it does not fit
    */
   addEntry (data: Buffer, at: number, length: number, offset: number, timestamp: number): boolean {
+    if (this.#search?.wants(data, at, length) === false) return true
     if (!this.#take(length)) return false
     const start = at - ENTRY_LENGTH_BYTES
     const run = this.#run

@@ -10,7 +10,9 @@ import type { Locator } from '../topology/locator.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import { Answers, tooMuchRead } from './answers.ts'
 import type { Expansions } from './expansions.ts'
-import { Reader } from './reader.ts'
+import { refuseBeyondEnd } from './beyond-end.ts'
+import { UNFILTERED, type BrokerFilter } from './filter.ts'
+import { Reader, type ReaderOptions } from './reader.ts'
 import { Readers } from './readers.ts'
 
 /** What is kept, and for how long. */
@@ -19,6 +21,8 @@ export interface ReaderPoolLimits {
   readerWindowBytes: number
   /** A reader that was not polled for this time is closed. */
   readerIdleMs: number
+  /** Bytes of messages that one read with a filter looks at. */
+  maxScanBytes: number
 }
 
 export interface ReaderPoolOptions {
@@ -34,6 +38,8 @@ export interface ReaderPoolOptions {
   limits: ReaderPoolLimits
 }
 
+type OwnOptions = Pick<ReaderOptions, 'filterKey' | 'firstChunk'>
+
 // What the first chunk of a subscription is assumed to take before it has come. Larger ones are rare: the broker makes
 // a chunk of messages that arrive together.
 const FIRST_CHUNK_BYTES = 512 * 1024
@@ -46,12 +52,14 @@ const SMALL_ANSWER_BYTES = 32 * 1024
 export class ReaderPool implements Holder {
   readonly #options: ReaderPoolOptions
   readonly answers: Answers
+  readonly maxScanBytes: number
   readonly #readers = new Readers()
   readonly #opening = new Map<string, Promise<Reader>>()
   #count = 0
 
   constructor (options: ReaderPoolOptions) {
     this.#options = options
+    this.maxScanBytes = options.limits.maxScanBytes
     options.cap.join(this)
     const evictIdle = (neededBytes: number): void => { this.#evictIdle(neededBytes) }
     this.answers = new Answers(options.budget, evictIdle)
@@ -65,18 +73,22 @@ export class ReaderPool implements Holder {
    * A reader whose window has the offset, with the caller counted among its users: give it back with `release`.
    *
    * @param isReachable the offset is known to be no further than the stream's end
+   * @param filter the reader need not have chunks without its filter values
    * @throws StreamsError `offset_out_of_range`; `overloaded` when the budget is spent or all readers are in use; ...
    */
-  async acquire (stream: string, offset: number, isReachable: boolean): Promise<Reader> {
+  async acquire (
+    stream: string, offset: number, isReachable: boolean, filter: BrokerFilter = UNFILTERED
+  ): Promise<Reader> {
     this.refuseWhenFull()
-    const reader = this.#readers.find(stream, offset) ?? await this.#open(stream, offset, isReachable)
+    const reader = this.#readers.find(stream, offset, filter.key) ??
+      await this.#open(stream, offset, isReachable, filter)
     reader.users++
     return reader
   }
 
-  /** As `acquire`, but only a reader that is there already, and another one than the given one. */
+  /** As `acquire`, but only a reader that is there already, and another one than the given one, with its filter. */
   acquireOther (than: Reader, offset: number): Reader | undefined {
-    const reader = this.#readers.find(than.stream, offset)
+    const reader = this.#readers.find(than.stream, offset, than.filterKey)
     if (reader === undefined || reader === than || reader.position <= than.position) return undefined
     reader.users++
     return reader
@@ -143,18 +155,20 @@ export class ReaderPool implements Holder {
   }
 
   // Polls that arrive together for the same offset share one subscription.
-  async #open (stream: string, offset: number, isReachable: boolean): Promise<Reader> {
-    const key = `${offset} ${stream}`
+  async #open (stream: string, offset: number, isReachable: boolean, filter: BrokerFilter): Promise<Reader> {
+    const key = `${offset} ${stream}\0${filter.key}`
     let opening = this.#opening.get(key)
     if (opening === undefined) {
-      opening = this.#subscribe(stream, offset, isReachable).finally(() => { this.#opening.delete(key) })
+      opening = this.#subscribe(stream, offset, isReachable, filter).finally(() => { this.#opening.delete(key) })
       this.#opening.set(key, opening)
     }
     return await opening
   }
 
-  async #subscribe (stream: string, offset: number, isReachable: boolean): Promise<Reader> {
-    if (!isReachable) await this.#refuseBeyondEnd(stream, offset)
+  async #subscribe (
+    stream: string, offset: number, isReachable: boolean, { key, properties }: BrokerFilter
+  ): Promise<Reader> {
+    if (!isReachable) await refuseBeyondEnd(this.#options.ends, stream, offset, this.knownEnd(stream))
     const firstChunk = this.#leaseFirstChunk()
     let isOpen = false
     let hasPlace = false
@@ -163,8 +177,9 @@ export class ReaderPool implements Holder {
       hasPlace = true
       const { locator, connections } = this.#options
       const { node, isLeader } = await locator.member(stream)
-      const subscription = await Subscription.open(connections, node, stream, { type: 'offset', offset }, new Map())
-      const reader = this.#add(subscription, offset, isLeader, firstChunk)
+      const spec = { type: 'offset', offset } as const
+      const subscription = await Subscription.open(connections, node, stream, spec, properties, key !== '')
+      const reader = this.#add(subscription, offset, isLeader, { filterKey: key, firstChunk })
       isOpen = true
       return reader
     } catch (error) {
@@ -185,13 +200,13 @@ export class ReaderPool implements Holder {
     return lease
   }
 
-  #add (subscription: Subscription, offset: number, isLeader: boolean, firstChunk: Lease): Reader {
+  #add (subscription: Subscription, start: number, isOnLeader: boolean, own: OwnOptions): Reader {
     const { budget, expansions, limits: { readerWindowBytes } } = this.#options
-    const reader = new Reader(subscription, offset, isLeader, {
+    const reader = new Reader(subscription, start, isOnLeader, {
+      ...own,
       budget,
       windowBytes: readerWindowBytes,
       expansions,
-      firstChunk,
       onPressure: () => { this.#evictIdle() },
       onEnd: (ended) => { this.#remove(ended) }
     })
@@ -205,20 +220,6 @@ export class ReaderPool implements Holder {
     this.#givePlace()
     // A reader that was stopped or idle says nothing about the location of its stream.
     if (reader.ended?.how === 'lost' || reader.ended?.how === 'deleted') this.#options.locator.forget(reader.stream)
-  }
-
-  // The broker attaches a subscription beyond the end at the end, and does not say so.
-  async #refuseBeyondEnd (stream: string, offset: number): Promise<void> {
-    const { ends } = this.#options
-    if (offset <= this.knownEnd(stream) || offset <= await ends.committedChunkId(stream)) return
-    const { firstOffset, nextOffset } = await ends.bounds(stream)
-    if (offset <= nextOffset) return
-    const lastOffset = (await ends.lastMessage(stream)) ?? null
-    throw new StreamsError(
-      'offset_out_of_range',
-      `the stream ends before offset ${offset}: the next offset is ${nextOffset}`,
-      { details: { firstOffset, lastOffset } }
-    )
   }
 
   #takePlace (): void {

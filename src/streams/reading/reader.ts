@@ -14,6 +14,8 @@ export interface ReaderOptions {
   /** How many bytes of chunks to have at hand. */
   windowBytes: number
   expansions: Expansions
+  /** See `ReadFilter.key`: '' when the broker delivers all chunks. */
+  filterKey: string
   /** Room for the first chunk: ended when that has come, or is not to be expected soon. */
   firstChunk: Lease
   /** Called when chunks have come in and the budget is exceeded. */
@@ -46,6 +48,8 @@ export class Reader {
   /** How many chunks have arrived. */
   arrivals = 0
   lastArrivalMs = 0
+  /** When its position last changed. */
+  lastMoveMs = 0
   /** How many polls are at work on it. */
   users = 0
   lastUsedMs = performance.now()
@@ -68,7 +72,16 @@ export class Reader {
     return this.#ended
   }
 
-  /** The offset after everything that was delivered. */
+  get filterKey (): string {
+    return this.#options.filterKey
+  }
+
+  /** Whether the broker delivers only some of the chunks: it may look at many before it delivers one, or answers. */
+  get isFiltered (): boolean {
+    return this.filterKey !== ''
+  }
+
+  /** The offset after everything that was delivered, or that the broker has looked at and left out. */
   get position (): number {
     return this.#window.position
   }
@@ -112,19 +125,40 @@ export class Reader {
   }
 
   /**
-   * Resolves when every chunk that was readable at the call has been delivered. Calls of one turn share one request.
+   * Resolves when every chunk that was readable at the call has been delivered. Calls of one turn share one request. A
+   * filtered reader has one request at a time: a call may join an earlier one, and only the next call is sure to come
+   * after it.
    *
    * @returns the statistics of the stream
    */
   async fence (): Promise<ReadonlyMap<string, bigint>> {
     this.demand()
-    this.#fence ??= Promise.resolve().then(async () => {
-      this.#fence = undefined
+    this.#fence ??= this.isFiltered
+      ? this.#fenceNow().finally(() => { this.#fence = undefined })
+      : Promise.resolve().then(async () => {
+        this.#fence = undefined
+        return await this.#fenceNow()
+      })
+    return await this.#fence
+  }
+
+  // The reader is in use until the broker answers, also when no poll waits for it any more: the next one goes on from
+  // there.
+  async #fenceNow (): Promise<ReadonlyMap<string, bigint>> {
+    this.users++
+    try {
       const stats = await this.#subscription.fence()
       this.#options.firstChunk.end()
       return stats
-    })
-    return await this.#fence
+    } finally {
+      this.users--
+    }
+  }
+
+  /** The broker has left out everything before this offset that was not delivered. */
+  scannedTo (offset: number): void {
+    this.lastMoveMs = performance.now()
+    this.#window.advance(offset)
   }
 
   /** Resolves at the next arrival, at the reader's end, after `timeoutMs` or at the abort, whichever is first. */
@@ -160,7 +194,7 @@ export class Reader {
   #delivered (chunk: Chunk, committedChunkId: number | undefined): void {
     if (this.#ended !== undefined) return
     this.arrivals++
-    this.lastArrivalMs = performance.now()
+    this.lastArrivalMs = this.lastMoveMs = performance.now()
     this.#lastFirstOffset = chunk.firstOffset
     this.#lastCommittedChunkId = committedChunkId
     const { budget, expansions, firstChunk, onPressure } = this.#options

@@ -34,11 +34,12 @@ export class Readers {
     return true
   }
 
-  /** The reader that is furthest, of those whose window has the offset. */
-  find (stream: string, offset: number): Reader | undefined {
+  /** The reader with this filter that is furthest, of those whose window has the offset. */
+  find (stream: string, offset: number, filterKey: string): Reader | undefined {
     let best: Reader | undefined
     for (const reader of this.#byStream.get(stream) ?? []) {
-      if (reader.covers(offset) && (best === undefined || reader.position > best.position)) best = reader
+      if (reader.filterKey !== filterKey || !reader.covers(offset)) continue
+      if (best === undefined || reader.position > best.position) best = reader
     }
     return best
   }

@@ -3,7 +3,7 @@ import { likelyAnswerBytes, type BatchBuilder } from './read-batch.ts'
 
 /**
  * What a window had for a batch: up to `position` everything is in the batch. `holeEnd`: the window has no chunk at
- * `position`, and its next chunk begins here.
+ * `position`, and its next chunk begins here, or it ends here.
  */
 export interface Collected { readonly position: number, readonly holeEnd: number | undefined }
 
@@ -55,16 +55,24 @@ export class Window {
   /** Moves messages from `from` on into the batch: until it is full, the window ends, or offsets are missing. */
   collect (from: number, into: BatchBuilder): Collected {
     let position = from
+    let isAtEnd = true
     for (let index = this.#indexOf(from); index < this.#chunks.length; index++) {
       const held = this.#chunks[index]
-      if (held === undefined || into.isFull) break
+      isAtEnd = held !== undefined && !into.isPaused
+      if (held === undefined || into.isPaused) break
       const { firstOffset, endOffset } = held.chunk
       if (firstOffset > position) return { position, holeEnd: firstOffset }
       position = held.collect(position, into)
-      if (position < endOffset) break
+      isAtEnd = position >= endOffset
+      if (!isAtEnd) break
     }
     this.reach(position)
-    return { position, holeEnd: undefined }
+    return { position, holeEnd: isAtEnd && position < this.#position ? this.#position : undefined }
+  }
+
+  /** Nothing that is wanted lies before this offset, apart from what is in the window. */
+  advance (to: number): void {
+    this.#position = Math.max(this.#position, to)
   }
 
   /** The chunk that has the offset, or else the next one after it; undefined at the end. */

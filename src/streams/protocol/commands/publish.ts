@@ -3,6 +3,8 @@ import { CommandKey } from './keys.ts'
 /**
  * Publish v1 => PublisherId uint8, Messages [Message]
  *   Message  => PublishingId uint64, Body bytes // int32 length; a sub-entry batch has its highest bit set
+ * Publish v2 => PublisherId uint8, Messages [Message] // since 3.13, with the feature flag stream_filtering
+ *   Message  => PublishingId uint64, FilterValue string, Body bytes // int16 length, -1 for none; no sub-entry batches
  *
  * The bytes that the header of a frame takes. They count towards frame_max; the frame's size field does not
  * (rabbit_stream_core, frame_size_ok).
@@ -11,14 +13,22 @@ export const PUBLISH_FRAME_OVERHEAD_BYTES = 9
 /** The publishing id and the length before each message. */
 export const PUBLISH_ENTRY_OVERHEAD_BYTES = 12
 
-const VERSION_1 = 1
+/** The length before each filter value, in version 2. */
+export const FILTER_VALUE_LENGTH_BYTES = 2
+/** In place of the length, for a message without a filter value. */
+export const NO_FILTER_VALUE = 0xffff
+
+/** The versions of Publish: 2 has a filter value, or none, in every entry. */
+export type PublishVersion = 1 | 2
 
 /** A Publish frame up to its first message, with the size field. */
-export function encodePublishHeader (publisherId: number, messageCount: number, entriesBytes: number): Buffer {
+export function encodePublishHeader (
+  publisherId: number, messageCount: number, entriesBytes: number, version: PublishVersion
+): Buffer {
   const header = Buffer.allocUnsafe(4 + PUBLISH_FRAME_OVERHEAD_BYTES)
   header.writeUInt32BE(PUBLISH_FRAME_OVERHEAD_BYTES + entriesBytes, 0)
   header.writeUInt16BE(CommandKey.publish, 4)
-  header.writeUInt16BE(VERSION_1, 6)
+  header.writeUInt16BE(version, 6)
   header.writeUInt8(publisherId, 8)
   header.writeUInt32BE(messageCount, 9)
   return header
