@@ -60,10 +60,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       const { params: { stream, consumer }, query } = request
       const live = liveFormat(request.headers.accept, query)
       const search = searchOf(query, async () => { await app.turn(Infinity) })
-      if (live !== undefined) {
-        if (search !== undefined) throw filteredLive()
-        return await followAsConsumer(request, reply, live)
-      }
+      if (live !== undefined) return await followAsConsumer(request, reply, live, search !== undefined)
       const format = answerFormat(request.headers.accept)
       refuseStart(query)
       const { commit, expected } = query
@@ -102,8 +99,9 @@ function refuseStart (query: { offset?: string, timestamp?: string }): void {
 }
 
 async function followAsConsumer (
-  request: FastifyRequest & ConsumerRequest, reply: FastifyReply, format: LiveFormat
+  request: FastifyRequest & ConsumerRequest, reply: FastifyReply, format: LiveFormat, hasFilter: boolean
 ): Promise<FastifyReply> {
+  if (hasFilter) throw filteredLive()
   const { params: { stream, consumer }, query } = request
   const { consumers } = brokerOf(request)
   const hasStart = query.offset !== undefined || query.timestamp !== undefined
