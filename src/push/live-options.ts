@@ -22,6 +22,8 @@ export interface LiveSink {
 export interface LiveFigures {
   delivered: (messages: number, bytes: number) => void
   stalled: () => void
+  /** One reads on from its own position. */
+  behind: () => void
   bye: (reason: ByeReason) => void
 }
 

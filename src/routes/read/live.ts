@@ -122,6 +122,10 @@ class Listener implements LiveListener {
     this.#answer?.news()
   }
 
+  behind (): void {
+    this.#reply.server.live.figures.behind()
+  }
+
   readonly moved = (nextOffset: number): void => { this.#answer?.reset(nextOffset) }
 
   failed (error: StreamsError): void {
