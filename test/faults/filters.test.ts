@@ -7,7 +7,10 @@ import { until } from '../support/until.ts'
 t.setTimeout(300_000)
 
 const { nodes } = await startPrivateBroker(t, { nodes: 3 })
-const gateway = await startGateway(t, { RABBITMQ_STREAM_URL: clusterUrl(nodes), RABBITMQ_MAX_RECONNECT_DELAY_MS: '500' })
+const gateway = await startGateway(t, {
+  RABBITMQ_STREAM_URL: clusterUrl(nodes),
+  RABBITMQ_MAX_RECONNECT_DELAY_MS: '500'
+})
 
 t.test('readers on replicas that follow a filter while the stream is written miss nothing', async (t) => {
   const stream = await gateway.newStream(t)

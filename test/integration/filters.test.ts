@@ -7,7 +7,8 @@ import { until } from '../support/until.ts'
 const gateway = await startGateway(t, { READ_MAX_SCAN_BYTES: String(1024 * 1024) })
 
 async function postLines (stream: string, lines: string, query = ''): Promise<void> {
-  const { status, text } = await gateway.request('POST', `/v1/streams/${stream}/messages/lines${query}`, { body: lines })
+  const path = `/v1/streams/${stream}/messages/lines${query}`
+  const { status, text } = await gateway.request('POST', path, { body: lines })
   if (status !== 200) throw new Error(`publishing answered ${status}: ${text}`)
 }
 
@@ -105,10 +106,9 @@ t.test('what retention took before a match is a gap', async (t) => {
   const body = 'x'.repeat(20_000)
   for (let n = 0; n < 40; n++) await publishAll(gateway, stream, [{ body, filterValue: n % 2 === 0 ? 'a' : 'b' }])
   const first = await until('retention has removed something', async () => {
-    const { json } = await gateway.get(`/v1/streams/${stream}/messages?limit=1`)
-    const [message] = await readBatch(gateway, `/v1/streams/${stream}/messages?limit=1`).then(({ messages }) => messages)
+    const { messages: [message] } = await readBatch(gateway, `/v1/streams/${stream}/messages?limit=1`)
     const offset = Number(message?.offset)
-    return json !== undefined && offset > 0 ? offset : undefined
+    return offset > 0 ? offset : undefined
   })
   for (const query of ['filterValue=a', 'filterValue=absent']) {
     const { gap } = await readBatch(gateway, `/v1/streams/${stream}/messages?offset=0&${query}`)
@@ -163,9 +163,10 @@ t.test('a consumer with a filter commits how far it has looked, and misses no ma
   t.equal(empty.commitOffset, empty.nextOffset - 1)
 })
 
-t.test('readers that follow a stream with a filter while it is written miss nothing and see nothing twice', async (t) => {
+t.test('readers that follow a stream with a filter while it is written see every match once', async (t) => {
   const stream = await gateway.newStream(t)
-  const queries = ['filterValue=a', 'filterValue=a&wait=1', 'match.subject=a', 'filterValue=a&match.subject=a&limit=1']
+  const both = 'filterValue=a&match.subject=a&limit=1'
+  const queries = ['filterValue=a', 'filterValue=a&wait=1', 'match.subject=a', both]
   const { wanted, seen } = await followWhilePublishing(gateway, stream, 600, queries)
   for (const [index, bodies] of seen.entries()) t.same(bodies, wanted, `${queries[index]}`)
 })

@@ -12,14 +12,17 @@ const gateway = await startGateway(t)
 
 async function connectClient (): Promise<jsClient.Client> {
   const { host, port } = testAddresses()
-  return await jsClient.connect({ hostname: host, port, username: 'guest', password: 'guest', vhost: '/', heartbeat: 0 })
+  const login = { username: 'guest', password: 'guest', vhost: '/', heartbeat: 0 }
+  return await jsClient.connect({ hostname: host, port, ...login })
 }
 
 t.test('what the JavaScript client publishes with a filter value is found', async (t) => {
   const stream = await gateway.newStream(t)
   const client = await connectClient()
   t.teardown(async () => { await client.close() })
-  const publisher = await client.declarePublisher({ stream }, (message) => String(message.applicationProperties?.region))
+  const publisher = await client.declarePublisher({ stream }, ({ applicationProperties }) => {
+    return String(applicationProperties?.region)
+  })
   for (const region of ['emea', 'apac', 'emea']) {
     await publisher.send(Buffer.from(region), { applicationProperties: { region } })
     await publisher.flush()
@@ -56,8 +59,8 @@ t.test('a message by AMQP 1.0 with the annotation is found by its value', async 
   const sender = connection.open_sender(`/queues/${encodeURIComponent(stream)}`)
   await once(sender, 'sendable')
   for (const value of ['a', 'b', 'a']) {
-    const message_annotations = { 'x-stream-filter-value': value }
-    sender.send({ message_annotations, body: rhea.message.data_section(Buffer.from(value)) })
+    const body: unknown = rhea.message.data_section(Buffer.from(value))
+    sender.send({ message_annotations: { 'x-stream-filter-value': value }, body })
     await once(sender, 'accepted')
   }
   await until('all are stored', async () => (await followFiltered(gateway, stream, '')).bodies.length === 3)

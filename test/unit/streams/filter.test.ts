@@ -70,7 +70,10 @@ const likelyMessage: fc.Arbitrary<OutgoingMessage> = fc.record({
   applicationProperties: map('string'),
   body: text.map((body) => Buffer.from(body))
 }, { requiredKeys: ['body'] })
-const filter = fc.record({ values: fc.array(text, { maxLength: 2 }), conditions: fc.array(condition, { maxLength: 3 }) })
+const filter = fc.record({
+  values: fc.array(text, { maxLength: 2 }),
+  conditions: fc.array(condition, { maxLength: 3 })
+})
 
 t.test('a filter matches what a filter over decoded messages matches', async (t) => {
   let matched = 0
@@ -84,7 +87,8 @@ t.test('a filter matches what a filter over decoded messages matches', async (t)
 })
 
 t.test('bytes that are no message match no condition, and end no read', async (t) => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), fc.uint8Array({ maxLength: 8 }), condition, (bytes, more, one) => {
+  const bytes = (maxLength: number) => fc.uint8Array({ maxLength })
+  fc.assert(fc.property(bytes(60), bytes(8), condition, (bytes, more, one) => {
     const data = Buffer.concat([bytes, more])
     new ReadFilter({ values: ['a'], matchUnfiltered: false, conditions: [one] }).matches(data, 0, bytes.length)
   }), { numRuns: 5000 })
