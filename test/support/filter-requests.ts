@@ -42,3 +42,33 @@ export async function publishAll (
   const { status, text } = await gateway.request('POST', path, { json: { messages } })
   if (status !== 200) throw new Error(`POST ${path} answered ${status}: ${text}`)
 }
+
+/**
+ * Publishes messages one by one, every tenth with the filter value `a`, while readers follow the stream with a filter.
+ *
+ * @returns the bodies that were published with `a`, and what each reader has seen by the end
+ */
+export async function followWhilePublishing (
+  gateway: Gateway, stream: string, messages: number, queries: readonly string[]
+): Promise<{ wanted: number[], seen: unknown[][] }> {
+  let isPublished = false
+  const follow = async (query: string): Promise<unknown[]> => {
+    const bodies: unknown[] = []
+    for (let offset = 0; ;) {
+      const isLast = isPublished
+      const batch = await readBatch(gateway, `/v1/streams/${stream}/messages?offset=${offset}&${query}`)
+      bodies.push(...batch.messages.map(({ body }) => body))
+      offset = batch.nextOffset
+      if (isLast && batch.endOfStream) return bodies
+    }
+  }
+  const publish = async (): Promise<void> => {
+    for (let n = 0; n < messages; n++) {
+      const value = n % 10 === 0 ? 'a' : 'b'
+      await publishAll(gateway, stream, [{ body: n, filterValue: value, properties: { subject: value } }])
+    }
+    isPublished = true
+  }
+  const [, ...seen] = await Promise.all([publish(), ...queries.map(follow)])
+  return { wanted: Array.from({ length: Math.ceil(messages / 10) }, (_, n) => n * 10), seen }
+}

@@ -170,7 +170,7 @@ class Poll {
       const { position, holeEnd } = this.#take(reader)
       this.#position = position
       if (await this.#expand(reader)) continue
-      if (this.#search?.needsTurn === true && !this.#batch.isFull) {
+      if (this.#search?.isPaused === true && !this.#batch.isFull) {
         if (this.#search.isOver) return undefined
         await this.#search.nextTurn()
         continue

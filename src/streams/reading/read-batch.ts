@@ -112,7 +112,7 @@ export class BatchBuilder {
 
   /** Nothing more is taken at the moment: it is full, or the search has done enough in this turn. */
   get isPaused (): boolean {
-    return this.#isFull || this.#search?.needsTurn === true
+    return this.#isFull || this.#search?.isPaused === true
   }
 
   /** How many bytes an answer made of the messages is likely to take. */

@@ -36,9 +36,9 @@ export class SearchRun {
     return this.#filter.matches(data, start, start + length)
   }
 
-  /** Whether others have to get their turn before more messages are looked at. */
-  get needsTurn (): boolean {
-    return this.#messagesLeft <= 0
+  /** Whether no more messages are looked at in this turn: others have to get theirs, or it is over. */
+  get isPaused (): boolean {
+    return this.#messagesLeft <= 0 || this.#bytes >= this.#maxBytes
   }
 
   /** Settles when it is its turn again. */
