@@ -36,7 +36,8 @@ t.test('a gateway that is told to end says bye to a hundred live answers, spread
 
 t.test('a live answer outlives a broker that is killed and comes back, and misses nothing', async (t) => {
   const { node } = await startPrivateBroker(t)
-  const gateway = await startGateway(t, { RABBITMQ_STREAM_URL: node.streamUrl, RABBITMQ_MANAGEMENT_URL: node.managementUrl })
+  const { streamUrl, managementUrl } = node
+  const gateway = await startGateway(t, { RABBITMQ_STREAM_URL: streamUrl, RABBITMQ_MANAGEMENT_URL: managementUrl })
   const stream = uniqueName('live')
   await gateway.request('PUT', `/v1/streams/${stream}`)
   await delay(1500)
