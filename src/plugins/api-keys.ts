@@ -22,7 +22,7 @@ export function keyAuthenticator (app: FastifyInstance, { apiKeys, rabbitmq }: C
       load ([content = '']) {
         const keys = KEY_FILE.parse(content)
         ring.replaceBy(keys)
-        app.audit(undefined, { event: 'keys.reloaded', keys: keys.length })
+        app.audit(undefined, { event: 'auth.reloaded', keys: keys.length })
         return { keys: keys.length }
       }
     })

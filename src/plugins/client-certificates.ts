@@ -28,6 +28,7 @@ export function certificateAuthenticator (
       load ([content = '']) {
         const certificates = CERTIFICATE_FILE.parse(content)
         ring.replaceBy(certificates)
+        app.audit(undefined, { event: 'auth.reloaded', certificates: certificates.length })
         return { certificates: certificates.length }
       }
     })

@@ -4,7 +4,8 @@ import type { Scheme } from '../caller.ts'
 export type AuditEvent =
   | { readonly event: RefusalName, readonly reason: string }
   | { readonly event: 'auth.first_seen' }
-  | { readonly event: 'keys.reloaded', readonly keys: number }
+  | { readonly event: 'auth.reloaded', readonly keys: number }
+  | { readonly event: 'auth.reloaded', readonly certificates: number }
   | ChangeEvent
 
 export type RefusalName = 'auth.refused' | 'access.refused'
