@@ -20,6 +20,11 @@ export function callerOf (request: FastifyRequest): Caller {
   return request.identified ?? ANYBODY
 }
 
+/** @throws AccessError when the credential of the caller has ended since it was looked at */
+export function refuseEnded ({ identified }: Pick<FastifyRequest, 'identified'>): void {
+  identified?.ended?.throwIfAborted()
+}
+
 /** The domain as the caller of a request may use it. Every route asks here, so that no caller gets another's rights. */
 export function brokerOf (request: FastifyRequest): Broker {
   return request.identified?.broker ?? request.server.broker

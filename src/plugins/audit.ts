@@ -52,7 +52,7 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
   app.decorate('auditRefusal', (request: FastifyRequest, code: ProblemCode, error: unknown) => {
     const event = refusalEvent(request, code)
     if (event === undefined) return
-    app.audit(request, { event, reason: error instanceof AccessError ? error.reason : 'RabbitMQ refused it' })
+    app.audit(request, { event, reason: reasonOf(error) })
   })
   if (ways.length > 0) app.addHook('onRequest', firstSeen(app))
   app.addHook('onRoute', (route) => {
@@ -65,6 +65,12 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
 // Whoever wants no lines but warnings still expects those of the audit log. `silent` is silent.
 function linesInLog (log: FastifyBaseLogger, { logLevel }: Config): FastifyBaseLogger {
   return log.child({}, { level: logLevel === 'silent' ? 'silent' : 'info' })
+}
+
+// What was done before a credential ended is told by another error, which has the refusal as its cause.
+function reasonOf (error: unknown): string {
+  const refusal = error instanceof Error && !(error instanceof AccessError) ? error.cause : error
+  return refusal instanceof AccessError ? refusal.reason : 'RabbitMQ refused it'
 }
 
 // A caller who has used its quota is no stranger.

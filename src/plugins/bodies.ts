@@ -5,6 +5,7 @@ import { BodyBudget, type BodyClaim } from '../http/body-budget.ts'
 import { announcedBytes, discard, readBody } from '../http/body.ts'
 import { codingOf } from '../http/content-coding.ts'
 import { decodeBody } from '../http/decoded-body.ts'
+import { refuseEnded } from '../http/caller.ts'
 import { whenClosed } from '../http/request-scope.ts'
 import { parseJsonBody } from '../http/json-body.ts'
 import { toJsonText } from '../text/json.ts'
@@ -39,6 +40,7 @@ interface BodyRequest {
   readonly raw: IncomingMessage
   readonly routeOptions: { readonly bodyLimit: number }
   bodyClaim: BodyClaim | undefined
+  readonly identified?: FastifyRequest['identified']
 }
 
 interface BodiesOptions { bodyBudgetBytes: number }
@@ -100,7 +102,10 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
       discard(payload)
       throw error
     }
-    return await readBody(payload, limitBytes, 'the limit for this body', claim)
+    const body = await readBody(payload, limitBytes, 'the limit for this body', claim)
+    // A body may take minutes to arrive.
+    refuseEnded(request)
+    return body
   }
 }
 

@@ -60,7 +60,7 @@ function requests (app: FastifyInstance): void {
 function faultOf ({ headers, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
   const codings = headers['transfer-encoding']
   if (codings !== undefined && codings.toLowerCase() !== 'chunked') return 'Transfer-Encoding can only be chunked'
-  if (headers.host === undefined) return httpVersion === '1.1' ? 'an HTTP/1.1 request needs a Host header' : undefined
+  if (headers.host === undefined && httpVersion === '1.1') return 'an HTTP/1.1 request needs a Host header'
   let hosts = 0
   let credentials = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
