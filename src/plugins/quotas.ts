@@ -4,8 +4,8 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Counter } from 'prom-client'
 import { AccessError } from '../access/access-error.ts'
+import { addressName } from '../access/address-name.ts'
 import type { Limits } from '../access/caller.ts'
-import { addressName } from '../access/quotas/address-name.ts'
 import { limitField, policyField } from '../access/quotas/fields.ts'
 import { isLimiting, limitsOf } from '../access/quotas/limits.ts'
 import { QUOTAS, type Quota, type QuotaName, type Refusal, type Traffic } from '../access/quotas/quota.ts'
@@ -116,12 +116,15 @@ function bodyMeter (quota: Quota) {
   }
 }
 
+// A timer of Node.js that is longer than 24 days fires at once.
+const MAX_PAUSE_MS = 60_000
+
 // The timeouts of the connection bound it.
 async function untilPaid (quota: Quota, signal: AbortSignal): Promise<void> {
   for (;;) {
     const seconds = quota.secondsUntilPublish(performance.now())
     if (seconds === 0) return
-    await delay(Math.ceil(seconds * 1000), undefined, { signal })
+    await delay(Math.min(Math.ceil(seconds * 1000), MAX_PAUSE_MS), undefined, { signal })
   }
 }
 
