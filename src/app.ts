@@ -13,6 +13,7 @@ import lifecycle from './plugins/lifecycle.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import openness from './plugins/openness.ts'
+import operationsPort from './plugins/operations-port.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
 import quotas from './plugins/quotas.ts'
 import reloads from './plugins/reloads.ts'
@@ -61,6 +62,7 @@ export async function buildApp (
   await app.register(reloads)
   await app.register(connections, config.http)
   if (config.http.tls !== undefined) await app.register(tls, config.http.tls)
+  await app.register(operationsPort, config)
   await app.register(access, config)
   await app.register(quotas, config)
   await app.register(audit, { config, file: auditFile })

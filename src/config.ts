@@ -7,6 +7,7 @@ import { readClientCertificates, refuseCertificateCombinations } from './setting
 import { readHttp } from './settings/http.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
+import { readOperationsPort } from './settings/operations-port.ts'
 import { readPools } from './settings/pools.ts'
 import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
@@ -22,6 +23,7 @@ function readSettings (read: SettingReader) {
   const settings = {
     rabbitmq: { ...readRabbitmq(read), ...readPools(read) },
     http: readHttp(read),
+    operationsPort: readOperationsPort(read),
     access: readAccess(read),
     apiKeys: readApiKeys(read),
     clientCertificates: readClientCertificates(read),

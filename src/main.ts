@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { buildApp } from './app.ts'
 import { loadConfig, type Config } from './config.ts'
 import { openAuditFile, openLog, type FileLog, type Log } from './logger.ts'
-import { describeListenError } from './settings/listen-error.ts'
+import { describeListenError, type ListenAddress } from './settings/listen-error.ts'
 import { ConfigError } from './settings/setting-reader.ts'
 
 // The process: environment, configuration, application, signals. Only this file and server.ts use `process`.
@@ -58,15 +58,18 @@ async function serve (config: Config, { logger, close }: Log): Promise<void> {
       await Promise.all([close(), auditFile?.close()])
     }
   })
-  const { host, port, maxConnections } = config.http
+  const { http, operationsPort } = config
+  const refuse = (address: ListenAddress) => async (error: unknown): Promise<never> => {
+    await app.close()
+    await Promise.all([close(), auditFile?.close()])
+    const message = describeListenError(error, address)
+    throw message === undefined ? error : new ConfigError(message)
+  }
+  await app.listenForOperations().catch(refuse({ ...operationsPort, settings: 'OPS' }))
   // The size of the accept queue. With Node's default of 511, each further connection of a burst would lose a second,
   // after which TCP tries again.
-  await app.listen({ host, port, backlog: maxConnections }).catch(async (error: unknown) => {
-    await app.close()
-    await close()
-    const message = describeListenError(error, config.http)
-    throw message === undefined ? error : new ConfigError(message)
-  })
+  await app.listen({ host: http.host, port: http.port, backlog: http.maxConnections })
+    .catch(refuse({ ...http, settings: 'HTTP' }))
   app.reportStart()
 }
 

@@ -1,7 +1,7 @@
 import { startKeptBroker } from '../broker/index.mjs'
 import { chooseWay } from '../broker/ways.mjs'
 import { ensureBuild, ensureDependencies } from '../setup/dependencies.mjs'
-import { checkPort, gatewayAddress, Gateway } from '../setup/gateway.mjs'
+import { checkPort, gatewayAddress, gatewayAuth, Gateway } from '../setup/gateway.mjs'
 import { runMain, say } from '../setup/say.mjs'
 import { catchSignals, exitCodeOf, interruption, untilInterrupted } from '../setup/signals.mjs'
 
@@ -37,8 +37,9 @@ async function runGateway (environment, node) {
   const gateway = new Gateway(environment)
   try {
     await gateway.untilReady()
-    if (node) await gateway.createStream('hello')
-    say(gateway.welcome({ isStreamThere: node !== undefined }))
+    const isStreamThere = node !== undefined && gatewayAuth() === undefined
+    if (isStreamThere) await gateway.createStream('hello')
+    say(gateway.welcome({ isStreamThere }))
     await Promise.race([untilInterrupted(), gateway.ended, ...(node ? [node.ended] : [])])
     if (node && node.pid === undefined) {
       say(`RabbitMQ has ended: ${await node.ended}. Its logs are in ${node.directory}/log`)

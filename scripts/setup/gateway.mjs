@@ -1,10 +1,18 @@
 import { spawn } from 'node:child_process'
+import { request } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { gatewayCommand } from './gateway-command.mjs'
 import { tiedToParent } from './parents.mjs'
 import { isPortFree } from './ports.mjs'
 import { waitFor } from './process.mjs'
 import { say, Stop } from './say.mjs'
 import { interruption } from './signals.mjs'
+
+/** How callers show who they are; undefined where nobody is asked. */
+export function gatewayAuth () {
+  const ways = process.env['AUTH']
+  return ways === undefined || ways === '' || ways === 'none' ? undefined : ways
+}
 
 /** Where the gateway will listen: its own settings and their defaults. */
 export function gatewayAddress () {
@@ -40,7 +48,8 @@ export class Gateway {
   constructor (environment) {
     const { host, port } = gatewayAddress()
     const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-    this.#origin = `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+    const scheme = process.env['HTTP_TLS_CERT_PATH'] ? 'https' : 'http'
+    this.#origin = `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
     const [program = '', ...args] = tiedToParent(gatewayCommand())
     this.#child = spawn(program, args, {
       env: { LOG_FORMAT: 'pretty', ...process.env, ...environment },
@@ -64,9 +73,9 @@ export class Gateway {
     const isReady = await waitFor(async () => {
       if (ended !== undefined || interruption.aborted) return true
       try {
-        const response = await fetch(`${this.#origin}/health/ready`, { signal: AbortSignal.timeout(2000) })
-        health = `${response.status} ${await response.text()}`
-        return response.ok
+        const { status, body } = await ask(`${this.#origin}/health/ready`)
+        health = `${status} ${body}`
+        return status === 200
       } catch {
         return false
       }
@@ -94,20 +103,32 @@ export class Gateway {
 
   /** What to do next. @param {{ isStreamThere: boolean }} options */
   welcome ({ isStreamThere }) {
+    return `
+The gateway is ready: ${this.#origin}
+Swagger UI:           ${this.#origin}/docs
+
+${gatewayAuth() === undefined ? this.#firstRequests(isStreamThere) : this.#firstCredential()}
+Ctrl-C stops everything.
+`
+  }
+
+  #firstCredential () {
+    return `Callers have to show who they are: AUTH=${gatewayAuth()}. With a key or a token in KEY:
+  curl -H "authorization: Bearer $KEY" ${this.#origin}/v1/whoami
+docs/security.md has all ways.
+`
+  }
+
+  /** @param {boolean} isStreamThere */
+  #firstRequests (isStreamThere) {
     const stream = `${this.#origin}/v1/streams/hello`
     const json = "-H 'content-type: application/json'"
     const introduction = isStreamThere
       ? 'The stream "hello" is there. Publish to it, and read it back:'
       : `Create a stream, publish to it, and read it back:\n  curl -X PUT ${stream} ${json} -d '{}'`
-    return `
-The gateway is ready: ${this.#origin}
-Swagger UI:           ${this.#origin}/docs
-
-${introduction}
+    return `${introduction}
   curl ${stream}/messages ${json} -d '{"messages":[{"body":"hello, stream"}]}'
   curl '${stream}/messages?offset=first'
-
-Ctrl-C stops everything.
 `
   }
 
@@ -116,4 +137,21 @@ Ctrl-C stops everything.
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM')
     await this.ended
   }
+}
+
+/**
+ * Asks the gateway of this script, whose certificate may be for another name than that of this machine.
+ * @param {string} url
+ */
+async function ask (url) {
+  const signal = AbortSignal.timeout(2000)
+  if (!url.startsWith('https:')) {
+    const response = await fetch(url, { signal })
+    return { status: response.status, body: await response.text() }
+  }
+  /** @type {import('node:http').IncomingMessage} */
+  const response = await new Promise((resolve, reject) => {
+    request(url, { signal, rejectUnauthorized: false }, resolve).once('error', reject).end()
+  })
+  return { status: response.statusCode, body: await text(response) }
 }

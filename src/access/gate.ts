@@ -46,7 +46,7 @@ export class Gate {
     const { key, token, rabbitmq } = this.#ways
     switch (credential.type) {
       case 'none':
-        throw new AccessError('unauthorized', 'this needs a credential', { reason: 'no credential' })
+        throw noCredential()
       case 'key':
         if (key === undefined) throw notValid('API keys are not accepted')
         return key(credential.key, origin)
@@ -64,4 +64,9 @@ export class Gate {
 // RabbitMQ looks at no name beside a token: without this, the bearer of a token could appear under the name of another.
 function loginOf ({ user, password }: Login): Login {
   return { user: claimsOf(password) === undefined ? user : '', password }
+}
+
+function noCredential (): AccessError {
+  const message = 'the request has no credential: send one in Authorization'
+  return new AccessError('unauthorized', message, { reason: 'no credential' })
 }

@@ -12,6 +12,7 @@ import { COMMON_HEADERS, requestId } from './requests.ts'
 import { endWithProblem, PROBLEM_JSON } from './socket-errors.ts'
 import { unknownPath } from './unknown-paths.ts'
 import { fieldErrors } from './validation.ts'
+import { withVisibleNames } from './visible-names.ts'
 
 interface ErrorsOptions { pathPrefix: string }
 
@@ -82,7 +83,8 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = ofTheCaller(withPointer(fromFramework(error, request), request), request)
-  const { problem, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
+  const { problem: whole, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
+  const problem = withVisibleNames(whole, request)
   // When a client leaves, its request is aborted, which is not a fault. Refusals for overload are not faults either:
   // each has its line as a request, and logging a stack for each would add to the load.
   const isFault =

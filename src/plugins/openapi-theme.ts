@@ -30,6 +30,7 @@ function pageStyle (): string {
 html.dark-mode body { background: #1c2022 }
 html.dark-mode .swagger-ui :is(.header-col, .header-type) { color: inherit }
 .swagger-ui .info { margin: 24px 0 }
+.swagger-ui .info .renderedMarkdown code { padding: 0 4px }
 
 /* Links are for programs. */
 .swagger-ui .response-col_links { display: none }

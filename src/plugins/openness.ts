@@ -7,8 +7,8 @@ import type { Config } from '../config.ts'
 const WARNING_INTERVAL_MS = 3_600_000
 const LOOPBACK = /^(?:127\.|::1$)/
 
-/** Reminds of a gateway that everybody may use. */
-function openness (app: FastifyInstance, { access: { ways = [] } }: Config): void {
+/** Reminds of a gateway that everybody may use, and of one whose callers send their secrets for all to read. */
+function openness (app: FastifyInstance, { access: { ways = [] }, http }: Config): void {
   const isOpen = ways.length === 0
   const gauge = new Gauge({
     name: 'rabbitmq_stream_gateway_auth_open',
@@ -16,11 +16,15 @@ function openness (app: FastifyInstance, { access: { ways = [] } }: Config): voi
     registers: [app.metrics]
   })
   gauge.set(0)
-  if (!isOpen) return
+  if (!isOpen) {
+    // Behind a proxy that is trusted, the proxy ends TLS.
+    if (http.tls === undefined && http.trustedProxies.length === 0) warnOfPlainSecrets(app)
+    return
+  }
   let timer: NodeJS.Timeout | undefined
   app.addHook('onListen', async () => {
-    const addresses = listeners(app.server.address())
-    if (addresses.every(({ address }) => LOOPBACK.test(address))) return
+    const addresses = addressesBeyond(app)
+    if (addresses.length === 0) return
     gauge.set(1)
     const warn = (): void => {
       app.log.warn(
@@ -35,8 +39,20 @@ function openness (app: FastifyInstance, { access: { ways = [] } }: Config): voi
   app.addHook('preClose', async () => { clearInterval(timer) })
 }
 
-function listeners (address: AddressInfo | string | null): AddressInfo[] {
-  return typeof address === 'object' && address !== null ? [address] : []
+function warnOfPlainSecrets (app: FastifyInstance): void {
+  app.addHook('onListen', async () => {
+    const addresses = addressesBeyond(app)
+    if (addresses.length === 0) return
+    app.log.warn(
+      { addresses },
+      'credentials come without TLS: set HTTP_TLS_CERT_PATH, or TRUST_PROXY if a proxy ends TLS'
+    )
+  })
+}
+
+function addressesBeyond (app: FastifyInstance): AddressInfo[] {
+  const address = app.server.address()
+  return typeof address === 'object' && address !== null && !LOOPBACK.test(address.address) ? [address] : []
 }
 
 export default fp<Config>(async (app, config) => openness(app, config), { name: 'openness', dependencies: ['metrics'] })

@@ -7,6 +7,7 @@ import { ConsumerOffsets } from './consuming/consumer-offsets.ts'
 import { OffsetStore } from './consuming/offset-store.ts'
 import { ConsumerPolls } from './consuming/consumer-polls.ts'
 import { Directory } from './directory/directory.ts'
+import { hasPermissions } from './management/user-permissions.ts'
 import { askManagement, type ManagementFault } from './management/management-fault.ts'
 import { ConsumersPort } from './ports/consumers-port.ts'
 import { PublishingPort } from './ports/publishing-port.ts'
@@ -139,6 +140,15 @@ export class Broker {
       await this.#connections.end('streams')
       await this.#connections.renew('streams')
     }
+  }
+
+  /**
+   * After the virtual host was refused: whether that is for a limit on connections. False also when nobody can tell,
+   * because the broker says the same to a user without permissions.
+   */
+  async isAtConnectionLimit (user: string): Promise<boolean> {
+    const { management } = this.#options
+    return management !== undefined && user !== '' && await hasPermissions(management, user) === true
   }
 
   /** Asks again whether its user may do what it does. Readers and publishers that it may not have any more end. */

@@ -166,6 +166,19 @@ t.test('beyond MAX_CALLERS somebody idle leaves, and nobody who is in use', asyn
   t.equal((await gateway.get('/v1/streams/s', basic('user2'))).status, 200)
 })
 
+t.test("a limit of RabbitMQ's on connections is told from a lack of permission where that can be asked", async (t) => {
+  if (process.env['TEST_RABBITMQ'] === '4.0') return // it has no such limit
+  await put('/api/users/hidden', { password: 'secret', tags: '' })
+  await put('/api/user-limits/user150/max-connections', { value: 0 })
+  const told = await gatewayWith(t)
+  t.match((await told.get('/v1/streams', basic('user150'))).json, { status: 503, code: 'overloaded', retryable: true })
+  t.match((await told.get('/v1/streams', basic('hidden'))).json, { status: 403, code: 'access_refused' })
+  const { port } = new URL(node.managementUrl)
+  const untold = await gatewayWith(t, { RABBITMQ_MANAGEMENT_URL: `http://user1:secret@127.0.0.1:${port}` })
+  const { json } = await untold.get('/v1/streams', basic('user150'))
+  t.match(json, { status: 403, code: 'access_refused', detail: /a limit on connections/ })
+})
+
 t.test('connections have a bound for all callers together', async (t) => {
   const gateway = await gatewayWith(t, { MAX_BROKER_CONNECTIONS: '10' })
   await gateway.request('PUT', '/v1/streams/s', { headers: basic('good') })

@@ -25,6 +25,16 @@ t.test('a process that listens beyond its machine warns that it has no authentic
   t.match(await gateway.end(), { code: 0 })
 })
 
+t.test('credentials without TLS beyond this machine are a warning, unless a proxy ends TLS', async (t) => {
+  const env = { RABBITMQ_STREAM_URL: testStreamUrl(), HTTP_HOST: '0.0.0.0', AUTH: 'rabbitmq' }
+  const gateway = run(t, env)
+  t.ok(await gateway.said(/"level":"warn"[^\n]*credentials come without TLS/))
+  const proxied = run(t, { ...env, TRUST_PROXY: '192.0.2.1' })
+  await proxied.said(/connected to RabbitMQ/)
+  t.notMatch(proxied.output, 'credentials come without TLS')
+  await Promise.all([gateway.end(), proxied.end()])
+})
+
 t.test('a process does not start beyond its machine without a word on access', async (t) => {
   for (const host of ['0.0.0.0', '::', '192.0.2.1', 'gateway.example']) {
     const gateway = run(t, { RABBITMQ_STREAM_URL: testStreamUrl(), HTTP_HOST: host })

@@ -176,6 +176,30 @@ t.test('the figures of the gateway are not RabbitMQ\'s to show', async (t) => {
   t.match((await gateway.get('/metrics', admin)).json, { status: 403, code: 'access_refused' })
 })
 
+t.test('partitions are told to users who may know all of them', async (t) => {
+  const partitions = ['shop-0', 'shop-1']
+  for (const name of partitions) await gateway.request('PUT', `/v1/streams/${name}`, { headers: admin })
+  await node.ctl('eval', `
+    Exchange = rabbit_misc:r(<<"/">>, exchange, <<"shop">>),
+    {ok, _} = rabbit_exchange:declare(Exchange, direct, true, false, false,
+      [{<<"x-super-stream">>, bool, true}], <<"guest">>),
+    [ok = rabbit_binding:add({binding, Exchange, Key, rabbit_misc:r(<<"/">>, queue, <<"shop-", Key/binary>>),
+      [{<<"x-stream-partition-order">>, signedint, binary_to_integer(Key)}]}, <<"guest">>)
+      || Key <- [<<"0">>, <<"1">>]].`)
+  const half = await newUser('half', '^$', '^$', '^shop(-0)?$')
+  const whole = await newUser('whole', '^$', '^$', '^shop')
+  const told = async (headers: Record<string, string>): Promise<unknown> => {
+    const { status, json } = await gateway.get('/v1/streams/shop/messages', headers)
+    return [status, field(json, 'partitions')]
+  }
+  t.same(await told(whole), [404, partitions])
+  t.same(await told(half), [404, undefined])
+  t.same(await told(reader), [403, undefined])
+  for (const name of partitions) {
+    await gateway.request('DELETE', `/v1/streams/${name}?partition=true`, { headers: admin })
+  }
+})
+
 t.test('no log line shows a password', async (t) => {
   t.notMatch(JSON.stringify(gateway.log), /readerreader|adminadmin|YWRtaW46YWRtaW5hZG1pbg/)
 })

@@ -3,7 +3,7 @@ import { EVERYTHING, type Rights } from '../../access/caller.ts'
 import type { Login } from '../../access/gate.ts'
 import { claimsOf } from '../../access/token-claims.ts'
 import type { IdentifiedCaller } from '../../http/caller.ts'
-import { refusalOf, type Broker, type Refusal } from '../../streams/index.ts'
+import { refusalOf, StreamsError, type Broker, type Refusal } from '../../streams/index.ts'
 
 /** RabbitMQ decides on everything but the figures of the gateway, which are not its own. */
 const RIGHTS: Rights = { ...EVERYTHING, areBrokers: true, allowsMonitor: () => false }
@@ -131,7 +131,7 @@ export class Principal {
       await this.broker.login()
     } catch (error) {
       const refusal = refusalOf(error)
-      if (refusal === 'virtual_host') this.end(virtualHostRefused(error))
+      if (refusal === 'virtual_host') await this.#virtualHostRefused(error)
       else if (refusal !== undefined) this.refused(refusal)
       this.#throwIfEnded()
       throw error
@@ -147,6 +147,15 @@ export class Principal {
     const leftMs = this.#expiresMs - Date.now()
     if (leftMs > MAX_TIMER_MS) return
     this.#expiry = setTimeout(() => { this.end(notValid('the token has expired')) }, leftMs).unref()
+  }
+
+  /** @throws StreamsError for a limit, which is no fault of the login */
+  async #virtualHostRefused (cause: unknown): Promise<void> {
+    if (await this.broker.isAtConnectionLimit(this.#options.login.user)) {
+      const message = 'RabbitMQ takes no more connections of this user, or in this virtual host'
+      throw new StreamsError('overloaded', message, { cause })
+    }
+    this.end(virtualHostRefused(cause))
   }
 
   #throwIfEnded (): void {

@@ -88,8 +88,8 @@ t.test('a bad content changes nothing; the log says so once for each, and the me
   await until('an error', () => lines(watched, 'error').length > 0)
   t.equal(await watched.isOk(), 0)
   await delay(2100)
-  t.same(lines(watched, 'error').map(({ setting, path, reason }) => ({ setting, path, reason })), [
-    { setting: 'API_KEYS_PATH', path, reason: 'is bad' }
+  t.same(lines(watched, 'error').map(({ setting, paths, reason }) => ({ setting, paths, reason })), [
+    { setting: 'API_KEYS_PATH', paths: [path], reason: 'is bad' }
   ])
   await writeFile(path, 'bad too')
   await until('another error', () => lines(watched, 'error').length > 1)
