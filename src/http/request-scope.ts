@@ -34,7 +34,7 @@ interface RequestScope {
 interface Client {
   readonly open: Set<RequestScope>
   gone: AbortController | undefined
-  /** What follows the ends of its callers' credentials: a proxy sends the requests of many callers on one connection. */
+  /** What follows the end of each caller's credential: a proxy sends the requests of many on one connection. */
   readonly callers: Map<AbortSignal, CallerOnClient>
 }
 

@@ -102,11 +102,14 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
       discard(payload)
       throw error
     }
-    const body = await readBody(payload, limitBytes, 'the limit for this body', claim)
-    // A body may take minutes to arrive.
-    refuseEnded(request)
-    return body
+    return ofCaller(request, await readBody(payload, limitBytes, 'the limit for this body', claim))
   }
+}
+
+// A body may take minutes to arrive, and the credential of its caller may end meanwhile.
+function ofCaller (request: BodyRequest, body: Buffer): Buffer {
+  refuseEnded(request)
+  return body
 }
 
 function isHeavy (bytes: number): boolean {

@@ -28,8 +28,9 @@ t.test('a body that was still arriving when its key was removed changes nothing'
   ] as const
   const arriving = await Promise.all(bodies.map(async ([method, path, body]) => {
     const connection = await openRaw(t, gateway.port)
-    connection.send(`${method} ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: ${old.headers.authorization}\r\n` +
-      `content-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body.slice(0, 5)}`)
+    connection.send(`${method} ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${old.key}\r\n` +
+      `content-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n`)
+    connection.send(body.slice(0, 5))
     return { ...connection, rest: body.slice(5) }
   }))
   await until('all bodies have begun', () => gateway.app.totalBodyBytes() > 0)
@@ -64,13 +65,13 @@ t.test('a read that has stored a commit says so when its key is removed while it
 t.test('a connection of many callers, such as a proxy has, leaves no listeners behind', async (t) => {
   const keys = Array.from({ length: 30 }, () => newKey())
   const { gateway } = await startKeyedGateway(t, adminKey(), ...keys)
-  const [admin] = [adminKey()]
   const warnings: string[] = []
   const warn = ({ message }: Error): void => { warnings.push(message) }
   process.on('warning', warn)
   t.teardown(() => { process.off('warning', warn) })
-  const requests = keys.map(({ key }) =>
-    `GET /v1/streams/none-${admin.entry.id}/messages HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${key}\r\n\r\n`)
+  const path = `/v1/streams/none-${randomUUID()}/messages`
+  const requests = keys.map(({ headers }) =>
+    `GET ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: ${headers.authorization}\r\n\r\n`)
   const last = 'GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n'
   const answers = await askRaw(gateway.port, requests.join('') + last)
   t.equal(answers.match(/HTTP\/1\.1 404 /g)?.length, keys.length)
