@@ -17,8 +17,6 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Writes a line of the audit log, unless it is off. Without a request it is the process that did something. */
     audit: (request: FastifyRequest | undefined, event: AuditEvent) => void
-    /** Writes a line when the problem that answers a request is a refusal of its caller. */
-    auditRefusal: (request: FastifyRequest, code: ProblemCode, error: unknown) => void
   }
 }
 
@@ -36,7 +34,6 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
   const { audit: { log }, access: { ways = [] } } = config
   if (log === 'off') {
     app.decorate('audit', () => {})
-    app.decorate('auditRefusal', () => {})
     return
   }
   const logger = file ?? linesInLog(app.log, config)
@@ -49,7 +46,7 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
     if ('reason' in line) refusals.note(line)
     else write(line)
   })
-  app.decorate('auditRefusal', (request: FastifyRequest, code: ProblemCode, error: unknown) => {
+  app.problemListeners.push((request, _reply, code, error) => {
     const event = refusalEvent(request, code)
     if (event === undefined) return
     app.audit(request, { event, reason: reasonOf(error) })
