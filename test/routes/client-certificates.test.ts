@@ -112,6 +112,8 @@ t.test('an entry that is removed ends a waiting read with 401', async (t) => {
   t.equal((await gateway.get('/v1/whoami')).status, 403)
   await replace(ENTRIES)
   t.equal((await gateway.get('/v1/whoami')).status, 200)
+  const audited = gateway.log.filter(({ event }) => event === 'certificates.reloaded')
+  t.same(audited.map(({ certificates }) => certificates), [0, ENTRIES.length])
 })
 
 t.test('mTLS that lacks something does not start', (t) => {
