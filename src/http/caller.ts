@@ -9,7 +9,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /**
      * Who makes the request, once that is known; see `callerOf`. Not declared by `decorateRequest`: Fastify would then
-     * set it in every request, also where nobody is asked who they are.
+     * set it in every request, also without authentication.
      */
     identified?: IdentifiedCaller | undefined
   }

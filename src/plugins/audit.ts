@@ -59,7 +59,7 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
   })
 }
 
-// Whoever wants no lines but warnings still expects those of the audit log. `silent` is silent.
+// A log level such as `warn` leaves the lines of the audit log in. `silent` leaves them out.
 function linesInLog (log: FastifyBaseLogger, { logLevel }: Config): FastifyBaseLogger {
   return log.child({}, { level: logLevel === 'silent' ? 'silent' : 'info' })
 }
@@ -137,7 +137,7 @@ function watch (route: RouteOptions, { event, hasChanged }: Audited, write: (lin
   route.preSerialization = [...[route.preSerialization ?? []].flat(), noteAnswer]
 }
 
-// After a reset nobody could tell any more where the consumer was.
+// After a reset it is no longer known where the consumer was.
 async function noteOffsetBefore (request: FastifyRequest): Promise<void> {
   const { stream, consumer } = namesOf(request)
   if (stream === undefined || consumer === undefined) return

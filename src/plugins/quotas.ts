@@ -19,7 +19,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /**
      * What a limited caller has used. Not declared by `decorateRequest`: Fastify would then set it in every request,
-     * also where nobody is limited.
+     * also without any limit.
      */
     quota?: Quota | undefined
     /** Whether the answer is paid for. */
@@ -31,8 +31,8 @@ declare module 'fastify' {
 const WAYS_WITH_LIMITS: ReadonlySet<string> = new Set(['api-keys', 'mtls'])
 
 /**
- * How much each caller may use. A caller is who it has shown to be; where nobody is asked, it is an address. Where
- * nobody can have limits, there is no hook.
+ * How much each caller may use. A caller is known by its credential, and without authentication by its address. Where
+ * no caller can have limits, there is no hook.
  */
 function quotas (app: FastifyInstance, { quotas: settings, access: { ways = [] } }: Config): void {
   const refused = countRefusals(app)

@@ -85,7 +85,7 @@ function pathOf ({ raw: { url = '' } }: FastifyRequest): string {
   return url.slice(0, Math.min(end < 0 ? url.length : end, MAX_LOGGED_PATH))
 }
 
-// Where nobody is asked who they are, a line has nothing of it.
+// Without authentication a line says nothing of the caller.
 function identityOf ({ identified }: FastifyRequest): { caller?: string, scheme?: Scheme } {
   return identified === undefined ? {} : { caller: identified.id, scheme: identified.scheme }
 }

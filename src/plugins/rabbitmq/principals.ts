@@ -134,7 +134,7 @@ export class Principals {
     }
   }
 
-  // Somebody whom nobody uses leaves.
+  // Retires the user that has not been used for the longest time.
   #makeRoom (): void {
     const { maxCallers } = this.#options
     if (this.#byLogin.size < maxCallers) return
@@ -147,7 +147,7 @@ export class Principals {
   #retire (text: string, principal: Principal): void {
     this.#byLogin.delete(text)
     principal.broker.retire()
-    this.#retired.add(principal) // a request that has found it goes on
+    this.#retired.add(principal) // requests that use it already can finish
   }
 
   #tick (): void {
