@@ -4,29 +4,22 @@ import { AccessError } from '../access/access-error.ts'
 import { lackingFor } from '../access/decision.ts'
 import { Gate, type Authenticators, type Presented } from '../access/gate.ts'
 import type { Requirement } from '../access/operations.ts'
-import type { ProblemCode } from '../api/problems.ts'
 import type { Config } from '../config.ts'
 import type { IdentifiedCaller } from '../http/caller.ts'
 import { keyAuthenticator } from './api-keys.ts'
+import type { ProblemListener } from './errors.ts'
 import { certificateAuthenticator, certificateOf } from './client-certificates.ts'
 import { rabbitmqAuthenticator } from './rabbitmq-users.ts'
 import { tokenAuthenticator } from './tokens.ts'
 
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** Puts into a refusal how a caller can show who it is, as RFC 9110 asks for. */
-    challenge: (request: FastifyRequest, reply: FastifyReply, code: ProblemCode) => void
-  }
-}
-
 /**
- * Who asks, and whether they may. One hook finds both out before any of a body is read. Where nobody is asked who they
- * are, there is no hook.
+ * Who asks, and whether they may. One hook finds both out before any of a body is read. Without authentication there is
+ * no hook.
  */
 function access (app: FastifyInstance, config: Config): void {
   const { ways = [], docs } = config.access
-  app.decorate('challenge', ways.length === 0 ? () => {} : challenger(ways))
   if (ways.length === 0) return
+  app.problemListeners.push(challenger(ways))
   const gate = new Gate(authenticators(app, config))
   const takesCertificates = ways.includes('mtls')
   app.addHook('onRequest', (request, _reply, done) => {
@@ -127,7 +120,8 @@ const REALM = 'realm="rabbitmq-stream-gateway"'
 const BASIC = `Basic ${REALM}, charset="UTF-8"`
 const BEARER = `Bearer ${REALM}`
 
-function challenger (ways: NonNullable<Config['access']['ways']>): FastifyInstance['challenge'] {
+// How a caller can show who it is, as RFC 9110 asks for.
+function challenger (ways: NonNullable<Config['access']['ways']>): ProblemListener {
   const hasBasic = ways.includes('api-keys') || ways.includes('rabbitmq')
   const hasBearer = ways.some((way) => way !== 'mtls')
   return (request, reply, code) => {

@@ -17,8 +17,6 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Writes a line of the audit log, unless it is off. Without a request it is the process that did something. */
     audit: (request: FastifyRequest | undefined, event: AuditEvent) => void
-    /** Writes a line when the problem that answers a request is a refusal of its caller. */
-    auditRefusal: (request: FastifyRequest, code: ProblemCode, error: unknown) => void
   }
 }
 
@@ -36,7 +34,6 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
   const { audit: { log }, access: { ways = [] } } = config
   if (log === 'off') {
     app.decorate('audit', () => {})
-    app.decorate('auditRefusal', () => {})
     return
   }
   const logger = file ?? linesInLog(app.log, config)
@@ -49,10 +46,10 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
     if ('reason' in line) refusals.note(line)
     else write(line)
   })
-  app.decorate('auditRefusal', (request: FastifyRequest, code: ProblemCode, error: unknown) => {
+  app.problemListeners.push((request, _reply, code, error) => {
     const event = refusalEvent(request, code)
     if (event === undefined) return
-    app.audit(request, { event, reason: error instanceof AccessError ? error.reason : 'RabbitMQ refused it' })
+    app.audit(request, { event, reason: reasonOf(error) })
   })
   if (ways.length > 0) app.addHook('onRequest', firstSeen(app))
   app.addHook('onRoute', (route) => {
@@ -62,9 +59,15 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
   })
 }
 
-// Whoever wants no lines but warnings still expects those of the audit log. `silent` is silent.
+// A log level such as `warn` leaves the lines of the audit log in. `silent` leaves them out.
 function linesInLog (log: FastifyBaseLogger, { logLevel }: Config): FastifyBaseLogger {
   return log.child({}, { level: logLevel === 'silent' ? 'silent' : 'info' })
+}
+
+// What was done before a credential ended is told by another error, which has the refusal as its cause.
+function reasonOf (error: unknown): string {
+  const refusal = error instanceof Error && !(error instanceof AccessError) ? error.cause : error
+  return refusal instanceof AccessError ? refusal.reason : 'RabbitMQ refused it'
 }
 
 // A caller who has used its quota is no stranger.
@@ -134,7 +137,7 @@ function watch (route: RouteOptions, { event, hasChanged }: Audited, write: (lin
   route.preSerialization = [...[route.preSerialization ?? []].flat(), noteAnswer]
 }
 
-// After a reset nobody could tell any more where the consumer was.
+// After a reset it is no longer known where the consumer was.
 async function noteOffsetBefore (request: FastifyRequest): Promise<void> {
   const { stream, consumer } = namesOf(request)
   if (stream === undefined || consumer === undefined) return

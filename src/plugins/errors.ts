@@ -12,8 +12,12 @@ import { COMMON_HEADERS, requestId } from './requests.ts'
 import { endWithProblem, PROBLEM_JSON } from './socket-errors.ts'
 import { unknownPath } from './unknown-paths.ts'
 import { fieldErrors } from './validation.ts'
+import { withVisibleNames } from './visible-names.ts'
 
 interface ErrorsOptions { pathPrefix: string }
+
+/** Learns of a problem that answers a request, and of the error behind it. It does not throw. */
+export type ProblemListener = (request: FastifyRequest, reply: FastifyReply, code: ProblemCode, error: unknown) => void
 
 /** Every error leaves as `application/problem+json`: thrown ones, unknown paths, wrong methods. */
 function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
@@ -34,6 +38,7 @@ function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
   })
   app.setNotFoundHandler((request) => { throw unknownPath(request, templates()) })
   app.decorate('pathTemplates', templates)
+  app.decorate('problemListeners', [])
   app.addHook('onRoute', ({ url, method, schema }) => {
     if (!isCollecting || schema?.operationId === undefined) return
     const methods = methodsByUrl.get(url) ?? new Set()
@@ -52,6 +57,8 @@ declare module 'fastify' {
     refuseOtherMethods: () => void
     /** The paths of all operations. */
     pathTemplates: () => string[]
+    /** What plugins do with a problem before it is sent, such as to add a header. */
+    problemListeners: ProblemListener[]
   }
 }
 
@@ -82,7 +89,8 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = ofTheCaller(withPointer(fromFramework(error, request), request), request)
-  const { problem, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
+  const { problem: whole, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
+  const problem = withVisibleNames(whole, request)
   // When a client leaves, its request is aborted, which is not a fault. Refusals for overload are not faults either:
   // each has its line as a request, and logging a stack for each would add to the load.
   const isFault =
@@ -98,8 +106,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   reply.removeHeader('connection')
   const text = JSON.stringify(problem)
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
-  if (problem.status === 401 || problem.status === 403) request.server.challenge(request, reply, problem.code)
-  request.server.auditRefusal(request, problem.code, known)
+  for (const listener of request.server.problemListeners) listener(request, reply, problem.code, known)
   if (isComplete(request.raw)) reply.send(text)
   else {
     reply.header('content-length', Buffer.byteLength(text)).send(

@@ -45,7 +45,7 @@ t.test('a command that a page names is in package.json, and the other way round'
   t.equal(said(unknownCommands, 'Run `npm start`, `npm run -s openapi -- --check`, `npm run docs:check`.'), '')
   t.match(said(unknownCommands, 'Run `npm run deploy`.'), 'npm run deploy')
   t.match(said(unnamedCommands, ''), 'npm run dev')
-  t.equal(said(unnamedCommands, '`npm start`, `npm run dev`, `npm run broker`, `npm run fuzz:api`'), '')
+  t.equal(said(unnamedCommands, '`npm start`, `npm run dev`, `npm run broker`, `npm run fuzz:api`, `npm run keys`'), '')
 })
 
 t.test('a variable that a page names is a setting or is read by something, and the other way round', async (t) => {

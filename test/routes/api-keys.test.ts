@@ -190,7 +190,7 @@ t.test('a broken file changes nothing, and the metric and the log say so until i
     setting: 'API_KEYS_PATH', paths: exactly(path), reason: '/keys/1/scopes/0 is not a scope such as read:*/orders*'
   })
   await replaceFile(keyFile(admin, next))
-  t.same(gateway.log.filter(({ event }) => event === 'auth.reloaded').map(({ keys }) => keys), [2])
+  t.same(gateway.log.filter(({ event }) => event === 'keys.reloaded').map(({ keys }) => keys), [2])
   t.equal((await gateway.get('/v1/whoami', next.headers)).status, 200)
   t.equal(await metric(gateway, admin, 'reload_ok'), '1')
 })

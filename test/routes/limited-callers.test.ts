@@ -93,7 +93,7 @@ t.test('the audit log tells that the file of keys was read again', async (t) => 
   gateway.child.kill('SIGHUP')
   await until('the file is read', () => gateway.output.includes('a file was read again'))
   t.same(await gateway.end(), { code: 0, signal: null })
-  t.match(readLines(join(folder, 'a')), exactly({ audit: true, event: 'auth.reloaded', keys: 1 }))
+  t.match(readLines(join(folder, 'a')), exactly({ audit: true, event: 'keys.reloaded', keys: 1 }))
 })
 
 function readLines (file: string): unknown[] {
