@@ -124,7 +124,7 @@ const BEARER = `Bearer ${REALM}`
 function challenger (ways: NonNullable<Config['access']['ways']>): ProblemListener {
   const hasBasic = ways.includes('api-keys') || ways.includes('rabbitmq')
   const hasBearer = ways.some((way) => way !== 'mtls')
-  return (request, reply, code) => {
+  return (request, reply, { code }) => {
     const isBearer = request.headers.authorization?.slice(0, 7).toLowerCase() === 'bearer '
     const fault = !isBearer ? '' : code === 'unauthorized' ? ', error="invalid_token"' : ', error="insufficient_scope"'
     if (code === 'unauthorized') {

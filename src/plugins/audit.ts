@@ -46,9 +46,10 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
     if ('reason' in line) refusals.note(line)
     else write(line)
   })
-  app.problemListeners.push((request, _reply, code, error) => {
+  app.problemListeners.push((request, _reply, { code, sideEffects }, error) => {
     const event = refusalEvent(request, code)
     if (event === undefined) return
+    if (sideEffects === 'possible') changedBefore.add(request)
     app.audit(request, { event, reason: reasonOf(error) })
   })
   if (ways.length > 0) app.addHook('onRequest', firstSeen(app))
@@ -121,13 +122,16 @@ function firstSeen (app: FastifyInstance) {
 /** What is known of the change of a request, beside its names. */
 const facts = new WeakMap<FastifyRequest, Facts>()
 
+/** Requests that were refused when they had changed something: their credential has ended meanwhile. */
+const changedBefore = new WeakSet<FastifyRequest>()
+
 function watch (route: RouteOptions, { event, hasChanged }: Audited, write: (line: AuditLine) => void): void {
   const watchEnd = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     // Asked for now: a socket that is closed no longer knows the address.
     const known = auditedRequest(request)
     whenClosed(reply, (isDelivered) => {
       const status: Ending = isDelivered ? reply.statusCode : 'client gone'
-      if (!hasChanged(status) || !mayStore(request)) return
+      if (!(hasChanged(status) || changedBefore.has(request)) || !mayStore(request)) return
       write({ audit: true, event, ...known, ...namesOf(request), ...facts.get(request), status })
     })
     done()

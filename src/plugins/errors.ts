@@ -5,7 +5,7 @@ import { Readable, type Duplex } from 'node:stream'
 import { AccessError } from '../access/access-error.ts'
 import { discard } from '../http/body.ts'
 import { answeredWhole } from '../http/request-scope.ts'
-import { invalidRequest, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
+import { invalidRequest, RequestError, toProblemAnswer, type Problem, type ProblemCode } from '../api/problems.ts'
 import { ANY_TYPE } from '../messages/index.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
@@ -17,7 +17,7 @@ import { withVisibleNames } from './visible-names.ts'
 interface ErrorsOptions { pathPrefix: string }
 
 /** Learns of a problem that answers a request, and of the error behind it. It does not throw. */
-export type ProblemListener = (request: FastifyRequest, reply: FastifyReply, code: ProblemCode, error: unknown) => void
+export type ProblemListener = (request: FastifyRequest, reply: FastifyReply, problem: Problem, error: unknown) => void
 
 /** Every error leaves as `application/problem+json`: thrown ones, unknown paths, wrong methods. */
 function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
@@ -106,7 +106,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   reply.removeHeader('connection')
   const text = JSON.stringify(problem)
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
-  for (const listener of request.server.problemListeners) listener(request, reply, problem.code, known)
+  for (const listener of request.server.problemListeners) listener(request, reply, problem, known)
   if (isComplete(request.raw)) reply.send(text)
   else {
     reply.header('content-length', Buffer.byteLength(text)).send(

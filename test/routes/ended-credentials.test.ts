@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Gateway } from '../support/gateway.ts'
+import { startGateway, type Gateway } from '../support/gateway.ts'
 import { adminKey, keyFile, newKey, startKeyedGateway, type TestKey } from '../support/keyed-gateway.ts'
 import { askRaw, openRaw } from '../support/raw-http.ts'
 import { until } from '../support/until.ts'
@@ -85,4 +88,35 @@ t.test('two credentials are refused also in an HTTP/1.0 request without a Host',
   const header = `authorization: ${key.headers.authorization}\r\n`
   t.match(await askRaw(gateway.port, `GET /v1/whoami HTTP/1.0\r\n${header}${header}\r\n`), /^HTTP\/1\.1 400 /)
   t.match(await askRaw(gateway.port, `GET /v1/whoami HTTP/1.0\r\n${header}\r\n`), /^HTTP\/1\.1 200 /)
+})
+
+t.test('what a key has changed before it was removed is in the audit log', async (t) => {
+  const [admin, old] = [adminKey(), adminKey()]
+  const path = join(t.testdir({ 'keys.json': keyFile(admin, old) }), 'keys.json')
+  const gateway = await startGateway(t, { AUTH: 'api-keys', API_KEYS_PATH: path, AUDIT_LOG: 'all' })
+  const stream = await newStream(t, gateway, admin)
+  const over = new AbortController()
+  t.teardown(() => { over.abort() })
+  async function * body (): AsyncGenerator<Buffer> {
+    yield Buffer.from('stored\n')
+    await once(over.signal, 'abort')
+  }
+  const { headers } = old
+  const ending = [gateway.request('POST', `${stream}/messages/lines`, { headers, body: body() })]
+  await until('the line is stored', async () => {
+    return (await gateway.get(`${stream}/messages/lines?offset=first`, admin.headers)).text === 'stored\n'
+  })
+  ending.push(gateway.get(`${stream}/consumers/c/messages?commit=0&wait=30`, headers))
+  await until('the offset is stored', async () => {
+    return (await gateway.get(`${stream}/consumers/c/offset`, admin.headers)).status === 200
+  })
+  writeFileSync(path, keyFile(admin))
+  await gateway.app.reloadFiles()
+  t.same((await Promise.all(ending)).map(({ status }) => status), [401, 401])
+  over.abort()
+  const lines = () => gateway.log.filter(({ audit, status }) => audit === true && status === 401)
+  await until('the lines', () => lines().length === 2)
+  t.same(lines().map(({ event, caller, credential }) => `${event} ${caller} ${credential}`).sort(), [
+    `offset.stored admin ${old.entry.id}`, `publish admin ${old.entry.id}`
+  ])
 })

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from 'jose'
 import { AccessError } from '../access-error.ts'
 import type { Clock } from './clock.ts'
-import { isJsonObject } from './json-object.ts'
+import { isJsonObject } from '../json-object.ts'
 import type { TokenKeys } from './token-keys.ts'
 
 const MINUTE_MS = 60_000
