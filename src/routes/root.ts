@@ -52,8 +52,11 @@ export const rootRoutes: FastifyPluginAsyncTypebox<RootOptions> = async (app, { 
       const prefix = app.publicPrefix(request)
       vary(reply, 'Accept')
       const type = negotiate(request.headers.accept, ['text/html', 'application/json'])
-      if (type !== 'application/json') return await reply.headers(PAGE_HEADERS).send(pageOf(prefix, version, shown.map(([, link]) => link)))
-      return await reply.type('application/json').send(JSON.stringify(entryOf(prefix)))
+      if (type === 'application/json') {
+        return await reply.type('application/json').send(JSON.stringify(entryOf(prefix)))
+      }
+      const links = shown.map(([, link]) => link)
+      return await reply.headers(PAGE_HEADERS).send(pageOf(prefix, version, links))
     }
   )
 }
