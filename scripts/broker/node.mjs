@@ -144,7 +144,11 @@ export class BrokerNode {
     return stdout
   }
 
-  /** The command that runs one of RabbitMQ's programs against the node. @param {string} program @param {string[]} args */
+  /**
+   * The command that runs one of RabbitMQ's programs against the node.
+   * @param {string} program
+   * @param {string[]} args
+   */
   command (program, args) {
     return this.#settings.way.tool(this.#layout, program, args)
   }

@@ -47,7 +47,7 @@ t.test('npm start ends its gateway by whatever signal npm ends', async (t) => {
   }
 })
 
-t.test('npm start also starts where clients need a certificate, and npm run rabbitmqctl reaches its broker', async (t) => {
+t.test('npm start starts where clients need a certificate, and npm run rabbitmqctl reaches its broker', async (t) => {
   const files = tlsFiles(t)
   const entry = { id: 'billing1', name: 'billing', subject: 'billing', scopes: ['read:*/*'] }
   const rabbitmqctl = (...args: readonly string[]): NpmProcess =>
