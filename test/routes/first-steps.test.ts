@@ -23,7 +23,8 @@ t.test('the root leads to everything, in a browser and for a program', async (t)
 })
 
 t.test('the root leads to nothing that is not there', async (t) => {
-  for (const env of [{ DOCS_ACCESS: 'off' }, { OPS_PORT: '0' }]) {
+  const settings: Array<Record<string, string>> = [{ DOCS_ACCESS: 'off' }, { OPS_PORT: '0' }]
+  for (const env of settings) {
     const closed = await startGateway(t, env)
     const { text } = await closed.get('/', BROWSER)
     const paths = [...text.matchAll(/href="([^"]*)"/g)].map(([, path = '']) => path)
