@@ -30,8 +30,7 @@ export const MAX_REMEMBERED = 10_000
 const MAX_RIGHTS = 1000
 
 const MAX_NAME_LENGTH = 255
-// eslint-disable-next-line no-control-regex -- they are what is refused
-const CONTROL = /[\u0000-\u001f\u007f]/
+const CONTROL = /\p{Cc}/u
 
 interface Known {
   readonly caller: Caller & { readonly ended: AbortSignal }
