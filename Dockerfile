@@ -15,8 +15,11 @@ COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 USER node
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-  CMD ["node", "-e", \
-    "fetch(`http://127.0.0.1:${process.env.HTTP_PORT}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1))"]
+# It asks its own machine: the certificate of TLS is for another name. Where clients need a certificate, set OPS_PORT.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["node", "-e", "\
+  const { OPS_PORT, HTTP_PORT, HTTP_TLS_CERT_PATH } = process.env; \
+  const { get } = require(HTTP_TLS_CERT_PATH && !OPS_PORT ? 'https' : 'http'); \
+  get({ host: '127.0.0.1', port: OPS_PORT || HTTP_PORT, path: '/health/ready', rejectUnauthorized: false }, \
+    ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 # The command of scripts/setup/gateway-command.mjs, which says why it has this option.
 CMD ["node", "--max-semi-space-size=16", "dist/server.js"]

@@ -81,7 +81,7 @@ export async function buildApp (
   await app.register(whoamiRoutes, { prefix, virtualHost: config.rabbitmq.stream.virtualHost })
   await app.register(healthRoutes)
   await app.register(problemRoutes)
-  await app.register(rootRoutes, { version: VERSION })
+  await app.register(rootRoutes, { version: VERSION, hidden: hiddenLinks(config) })
   app.refuseOtherMethods()
   return app
 }
@@ -95,6 +95,13 @@ function publishLimits ({ http, publish, rabbitmq: { frameMaxBytes } }: Config) 
 
 function isAuthenticated ({ access: { ways = [] } }: Config): boolean {
   return ways.length > 0
+}
+
+function hiddenLinks ({ access: { docs }, operationsPort: { port } }: Config) {
+  return [
+    ...docs === 'off' ? ['documentation', 'openapi'] as const : [],
+    ...port === undefined ? [] : ['metrics'] as const
+  ]
 }
 
 function appOptions ({ http }: Config, loggerInstance: FastifyBaseLogger) {

@@ -8,7 +8,7 @@ import { readHttp } from './settings/http.ts'
 import { readLive } from './settings/live.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
-import { readOperationsPort } from './settings/operations-port.ts'
+import { readOperationsPort, refuseSamePort } from './settings/operations-port.ts'
 import { readPools } from './settings/pools.ts'
 import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
@@ -98,6 +98,7 @@ function refuseCombinations (read: SettingReader, settings: Config): void {
   if (http.requestTimeoutMs < http.headersTimeoutMs) {
     read.reject('HTTP_REQUEST_TIMEOUT_MS', 'must not be shorter than HTTP_HEADERS_TIMEOUT_MS, which it includes')
   }
+  refuseSamePort(read, { port: http.port, operations: settings.operationsPort.port })
   if (drainTimeoutMs <= drainDelayMs) {
     read.reject('DRAIN_TIMEOUT_MS', 'must be longer than DRAIN_DELAY_MS')
   }

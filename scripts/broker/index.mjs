@@ -77,9 +77,7 @@ export async function startBroker ({ version, nodes: count = 1, configuration = 
  * @returns {Promise<Broker>}
  */
 export async function startKeptBroker (way) {
-  const series = way.version.split('.').slice(0, 2).join('.')
-  // A folder for each series: an older RabbitMQ cannot read the data of a newer one.
-  const directory = join(stateDirectory, 'nodes', `gateway-${series}`)
+  const directory = keptDirectory(way)
   const lock = `${directory}.lock`
   await takeNodeLock(lock)
   try {
@@ -102,6 +100,29 @@ export async function startKeptBroker (way) {
     unlock(lock)
     throw error
   }
+}
+
+/**
+ * The private RabbitMQ of this checkout that another process has started, for rabbitmqctl.
+ * @param {import('./ways.mjs').Way} way
+ */
+export function keptNode (way) {
+  const directory = keptDirectory(way)
+  const file = join(directory, 'node.json')
+  /** @type {Memory | undefined} */
+  const memory = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+  if (memory?.pid === undefined || !isAlive(memory.pid)) {
+    throw new Stop('The private RabbitMQ of this checkout does not run: `npm start` starts it.')
+  }
+  return new BrokerNode({ way, directory, ...memory, peers: [], network: undefined, ...plain })
+}
+
+/**
+ * A folder for each series: an older RabbitMQ cannot read the data of a newer one.
+ * @param {import('./ways.mjs').Way} way
+ */
+function keptDirectory (way) {
+  return join(stateDirectory, 'nodes', `gateway-${way.version.split('.').slice(0, 2).join('.')}`)
 }
 
 /**

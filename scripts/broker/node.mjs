@@ -136,12 +136,21 @@ export class BrokerNode {
    * @param {...string} args
    */
   async tool (program, ...args) {
-    const command = this.#settings.way.tool(this.#layout, program, args)
+    const command = this.command(program, args)
     const { code, stdout, tail } = await run(command, { timeoutMs: 120_000 })
     if (code !== 0) {
       throw new Error(`${program} ${args.join(' ')} on ${this.nodename} failed with exit code ${code}:\n${tail}`)
     }
     return stdout
+  }
+
+  /**
+   * The command that runs one of RabbitMQ's programs against the node.
+   * @param {string} program
+   * @param {string[]} args
+   */
+  command (program, args) {
+    return this.#settings.way.tool(this.#layout, program, args)
   }
 
   /**

@@ -76,8 +76,8 @@ export class Gateway {
         const { status, body } = await ask(`${this.#origin}/health/ready`)
         health = `${status} ${body}`
         return status === 200
-      } catch {
-        return false
+      } catch (error) {
+        return doesAskForCertificate(error)
       }
     }, { timeoutMs: 60_000 })
     if (interruption.aborted) throw new Stop('Interrupted.')
@@ -113,9 +113,11 @@ Ctrl-C stops everything.
   }
 
   #firstCredential () {
-    return `Callers have to show who they are: AUTH=${gatewayAuth()}. With a key or a token in KEY:
-  curl -H "authorization: Bearer $KEY" ${this.#origin}/v1/whoami
-docs/security.md has all ways.
+    const ways = gatewayAuth()?.split(',').map(way => way.trim()) ?? []
+    const self = `${this.#origin}/v1/whoami`
+    const calls = ways.map(way => `  ${callOf[way] ?? 'curl'} ${self}`)
+    return `Callers have to show who they are: AUTH=${ways.join()}. docs/security.md says how. For example:
+${calls.join('\n')}
 `
   }
 
@@ -137,6 +139,23 @@ docs/security.md has all ways.
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGTERM')
     await this.ended
   }
+}
+
+/** How a caller of each way shows who it is. @type {Record<string, string>} */
+const callOf = {
+  'api-keys': 'curl -H "authorization: Bearer $KEY"',
+  jwt: 'curl -H "authorization: Bearer $TOKEN"',
+  mtls: 'curl --cacert keys/tls.crt --cert keys/client.crt --key keys/client.key',
+  rabbitmq: 'curl -u guest:guest'
+}
+
+/**
+ * Whether the gateway listens and closes connections without a client certificate, which this script does not have.
+ * @param {unknown} error
+ */
+function doesAskForCertificate (error) {
+  const isRequired = process.env['HTTP_TLS_CLIENT_AUTH'] === 'required'
+  return isRequired && error instanceof Error && 'code' in error && error.code !== 'ECONNREFUSED'
 }
 
 /**

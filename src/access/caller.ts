@@ -1,6 +1,6 @@
 import type { Verb } from './verb.ts'
 
-/** How a caller has shown who it is; `none` where nobody is asked. */
+/** How a caller has shown who it is; `none` without authentication. */
 export type Scheme = 'none' | 'api-key' | 'jwt' | 'mtls' | 'rabbitmq'
 
 /** Who asks, and what it may do. Callers with the same credential are one object for as long as it is valid. */
@@ -50,5 +50,5 @@ export const EVERYTHING: Rights = {
   allowsPublisher: () => true
 }
 
-/** Whoever asks, where nobody is asked who they are. */
+/** Every caller, without authentication. */
 export const ANYBODY: Caller = { id: 'anybody', scheme: 'none', rights: EVERYTHING, limits: {} }

@@ -14,8 +14,8 @@ const NONE: Credential = { type: 'none' }
 // RFC 6750: the characters of a token.
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i
 const BASIC = /^basic +([A-Za-z0-9+/]*={0,2})$/i
-// eslint-disable-next-line no-control-regex -- RFC 7617: a user and a password have no control characters
-const CONTROL = /[\u0000-\u001f\u007f]/
+// RFC 7617: a user and a password have no control characters.
+const CONTROL = /\p{Cc}/u
 
 /**
  * Reads an `Authorization` header. An API key comes as a Bearer token or as the password of Basic, for clients that

@@ -2,6 +2,7 @@ import { AccessError, notValid } from './access-error.ts'
 import type { Authenticator, Origin } from './authenticators.ts'
 import type { Caller } from './caller.ts'
 import { readCredential, type Credential } from './credential.ts'
+import { claimsOf } from './token-claims.ts'
 
 /** The ways that are open to callers; a way that is not there is closed. */
 export interface Authenticators {
@@ -55,9 +56,14 @@ export class Gate {
         return rabbitmq({ user: '', password: credential.token }, origin)
       case 'basic':
         if (rabbitmq === undefined) throw notValid('Basic is not accepted')
-        return rabbitmq(credential, origin)
+        return rabbitmq(loginOf(credential), origin)
     }
   }
+}
+
+// RabbitMQ looks at no name beside a token: without this, the bearer of a token could appear under the name of another.
+function loginOf ({ user, password }: Login): Login {
+  return { user: claimsOf(password) === undefined ? user : '', password }
 }
 
 function noCredential (): AccessError {

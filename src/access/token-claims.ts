@@ -14,11 +14,18 @@ export function claimsOf (token: string): TokenClaims | undefined {
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString())
     if (typeof claims !== 'object' || claims === null) return undefined
-    const expires = 'exp' in claims && typeof claims.exp === 'number' ? claims.exp * 1000 : undefined
-    return { subject: textIn(claims, 'sub') ?? textIn(claims, 'client_id'), expiresMs: expires }
+    return { subject: textIn(claims, 'sub') ?? textIn(claims, 'client_id'), expiresMs: timeIn(claims) }
   } catch {
     return undefined
   }
+}
+
+// The last time that a Date can be.
+const MAX_SECONDS = 8.64e12
+
+function timeIn (claims: object): number | undefined {
+  const seconds: unknown = Reflect.get(claims, 'exp')
+  return typeof seconds === 'number' && Math.abs(seconds) <= MAX_SECONDS ? seconds * 1000 : undefined
 }
 
 function textIn (claims: object, name: string): string | undefined {

@@ -1,4 +1,4 @@
-/** Lets a number of callers in at a time; others wait a while. */
+/** Lets a limited number of callers in at a time. The others wait for a bounded time. */
 export class Turnstile {
   readonly limit: number
   readonly #maxWaiting: number
@@ -12,7 +12,7 @@ export class Turnstile {
     this.#waitMs = waitMs
   }
 
-  /** False when there was no room in time, or too many wait already. Who got in has to call `leave`. */
+  /** False when there was no room in time, or too many wait already. A caller that got in has to call `leave`. */
   async enter (): Promise<boolean> {
     if (this.#inside < this.limit) {
       this.#inside++
@@ -32,7 +32,7 @@ export class Turnstile {
     })
   }
 
-  /** Whoever has waited longest gets in. */
+  /** Gives the place to the caller that has waited longest. */
   leave (): void {
     const [next] = this.#waiting
     if (next === undefined) {

@@ -29,8 +29,8 @@ export const PROBLEMS = {
   access_refused: {
     status: 403,
     title: 'Access refused',
-    when: 'The caller is known and may not do this; `detail` names the verb and the stream. Or the broker does not ' +
-      'let the user of the gateway do it.',
+    when: 'The caller is known and may not do this; `detail` names the verb and the stream. Or RabbitMQ does not ' +
+      "let the user do it: the caller's own with `AUTH=rabbitmq`, otherwise that of the gateway.",
     remedy:
       'Give the caller the verb, or the user on RabbitMQ the permission: configure to create and delete, write to ' +
       'publish, read for everything else. `GET /v1/whoami` shows what a caller may do.'

@@ -9,7 +9,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /**
      * Who makes the request, once that is known; see `callerOf`. Not declared by `decorateRequest`: Fastify would then
-     * set it in every request, also where nobody is asked who they are.
+     * set it in every request, also without authentication.
      */
     identified?: IdentifiedCaller | undefined
   }
@@ -18,6 +18,11 @@ declare module 'fastify' {
 /** Who makes a request. */
 export function callerOf (request: FastifyRequest): Caller {
   return request.identified ?? ANYBODY
+}
+
+/** @throws AccessError when the credential of the caller has ended since it was looked at */
+export function refuseEnded ({ identified }: Pick<FastifyRequest, 'identified'>): void {
+  identified?.ended?.throwIfAborted()
 }
 
 /** The domain as the caller of a request may use it. Every route asks here, so that no caller gets another's rights. */

@@ -34,9 +34,11 @@ interface RequestScope {
 interface Client {
   readonly open: Set<RequestScope>
   gone: AbortController | undefined
-  /** The signals of its callers whose credentials can end: a proxy sends the requests of many on one connection. */
-  readonly callers: Map<AbortSignal, AbortController>
+  /** What follows the end of each caller's credential: a proxy sends the requests of many on one connection. */
+  readonly callers: Map<AbortSignal, CallerOnClient>
 }
+
+interface CallerOnClient { readonly controller: AbortController, readonly unfollow: () => void }
 
 const clients = new WeakMap<Socket, Client>()
 
@@ -102,17 +104,20 @@ export function clientSignal ({ request }: FastifyReply): AbortSignal {
 
 function callerSignal ({ callers }: Client, socket: Socket, ended: AbortSignal): AbortSignal {
   const known = callers.get(ended)
-  if (known !== undefined) return known.signal
+  if (known !== undefined) return known.controller.signal
   const controller = newSignal(socket)
-  callers.set(ended, controller)
   const abort = (): void => {
     callers.delete(ended)
     controller.abort(ended.reason)
   }
+  if (ended.aborted || socket.destroyed) {
+    controller.abort(ended.reason)
+    return controller.signal
+  }
   setMaxListeners(0, ended) // as many as the caller has connections
-  if (ended.aborted) abort()
-  else ended.addEventListener('abort', abort)
-  socket.once('close', () => { ended.removeEventListener('abort', abort) })
+  ended.addEventListener('abort', abort, { once: true })
+  // Ended with the connection, by the one listener that it has for all.
+  callers.set(ended, { controller, unfollow: () => { ended.removeEventListener('abort', abort) } })
   return controller.signal
 }
 
@@ -155,7 +160,10 @@ function watchSocket (socket: Socket): Client {
   clients.set(socket, client)
   socket.once('close', () => {
     client.gone?.abort()
-    for (const controller of client.callers.values()) controller.abort()
+    for (const { controller, unfollow } of client.callers.values()) {
+      unfollow()
+      controller.abort()
+    }
     client.callers.clear()
     for (const scope of [...client.open]) finish(scope)
     client.open.clear()

@@ -13,8 +13,8 @@ import { rabbitmqAuthenticator } from './rabbitmq-users.ts'
 import { tokenAuthenticator } from './tokens.ts'
 
 /**
- * Who asks, and whether they may. One hook finds both out before any of a body is read. Where nobody is asked who they
- * are, there is no hook.
+ * Who asks, and whether they may. One hook finds both out before any of a body is read. Without authentication there is
+ * no hook.
  */
 function access (app: FastifyInstance, config: Config): void {
   const { ways = [], docs } = config.access
@@ -124,7 +124,7 @@ const BEARER = `Bearer ${REALM}`
 function challenger (ways: NonNullable<Config['access']['ways']>): ProblemListener {
   const hasBasic = ways.includes('api-keys') || ways.includes('rabbitmq')
   const hasBearer = ways.some((way) => way !== 'mtls')
-  return (request, reply, code) => {
+  return (request, reply, { code }) => {
     const isBearer = request.headers.authorization?.slice(0, 7).toLowerCase() === 'bearer '
     const fault = !isBearer ? '' : code === 'unauthorized' ? ', error="invalid_token"' : ', error="insufficient_scope"'
     if (code === 'unauthorized') {

@@ -46,10 +46,11 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
     if ('reason' in line) refusals.note(line)
     else write(line)
   })
-  app.problemListeners.push((request, _reply, code, error) => {
+  app.problemListeners.push((request, _reply, { code, sideEffects }, error) => {
     const event = refusalEvent(request, code)
     if (event === undefined) return
-    app.audit(request, { event, reason: error instanceof AccessError ? error.reason : 'RabbitMQ refused it' })
+    if (sideEffects === 'possible') changedBefore.add(request)
+    app.audit(request, { event, reason: reasonOf(error) })
   })
   if (ways.length > 0) app.addHook('onRequest', firstSeen(app))
   app.addHook('onRoute', (route) => {
@@ -59,9 +60,15 @@ function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
   })
 }
 
-// Whoever wants no lines but warnings still expects those of the audit log. `silent` is silent.
+// A log level such as `warn` leaves the lines of the audit log in. `silent` leaves them out.
 function linesInLog (log: FastifyBaseLogger, { logLevel }: Config): FastifyBaseLogger {
   return log.child({}, { level: logLevel === 'silent' ? 'silent' : 'info' })
+}
+
+// What was done before a credential ended is told by another error, which has the refusal as its cause.
+function reasonOf (error: unknown): string {
+  const refusal = error instanceof Error && !(error instanceof AccessError) ? error.cause : error
+  return refusal instanceof AccessError ? refusal.reason : 'RabbitMQ refused it'
 }
 
 // A caller who has used its quota is no stranger.
@@ -115,13 +122,16 @@ function firstSeen (app: FastifyInstance) {
 /** What is known of the change of a request, beside its names. */
 const facts = new WeakMap<FastifyRequest, Facts>()
 
+/** Requests that were refused when they had changed something: their credential has ended meanwhile. */
+const changedBefore = new WeakSet<FastifyRequest>()
+
 function watch (route: RouteOptions, { event, hasChanged }: Audited, write: (line: AuditLine) => void): void {
   const watchEnd = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     // Asked for now: a socket that is closed no longer knows the address.
     const known = auditedRequest(request)
     whenClosed(reply, (isDelivered) => {
       const status: Ending = isDelivered ? reply.statusCode : 'client gone'
-      if (!hasChanged(status) || !mayStore(request)) return
+      if (!(hasChanged(status) || changedBefore.has(request)) || !mayStore(request)) return
       write({ audit: true, event, ...known, ...namesOf(request), ...facts.get(request), status })
     })
     done()
@@ -131,7 +141,7 @@ function watch (route: RouteOptions, { event, hasChanged }: Audited, write: (lin
   route.preSerialization = [...[route.preSerialization ?? []].flat(), noteAnswer]
 }
 
-// After a reset nobody could tell any more where the consumer was.
+// After a reset it is no longer known where the consumer was.
 async function noteOffsetBefore (request: FastifyRequest): Promise<void> {
   const { stream, consumer } = namesOf(request)
   if (stream === undefined || consumer === undefined) return

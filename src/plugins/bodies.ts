@@ -5,6 +5,7 @@ import { BodyBudget, type BodyClaim } from '../http/body-budget.ts'
 import { announcedBytes, discard, readBody } from '../http/body.ts'
 import { codingOf } from '../http/content-coding.ts'
 import { decodeBody } from '../http/decoded-body.ts'
+import { refuseEnded } from '../http/caller.ts'
 import { whenClosed } from '../http/request-scope.ts'
 import { parseJsonBody } from '../http/json-body.ts'
 import { toJsonText } from '../text/json.ts'
@@ -39,6 +40,7 @@ interface BodyRequest {
   readonly raw: IncomingMessage
   readonly routeOptions: { readonly bodyLimit: number }
   bodyClaim: BodyClaim | undefined
+  readonly identified?: FastifyRequest['identified']
 }
 
 interface BodiesOptions { bodyBudgetBytes: number }
@@ -100,8 +102,14 @@ function bodies (app: FastifyInstance, { bodyBudgetBytes }: BodiesOptions): void
       discard(payload)
       throw error
     }
-    return await readBody(payload, limitBytes, 'the limit for this body', claim)
+    return ofCaller(request, await readBody(payload, limitBytes, 'the limit for this body', claim))
   }
+}
+
+// A body may take minutes to arrive, and the credential of its caller may end meanwhile.
+function ofCaller (request: BodyRequest, body: Buffer): Buffer {
+  refuseEnded(request)
+  return body
 }
 
 function isHeavy (bytes: number): boolean {

@@ -7,6 +7,7 @@ import { CERTIFICATE_FILE, type CertificateEntry } from '../access/certificates/
 import { certificateNames } from '../access/certificates/names.ts'
 import { CallerRing } from '../access/entries/caller-ring.ts'
 import type { Config } from '../config.ts'
+import { followCallerFile } from './caller-file.ts'
 
 /** Callers with client certificates. The file that says what they may do is read again when it changes. */
 export function certificateAuthenticator (
@@ -16,22 +17,14 @@ export function certificateAuthenticator (
   const { virtualHost } = rabbitmq.stream
   const ring = new CallerRing<CertificateEntry>({ scheme: 'mtls', virtualHost, matchOf: ({ subject }) => subject })
   ring.replaceBy(file?.value ?? [])
-  app.addHook('onClose', (_app, done) => {
-    ring.close()
-    done()
+  followCallerFile(app, {
+    setting: 'CLIENT_CERTIFICATES_PATH',
+    file,
+    everySeconds: reloadSeconds,
+    parse: (text) => CERTIFICATE_FILE.parse(text),
+    callers: ring,
+    event: (certificates) => ({ event: 'certificates.reloaded', certificates })
   })
-  if (file !== undefined) {
-    app.reloadFile({
-      setting: 'CLIENT_CERTIFICATES_PATH',
-      files: [file],
-      everySeconds: reloadSeconds,
-      load ([content = '']) {
-        const certificates = CERTIFICATE_FILE.parse(content)
-        ring.replaceBy(certificates)
-        return { certificates: certificates.length }
-      }
-    })
-  }
   return (names) => {
     const found = names.map((name) => ring.find(name)).find((caller) => caller !== 'unknown') ?? 'unknown'
     if (typeof found !== 'string') return found

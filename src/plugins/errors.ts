@@ -5,18 +5,19 @@ import { Readable, type Duplex } from 'node:stream'
 import { AccessError } from '../access/access-error.ts'
 import { discard } from '../http/body.ts'
 import { answeredWhole } from '../http/request-scope.ts'
-import { invalidRequest, RequestError, toProblemAnswer, type ProblemCode } from '../api/problems.ts'
+import { invalidRequest, RequestError, toProblemAnswer, type Problem, type ProblemCode } from '../api/problems.ts'
 import { ANY_TYPE } from '../messages/index.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
 import { endWithProblem, PROBLEM_JSON } from './socket-errors.ts'
 import { unknownPath } from './unknown-paths.ts'
 import { fieldErrors } from './validation.ts'
+import { withVisibleNames } from './visible-names.ts'
 
 interface ErrorsOptions { pathPrefix: string }
 
 /** Learns of a problem that answers a request, and of the error behind it. It does not throw. */
-export type ProblemListener = (request: FastifyRequest, reply: FastifyReply, code: ProblemCode, error: unknown) => void
+export type ProblemListener = (request: FastifyRequest, reply: FastifyReply, problem: Problem, error: unknown) => void
 
 /** Every error leaves as `application/problem+json`: thrown ones, unknown paths, wrong methods. */
 function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
@@ -88,7 +89,8 @@ export function sendFrameworkProblem (error: FastifyError, request: FastifyReque
 
 function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const known = ofTheCaller(withPointer(fromFramework(error, request), request), request)
-  const { problem, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
+  const { problem: whole, headers } = toProblemAnswer(known, request.id, request.server.publicPrefix(request))
+  const problem = withVisibleNames(whole, request)
   // When a client leaves, its request is aborted, which is not a fault. Refusals for overload are not faults either:
   // each has its line as a request, and logging a stack for each would add to the load.
   const isFault =
@@ -104,7 +106,7 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   reply.removeHeader('connection')
   const text = JSON.stringify(problem)
   reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
-  for (const listener of request.server.problemListeners) listener(request, reply, problem.code, known)
+  for (const listener of request.server.problemListeners) listener(request, reply, problem, known)
   if (isComplete(request.raw)) reply.send(text)
   else {
     reply.header('content-length', Buffer.byteLength(text)).send(

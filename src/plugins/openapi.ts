@@ -137,10 +137,12 @@ const UI_OPTIONS: FastifySwaggerUiOptions = {
   theme: DOCS_THEME
 }
 
-// Behind a prefix the links of the page have to be relative, which they are below /docs/ only.
+// Behind a prefix the links of the page have to be relative, which they are below /docs/ only. The next site need not
+// know where the gateway is.
 function toRelativeLinks (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
   const [path, query] = (request.raw.url ?? '').split('?', 2)
   const target = path === '/docs' ? 'docs/' : path === '/docs/static/index.html' ? '../' : undefined
+  void reply.header('referrer-policy', 'no-referrer')
   if (target === undefined || request.server.publicPrefix(request) === '') done()
   else reply.redirect(query === undefined ? target : `${target}?${query}`)
 }

@@ -7,12 +7,12 @@ import type { Config } from '../config.ts'
 const WARNING_INTERVAL_MS = 3_600_000
 const LOOPBACK = /^(?:127\.|::1$)/
 
-/** Reminds of a gateway that everybody may use, and of one whose callers send their secrets for all to read. */
+/** Warns of a gateway that is open to everybody, and of credentials that are sent without TLS. */
 function openness (app: FastifyInstance, { access: { ways = [] }, http }: Config): void {
   const isOpen = ways.length === 0
   const gauge = new Gauge({
     name: 'rabbitmq_stream_gateway_auth_open',
-    help: '1: everybody who reaches the gateway may do everything, from beyond its machine',
+    help: '1 when the gateway listens beyond its machine without authentication',
     registers: [app.metrics]
   })
   gauge.set(0)

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Counter } from 'prom-client'
 import { AccessError } from '../access/access-error.ts'
+import { addressName } from '../access/address-name.ts'
 import type { Limits } from '../access/caller.ts'
-import { addressName } from '../access/quotas/address-name.ts'
 import { limitField, policyField } from '../access/quotas/fields.ts'
 import { isLimiting, limitsOf } from '../access/quotas/limits.ts'
 import { QUOTAS, type Quota, type QuotaName, type Refusal, type Traffic } from '../access/quotas/quota.ts'
@@ -19,7 +19,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /**
      * What a limited caller has used. Not declared by `decorateRequest`: Fastify would then set it in every request,
-     * also where nobody is limited.
+     * also without any limit.
      */
     quota?: Quota | undefined
     /** Whether the answer is paid for. */
@@ -35,8 +35,8 @@ declare module 'fastify' {
 const WAYS_WITH_LIMITS: ReadonlySet<string> = new Set(['api-keys', 'mtls'])
 
 /**
- * How much each caller may use. A caller is who it has shown to be; where nobody is asked, it is an address. Where
- * nobody can have limits, there is no hook.
+ * How much each caller may use. A caller is known by its credential, and without authentication by its address. Where
+ * no caller can have limits, there is no hook.
  */
 function quotas (app: FastifyInstance, { quotas: settings, access: { ways = [] } }: Config): void {
   const refused = countRefusals(app)
@@ -126,12 +126,15 @@ function bodyMeter (quota: Quota) {
   }
 }
 
+// A timer of Node.js that is longer than 24 days fires at once.
+const MAX_PAUSE_MS = 60_000
+
 // The timeouts of the connection bound it.
 async function untilPaid (quota: Quota, signal: AbortSignal): Promise<void> {
   for (;;) {
     const seconds = quota.secondsUntilPublish(performance.now())
     if (seconds === 0) return
-    await delay(Math.ceil(seconds * 1000), undefined, { signal })
+    await delay(Math.min(Math.ceil(seconds * 1000), MAX_PAUSE_MS), undefined, { signal })
   }
 }
 

@@ -32,7 +32,7 @@ export interface ReloadedFileOptions {
 /**
  * Files that are read again while the process runs. They are asked for at intervals: Kubernetes changes a mounted file
  * by a symbolic link above it, of which no watcher of the file is told. What cannot be read, or is not valid, changes
- * nothing, so that a slip of an editor locks nobody out.
+ * nothing, so that a mistake in a file locks nobody out.
  */
 function reloads (app: FastifyInstance): void {
   const files: ReloadedFile[] = []
@@ -137,7 +137,9 @@ class ReloadedFile {
     const { setting, files } = this.#options
     this.#report(false)
     const paths = files.map(({ path }) => path)
-    this.#log.error({ setting, paths, reason }, 'a file was read again and is not valid: what was in it before goes on')
+    this.#log.error(
+      { setting, paths, reason }, 'a file was read again and is not valid: what was in it before stays in use'
+    )
   }
 }
 

@@ -60,7 +60,7 @@ function requests (app: FastifyInstance): void {
 function faultOf ({ headers, httpVersion, rawHeaders }: IncomingMessage): string | undefined {
   const codings = headers['transfer-encoding']
   if (codings !== undefined && codings.toLowerCase() !== 'chunked') return 'Transfer-Encoding can only be chunked'
-  if (headers.host === undefined) return httpVersion === '1.1' ? 'an HTTP/1.1 request needs a Host header' : undefined
+  if (headers.host === undefined && httpVersion === '1.1') return 'an HTTP/1.1 request needs a Host header'
   let hosts = 0
   let credentials = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -85,7 +85,7 @@ function pathOf ({ raw: { url = '' } }: FastifyRequest): string {
   return url.slice(0, Math.min(end < 0 ? url.length : end, MAX_LOGGED_PATH))
 }
 
-// Where nobody is asked who they are, a line has nothing of it.
+// Without authentication a line says nothing of the caller.
 function identityOf ({ identified }: FastifyRequest): { caller?: string, scheme?: Scheme } {
   return identified === undefined ? {} : { caller: identified.id, scheme: identified.scheme }
 }

@@ -65,7 +65,7 @@ function report (app: FastifyInstance, state: KeysState, reason: string): void {
       app.log.info({}, 'the keys for tokens are loaded')
       return
     case 'stale':
-      app.log.warn({ reason }, 'the keys for tokens cannot be renewed; the last ones go on for 24 hours')
+      app.log.warn({ reason }, 'the keys for tokens cannot be renewed; the last ones stay in use for 24 hours')
       return
     case 'missing':
       app.log.error({ reason }, 'there are no keys for tokens: requests with a token are answered 503. ' +

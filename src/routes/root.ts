@@ -20,13 +20,22 @@ const Entry = Type.Object({
 }, { title: 'GatewayEntry' })
 const NAME = 'RabbitMQ Stream Gateway'
 
+type Link = keyof typeof LINKS
+
+export interface RootOptions {
+  version: string
+  /** What this port does not have. */
+  hidden: readonly Link[]
+}
+
 /** Where a newcomer begins: the way to everything else. */
-export const rootRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async (app, { version }) => {
-  const entryOf = (prefix: string) => {
-    const links = Object.entries(LINKS).map(([name, [path]]) => [name, prefix + path])
+export const rootRoutes: FastifyPluginAsyncTypebox<RootOptions> = async (app, { version, hidden }) => {
+  const shown = Object.entries(LINKS).filter(([name]) => !hidden.some((link) => link === name))
+  const entryOf = (prefix: string, entries = shown) => {
+    const links = entries.map(([name, [path]]) => [name, prefix + path])
     return { name: NAME, version, links: Object.fromEntries(links) }
   }
-  const example = json('The way to the rest. A page for people, or JSON.', Entry, entryOf(''))
+  const example = json('The way to the rest. A page for people, or JSON.', Entry, entryOf('', Object.entries(LINKS)))
   app.get(
     '/',
     {
@@ -43,14 +52,17 @@ export const rootRoutes: FastifyPluginAsyncTypebox<{ version: string }> = async 
       const prefix = app.publicPrefix(request)
       vary(reply, 'Accept')
       const type = negotiate(request.headers.accept, ['text/html', 'application/json'])
-      if (type !== 'application/json') return await reply.headers(PAGE_HEADERS).send(pageOf(prefix, version))
-      return await reply.type('application/json').send(JSON.stringify(entryOf(prefix)))
+      if (type === 'application/json') {
+        return await reply.type('application/json').send(JSON.stringify(entryOf(prefix)))
+      }
+      const links = shown.map(([, link]) => link)
+      return await reply.headers(PAGE_HEADERS).send(pageOf(prefix, version, links))
     }
   )
 }
 
-function pageOf (prefix: string, version: string): string {
-  const links = Object.values(LINKS).map(([path, text]) =>
+function pageOf (prefix: string, version: string, shown: ReadonlyArray<typeof LINKS[Link]>): string {
+  const links = shown.map(([path, text]) =>
     `<li><a href="${escapeHtml(prefix + path)}">${escapeHtml(path)}</a><br>${escapeHtml(text)}</li>`)
   return htmlPage(NAME, `<h1>${NAME}</h1>
 <p>Publish to RabbitMQ streams and read from them over HTTP. Version ${escapeHtml(version)}.</p>

@@ -9,7 +9,7 @@ const Whoami = Type.Object({
   caller: Type.String({ description: 'The name of the key, the user, or the subject of the token or certificate.' }),
   scheme: Type.Union(['none', 'api-key', 'jwt', 'mtls', 'rabbitmq'].map((scheme) => Type.Literal(scheme)), {
     title: 'Scheme',
-    description: 'How the caller has shown who it is. `none`: nobody is asked.'
+    description: 'How the caller has shown who it is. `none`: there is no authentication.'
   }),
   virtualHost: Type.String({ description: 'The virtual host of RabbitMQ whose streams the gateway serves.' }),
   expires: Type.Optional(

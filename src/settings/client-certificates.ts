@@ -26,9 +26,13 @@ export function refuseCertificateCombinations (
     }
     return
   }
-  if (!hasFile) read.reject('AUTH', 'has mtls: set CLIENT_CERTIFICATES_PATH too')
+  if (!hasFile) read.reject('AUTH', 'lists mtls, which needs CLIENT_CERTIFICATES_PATH')
   if (tls?.clientCa === undefined && !read.isSet('HTTP_TLS_CLIENT_CA_PATH')) {
-    read.reject('AUTH', 'has mtls: set HTTP_TLS_CLIENT_CA_PATH, and HTTP_TLS_CLIENT_AUTH to optional or required')
+    read.reject(
+      'AUTH',
+      'lists mtls, which needs HTTP_TLS_CERT_PATH, HTTP_TLS_KEY_PATH, HTTP_TLS_CLIENT_CA_PATH, and ' +
+      'HTTP_TLS_CLIENT_AUTH optional or required'
+    )
   }
 }
 

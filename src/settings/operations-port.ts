@@ -21,6 +21,11 @@ export function readOperationsPort (read: SettingReader) {
   }
 }
 
+/** Notes one port for both: that another process uses it, as the system says then, would be wrong. */
+export function refuseSamePort (read: SettingReader, ports: { port: number, operations: number | undefined }): void {
+  if (ports.port !== 0 && ports.operations === ports.port) read.reject('OPS_PORT', 'and HTTP_PORT must differ')
+}
+
 function parsePort (text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN
   if (!(port <= 65_535)) throw new BadValue('must be an integer, 0 to 65535')

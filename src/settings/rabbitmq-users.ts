@@ -23,8 +23,8 @@ export function readRabbitmqUsers (read: SettingReader) {
     maxCallers: read.integer(
       'MAX_CALLERS',
       { default: 200, min: 1, max: 10_000 },
-      'Most users of RabbitMQ with connections at once. When there are more, those leave that nobody uses; when all ' +
-      'are in use, new ones are refused with 503 `overloaded`'
+      'Most users of RabbitMQ with connections at once. When there are more, those of idle users are closed; when ' +
+      'all are in use, new ones are refused with 503 `overloaded`'
     )
   }
 }

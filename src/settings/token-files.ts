@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
-import { isJsonObject, parseJsonObject, type JsonObject } from '../access/tokens/json-object.ts'
+import { isJsonObject, parseJsonObject, type JsonObject } from '../access/json-object.ts'
 import { knownScope } from '../access/tokens/token-scopes.ts'
 import { BadValue } from './setting-reader.ts'
 

@@ -19,6 +19,7 @@ export class BrokerSet {
   readonly own: Broker
   readonly #options: Omit<BrokerOptions, 'caller'>
   readonly #callers = new Set<Broker>()
+  readonly #ending = new WeakSet<Broker>()
   readonly #sweeper: NodeJS.Timeout
   /** The counters of the brokers that are closed. */
   #past: readonly BrokerStats[] = []
@@ -42,8 +43,11 @@ export class BrokerSet {
 
   /** Closes the broker of a caller. */
   async end (broker: Broker): Promise<void> {
-    if (!this.#callers.delete(broker)) return
+    if (!this.#callers.has(broker) || this.#ending.has(broker)) return
+    this.#ending.add(broker)
     await broker.close()
+    // In one step: counters must not go back while it closes.
+    this.#callers.delete(broker)
     this.#past = [sumOf([...this.#past, withoutGauges(broker.stats())])]
   }
 

@@ -35,8 +35,8 @@ const BY_RESPONSE_CODE: ReadonlyMap<number, readonly [code: StreamsErrorCode, me
     ['stream_not_available', 'the stream has no leader or no member that could answer']
   ],
   [ResponseCode.authenticationFailure, ['broker_protocol_error', 'the broker refused the credentials of the gateway']],
-  [ResponseCode.virtualHostAccessFailure, ['access_refused', 'the user of the gateway may not use the virtual host']],
-  [ResponseCode.accessRefused, ['access_refused', 'the user of the gateway lacks the permission for this']],
+  [ResponseCode.virtualHostAccessFailure, ['access_refused', 'the user on RabbitMQ may not use the virtual host']],
+  [ResponseCode.accessRefused, ['access_refused', 'the user on RabbitMQ lacks the permission for this']],
   [
     ResponseCode.publisherDoesNotExist,
     ['stream_not_available', 'the broker dropped the publisher before it took the message']

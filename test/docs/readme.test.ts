@@ -1,73 +1,26 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { describeSettings } from '../../src/config.ts'
+import { answerAsPrinted, blocksOf, sectionOf, stepsOf } from './steps.ts'
 import { run, startGatewayProcess } from './support.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 
-interface Block { language: string, text: string }
-interface Step { command: string, answer: Block | undefined }
+const section = (title: string): string => sectionOf(readme, title)
 
-function section (title: string): string {
-  const [, text] = readme.split(`\n## ${title}\n`)
-  if (text === undefined) throw new Error(`README.md has no section "${title}"`)
-  return text.split(/^## /m, 1)[0] ?? ''
-}
-
-function blocksOf (markdown: string): Block[] {
-  return [...markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({ language, text }))
-}
-
-/** The commands of a text, each with the answer that is printed below it. */
-function stepsOf (markdown: string): Step[] {
-  const steps: Step[] = []
-  for (const block of blocksOf(markdown)) {
-    const last = steps.at(-1)
-    if (block.language === 'sh') steps.push({ command: block.text, answer: undefined })
-    else if (last !== undefined) last.answer = block
-  }
-  return steps
-}
-
-/** What differs from run to run is the same in all of them. */
-function withoutTimes (text: string): string {
-  return text
-    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
-    .replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, 'ID')
-    .trim()
-}
-
-function comparable ({ language, text }: Block): unknown {
-  return language === 'json' ? JSON.parse(withoutTimes(text)) : withoutTimes(text)
-}
-
-// A control character that no answer has.
-const END_OF_STEP = '\u001e'
-
-/** Runs the commands of a text in one shell, and holds each answer against the one that is printed below it. */
-async function answerAsPrinted (t: Test, markdown: string, minSteps: number): Promise<void> {
+/** Runs the commands of a text against a gateway of its own. */
+async function runAsPrinted (t: Test, markdown: string, minSteps: number): Promise<void> {
   const steps = stepsOf(markdown)
   t.ok(steps.length >= minSteps, `${steps.length} commands`)
-  const script = steps.map(({ command }) => `${command}\nprintf '\\036'\n`).join('')
-  const { code, stdout, stderr } = await run('bash', ['-u', '-c', script], {
-    GATEWAY_URL: await startGatewayProcess(t)
-  })
-  t.equal(code, 0, stderr)
-  const outputs = stdout.split(END_OF_STEP)
-  t.equal(outputs.pop(), '')
-  t.equal(outputs.length, steps.length)
-  for (const [index, { command, answer }] of steps.entries()) {
-    const { language, text } = answer ?? { language: 'text', text: '' }
-    t.same(comparable({ language, text: outputs[index] ?? '' }), comparable({ language, text }), command.trim())
-  }
+  await answerAsPrinted(t, steps, { GATEWAY_URL: await startGatewayProcess(t) })
 }
 
 t.test('the five requests of the README answer what it says', async (t) => {
-  await answerAsPrinted(t, section('Five requests'), 6)
+  await runAsPrinted(t, section('Five requests'), 6)
 })
 
 t.test('the tour answers what it says', async (t) => {
-  await answerAsPrinted(t, readFileSync('docs/tour.md', 'utf8'), 15)
+  await runAsPrinted(t, readFileSync('docs/tour.md', 'utf8'), 15)
 })
 
 t.test('the worker publishes, consumes and commits, and goes on where another one of its name is', async (t) => {

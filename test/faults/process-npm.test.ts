@@ -4,6 +4,7 @@ import { freePorts } from '../../scripts/setup/ports.mjs'
 import { testStreamUrl } from '../support/broker.ts'
 import { makeCheckout, NpmProcess } from '../support/checkout.ts'
 import { commandsOf, hasEnded } from '../support/process-tree.ts'
+import { tlsFiles } from '../support/tls-gateway.ts'
 import { until } from '../support/until.ts'
 
 const [port = 0] = await freePorts(1)
@@ -44,6 +45,35 @@ t.test('npm start ends its gateway by whatever signal npm ends', async (t) => {
     await until('everything has ended', () => pids.every(hasEnded), 20_000)
     t.notOk(await accepts(), `the port is free after ${signal}`)
   }
+})
+
+t.test('npm start starts where clients need a certificate, and npm run rabbitmqctl reaches its broker', async (t) => {
+  const files = tlsFiles(t)
+  const entry = { id: 'billing1', name: 'billing', subject: 'billing', scopes: ['read:*/*'] }
+  const rabbitmqctl = (...args: readonly string[]): NpmProcess =>
+    new NpmProcess(t, directory, ['run', '--silent', 'rabbitmqctl', '--', ...args])
+  const early = rabbitmqctl('list_users')
+  t.same(await early.ended, [1, null])
+  t.match(early.output, 'does not run: `npm start` starts it')
+
+  const npm = new NpmProcess(t, directory, ['start'], {
+    ...files.env,
+    HTTP_PORT: String(port),
+    AUTH: 'mtls,rabbitmq',
+    HTTP_TLS_CLIENT_AUTH: 'required',
+    HTTP_TLS_CLIENT_CA_PATH: files.file('client-ca.pem', files.ca),
+    CLIENT_CERTIFICATES_PATH: files.file('certificates.json', JSON.stringify({ certificates: [entry] }))
+  })
+  await until('it is ready', () => npm.output.includes('Ctrl-C stops everything'), 120_000)
+  t.match(npm.output, /curl .*--cert .*\n.*curl -u guest:guest/)
+  const added = rabbitmqctl('add_user', 'billing', 'a-long-password')
+  t.same(await added.ended, [0, null])
+  const again = rabbitmqctl('add_user', 'billing', 'a-long-password')
+  t.same(await again.ended, [1, null])
+  t.match(again.output, 'already exists')
+  t.notMatch(again.output, 'a-long-password')
+  npm.child.kill('SIGTERM')
+  await npm.ended
 })
 
 t.test('npm test leaves no broker behind when npm is killed', async (t) => {

@@ -10,6 +10,7 @@ t.setTimeout(240_000)
 const CALLERS = 200
 const MAX_PENDING = 32
 const GUESSES = 10_000
+const MAX_TRIES = 3
 
 const { node } = await startPrivateBroker(t)
 const proxy = await FaultProxy.listen({ host: '127.0.0.1', port: node.streamPort })
@@ -90,15 +91,21 @@ t.test('ten thousand guesses from everywhere do not slow a caller who is in', as
     return { p99: p99(await during), statuses: [...statuses].sort() }
   }
   let most = 0
-  const malformed = await count(() => 'Basic !')
-  const before = most
-  const guessed = await count((index) => basic('good', `guess ${index}`).authorization)
-  t.comment(`p99 of a read: ${malformed.p99.toFixed(1)} ms beside ${GUESSES} malformed credentials, ` +
-    `${guessed.p99.toFixed(1)} ms beside ${GUESSES} wrong passwords`)
-  t.comment(`connections: ${before}, then at most ${most}`)
-  t.ok(most - before <= MAX_PENDING + 1, 'connections that the guesses have opened')
-  t.same([malformed.statuses, guessed.statuses], [[401], [401, 503]])
-  t.ok(guessed.p99 < malformed.p99 * 2 + 50, 'a loose bound: the guesses are made in the same process')
+  // The client, the gateway and the broker share the machine's cores: of a few tries, one has to show the bound.
+  let isUnslowed = false
+  for (let tries = 0; tries < MAX_TRIES && !isUnslowed; tries++) {
+    most = 0
+    const malformed = await count(() => 'Basic !')
+    const before = most
+    const guessed = await count((index) => basic('good', `guess ${tries} ${index}`).authorization)
+    t.comment(`p99 of a read: ${malformed.p99.toFixed(1)} ms beside ${GUESSES} malformed credentials, ` +
+      `${guessed.p99.toFixed(1)} ms beside ${GUESSES} wrong passwords`)
+    t.comment(`connections: ${before}, then at most ${most}`)
+    t.ok(most - before <= MAX_PENDING + 1, 'connections that the guesses have opened')
+    t.same([malformed.statuses, guessed.statuses], [[401], [401, 503]])
+    isUnslowed = guessed.p99 < malformed.p99 * 2
+  }
+  t.ok(isUnslowed, 'wrong passwords cost other callers no more than twice what malformed credentials do')
 })
 
 t.test('an address that has guessed ten times waits a minute, and callers who are in do not', async (t) => {

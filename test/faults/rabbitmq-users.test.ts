@@ -172,6 +172,16 @@ for (const { what, withinMs, status, headers: login, revoke } of cases) {
   })
 }
 
+t.test('the bearer of a token has the name in it, whatever name stands beside it', async (t) => {
+  await newUser('victim')
+  const token = tokenFor({ scopes: ['rabbitmq.read:*/*'], seconds: 60, subject: 'bearer' })
+  for (const headers of [basic('victim', token), basic('', token), { authorization: `Bearer ${token}` }]) {
+    const { status, json } = await gateway.get('/v1/whoami', headers)
+    t.equal(status, 200)
+    t.match(json, { caller: 'bearer', scheme: 'rabbitmq' })
+  }
+})
+
 t.test('a broker that is down is no fault of the credential, and callers are back with it', async (t) => {
   const [known, unknown] = [await newUser('known'), await newUser('unknown')]
   const stream = await newStream('outage', known)

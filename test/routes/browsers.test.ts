@@ -40,6 +40,22 @@ t.test('no answer can be loaded by a page of another origin, or taken for anothe
   for (const url of urls) {
     t.match((await gateway.get(url)).headers, {
       'cross-origin-resource-policy': 'same-origin',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff'
+    }, url)
+  }
+})
+
+t.test('no page for people is framed, stored, or named to the next site', async (t) => {
+  for (const url of ['/', '/docs/', '/problems/overloaded']) {
+    const { status, headers } = await gateway.get(url, { accept: 'text/html' })
+    t.equal(status, 200, url)
+    t.match(headers, {
+      'content-type': /^text\/html/,
+      'content-security-policy': /^default-src 'none'.*; frame-ancestors 'none'$/,
+      'cache-control': 'no-store',
+      'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff'
     }, url)
   }

@@ -112,11 +112,15 @@ t.test('an entry that is removed ends a waiting read with 401', async (t) => {
   t.equal((await gateway.get('/v1/whoami')).status, 403)
   await replace(ENTRIES)
   t.equal((await gateway.get('/v1/whoami')).status, 200)
+  const audited = gateway.log.filter(({ event }) => event === 'certificates.reloaded')
+  t.same(audited.map(({ certificates }) => certificates), [0, ENTRIES.length])
 })
 
 t.test('mTLS that lacks something does not start', (t) => {
   const load = (env: Record<string, string>) => () => loadConfig(env, () => '{"certificates":[]}')
-  t.throws(load({ AUTH: 'mtls' }), { message: /CLIENT_CERTIFICATES_PATH.*HTTP_TLS_CLIENT_CA_PATH/ })
+  t.throws(load({ AUTH: 'mtls' }), {
+    message: /CLIENT_CERTIFICATES_PATH.*HTTP_TLS_CERT_PATH, HTTP_TLS_KEY_PATH, HTTP_TLS_CLIENT_CA_PATH/
+  })
   t.throws(load({ CLIENT_CERTIFICATES_PATH: 'x' }), { message: /put mtls into AUTH/ })
   t.throws(load({ HTTP_TLS_CLIENT_AUTH: 'required' }), { message: /HTTP_TLS_CLIENT_AUTH needs HTTP_TLS_CERT_PATH/ })
   t.throws(load({ HTTP_TLS_CERT_PATH: 'x' }), { message: /HTTP_TLS_KEY_PATH go together/ })

@@ -22,6 +22,17 @@ t.test('the root leads to everything, in a browser and for a program', async (t)
   t.match((await behind.get('/', { accept: 'application/json' })).json, { links: { ready: '/gw/health/ready' } })
 })
 
+t.test('the root leads to nothing that is not there', async (t) => {
+  const settings: Array<Record<string, string>> = [{ DOCS_ACCESS: 'off' }, { OPS_PORT: '0' }]
+  for (const env of settings) {
+    const closed = await startGateway(t, env)
+    const { text } = await closed.get('/', BROWSER)
+    const paths = [...text.matchAll(/href="([^"]*)"/g)].map(([, path = '']) => path)
+    t.ok(paths.length >= 2)
+    for (const path of paths) t.equal((await closed.get(path)).status, 200, `${JSON.stringify(env)} ${path}`)
+  }
+})
+
 t.test('a person reads what a problem means on a page, a program as Markdown', async (t) => {
   for (const code of PROBLEM_CODES) {
     const { headers, text } = await gateway.get(`/problems/${code}`, BROWSER)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { freePorts } from '../../scripts/setup/ports.mjs'
+import { loadConfig } from '../../src/config.ts'
 import { testStreamUrl } from '../support/broker.ts'
 import { startGateway, type Gateway } from '../support/gateway.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
@@ -74,6 +75,12 @@ t.test('the port answers while the gateway is not ready and requests are in flig
   await ended
   await t.rejects(fetch(`${url}/health/live`))
   await idle.closed()
+})
+
+t.test('one port for both is refused by its name', (t) => {
+  t.throws(() => loadConfig({ OPS_PORT: '8080' }, () => ''), { message: /OPS_PORT and HTTP_PORT must differ/ })
+  t.doesNotThrow(() => loadConfig({ OPS_PORT: '0', HTTP_PORT: '0' }, () => ''))
+  t.end()
 })
 
 t.test('a port for operations that is in use is one line', async (t) => {

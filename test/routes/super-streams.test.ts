@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { startGateway } from '../support/gateway.ts'
+import { newKey, startKeyedGateway } from '../support/keyed-gateway.ts'
 import { newSuperStream } from '../support/super-streams.ts'
 
 const gateway = await startGateway(t)
@@ -82,3 +83,22 @@ function partitionsIn (json: unknown): string[] | undefined {
   const { partitions }: { partitions?: string[] } = JSON.parse(JSON.stringify(json))
   return partitions
 }
+
+t.test('a key is told of no partition, and of no super stream, that it may do nothing with', async (t) => {
+  const name = `invoices-${randomUUID()}`
+  const partitions = [`${name}-0`, `${name}-1`, `${name}-2`]
+  await newSuperStream(t, name, partitions)
+  const reader = newKey({ scopes: [`read:*/${name}`, `read:*/${name}-1`, `write:*/${name}-2`, `write:*/${name}`] })
+  const owner = newKey({ scopes: [`configure:*/${name}-0`] })
+  const { gateway } = await startKeyedGateway(t, reader, owner)
+  const path = `/v1/streams/${name}`
+  const { headers } = reader
+  const answers = await Promise.all([
+    gateway.get(`${path}/messages`, headers),
+    gateway.request('POST', `${path}/messages`, { json: { messages: [{ body: 1 }] }, headers }),
+    gateway.request('POST', `${path}/messages/lines`, { body: 'x', headers })
+  ])
+  for (const { json } of answers) t.same(partitionsIn(json), partitions.slice(1))
+  const { json } = await gateway.request('DELETE', `${path}-0`, { headers: owner.headers })
+  t.match(json, { code: 'stream_is_partition', superStream: undefined })
+})

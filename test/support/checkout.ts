@@ -41,7 +41,7 @@ export class NpmProcess {
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (chunk: Buffer) => { this.#output += chunk.toString() })
     }
-    this.ended = once(this.child, 'exit')
+    this.ended = once(this.child, 'close')
     t.teardown(() => {
       for (const pid of [this.pid, ...this.tree()]) {
         if (!hasEnded(pid)) process.kill(pid, 'SIGKILL')

@@ -21,6 +21,11 @@ export class FakeClock implements Clock {
     return this.#timers.size
   }
 
+  /** Somebody sets the clock of the machine. */
+  setBack (ms: number): void {
+    this.#nowMs -= ms
+  }
+
   /** Lets time pass, and does what was to be done until then. */
   pass (ms: number): void {
     const endMs = this.#nowMs + ms

@@ -202,6 +202,19 @@ t.test('settings that contradict each other are refused', async (t) => {
   t.match(refusal({ RABBITMQ_TLS_CERT_PATH: '/cert' }, () => 'pem'), /go together/)
 })
 
+t.test('every page of the web may be let in only where callers show who they are', async (t) => {
+  t.match(refusal({ CORS_ORIGINS: '*' }), /CORS_ORIGINS must not be \*/)
+  t.match(refusal({ CORS_ORIGINS: '*', AUTH: 'none' }), /CORS_ORIGINS must not be \*/)
+  t.same(load({ CORS_ORIGINS: '*', AUTH: 'rabbitmq' }).http.corsOrigins, ['*'])
+})
+
+t.test('every setting with a secret may come from a file', async (t) => {
+  const secrets = describeSettings().filter(({ name }) => /_URL$|^API_KEYS$|SECRET|PASSWORD|TOKEN/.test(name))
+    .filter(({ name }) => name !== 'JWT_JWKS_URL')
+  t.same(secrets.map(({ name }) => name), ['RABBITMQ_STREAM_URL', 'RABBITMQ_MANAGEMENT_URL', 'API_KEYS'])
+  for (const { name } of secrets) t.match(refusal({ [`${name}_FILE`]: '/nowhere' }), `${name}_FILE names a file`)
+})
+
 const isCount = /_PORT$|_(PUBLISHERS|READERS|MESSAGES|VALUES|CONNECTIONS?|REQUESTS|CALLERS|PENDING|PER_SECOND)$/
 
 t.test('every setting says its unit, its default and its meaning', async (t) => {

@@ -4,8 +4,13 @@ import type { Scheme } from '../caller.ts'
 export type AuditEvent =
   | { readonly event: RefusalName, readonly reason: string }
   | { readonly event: 'auth.first_seen' }
-  | { readonly event: 'keys.reloaded', readonly keys: number }
+  | ReloadEvent
   | ChangeEvent
+
+/** A file that says who may call was read again, and has this many entries. */
+export type ReloadEvent =
+  | { readonly event: 'keys.reloaded', readonly keys: number }
+  | { readonly event: 'certificates.reloaded', readonly certificates: number }
 
 export type RefusalName = 'auth.refused' | 'access.refused'
 

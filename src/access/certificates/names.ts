@@ -8,8 +8,8 @@ export interface CertificateText {
 
 // A value with special characters is JSON, so that it cannot pretend to be several names (CVE-2021-44532).
 const ALTERNATIVE = /([A-Za-z][A-Za-z ]*):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y
-// eslint-disable-next-line no-control-regex -- a name with a NUL is read differently by different programs
-const CONTROL = /[\u0000-\u001f\u007f]/
+// A name with a NUL is read differently by different programs.
+const CONTROL = /\p{Cc}/u
 
 /**
  * The names by which a certificate is looked up: its URIs, else its DNS names, else its common name. Names of a weaker

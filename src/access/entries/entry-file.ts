@@ -1,9 +1,9 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { JsonFault, placeOf } from '../../text/json-fault.ts'
 import { JsonScanner } from '../../text/json-scanner.ts'
-import { parseJson } from '../../text/json.ts'
 import { parseRfc3339 } from '../../text/rfc3339.ts'
 import { TextFault } from '../../text/text-fault.ts'
+import { parseJsonObject } from '../json-object.ts'
 import { parseScope } from '../scopes.ts'
 import { Wildcard } from '../wildcard.ts'
 import { ENTRY_FIELDS, type Entry } from './entry.ts'
@@ -64,11 +64,12 @@ function schemaOf<E extends Entry> ({ list, field, schema }: EntryFileForm<E>): 
   }
 }
 
+// Of two members with one name the last would count: an "expires" or a "disabled" could be without effect.
 function parseText (text: string): unknown {
   try {
-    return parseJson(text)
+    return parseJsonObject(Buffer.from(text))
   } catch (error) {
-    if (!(error instanceof TextFault)) throw error
+    if (!(error instanceof TextFault || error instanceof JsonFault || error instanceof RangeError)) throw error
     throw new EntryFileError(placeOfFault(text) ?? error.message)
   }
 }

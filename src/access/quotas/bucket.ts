@@ -28,7 +28,7 @@ export class Bucket {
     return Math.max(0, this.#fullAtMs - nowMs) / 1000
   }
 
-  /** How long until so much is there, or until the bucket is full where it never holds so much. */
+  /** How long until `amount` is there, or until the bucket is full when it never holds that much. */
   secondsUntil (amount: number, nowMs: number): number {
     return Math.max(0, Math.min(amount, this.capacity) - this.remaining(nowMs)) / this.perSecond
   }

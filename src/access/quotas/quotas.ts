@@ -1,13 +1,13 @@
 import type { Limits } from '../caller.ts'
 import { Quota } from './quota.ts'
 
-// Beyond it, the quota of a caller that is not at rest may be forgotten: memory stays bounded whatever comes.
+// Beyond this number even a quota that is in use may be forgotten, so that memory stays bounded.
 const MAX_CALLERS = 10_000
 const MIN_SWEEP_INTERVAL_MS = 1000
 
 interface Entry { readonly quota: Quota, limits: Limits }
 
-/** The quotas of all callers, by a name of the caller. Callers at rest are forgotten when there are many. */
+/** The quotas of all callers, by their names. When there are many, those that are full again are forgotten. */
 export class Quotas {
   readonly #entries = new Map<string, Entry>()
   readonly #maxCallers: number

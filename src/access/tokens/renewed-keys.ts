@@ -1,19 +1,19 @@
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from 'jose'
 import { AccessError } from '../access-error.ts'
 import type { Clock } from './clock.ts'
-import { isJsonObject } from './json-object.ts'
+import { isJsonObject } from '../json-object.ts'
 import type { TokenKeys } from './token-keys.ts'
 
 const MINUTE_MS = 60_000
 /** After this time keys are loaded again: a key that the provider has taken back is refused from then on. */
 export const RENEW_MS = 10 * MINUTE_MS
-/** While the provider does not answer, the last keys go on for this time. */
+/** While the provider does not answer, the last keys stay in use for this time. */
 export const STALE_MS = 24 * 60 * MINUTE_MS
 /** Tokens with unknown keys have the provider asked at most once in this time. */
 export const COOLDOWN_MS = 30_000
 const FIRST_RETRY_MS = 1000
 
-/** What came of loading the keys: `stale` goes on with the last ones, `missing` has none. */
+/** What came of loading the keys: `stale`: the last ones stay in use. `missing`: there are none. */
 export type KeysState = 'loaded' | 'stale' | 'missing'
 
 export interface RenewedKeysOptions {
@@ -131,7 +131,7 @@ export class RenewedKeys implements TokenKeys {
 
 function keySetIn (document: unknown): JSONWebKeySet {
   if (!isKeySet(document)) throw new Error('its answer is not a set of keys (RFC 7517)')
-  // More likely a fault than the wish that nobody may call: the last keys go on.
+  // An empty set is more likely a fault of the provider than meant: the last keys stay in use.
   if (document.keys.length === 0) throw new Error('its set of keys is empty')
   return document
 }

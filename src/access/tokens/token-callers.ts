@@ -4,7 +4,7 @@ import type { Caller, Rights } from '../caller.ts'
 import { rightsOf } from '../scopes.ts'
 import type { Clock } from './clock.ts'
 import { Expiries } from './expiries.ts'
-import type { JsonObject } from './json-object.ts'
+import type { JsonObject } from '../json-object.ts'
 import { Remembered } from './remembered.ts'
 import { scopesIn, type ScopeRules } from './token-scopes.ts'
 import { NotYetValid, type TokenVerifier, type VerifiedToken } from './token-verifier.ts'
@@ -30,11 +30,15 @@ export const MAX_REMEMBERED = 10_000
 const MAX_RIGHTS = 1000
 
 const MAX_NAME_LENGTH = 255
-// eslint-disable-next-line no-control-regex -- they are what is refused
-const CONTROL = /[\u0000-\u001f\u007f]/
+const CONTROL = /\p{Cc}/u
 
-interface Known { readonly caller: Caller & { readonly ended: AbortSignal }, readonly freshUntilMs: number }
-interface Refused { readonly reason: string, readonly untilMs: number }
+interface Known {
+  readonly caller: Caller & { readonly ended: AbortSignal }
+  readonly endsMs: number
+  readonly atMs: number
+}
+
+interface Refused { readonly reason: string, readonly atMs: number }
 
 /** Callers by their tokens. Of a token it keeps the SHA-256. */
 export class TokenCallers {
@@ -64,9 +68,10 @@ export class TokenCallers {
     if (token.length > this.#rules.maxBytes) throw notValid('it is longer than JWT_MAX_BYTES')
     const digest = hash('sha256', token, 'base64url')
     const known = this.#known.get(digest)
-    if (known !== undefined && this.#clock.now() < known.freshUntilMs) return known.caller
+    const nowMs = this.#clock.now()
+    if (known !== undefined && isWithin(FRESH_MS, known.atMs, nowMs) && nowMs < known.endsMs) return known.caller
     const refused = this.#refused.get(digest)
-    if (refused !== undefined && this.#clock.now() < refused.untilMs) throw notValid(refused.reason)
+    if (refused !== undefined && isWithin(REFUSED_MS, refused.atMs, nowMs)) throw notValid(refused.reason)
     return this.#identified(token, digest)
   }
 
@@ -89,8 +94,7 @@ export class TokenCallers {
       // The token is the same, and so is what it says.
       const caller = this.#known.get(digest)?.caller ?? this.#callerOf(verified)
       if (caller.ended.aborted) throw notValid('it has expired')
-      const freshUntilMs = Math.min(verified.endsMs, this.#clock.now() + FRESH_MS)
-      this.#known.set(digest, { caller, freshUntilMs })
+      this.#known.set(digest, { caller, endsMs: verified.endsMs, atMs: this.#clock.now() })
       return caller
     } catch (error) {
       if (error instanceof AccessError && error.code === 'unauthorized') this.#refuse(digest, error)
@@ -105,7 +109,7 @@ export class TokenCallers {
       this.#known.delete(digest)
     }
     if (error instanceof NotYetValid) return
-    this.#refused.set(digest, { reason: error.reason, untilMs: this.#clock.now() + REFUSED_MS })
+    this.#refused.set(digest, { reason: error.reason, atMs: this.#clock.now() })
   }
 
   #callerOf ({ claims, endsMs }: VerifiedToken): Known['caller'] {
@@ -127,6 +131,11 @@ export class TokenCallers {
     this.#rights.set(key, rights)
     return rights
   }
+}
+
+// Not before it either: a clock that was fast and is set back would keep what it says for as long as it was fast.
+function isWithin (ms: number, sinceMs: number, nowMs: number): boolean {
+  return nowMs >= sinceMs && nowMs - sinceMs < ms
 }
 
 function nameIn (claims: JsonObject, claim: string): string {

@@ -1,6 +1,6 @@
 import { notValid } from '../access-error.ts'
 import { parseScope } from '../scopes.ts'
-import { isJsonObject, type JsonObject } from './json-object.ts'
+import { isJsonObject, type JsonObject } from '../json-object.ts'
 
 /** Where the scopes of a token are, and what they mean. */
 export interface ScopeRules {

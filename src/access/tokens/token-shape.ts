@@ -1,5 +1,5 @@
 import { notValid } from '../access-error.ts'
-import { parseJsonObject, type JsonObject } from './json-object.ts'
+import { parseJsonObject, type JsonObject } from '../json-object.ts'
 
 const PARTS = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+$/
 // A provider names its keys with a hash or a UUID.

@@ -57,7 +57,7 @@ export class Principals {
    * @throws AccessError `unauthorized`, `access_refused`, `too_many_requests`; StreamsError `broker_unavailable`,
    *   `overloaded`
    */
-  identify (login: Login, { address = '' }: Origin): IdentifiedCaller | Promise<IdentifiedCaller> {
+  identify (login: Login, { address }: Origin): IdentifiedCaller | Promise<IdentifiedCaller> {
     const principal = this.#byLogin.get(textOf(login))
     if (principal === undefined) return this.#first(loginKey(this.#options.virtualHost, login), login, address)
     const nowMs = performance.now()
@@ -70,7 +70,7 @@ export class Principals {
     clearInterval(this.#ticker)
   }
 
-  #first (key: string, login: Login, address: string): Promise<IdentifiedCaller> {
+  #first (key: string, login: Login, address: string | undefined): Promise<IdentifiedCaller> {
     const refusal = this.#refusals.get(key)
     if (refusal !== undefined && performance.now() < refusal.untilMs) throw refusal.error
     const underWay = this.#logins.get(key)
@@ -82,7 +82,7 @@ export class Principals {
     return attempt
   }
 
-  async #attempt (key: string, login: Login, address: string): Promise<IdentifiedCaller> {
+  async #attempt (key: string, login: Login, address: string | undefined): Promise<IdentifiedCaller> {
     if (!await this.#turnstile.enter()) throw overloaded('too many logins are under way', this.#turnstile.limit)
     try {
       this.#guesses.refuse(address)
@@ -103,7 +103,7 @@ export class Principals {
     }
   }
 
-  #principal (key: string, login: Login, address: string): Principal {
+  #principal (key: string, login: Login, address: string | undefined): Principal {
     const { brokers, cacheSeconds, recheckSeconds } = this.#options
     const broker = brokers.openFor({ username: login.user, password: login.password }, {
       whenRefused: (refusal) => { principal.refused(refusal) },
@@ -134,7 +134,7 @@ export class Principals {
     }
   }
 
-  // Somebody whom nobody uses leaves.
+  // Retires the user that has not been used for the longest time.
   #makeRoom (): void {
     const { maxCallers } = this.#options
     if (this.#byLogin.size < maxCallers) return
@@ -147,7 +147,7 @@ export class Principals {
   #retire (text: string, principal: Principal): void {
     this.#byLogin.delete(text)
     principal.broker.retire()
-    this.#retired.add(principal) // a request that has found it goes on
+    this.#retired.add(principal) // requests that use it already can finish
   }
 
   #tick (): void {

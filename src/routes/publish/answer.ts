@@ -79,7 +79,8 @@ export function withOutcome (error: unknown, result: PublishResult): unknown {
     retryable,
     sideEffects: hasEffects ? 'possible' : 'none',
     extensions: { ...extensions, published },
-    cause: error.cause
+    // A refusal has its reason for the audit log.
+    cause: error instanceof AccessError ? error : error.cause
   })
 }
 

@@ -47,7 +47,8 @@ export class ConsumerPolls {
     try {
       return await this.#read(stream, consumer, read, autoStore, signal, start)
     } catch (error) {
-      throw error instanceof StreamsError ? error.afterSideEffects() : error
+      if (error instanceof StreamsError) throw error.afterSideEffects()
+      throw signal.aborted ? leftAfterStore(error) : error
     }
   }
 
@@ -92,4 +93,10 @@ export class ConsumerPolls {
       forget()
     }
   }
+}
+
+// What a signal aborts with says nothing of the offset that was stored before.
+function leftAfterStore (cause: unknown): StreamsError {
+  const message = 'the caller left, or its credential ended, after the offset was stored'
+  return new StreamsError('caller_left', message, { sideEffects: 'possible', cause })
 }

@@ -3,8 +3,7 @@ import { StreamsError, type ErrorDetails } from '../errors.ts'
 const MAX_STREAM_BYTES = 200
 const MAX_REFERENCE_BYTES = 255
 const PLACEHOLDER = '{name}'
-// eslint-disable-next-line no-control-regex -- these are the refused characters
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+const CONTROL = /\p{Cc}/u
 
 /**
  * Maps the API's stream names to the broker's with a pattern such as `shop_{name}`. It refuses names that the broker

@@ -45,6 +45,13 @@ t.test('without a way for tokens a token is the password of a RabbitMQ user', as
   t.equal(await through({ rabbitmq: ALL.rabbitmq }, { authorization: 'Bearer abc' }), 'rabbitmq :abc')
 })
 
+t.test('a token has the name that it says, and not the one beside it', async (t) => {
+  const payload = Buffer.from('{"sub":"alice"}').toString('base64url')
+  const basic = (password: string): string => `Basic ${Buffer.from(`admin:${password}`).toString('base64')}`
+  t.equal(await through(ALL, { authorization: basic(`e30.${payload}.c2ln`) }), `rabbitmq :e30.${payload}.c2ln`)
+  t.equal(await through(ALL, { authorization: basic('pass.word.too') }), 'rabbitmq admin:pass.word.too')
+})
+
 t.test('a way that is closed lets nobody in by another one', async (t) => {
   const { key, token, rabbitmq, certificate } = ALL
   const closed: Array<[Authenticators, Request]> = [

@@ -19,6 +19,14 @@ t.test('after ten failures in a minute an address is refused, and no other', (t)
   t.end()
 })
 
+t.test('whoever has a network of IPv6 addresses has ten tries in it', (t) => {
+  const guesses = new Guesses(() => 0)
+  for (let failure = 0; failure < 10; failure++) guesses.failed(`2001:db8:1:2::${failure}`)
+  t.throws(() => { guesses.refuse('2001:db8:1:2:ffff::1') }, AccessError)
+  guesses.refuse('2001:db8:1:3::1')
+  t.end()
+})
+
 t.test('failures from any number of addresses take bounded memory', (t) => {
   const guesses = new Guesses(() => 0)
   for (let address = 0; address < 30_000; address++) guesses.failed(`10.0.${address}`)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { addressName } from '../../../src/access/quotas/address-name.ts'
+import { addressName } from '../../../src/access/address-name.ts'
 import { Bucket } from '../../../src/access/quotas/bucket.ts'
 import { limitField, policyField } from '../../../src/access/quotas/fields.ts'
 import { limitsOf } from '../../../src/access/quotas/limits.ts'

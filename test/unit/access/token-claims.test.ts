@@ -7,6 +7,9 @@ t.test('a token says when it expires and of whom it speaks', (t) => {
   t.same(claimsOf(tokenOf('{"sub":"s","client_id":"c","exp":2}')), { subject: 's', expiresMs: 2000 })
   t.same(claimsOf(tokenOf('{"client_id":"c","exp":1.5}')), { subject: 'c', expiresMs: 1500 })
   t.same(claimsOf(tokenOf('{"sub":7,"exp":"2"}')), { subject: undefined, expiresMs: undefined })
+  for (const exp of ['1e300', '-1e300', '8.65e12']) {
+    t.same(claimsOf(tokenOf(`{"exp":${exp}}`))?.expiresMs, undefined, 'a time that no date can be')
+  }
   t.end()
 })
 

@@ -120,6 +120,20 @@ t.test('a refused token is refused for ten seconds without being verified again'
   t.equal(world.verified, 2)
 })
 
+t.test('a clock that was fast and is set back keeps no token in or out', async (t) => {
+  const world = newWorld()
+  const day = 24 * 3_600_000
+  const good = await expiringIn(world, 7200)
+  world.clock.pass(day)
+  await t.rejects(identified(world, good), refused(/exp/), 'a day too late')
+  const later = await expiringIn(world, 7200)
+  await identified(world, later)
+  world.clock.setBack(day)
+  await t.resolves(identified(world, good))
+  world.keys = []
+  await t.rejects(identified(world, later), refused(/key/), 'it is verified again')
+})
+
 t.test('a token that is not valid yet is not remembered', async (t) => {
   const world = newWorld()
   const token = await signedToken(key, { claims: { nbf: Math.floor(world.clock.now() / 1000) + 2 } })

@@ -1,5 +1,5 @@
-import { JsonScanner } from '../../text/json-scanner.ts'
-import { decodeUtf8, parseJson } from '../../text/json.ts'
+import { JsonScanner } from '../text/json-scanner.ts'
+import { decodeUtf8, parseJson } from '../text/json.ts'
 
 const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
@@ -19,8 +19,8 @@ export function isJsonObject (value: unknown): value is JsonObject {
 }
 
 /**
- * Parses the header or the claims of a token. A member that is there twice is refused at any depth: JSON parsers differ
- * in which of the two they take, so that a provider and the gateway could read different things.
+ * Parses a part of a token, or a file that says who may call. A member that is there twice is refused at any depth:
+ * JSON parsers differ in which of the two they take, so that a provider and the gateway could read different things.
  *
  * @throws TextFault, JsonFault or RangeError when it is not such an object
  */
