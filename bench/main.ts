@@ -6,6 +6,7 @@ import { Bench, type BenchBroker } from './bench.ts'
 import { accessCases } from './cases/access.ts'
 import type { Case, CaseResult } from './cases/case.ts'
 import { latencyCases } from './cases/latency.ts'
+import { liveCases } from './cases/live.ts'
 import { publishCases } from './cases/publish.ts'
 import { readCases } from './cases/read.ts'
 import { scrapeCases } from './cases/scrape.ts'
@@ -14,7 +15,9 @@ import { belowGuard } from './guard.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
 import { describeMachine, table, toJson } from './report.ts'
 
-const CASES: readonly Case[] = [...publishCases, ...readCases, ...latencyCases, ...scrapeCases, ...accessCases]
+const CASES: readonly Case[] = [
+  ...publishCases, ...readCases, ...latencyCases, ...liveCases, ...scrapeCases, ...accessCases
+]
 
 const CASE_NAMES = CASES.map(({ name }) => name).join(', ')
 

@@ -19,7 +19,8 @@ export class BenchWorker {
 
   /** Starts one and waits until it is connected and warm. */
   static async start (
-    name: 'load' | 'js-client' | 'protocol-client' | 'bare-route' | 'polls' | 'many-streams' | 'slow-reader',
+    name: 'load' | 'js-client' | 'protocol-client' | 'bare-route' | 'polls' | 'many-streams' | 'slow-reader' | 'live' |
+      'bare-live',
     config: object
   ): Promise<BenchWorker> {
     const worker = new BenchWorker(name)

@@ -143,6 +143,7 @@ function figuresOf (app: FastifyInstance, count: (format: LiveFormat['name']) =>
   const deliveries = counter('deliveries_total', 'Messages written to live answers')
   const bytes = counter('bytes_total', 'Bytes of messages written to live answers')
   const stalls = counter('write_stalls_total', 'How often a live answer had to wait for its client')
+  const cold = counter('cold_readers_total', 'How often a live answer fell behind and went on by a reader of its own')
   const byes = new Counter({
     name: `${PREFIX}byes_total`, help: 'Live answers that ended with a bye', labelNames: ['reason'], registers
   })
@@ -153,6 +154,7 @@ function figuresOf (app: FastifyInstance, count: (format: LiveFormat['name']) =>
       bytes.inc(size)
     },
     stalled: () => { stalls.inc() },
+    behind: () => { cold.inc() },
     bye: (reason: ByeReason) => { byes.inc({ reason }) }
   }
 }

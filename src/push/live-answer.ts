@@ -18,27 +18,25 @@ export class LiveAnswer {
   #lastWriteMs = performance.now()
   /** Since when the sink is full. */
   #stalledMs: number | undefined
-  // What a full sink still holds.
+  // Of what a full sink holds.
   #pending: readonly Segment[] = []
   #isBehind: boolean
   #isPlanned = false
   #isAskingState = false
   #isOver = false
+  // Everything before this offset was taken by the operating system.
+  #takenOffset: number
   /** What was written so far. */
   readonly delivered = { messages: 0, bytes: 0 }
-  /** Everything before this offset was taken by the operating system. */
-  takenOffset: number
+  /** Settles when nothing is left to be stored for a consumer; undefined until the answer is over, and without one. */
+  settled: Promise<void> | undefined
 
   constructor (options: LiveAnswerOptions, opening: FollowState) {
     this.#options = options
     this.#left = options.limit
     this.#isBehind = !opening.endOfStream
-    this.takenOffset = opening.nextOffset
+    this.#takenOffset = opening.nextOffset
     this.#state(opening, RETRY_MS)
-  }
-
-  get isOver (): boolean {
-    return this.#isOver
   }
 
   readonly news = (): void => { this.#pump() }
@@ -54,7 +52,8 @@ export class LiveAnswer {
   /** To be called about every second. @param sendTimeoutMs how long the sink may be full */
   tick (nowMs: number, sendTimeoutMs: number): void {
     if (this.#isOver) return
-    const { rotateAtMs, heartbeatMs } = this.#options
+    const { rotateAtMs, heartbeatMs, place } = this.#options
+    place?.tick(nowMs, this.#takenOffset)
     if (this.#stalledMs !== undefined) {
       if (nowMs - this.#stalledMs >= sendTimeoutMs) this.cut('not drained')
       return
@@ -72,6 +71,7 @@ export class LiveAnswer {
   reset (nextOffset: number): void {
     if (this.#isOver) return
     this.#options.source.seek(nextOffset)
+    this.#takenOffset = nextOffset
     this.#isBehind = true
     this.#control('reset', { nextOffset })
     this.#pump()
@@ -115,6 +115,7 @@ export class LiveAnswer {
     if (this.#isOver) return
     this.#isOver = true
     this.#letGo()
+    this.settled = this.#options.place?.end(this.#takenOffset)
     this.#options.source.close()
     this.#options.whenEnded(reason)
   }
@@ -176,15 +177,11 @@ export class LiveAnswer {
     const buffers = segments.length === 1 && only !== undefined
       ? only.buffers(sink.isChunked)
       : segments.flatMap((segment) => segment.buffers(sink.isChunked))
-    let messages = 0
-    let bytes = 0
-    for (const segment of segments) {
-      messages += segment.count
-      bytes += segment.bytes
+    for (const { count, bytes } of segments) {
+      this.delivered.messages += count
+      this.delivered.bytes += bytes
+      figures.delivered(count, bytes)
     }
-    this.delivered.messages += messages
-    this.delivered.bytes += bytes
-    figures.delivered(messages, bytes)
     if (this.#send(buffers)) return
     for (const segment of segments) segment.retain()
     this.#pending = segments
@@ -240,7 +237,7 @@ export class LiveAnswer {
   }
 
   #noteTaken (): void {
-    if (this.#options.sink.pendingBytes === 0) this.takenOffset = this.#options.source.position
+    if (this.#options.sink.pendingBytes === 0) this.#takenOffset = this.#options.source.position
   }
 
   #letGo (): void {

@@ -22,7 +22,17 @@ export interface LiveSink {
 export interface LiveFigures {
   delivered: (messages: number, bytes: number) => void
   stalled: () => void
+  /** One reads on from its own position. */
+  behind: () => void
   bye: (reason: ByeReason) => void
+}
+
+/** Keeps the offset of a consumer. */
+export interface LivePlace {
+  /** @param taken the offset before which the operating system has taken everything */
+  tick: (nowMs: number, taken: number) => void
+  /** Settles when everything is stored that is to be. Never throws. */
+  end: (taken: number) => Promise<void>
 }
 
 export interface LiveAnswerOptions {
@@ -38,6 +48,8 @@ export interface LiveAnswerOptions {
   readonly hasControl: boolean
   /** When it is ended so that connections spread over instances, by performance.now(). */
   readonly rotateAtMs: number
+  /** Only for a consumer. */
+  readonly place?: LivePlace | undefined
   /** Told of the end, once. */
   readonly whenEnded: (reason: string) => void
 }

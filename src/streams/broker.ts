@@ -84,8 +84,8 @@ export class Broker {
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls, follows })
     const activeConsumers = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, ...reconnect })
-    this.consumers =
-      new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), activeConsumers, directory })
+    const consumerPolls = new ConsumerPolls(polls, offsets)
+    this.consumers = new ConsumersPort({ names, offsets, polls: consumerPolls, follows, activeConsumers, directory })
     this.#options = options
     this.#connections = connections
     this.#publishers = publishers

@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
 import { brokerOf } from '../../http/caller.ts'
@@ -7,8 +8,21 @@ import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api
 import { toStart } from '../../api/text-formats.ts'
 import { StreamsError, type ConsumerBatch } from '../../streams/index.ts'
 import { answerFormat, consumerBatchResponse, encodeAnswer, sendConsumerBatch } from './answer.ts'
-import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
-import { amountQuery, bodyQuery, readRequest, type ReadLimits } from './query.ts'
+import { FILTER_PATTERNS, filteredLive, filterQuery, searchOf } from './filter-query.ts'
+import type { LiveFormat } from '../../push/live-format.ts'
+import { sendLive } from './live.ts'
+import { liveFormat, liveQuery, resumedAt, type LiveQuery } from './live-query.ts'
+import { amountQuery, bodyQuery, readRequest, startOf, type ReadLimits } from './query.ts'
+
+/** Where a live read starts, in place of where the consumer is. */
+const liveStartQuery = {
+  offset: Type.Optional(Type.String({
+    format: 'position', description: 'Live reads: where to start in place of the stored offset.'
+  })),
+  timestamp: Type.Optional(Type.String({
+    format: 'timestamp', description: 'Live reads: start at the first message stored at or after this time.'
+  }))
+}
 
 const problems = [
   ...BROKER_PROBLEMS, 'overloaded', 'not_acceptable', 'offset_out_of_range', 'offset_goes_back', 'offset_beyond_end',
@@ -44,7 +58,11 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
     },
     async (request, reply) => {
       const { params: { stream, consumer }, query } = request
+      const live = liveFormat(request.headers.accept, query)
+      const search = searchOf(query, async () => { await app.turn(Infinity) })
+      if (live !== undefined) return await followAsConsumer(request, reply, live, search !== undefined)
       const format = answerFormat(request.headers.accept)
+      refuseStart(query)
       const { commit, expected } = query
       if (expected !== undefined && commit === undefined) {
         throw invalidRequest([{ pointer: '/query/expected', message: 'needs commit' }])
@@ -56,7 +74,6 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
         prepared.set(batch, await encodeAnswer(reply, batch, format, query))
       }
       const autoStore = query.autoCommit ? { prepare } : undefined
-      const search = searchOf(query, async () => { await app.turn(Infinity) })
       const read = { ...readRequest(from, query, search), store: commit, expected, autoStore }
       const { consumers } = brokerOf(request)
       const batch = await consumers.read(stream, consumer, read, clientSignal(reply)).catch((error) => {
@@ -65,6 +82,37 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       return await sendConsumerBatch(reply, batch, format, query, prepared.get(batch))
     }
   )
+}
+
+interface ConsumerRequest {
+  readonly params: { readonly stream: string, readonly consumer: string }
+  readonly query: LiveQuery & {
+    readonly from: string, readonly autoCommit: boolean, readonly offset?: string, readonly timestamp?: string
+  }
+}
+
+function refuseStart (query: { offset?: string, timestamp?: string }): void {
+  const given = (['offset', 'timestamp'] as const).filter((name) => query[name] !== undefined)
+  if (given.length === 0) return
+  const message = 'is for live reads only: a consumer reads on from its stored offset, and a reset moves it'
+  throw invalidRequest(given.map((name) => ({ pointer: `/query/${name}`, message })))
+}
+
+async function followAsConsumer (
+  request: FastifyRequest & ConsumerRequest, reply: FastifyReply, format: LiveFormat, hasFilter: boolean
+): Promise<FastifyReply> {
+  if (hasFilter) throw filteredLive()
+  const { params: { stream, consumer }, query } = request
+  const { consumers } = brokerOf(request)
+  const hasStart = query.offset !== undefined || query.timestamp !== undefined
+  const at = resumedAt(request, query) ?? (hasStart ? startOf(query) : undefined)
+  const follow = { at, from: toStart(query.from, '/query/from'), autoCommit: query.autoCommit }
+  return await sendLive(reply, {
+    format,
+    query,
+    open: async (listener, signal) =>
+      await consumers.follow(stream, consumer, follow, listener, signal).catch((error) => { throw withReset(error) })
+  })
 }
 
 // Such a read never works again by itself: the stored offset has to be set back.
@@ -101,8 +149,10 @@ function consumerQuery (limits: ReadLimits) {
         'instances at the same moment may get the same messages. When the store fails, the answer is an error, no ' +
         'message is sent, and the next read may continue after those messages.'
     }),
+    ...liveStartQuery,
     ...amountQuery(limits),
     ...filterQuery,
-    ...bodyQuery
+    ...bodyQuery,
+    ...liveQuery
   }, FILTER_PATTERNS)
 }

@@ -1,54 +1,15 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
-import { Type } from '@fastify/type-provider-typebox'
-import { negotiate } from '../../http/accept.ts'
 import { LiveConnection } from '../../http/live-connection.ts'
 import { clientSignal } from '../../http/request-scope.ts'
-import { parseDecimal } from '../../api/position.ts'
-import { invalidRequest, RequestError, toProblemAnswer } from '../../api/problems.ts'
-import type { ReadEncoding } from '../../messages/index.ts'
+import { invalidRequest, toProblemAnswer } from '../../api/problems.ts'
 import { LiveAnswer } from '../../push/live-answer.ts'
+import type { LivePlace } from '../../push/live-options.ts'
 import { FOLLOWING_NDJSON, SSE, type LiveFormat } from '../../push/live-format.ts'
 import type { Representation } from '../../push/segment.ts'
-import { StreamsError, type FollowListener, type LiveSource, type Position } from '../../streams/index.ts'
+import type { LiveQuery } from './live-query.ts'
+import { StreamsError, type FollowListener, type LiveSource } from '../../streams/index.ts'
 
-/** What a live read is asked for beside what every read is. */
-export const liveQuery = {
-  follow: Type.Optional(Type.Boolean({
-    description: 'Keep the answer open and send messages as they come: NDJSON, or what `Accept` says.'
-  })),
-  lastEventId: Type.Optional(Type.String({
-    description: 'Live reads: where to go on, the last `id` that was received. The header `Last-Event-ID` wins.'
-  })),
-  heartbeat: Type.Optional(Type.Integer({
-    minimum: 5,
-    maximum: 60,
-    description: 'Live reads: after how many seconds without a message a `state` event is sent (default 15).'
-  })),
-  control: Type.Optional(Type.Boolean({
-    description: 'Live reads: `false` leaves out `state` events; an empty line, or an event without data, shows that ' +
-      'the connection is alive.'
-  })),
-  errors: Type.Optional(Type.Unsafe<'status' | 'event'>({
-    type: 'string',
-    enum: ['status', 'event'],
-    description: 'Live reads: with `event`, an error that passes comes as 200 with a `problem` event, because ' +
-      '`EventSource` never comes back after another status.'
-  }))
-}
-
-/** The query of a live read. */
-export interface LiveQuery {
-  readonly follow?: boolean
-  readonly lastEventId?: string
-  readonly heartbeat?: number
-  readonly control?: boolean
-  readonly errors?: 'status' | 'event'
-  readonly limit: number
-  readonly body: ReadEncoding
-}
-
-const JSON_TYPE = 'application/json'
 const DEFAULT_HEARTBEAT_SECONDS = 15
 /** When a client is to come back after a problem that passes. */
 const PROBLEM_RETRY_MS = 3000
@@ -56,50 +17,19 @@ const PROBLEM_RETRY_MS = 3000
 const REPRESENTATIONS: readonly Representation[] = [SSE, FOLLOWING_NDJSON].flatMap((format) =>
   (['auto', 'json', 'text', 'base64'] as const).map((body) => ({ format, body })))
 
-/** The format of a live answer; undefined when the request asks for a batch. @throws RequestError */
-export function liveFormat (accept: string | undefined, query: LiveQuery): LiveFormat | undefined {
-  const isFollow = query.follow === true
-  if (!isFollow && (accept === undefined || !/event-stream/i.test(accept))) {
-    refuseLiveParameters(query)
-    return undefined
-  }
-  const offered = isFollow ? [FOLLOWING_NDJSON.mediaType, SSE.mediaType] : [SSE.mediaType, JSON_TYPE]
-  const type = negotiate(accept, offered)
-  const format = [SSE, FOLLOWING_NDJSON].find(({ mediaType }) => mediaType === type)
-  if (format === undefined && isFollow) {
-    throw new RequestError('not_acceptable', `with follow=true a read is answered as ${offered.join(' or ')}`)
-  }
-  return format
-}
-
-function refuseLiveParameters (query: LiveQuery): void {
-  if (query.lastEventId === undefined && query.heartbeat === undefined && query.control === undefined &&
-    query.errors === undefined) return
-  const names = ['lastEventId', 'heartbeat', 'control', 'errors'] as const
-  throw invalidRequest(names.filter((name) => query[name] !== undefined).map((name) => (
-    { pointer: `/query/${name}`, message: 'is for live reads only: Accept: text/event-stream, or follow=true' }
-  )))
-}
-
-/** Where the client has been, when it says so. @throws RequestError when that is no id of this gateway */
-export function resumedAt ({ headers }: FastifyRequest, { lastEventId }: LiveQuery): Position | undefined {
-  const given = headers['last-event-id']
-  const header = typeof given === 'string' && given !== '' ? given : undefined
-  const id = header ?? lastEventId
-  if (id === undefined) return undefined
-  const offset = parseDecimal(id)
-  if (offset !== undefined) return { type: 'offset', offset }
-  const pointer = header === undefined ? '/query/lastEventId' : '/header/last-event-id'
-  throw invalidRequest([{ pointer, message: 'is not an id of this stream: ids are offsets from 0 to 2^53-1' }])
-}
-
 /** What a live answer is made of. */
 export interface LiveRequest {
   readonly format: LiveFormat
   readonly query: LiveQuery
   /** Begins to follow. @throws StreamsError */
-  readonly open: (listener: FollowListener, signal: AbortSignal) => Promise<LiveSource>
+  readonly open: (listener: LiveListener, signal: AbortSignal) => Promise<LiveOpened>
 }
+
+/** What a live answer follows. */
+export interface LiveOpened { readonly source: LiveSource, readonly place?: LivePlace }
+
+/** Who is told of what becomes of it. */
+export interface LiveListener extends FollowListener { moved: (nextOffset: number) => void }
 
 const REFUSED = ['wait', 'maxBytes', 'commit', 'expected']
 
@@ -124,15 +54,16 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
   const { request, server: { live: all } } = reply
   const giveBack = all.admit()
   const listener = new Listener(reply)
-  let source: LiveSource | undefined
+  let opened: LiveOpened | undefined
   try {
     const signal = clientSignal(reply)
-    source = await live.open(listener, signal)
+    opened = await live.open(listener, signal)
+    const { source, place } = opened
     const opening = await source.state()
     signal.throwIfAborted()
     const headers = headersOf(live.format, opening.nextOffset)
     if (request.method === 'HEAD') {
-      source.close()
+      leave(opened)
       giveBack()
       // Without a body there is no length either.
       await reply.headers(headers).send(Readable.from([]))
@@ -141,6 +72,7 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
     const sink = await LiveConnection.open(reply, headers)
     const answer = new LiveAnswer({
       source,
+      place,
       sink,
       segments: all.segments,
       representation: representationOf(live),
@@ -156,20 +88,26 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
       closed: () => {
         listener.leave()
         answer.gone()
-        giveBack()
+        void Promise.resolve(answer.settled).then(giveBack)
       }
     })
     all.began(answer, request, live.format.name)
     listener.join(answer, signal)
   } catch (error) {
-    source?.close()
+    leave(opened)
     giveBack()
     throw error
   }
 }
 
+// Nothing was taken.
+function leave (opened: LiveOpened | undefined): void {
+  opened?.source.close()
+  void opened?.place?.end(0)
+}
+
 /** Tells the answer what its source and its client say, also what they have said before it was there. */
-class Listener implements FollowListener {
+class Listener implements LiveListener {
   readonly #reply: FastifyReply
   #answer: LiveAnswer | undefined
   #failure: StreamsError | undefined
@@ -183,6 +121,12 @@ class Listener implements FollowListener {
   news (): void {
     this.#answer?.news()
   }
+
+  behind (): void {
+    this.#reply.server.live.figures.behind()
+  }
+
+  readonly moved = (nextOffset: number): void => { this.#answer?.reset(nextOffset) }
 
   failed (error: StreamsError): void {
     this.#failure = error

@@ -11,7 +11,8 @@ import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
 } from './answer.ts'
 import { FILTER_PATTERNS, filteredLive, filterQuery, searchOf } from './filter-query.ts'
-import { liveFormat, liveQuery, resumedAt, sendLive } from './live.ts'
+import { sendLive } from './live.ts'
+import { liveFormat, liveQuery, resumedAt } from './live-query.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
 
 const MessageParams = strictObject({
@@ -64,7 +65,7 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
         return await sendLive(reply, {
           format: live,
           query,
-          open: async (listener, signal) => await reading.follow(stream, from, listener, signal)
+          open: async (listener, signal) => ({ source: await reading.follow(stream, from, listener, signal) })
         })
       }
       const format = answerFormat(request.headers.accept)

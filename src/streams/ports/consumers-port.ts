@@ -4,15 +4,36 @@ import type { ConsumerOffset, ConsumerOffsets, Stored } from '../consuming/consu
 import type { ConsumerBatch } from '../consuming/commit-offset.ts'
 import type { ConsumerReadRequest, ConsumerPolls } from '../consuming/consumer-polls.ts'
 import type { ConsumerInfo, Directory, Sources } from '../directory/directory.ts'
+import { ConsumerFollow } from '../consuming/consumer-follow.ts'
+import { consumerStart } from '../consuming/consumer-start.ts'
 import type { Position } from '../offset.ts'
+import type { Follows } from '../reading/follows.ts'
+import type { FollowListener, LiveSource } from '../reading/live-source.ts'
 import { refuseBadReference, type StreamNames } from '../topology/stream-names.ts'
 
 export interface ConsumersPortOptions {
   names: StreamNames
   offsets: ConsumerOffsets
   polls: ConsumerPolls
+  follows: Follows
   activeConsumers: ActiveConsumers
   directory: Directory
+}
+
+/** What a client that follows a stream as a consumer wants. */
+export interface ConsumerFollowRequest {
+  /** Where to begin; undefined: where the consumer is. */
+  readonly at: Position | undefined
+  /** Where a consumer without a stored offset is. */
+  readonly from: Position
+  /** Stores what the client has taken. */
+  readonly autoCommit: boolean
+}
+
+/** As `FollowListener`. */
+export interface ConsumerFollowListener extends FollowListener {
+  /** The consumer was reset, and goes on there. */
+  moved: (nextOffset: number) => void
 }
 
 /** Reads as a consumer, and the offsets that the broker keeps for consumers. Names are the API's. */
@@ -40,6 +61,34 @@ export class ConsumersPort {
     const hasStored = request.store !== undefined || (request.autoStore !== undefined && batch.count > 0)
     if (hasStored) directory.noteCommit(name, consumer)
     return batch
+  }
+
+  /**
+   * Follows a stream from where the consumer is. Close the source and end the place that this returns.
+   *
+   * @throws StreamsError what `ReadingPort.follow` throws and, when it stores something, what `storeOffset` throws
+   */
+  async follow (
+    stream: string, consumer: string, request: ConsumerFollowRequest, listener: ConsumerFollowListener,
+    signal: AbortSignal
+  ): Promise<{ source: LiveSource, place: ConsumerFollow }> {
+    const { follows, offsets, directory } = this.#options
+    const name = this.#known(stream, consumer)
+    directory.noteRead(name, consumer)
+    const { stored, from } = request.at === undefined
+      ? await consumerStart(offsets, name, consumer, request.from, signal)
+      : { stored: await offsets.find(name, consumer), from: request.at }
+    const source = await follows.open(name, from, listener, signal)
+    const place = new ConsumerFollow({
+      stream: name,
+      consumer,
+      offsets,
+      stored,
+      autoCommit: request.autoCommit,
+      committed: () => { directory.noteCommit(name, consumer) },
+      moved: listener.moved
+    })
+    return { source, place }
   }
 
   /**

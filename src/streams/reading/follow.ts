@@ -76,6 +76,7 @@ export class Follow implements LiveSource {
     const { reader } = tail
     const position = this.#position
     if (!reader.covers(position)) {
+      if (reader.ended === undefined) this.#listener.behind()
       this.#attach()
       return undefined
     }

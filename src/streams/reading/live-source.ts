@@ -7,6 +7,8 @@ import type { Gap } from './read-pieces.ts'
 export interface FollowListener {
   /** There may be something to take. */
   news: () => void
+  /** Its reader has moved on without it: it reads on from its own position. */
+  behind: () => void
   /** It cannot go on. `overloaded` means that all readers are in use. */
   failed: (error: StreamsError) => void
 }

@@ -1,0 +1,101 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { HttpConnection, requestBytes } from './http-connection.ts'
+import { work, type Sample } from './worker.ts'
+
+/** Connections that follow one stream, and one client that publishes. */
+export interface LiveConfig {
+  /** Where the stream is followed. */
+  readonly port: number
+  /** Where it is published. */
+  readonly publishPort: number
+  readonly stream: string
+  readonly connections: number
+  readonly bodyBytes: number
+  /** In one publish. */
+  readonly messages: number
+  /** Between two publishes, ms; undefined: the next one comes when all have got the last one. */
+  readonly everyMs?: number
+}
+
+const LINE_FEED = 0x0a
+// Events end with an empty line. The head of the answer has none of these: its lines end with CR LF.
+const EVENT_END = '\n\n'
+
+/*
+ * A round publishes again and again. Each connection has to get each message. A latency is the time from a publish to
+ * its arrival at a connection: at the last one, or with `everyMs` at some of them.
+ */
+await work<LiveConfig>(async (config) => {
+  const { publishPort, stream, connections, bodyBytes, messages, everyMs } = config
+  const publisher = await HttpConnection.open(publishPort)
+  const followers: Follower[] = []
+  for (let opened = 0; opened < connections; opened++) followers.push(await Follower.open(config))
+  const body = JSON.stringify({
+    messages: Array.from({ length: messages }, () => ({ body: 'x'.repeat(bodyBytes), bodyEncoding: 'text' }))
+  })
+  const publish = requestBytes(
+    'POST', `/v1/streams/${stream}/messages`, { 'content-type': 'application/json' }, body
+  )
+  const send = async (): Promise<void> => {
+    const { status, text } = await publisher.request(publish)
+    if (status !== 200) throw new Error(`a publish was answered with ${text}`)
+  }
+  return async (seconds): Promise<Sample> => {
+    const startedMs = performance.now()
+    const latenciesMs: number[] = []
+    let published = 0
+    while (performance.now() < startedMs + seconds * 1000) {
+      const sentMs = performance.now()
+      published += messages
+      const goal = everyMs === undefined ? followers : followers.slice(0, 20)
+      const arrivals = goal.map(async (follower) => {
+        const atMs = await follower.until(follower.events + messages)
+        if (everyMs !== undefined) latenciesMs.push(atMs - sentMs)
+      })
+      await Promise.all([send(), ...arrivals])
+      if (everyMs === undefined) latenciesMs.push(performance.now() - sentMs)
+      else await new Promise((resolve) => { setTimeout(resolve, Math.max(0, sentMs + everyMs - performance.now())) })
+    }
+    return { count: published * connections, seconds: (performance.now() - startedMs) / 1000, latenciesMs }
+  }
+})
+
+class Follower {
+  events = 0
+  #wasLineFeed = false
+  #wanted = Infinity
+  #arrived: (atMs: number) => void = () => {}
+
+  private constructor (socket: Socket) {
+    socket.on('data', (chunk) => { this.#count(chunk) })
+  }
+
+  static async open ({ port, stream }: LiveConfig): Promise<Follower> {
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    const follower = new Follower(socket)
+    const opened = follower.until(1)
+    socket.write(
+      `GET /v1/streams/${stream}/messages?offset=next HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`
+    )
+    await opened
+    return follower
+  }
+
+  /** Settles when so many events have come. */
+  async until (events: number): Promise<number> {
+    if (this.events >= events) return performance.now()
+    this.#wanted = events
+    return await new Promise((resolve) => { this.#arrived = resolve })
+  }
+
+  #count (chunk: Buffer): void {
+    if (this.#wasLineFeed && chunk[0] === LINE_FEED) this.events++
+    for (let at = chunk.indexOf(EVENT_END); at >= 0; at = chunk.indexOf(EVENT_END, at + 2)) this.events++
+    this.#wasLineFeed = chunk[chunk.length - 1] === LINE_FEED && chunk[chunk.length - 2] !== LINE_FEED
+    if (this.events < this.#wanted) return
+    this.#wanted = Infinity
+    this.#arrived(performance.now())
+  }
+}

@@ -1,0 +1,83 @@
+import { Type } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import { negotiate } from '../../http/accept.ts'
+import { parseDecimal } from '../../api/position.ts'
+import { invalidRequest, RequestError } from '../../api/problems.ts'
+import type { ReadEncoding } from '../../messages/index.ts'
+import { FOLLOWING_NDJSON, SSE, type LiveFormat } from '../../push/live-format.ts'
+import type { Position } from '../../streams/index.ts'
+
+/** What a live read is asked for beside what every read is. */
+export const liveQuery = {
+  follow: Type.Optional(Type.Boolean({
+    description: 'Keep the answer open and send messages as they come: NDJSON, or what `Accept` says.'
+  })),
+  lastEventId: Type.Optional(Type.String({
+    description: 'Live reads: where to go on, the last `id` that was received. The header `Last-Event-ID` wins.'
+  })),
+  heartbeat: Type.Optional(Type.Integer({
+    minimum: 5,
+    maximum: 60,
+    description: 'Live reads: after how many seconds without a message a `state` event is sent (default 15).'
+  })),
+  control: Type.Optional(Type.Boolean({
+    description: 'Live reads: `false` leaves out `state` events; an empty line, or an event without data, shows that ' +
+      'the connection is alive.'
+  })),
+  errors: Type.Optional(Type.Unsafe<'status' | 'event'>({
+    type: 'string',
+    enum: ['status', 'event'],
+    description: 'Live reads: with `event`, an error that passes comes as 200 with a `problem` event, because ' +
+      '`EventSource` never comes back after another status.'
+  }))
+}
+
+/** The query of a live read. */
+export interface LiveQuery {
+  readonly follow?: boolean
+  readonly lastEventId?: string
+  readonly heartbeat?: number
+  readonly control?: boolean
+  readonly errors?: 'status' | 'event'
+  readonly limit: number
+  readonly body: ReadEncoding
+}
+
+const JSON_TYPE = 'application/json'
+
+/** The format of a live answer; undefined when the request asks for a batch. @throws RequestError */
+export function liveFormat (accept: string | undefined, query: LiveQuery): LiveFormat | undefined {
+  const isFollow = query.follow === true
+  if (!isFollow && (accept === undefined || !/event-stream/i.test(accept))) {
+    refuseLiveParameters(query)
+    return undefined
+  }
+  const offered = isFollow ? [FOLLOWING_NDJSON.mediaType, SSE.mediaType] : [SSE.mediaType, JSON_TYPE]
+  const type = negotiate(accept, offered)
+  const format = [SSE, FOLLOWING_NDJSON].find(({ mediaType }) => mediaType === type)
+  if (format === undefined && isFollow) {
+    throw new RequestError('not_acceptable', `with follow=true a read is answered as ${offered.join(' or ')}`)
+  }
+  return format
+}
+
+function refuseLiveParameters (query: LiveQuery): void {
+  if (query.lastEventId === undefined && query.heartbeat === undefined && query.control === undefined &&
+    query.errors === undefined) return
+  const names = ['lastEventId', 'heartbeat', 'control', 'errors'] as const
+  throw invalidRequest(names.filter((name) => query[name] !== undefined).map((name) => (
+    { pointer: `/query/${name}`, message: 'is for live reads only: Accept: text/event-stream, or follow=true' }
+  )))
+}
+
+/** Where the client has been, when it says so. @throws RequestError when that is no id of this gateway */
+export function resumedAt ({ headers }: FastifyRequest, { lastEventId }: LiveQuery): Position | undefined {
+  const given = headers['last-event-id']
+  const header = typeof given === 'string' && given !== '' ? given : undefined
+  const id = header ?? lastEventId
+  if (id === undefined) return undefined
+  const offset = parseDecimal(id)
+  if (offset !== undefined) return { type: 'offset', offset }
+  const pointer = header === undefined ? '/query/lastEventId' : '/header/last-event-id'
+  throw invalidRequest([{ pointer, message: 'is not an id of this stream: ids are offsets from 0 to 2^53-1' }])
+}
