@@ -67,14 +67,16 @@ export class LiveAnswer {
     if (nowMs - this.#lastWriteMs >= heartbeatMs) void this.#writeState(nowMs)
   }
 
-  /** Its consumer was moved: goes on there. */
-  reset (nextOffset: number): void {
-    if (this.#isOver) return
-    this.#options.source.seek(nextOffset)
-    this.#takenOffset = nextOffset
-    this.#isBehind = true
-    this.#control('reset', { nextOffset })
+  /** Its consumer was moved, or is the active one from now on, or is not. @returns up to where everything was taken */
+  moved (name: 'reset' | 'active' | 'inactive', nextOffset: number): number {
+    this.#noteTaken()
+    if (this.#isOver) return this.#takenOffset
+    if (name === 'reset') this.#options.source.seek(nextOffset)
+    if (name !== 'inactive') this.#takenOffset = nextOffset
+    this.#isBehind = name !== 'inactive'
+    this.#control(name, { nextOffset })
     this.#pump()
+    return this.#takenOffset
   }
 
   /** Ends it properly. */

@@ -1,7 +1,7 @@
 import type { Lead } from '../messages/index.ts'
 
 /** What a live answer says beside its messages. */
-export type ControlName = 'state' | 'gap' | 'reset' | 'bye' | 'problem'
+export type ControlName = 'state' | 'gap' | 'reset' | 'active' | 'inactive' | 'bye' | 'problem'
 
 /** How messages and control events are written. */
 export interface LiveFormat {
