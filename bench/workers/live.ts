@@ -22,45 +22,6 @@ const LINE_FEED = 0x0a
 // Events end with an empty line. The head of the answer has none of these: its lines end with CR LF.
 const EVENT_END = '\n\n'
 
-/*
- * A round publishes again and again. Each connection has to get each message. A latency is the time from a publish to
- * its arrival at a connection: at the last one, or with `everyMs` at some of them.
- */
-await work<LiveConfig>(async (config) => {
-  const { publishPort, stream, connections, bodyBytes, messages, everyMs } = config
-  const publisher = await HttpConnection.open(publishPort)
-  const followers: Follower[] = []
-  for (let opened = 0; opened < connections; opened++) followers.push(await Follower.open(config))
-  const body = JSON.stringify({
-    messages: Array.from({ length: messages }, () => ({ body: 'x'.repeat(bodyBytes), bodyEncoding: 'text' }))
-  })
-  const publish = requestBytes(
-    'POST', `/v1/streams/${stream}/messages`, { 'content-type': 'application/json' }, body
-  )
-  const send = async (): Promise<void> => {
-    const { status, text } = await publisher.request(publish)
-    if (status !== 200) throw new Error(`a publish was answered with ${text}`)
-  }
-  return async (seconds): Promise<Sample> => {
-    const startedMs = performance.now()
-    const latenciesMs: number[] = []
-    let published = 0
-    while (performance.now() < startedMs + seconds * 1000) {
-      const sentMs = performance.now()
-      published += messages
-      const goal = everyMs === undefined ? followers : followers.slice(0, 20)
-      const arrivals = goal.map(async (follower) => {
-        const atMs = await follower.until(follower.events + messages)
-        if (everyMs !== undefined) latenciesMs.push(atMs - sentMs)
-      })
-      await Promise.all([send(), ...arrivals])
-      if (everyMs === undefined) latenciesMs.push(performance.now() - sentMs)
-      else await new Promise((resolve) => { setTimeout(resolve, Math.max(0, sentMs + everyMs - performance.now())) })
-    }
-    return { count: published * connections, seconds: (performance.now() - startedMs) / 1000, latenciesMs }
-  }
-})
-
 class Follower {
   events = 0
   #wasLineFeed = false
@@ -99,3 +60,42 @@ class Follower {
     this.#arrived(performance.now())
   }
 }
+
+/*
+ * A round publishes again and again. Each connection has to get each message. A latency is the time from a publish to
+ * its arrival at a connection: at the last one, or with `everyMs` at some of them.
+ */
+await work<LiveConfig>(async (config) => {
+  const { publishPort, stream, connections, bodyBytes, messages, everyMs } = config
+  const publisher = await HttpConnection.open(publishPort)
+  const followers: Follower[] = []
+  for (let opened = 0; opened < connections; opened++) followers.push(await Follower.open(config))
+  const body = JSON.stringify({
+    messages: Array.from({ length: messages }, () => ({ body: 'x'.repeat(bodyBytes), bodyEncoding: 'text' }))
+  })
+  const publish = requestBytes(
+    'POST', `/v1/streams/${stream}/messages`, { 'content-type': 'application/json' }, body
+  )
+  const send = async (): Promise<void> => {
+    const { status, text } = await publisher.request(publish)
+    if (status !== 200) throw new Error(`a publish was answered with ${text}`)
+  }
+  return async (seconds): Promise<Sample> => {
+    const startedMs = performance.now()
+    const latenciesMs: number[] = []
+    let published = 0
+    while (performance.now() < startedMs + seconds * 1000) {
+      const sentMs = performance.now()
+      published += messages
+      const goal = everyMs === undefined ? followers : followers.slice(0, 20)
+      const arrivals = goal.map(async (follower) => {
+        const atMs = await follower.until(follower.events + messages)
+        if (everyMs !== undefined) latenciesMs.push(atMs - sentMs)
+      })
+      await Promise.all([send(), ...arrivals])
+      if (everyMs === undefined) latenciesMs.push(performance.now() - sentMs)
+      else await new Promise((resolve) => { setTimeout(resolve, Math.max(0, sentMs + everyMs - performance.now())) })
+    }
+    return { count: published * connections, seconds: (performance.now() - startedMs) / 1000, latenciesMs }
+  }
+})

@@ -20,7 +20,7 @@ export const SERVER_PROBLEMS = {
     status: 501,
     title: 'Not supported by the broker',
     when: 'The broker is too old for this request.',
-    remedy: 'Use RabbitMQ 3.13 or newer.'
+    remedy: 'Use RabbitMQ 3.13 or newer, and enable its feature flags.'
   },
   management_not_configured: {
     status: 501,

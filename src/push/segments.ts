@@ -35,6 +35,8 @@ export class Segments {
   readonly #shelves = new WeakMap<HeldChunk, Map<Representation, Shelf>>()
   readonly #kept: Kept[] = []
   #keptBytes = 0
+  // All who follow a stream come for the same one after the other.
+  #last: { readonly chunk: HeldChunk, readonly representation: Representation, readonly shelf: Shelf } | undefined
 
   /** @param turn settles when heavy work may go on; undefined when it may at once */
   constructor (turn: () => Promise<void> | undefined) {
@@ -72,6 +74,7 @@ export class Segments {
 
   /** Lets go of what was made a while ago. To be called every second. */
   sweep (): void {
+    this.#last = undefined
     while (this.#kept[0] !== undefined && this.#kept[0].age > 0) this.#dropOldest()
     for (const kept of this.#kept) kept.age++
   }
@@ -82,6 +85,14 @@ export class Segments {
   }
 
   #shelfOf (chunk: HeldChunk, representation: Representation): Shelf {
+    const last = this.#last
+    if (last?.chunk === chunk && last.representation === representation) return last.shelf
+    const shelf = this.#findShelf(chunk, representation)
+    this.#last = { chunk, representation, shelf }
+    return shelf
+  }
+
+  #findShelf (chunk: HeldChunk, representation: Representation): Shelf {
     let shelves = this.#shelves.get(chunk)
     if (shelves === undefined) this.#shelves.set(chunk, shelves = new Map())
     let shelf = shelves.get(representation)

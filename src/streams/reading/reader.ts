@@ -109,8 +109,7 @@ export class Reader {
 
   /** Somebody who follows the stream has everything before the position. */
   reached (position: number): void {
-    this.#window.reach(position)
-    this.#topUp()
+    if (this.#window.reach(position)) this.#topUp()
   }
 
   /** See `Window.likelyAnswerBytes`. */

@@ -80,9 +80,11 @@ export class Window {
     return this.#chunks[this.#indexOf(offset)]
   }
 
-  /** Somebody has everything before the position. */
-  reach (position: number): void {
-    if (position > this.#reached) this.#reach(position)
+  /** Somebody has everything before the position. False when that was known. */
+  reach (position: number): boolean {
+    if (position <= this.#reached) return false
+    this.#reach(position)
+    return true
   }
 
   /**
