@@ -9,7 +9,9 @@ import { protocolClientSide } from './publish.ts'
 
 const CONNECTIONS = 1000
 const IDLE_CONNECTIONS = 2000
-const IDLE_SECONDS = 10
+const IDLE_SECONDS = 15
+// What was needed to open them is collected.
+const SETTLE_MS = 5000
 const BODY_BYTES = 200
 const BASELINE = 'a bare server of Node.js that writes one prepared buffer to the same sockets'
 
@@ -120,7 +122,7 @@ async function idle (bench: Bench, amount: Amount): Promise<CaseResult> {
   await liveSide(bench, gateway, gateway, { messages: 1 }, 10)
   const before = residentBytes(gateway.pid, 'now')
   const side = await liveSide(bench, gateway, gateway, { messages: 1 }, IDLE_CONNECTIONS)
-  await new Promise((resolve) => { setTimeout(resolve, 2000) })
+  await new Promise((resolve) => { setTimeout(resolve, SETTLE_MS) })
   const bytes = (residentBytes(gateway.pid, 'now') - before) / IDLE_CONNECTIONS
   const startSeconds = cpuSeconds(gateway.pid)
   await new Promise((resolve) => { setTimeout(resolve, IDLE_SECONDS * 1000) })

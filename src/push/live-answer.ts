@@ -23,6 +23,8 @@ export class LiveAnswer {
   #isBehind: boolean
   #isPlanned = false
   #isAskingState = false
+  // There was no memory for what comes next.
+  #lacksRoom = false
   #isOver = false
   // Everything before this offset was taken by the operating system.
   #takenOffset: number
@@ -63,7 +65,7 @@ export class LiveAnswer {
       this.bye('rotation')
       return
     }
-    this.#pump() // it may have waited for memory
+    if (this.#lacksRoom) this.#pump()
     if (nowMs - this.#lastWriteMs >= heartbeatMs) void this.#writeState(nowMs)
   }
 
@@ -162,6 +164,7 @@ export class LiveAnswer {
       }
       const wanting = { source, representation, limit: this.#left, whenMade: this.news }
       const made = segments.of(taken.chunk, wanting)
+      this.#lacksRoom = made === 'full'
       if (typeof made === 'string') break
       source.advance(made.to, made.count)
       if (made.count === 0) continue

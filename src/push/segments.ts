@@ -18,6 +18,8 @@ const SEGMENT_BYTES = 64 * 1024
 // More takes longer than others can wait: it is made in steps.
 const LARGE_BYTES = 256 * 1024
 const TURN_MS = 4
+// Until what had no room is tried again.
+const PAUSE_MS = 250
 // How much is kept for others who want the same.
 const MAX_KEPT_BYTES = 16 * 1024 * 1024
 
@@ -64,10 +66,14 @@ export class Segments {
       return this.#encodeNow(part, wanting.representation, shelf)
     }
     shelf.making.set(from, [wanting.whenMade])
-    void this.#encodeLater(part, wanting.representation, shelf).catch(() => undefined).then(() => {
+    const ended = (): void => {
       const told = shelf.making.get(from) ?? []
       shelf.making.delete(from)
       for (const whenMade of told) whenMade()
+    }
+    void this.#encodeLater(part, wanting.representation, shelf).catch(() => false).then((isMade) => {
+      if (isMade) ended()
+      else setTimeout(ended, PAUSE_MS)
     })
     return 'later'
   }
@@ -112,14 +118,15 @@ export class Segments {
     }
   }
 
+  // False without room for it.
   async #encodeLater (
     later: ChunkPart | Promise<ChunkPart>, representation: Representation, shelf: Shelf
-  ): Promise<void> {
+  ): Promise<boolean> {
     const part = await later
     try {
       await this.#turn()
       const lease = this.#lease(part)
-      if (lease === undefined) return
+      if (lease === undefined) return false
       const texts: Buffer[] = []
       let startMs = performance.now()
       for (const slice of segmentTexts(part, representation)) {
@@ -129,6 +136,7 @@ export class Segments {
         startMs = performance.now()
       }
       this.#keep(new Segment(part, texts, lease), shelf)
+      return true
     } finally {
       part.release()
     }
