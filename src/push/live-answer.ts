@@ -1,9 +1,8 @@
 import type { FollowState, Gap } from '../streams/index.ts'
-import { byeRetryMs, type ControlName } from './live-format.ts'
+import { byeRetryMs, RETRY_MS, type ControlName } from './live-format.ts'
 import type { ByeReason, LiveAnswerOptions } from './live-options.ts'
 import { frameOf, type Segment } from './segment.ts'
 
-const RETRY_MS = 2000
 // What is gathered for one write, and what one connection is given in one turn.
 const WRITE_BYTES = 64 * 1024
 const TURN_BYTES = 512 * 1024
@@ -76,8 +75,7 @@ export class LiveAnswer {
     if (name === 'reset') this.#options.source.seek(nextOffset)
     if (name !== 'inactive') this.#takenOffset = nextOffset
     this.#isBehind = name !== 'inactive'
-    this.#control(name, { nextOffset })
-    this.#pump()
+    this.#control(name, { nextOffset }) // the source has news then
     return this.#takenOffset
   }
 

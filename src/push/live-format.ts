@@ -47,6 +47,8 @@ function retryText (retryMs: number | undefined): string {
   return retryMs === undefined ? '' : `retry: ${retryMs}\n`
 }
 
+/** When a client is to come back that was cut. */
+export const RETRY_MS = 2000
 const MIN_BYE_RETRY_MS = 500
 const MAX_BYE_RETRY_MS = 3000
 
