@@ -1,9 +1,8 @@
 import type { FollowState, Gap } from '../streams/index.ts'
-import { byeRetryMs, type ControlName } from './live-format.ts'
+import { byeRetryMs, RETRY_MS, type ControlName } from './live-format.ts'
 import type { ByeReason, LiveAnswerOptions } from './live-options.ts'
 import { frameOf, type Segment } from './segment.ts'
 
-const RETRY_MS = 2000
 // What is gathered for one write, and what one connection is given in one turn.
 const WRITE_BYTES = 64 * 1024
 const TURN_BYTES = 512 * 1024
@@ -69,14 +68,15 @@ export class LiveAnswer {
     if (nowMs - this.#lastWriteMs >= heartbeatMs) void this.#writeState(nowMs)
   }
 
-  /** Its consumer was moved: goes on there. */
-  reset (nextOffset: number): void {
-    if (this.#isOver) return
-    this.#options.source.seek(nextOffset)
-    this.#takenOffset = nextOffset
-    this.#isBehind = true
-    this.#control('reset', { nextOffset })
-    this.#pump()
+  /** Its consumer was moved, or is the active one from now on, or is not. @returns up to where everything was taken */
+  moved (name: 'reset' | 'active' | 'inactive', nextOffset: number): number {
+    this.#noteTaken()
+    if (this.#isOver) return this.#takenOffset
+    if (name === 'reset') this.#options.source.seek(nextOffset)
+    if (name !== 'inactive') this.#takenOffset = nextOffset
+    this.#isBehind = name !== 'inactive'
+    this.#control(name, { nextOffset }) // the source has news then
+    return this.#takenOffset
   }
 
   /** Ends it properly. */

@@ -1,7 +1,7 @@
 import type { Lead } from '../messages/index.ts'
 
 /** What a live answer says beside its messages. */
-export type ControlName = 'state' | 'gap' | 'reset' | 'bye' | 'problem'
+export type ControlName = 'state' | 'gap' | 'reset' | 'active' | 'inactive' | 'bye' | 'problem'
 
 /** How messages and control events are written. */
 export interface LiveFormat {
@@ -47,6 +47,8 @@ function retryText (retryMs: number | undefined): string {
   return retryMs === undefined ? '' : `retry: ${retryMs}\n`
 }
 
+/** When a client is to come back that was cut. */
+export const RETRY_MS = 2000
 const MIN_BYE_RETRY_MS = 500
 const MAX_BYE_RETRY_MS = 3000
 

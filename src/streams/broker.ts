@@ -38,7 +38,7 @@ export class Broker {
   readonly #connections: ConnectionPool
   readonly #publishers: PublisherPool
   readonly #readers: ReaderPool
-  readonly #activeConsumers: ActiveConsumers
+  readonly #members: ActiveConsumers
   readonly #polls: Polls
   readonly #follows: Follows
   readonly #offsets: OffsetStore
@@ -83,14 +83,14 @@ export class Broker {
     })
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls, follows })
-    const activeConsumers = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, ...reconnect })
+    const members = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, follows, reconnect })
     const consumerPolls = new ConsumerPolls(polls, offsets)
-    this.consumers = new ConsumersPort({ names, offsets, polls: consumerPolls, follows, activeConsumers, directory })
+    this.consumers = new ConsumersPort({ names, offsets, polls: consumerPolls, follows, members, directory })
     this.#options = options
     this.#connections = connections
     this.#publishers = publishers
     this.#readers = readers
-    this.#activeConsumers = activeConsumers
+    this.#members = members
     this.#polls = polls
     this.#follows = follows
     this.#offsets = store
@@ -167,8 +167,8 @@ export class Broker {
       ...[...this.#readers.streams].map(async (stream) => {
         if (await refused('read', stream)) this.#readers.drop(stream)
       }),
-      ...[...this.#activeConsumers.streams].map(async (stream) => {
-        if (await refused('read', stream)) this.#activeConsumers.refuse(stream)
+      ...[...this.#members.streams].map(async (stream) => {
+        if (await refused('read', stream)) this.#members.refuse(stream)
       }),
       ...[...this.#publishers.streams].map(async (stream) => {
         if (await refused('write', stream)) this.#publishers.refuse(stream)
@@ -179,7 +179,7 @@ export class Broker {
   /** Whether a request reads or publishes at the moment, or waits to become the active consumer. */
   get isInUse (): boolean {
     return this.#readers.isInUse || this.#follows.isInUse || this.#publishers.isInUse ||
-      this.#activeConsumers.size > 0
+      this.#members.size > 0
   }
 
   /** No new requests are to be expected: what is not in use is closed soon. Requests that are under way go on. */
@@ -195,7 +195,7 @@ export class Broker {
   /** Ends everything, in the reverse order of how it was built. Calling it twice is fine. */
   async close (): Promise<void> {
     this.drain()
-    this.#activeConsumers.close()
+    this.#members.close()
     this.#readers.close()
     this.#publishers.close()
     await this.#connections.close()

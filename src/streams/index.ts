@@ -23,6 +23,7 @@ export type { StreamArguments } from './topology/stream-arguments.ts'
 
 export type { PublishingPort } from './ports/publishing-port.ts'
 export type { ActiveConsumer, ActiveConsumerHandlers, Deactivation } from './consuming/active-consumer.ts'
+export type { ActiveFollow, ActiveFollowListener } from './consuming/active-follow.ts'
 export type { ConsumerOffset, Stored } from './consuming/consumer-offsets.ts'
 export type { ConsumerFollow } from './consuming/consumer-follow.ts'
 export type { ConsumerReadRequest } from './consuming/consumer-polls.ts'

@@ -5,7 +5,7 @@ import { exactly } from '../support/exactly.ts'
 import { GroupMember } from '../support/group-member.ts'
 import { FaultProxy } from '../support/proxy.ts'
 import { batchOf, newStream, numbered, openBroker, readAll, testAddresses } from '../support/streams.ts'
-import { newSuperStream } from '../support/super-streams.ts'
+import { manage, newSuperStream } from '../support/super-streams.ts'
 import { until } from '../support/until.ts'
 
 async function connectClient (t: Test): Promise<jsClient.Client> {
@@ -205,6 +205,29 @@ t.test('members share connections, and the last one to leave leaves the broker w
   for (const member of members) member.leave()
   await until('nobody is a member', async () => await membersOf(stream) === 0)
   await until('the broker is not in use', () => !broker.isInUse)
+})
+
+t.test('a member whose user may no longer read is replaced when its permissions are asked for again', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const username = `reader-${randomUUID()}`
+  await manage('PUT', `users/${username}`, { password: 'secret', tags: '' })
+  t.teardown(async () => { await manage('DELETE', `users/${username}`) })
+  const permit = async (read: string): Promise<void> => {
+    await manage('PUT', `permissions/%2f/${username}`, { configure: '', write: '', read })
+  }
+  await permit('.*')
+  const callers = openBroker(t, { authentication: { mechanism: 'PLAIN', username, password: 'secret' } })
+  const first = await GroupMember.join(t, callers, stream, 'c')
+  await first.event('activated')
+  const second = await GroupMember.join(t, broker, stream, 'c')
+  await callers.recheck()
+  t.equal(first.isActive, true)
+  await permit('^$')
+  await callers.recheck()
+  t.match(await first.event('failed'), { error: { code: 'access_refused' } })
+  await second.event('activated')
+  await t.rejects(callers.consumers.join(stream, 'c', { type: 'first' }), { code: 'access_refused' })
 })
 
 /** How many members the broker counts, of all groups of the stream. */

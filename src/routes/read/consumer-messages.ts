@@ -62,7 +62,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       const search = searchOf(query, async () => { await app.turn(Infinity) })
       if (live !== undefined) return await followAsConsumer(request, reply, live, search !== undefined)
       const format = answerFormat(request.headers.accept)
-      refuseStart(query)
+      refuseStart(query, 'is for live reads only: a consumer reads on from its stored offset, and a reset moves it')
       const { commit, expected } = query
       if (expected !== undefined && commit === undefined) {
         throw invalidRequest([{ pointer: '/query/expected', message: 'needs commit' }])
@@ -91,10 +91,9 @@ interface ConsumerRequest {
   }
 }
 
-function refuseStart (query: { offset?: string, timestamp?: string }): void {
+function refuseStart (query: { offset?: string, timestamp?: string }, message: string): void {
   const given = (['offset', 'timestamp'] as const).filter((name) => query[name] !== undefined)
   if (given.length === 0) return
-  const message = 'is for live reads only: a consumer reads on from its stored offset, and a reset moves it'
   throw invalidRequest(given.map((name) => ({ pointer: `/query/${name}`, message })))
 }
 
@@ -104,9 +103,22 @@ async function followAsConsumer (
   if (hasFilter) throw filteredLive()
   const { params: { stream, consumer }, query } = request
   const { consumers } = brokerOf(request)
+  const from = toStart(query.from, '/query/from')
+  const { autoCommit, singleActive } = query
+  if (singleActive === true) {
+    refuseStart(query, 'must not be given with singleActive: the active consumer begins after the stored offset')
+    return await sendLive(reply, {
+      format,
+      query,
+      async open (listener) {
+        const source = await consumers.followActive(stream, consumer, { from, autoCommit }, listener)
+        return { source, place: source, begin: () => { source.begin() } }
+      }
+    })
+  }
   const hasStart = query.offset !== undefined || query.timestamp !== undefined
   const at = resumedAt(request, query) ?? (hasStart ? startOf(query) : undefined)
-  const follow = { at, from: toStart(query.from, '/query/from'), autoCommit: query.autoCommit }
+  const follow = { at, from, autoCommit }
   return await sendLive(reply, {
     format,
     query,
@@ -149,6 +161,11 @@ function consumerQuery (limits: ReadLimits) {
         'instances at the same moment may get the same messages. When the store fails, the answer is an error, no ' +
         'message is sent, and the next read may continue after those messages.'
     }),
+    singleActive: Type.Optional(Type.Boolean({
+      description:
+        'Live reads: be a member of RabbitMQ\'s group of single active consumers of that name, beside native ' +
+        'clients. Messages come while this is the active one, which `active` and `inactive` events say.'
+    })),
     ...liveStartQuery,
     ...amountQuery(limits),
     ...filterQuery,

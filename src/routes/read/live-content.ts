@@ -11,9 +11,10 @@ export const LIVE_CONTENT = {
       'A live read as server-sent events. Events without a name are messages, as in a batch; `id` is where to go on. ' +
       'Named events: `state` (`nextOffset`, `lastOffset`, `lag`, `endOfStream`) at the beginning, when the end is ' +
       'reached and as a heartbeat; `gap` (`from`, `to`: removed by retention); `reset` (`nextOffset`: the consumer ' +
-      'was reset); `problem` (the problem; the answer ends); `bye` (`reason`: `limit`, `rotation`, `draining` or ' +
-      '`slow`, and `nextOffset`; the answer ends). With `follow=true` and `Accept: application/x-ndjson` the same as ' +
-      'lines: a message, or an object with one key: `$state`, `$gap`, `$reset`, `$problem` or `$bye`.'
+      'was reset); `active` and `inactive` (`nextOffset`: with `singleActive`, whether this one gets messages); ' +
+      '`problem` (the problem; the answer ends); `bye` (`reason`: `limit`, `rotation`, `draining` or `slow`, and ' +
+      '`nextOffset`; the answer ends). With `follow=true` and `Accept: application/x-ndjson` the same as lines: a ' +
+      'message, or an object with one key: `$state`, `$gap`, `$reset`, `$active`, `$inactive`, `$problem` or `$bye`.'
   }),
   example: `retry: 2000\nid: 0\nevent: state\ndata: ${STATE}\n\nid: 1\ndata: ${JSON.stringify(EXAMPLE_MESSAGE)}\n\n`
 } as const

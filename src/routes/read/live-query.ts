@@ -39,10 +39,13 @@ export interface LiveQuery {
   readonly heartbeat?: number
   readonly control?: boolean
   readonly errors?: 'status' | 'event'
+  /** Of a consumer only. */
+  readonly singleActive?: boolean
   readonly limit: number
   readonly body: ReadEncoding
 }
 
+const LIVE_ONLY = ['lastEventId', 'heartbeat', 'control', 'errors', 'singleActive'] as const
 const JSON_TYPE = 'application/json'
 
 /** The format of a live answer; undefined when the request asks for a batch. @throws RequestError */
@@ -62,12 +65,10 @@ export function liveFormat (accept: string | undefined, query: LiveQuery): LiveF
 }
 
 function refuseLiveParameters (query: LiveQuery): void {
-  if (query.lastEventId === undefined && query.heartbeat === undefined && query.control === undefined &&
-    query.errors === undefined) return
-  const names = ['lastEventId', 'heartbeat', 'control', 'errors'] as const
-  throw invalidRequest(names.filter((name) => query[name] !== undefined).map((name) => (
-    { pointer: `/query/${name}`, message: 'is for live reads only: Accept: text/event-stream, or follow=true' }
-  )))
+  const given = LIVE_ONLY.filter((name) => query[name] !== undefined)
+  if (given.length === 0) return
+  const message = 'is for live reads only: Accept: text/event-stream, or follow=true'
+  throw invalidRequest(given.map((name) => ({ pointer: `/query/${name}`, message })))
 }
 
 /** Where the client has been, when it says so. @throws RequestError when that is no id of this gateway */

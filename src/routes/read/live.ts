@@ -8,7 +8,7 @@ import type { LivePlace } from '../../push/live-options.ts'
 import { FOLLOWING_NDJSON, SSE, type LiveFormat } from '../../push/live-format.ts'
 import type { Representation } from '../../push/segment.ts'
 import type { LiveQuery } from './live-query.ts'
-import { StreamsError, type FollowListener, type LiveSource } from '../../streams/index.ts'
+import { StreamsError, type ActiveFollowListener, type LiveSource } from '../../streams/index.ts'
 
 const DEFAULT_HEARTBEAT_SECONDS = 15
 /** When a client is to come back after a problem that passes. */
@@ -26,10 +26,15 @@ export interface LiveRequest {
 }
 
 /** What a live answer follows. */
-export interface LiveOpened { readonly source: LiveSource, readonly place?: LivePlace }
+export interface LiveOpened {
+  readonly source: LiveSource
+  readonly place?: LivePlace
+  /** Called when the answer has begun. */
+  readonly begin?: () => void
+}
 
 /** Who is told of what becomes of it. */
-export interface LiveListener extends FollowListener { moved: (nextOffset: number) => void }
+export type LiveListener = ActiveFollowListener
 
 const REFUSED = ['wait', 'maxBytes', 'commit', 'expected']
 
@@ -93,6 +98,7 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
     })
     all.began(answer, request, live.format.name)
     listener.join(answer, signal)
+    opened.begin?.()
   } catch (error) {
     leave(opened)
     giveBack()
@@ -126,7 +132,15 @@ class Listener implements LiveListener {
     this.#reply.server.live.figures.behind()
   }
 
-  readonly moved = (nextOffset: number): void => { this.#answer?.reset(nextOffset) }
+  readonly moved = (nextOffset: number): void => { this.#answer?.moved('reset', nextOffset) }
+
+  activated (nextOffset: number): void {
+    this.#answer?.moved('active', nextOffset)
+  }
+
+  deactivated (nextOffset: number): number {
+    return this.#answer?.moved('inactive', nextOffset) ?? 0
+  }
 
   failed (error: StreamsError): void {
     this.#failure = error

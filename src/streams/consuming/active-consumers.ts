@@ -3,10 +3,12 @@ import type { ConnectionPool } from '../connections/connection-pool.ts'
 import { Membership, type MembershipHandlers } from '../connections/membership.ts'
 import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
+import type { Follows } from '../reading/follows.ts'
 import type { Polls } from '../reading/polls.ts'
 import type { Locator } from '../topology/locator.ts'
 import type { SuperStreams } from '../topology/super-streams.ts'
 import { ActiveConsumer } from './active-consumer.ts'
+import { ActiveFollow, type ActiveFollowOptions } from './active-follow.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
 import { consumerStart } from './consumer-start.ts'
 
@@ -16,9 +18,14 @@ export interface ActiveConsumersOptions {
   superStreams: SuperStreams
   offsets: ConsumerOffsets
   polls: Polls
-  reconnectDelayMs: number
-  maxReconnectDelayMs: number
+  follows: Follows
+  /** The pauses between attempts to join again. */
+  reconnect: { reconnectDelayMs: number, maxReconnectDelayMs: number }
 }
+
+type WantedFollow =
+  & Pick<ActiveFollowOptions, 'stream' | 'consumer' | 'autoCommit' | 'committed' | 'listener'>
+  & { readonly from: Position }
 
 /** The members of groups of single active consumers that this process has. */
 export class ActiveConsumers {
@@ -45,7 +52,7 @@ export class ActiveConsumers {
    * @throws StreamsError `stream_not_found`, `access_refused`, `overloaded`, ...
    */
   async join (stream: string, consumer: string, from: Position): Promise<ActiveConsumer> {
-    const { offsets, superStreams, reconnectDelayMs, maxReconnectDelayMs } = this.#options
+    const { offsets, superStreams, reconnect } = this.#options
     const superStream = await superStreams.superStreamOf(stream)
     const member = await ActiveConsumer.join({
       join: async (handlers) => await this.#enter({ stream, consumer, superStream }, handlers),
@@ -54,12 +61,29 @@ export class ActiveConsumers {
         return start.from.type === 'offset' ? start.from.offset : start.resumesAt
       },
       place: async () => await this.#place(stream, consumer, from),
-      reconnectDelayMs,
-      maxReconnectDelayMs,
+      ...reconnect,
       onEnd: (ended) => { this.#members.delete(ended) }
     })
     this.#members.set(member, stream)
     return member
+  }
+
+  /**
+   * Follows the stream as a member of the group. `begin` what this returns when the listener can be told, and `close`
+   * it, whatever happens.
+   *
+   * @throws StreamsError what `join` throws
+   */
+  async follow ({ from, ...wanted }: WantedFollow): Promise<ActiveFollow> {
+    const { stream, consumer } = wanted
+    const { follows, offsets } = this.#options
+    const member = await this.join(stream, consumer, from)
+    try {
+      return new ActiveFollow({ ...wanted, position: await member.place(), member, follows, offsets })
+    } catch (error) {
+      member.end()
+      throw error
+    }
   }
 
   /** The user may not read the stream any more. */

@@ -1,5 +1,6 @@
 import type { ActiveConsumer } from '../consuming/active-consumer.ts'
 import type { ActiveConsumers } from '../consuming/active-consumers.ts'
+import type { ActiveFollow, ActiveFollowListener } from '../consuming/active-follow.ts'
 import type { ConsumerOffset, ConsumerOffsets, Stored } from '../consuming/consumer-offsets.ts'
 import type { ConsumerBatch } from '../consuming/commit-offset.ts'
 import type { ConsumerReadRequest, ConsumerPolls } from '../consuming/consumer-polls.ts'
@@ -16,8 +17,16 @@ export interface ConsumersPortOptions {
   offsets: ConsumerOffsets
   polls: ConsumerPolls
   follows: Follows
-  activeConsumers: ActiveConsumers
+  members: ActiveConsumers
   directory: Directory
+}
+
+/** What a client that follows a stream as a single active consumer wants. */
+export interface ActiveFollowRequest {
+  /** Where a consumer without a stored offset begins. */
+  readonly from: Position
+  /** Stores what the client has taken, while it is the active one. */
+  readonly autoCommit: boolean
 }
 
 /** What a client that follows a stream as a consumer wants. */
@@ -99,11 +108,28 @@ export class ConsumersPort {
    * @throws StreamsError `stream_not_found`, `access_refused`, `overloaded`, ...
    */
   async join (stream: string, consumer: string, from: Position): Promise<ActiveConsumer> {
-    const { activeConsumers, directory } = this.#options
+    const { members, directory } = this.#options
     const name = this.#known(stream, consumer)
-    const member = await activeConsumers.join(name, consumer, from)
+    const member = await members.join(name, consumer, from)
     directory.noteRead(name, consumer)
     return member
+  }
+
+  /**
+   * Follows the stream as a member of that group: there is something to take while it is the active one. `begin` what
+   * this returns when the listener can be told, and `close` it, whatever happens.
+   *
+   * @throws StreamsError what `join` throws
+   */
+  async followActive (
+    stream: string, consumer: string, request: ActiveFollowRequest, listener: ActiveFollowListener
+  ): Promise<ActiveFollow> {
+    const { members, directory } = this.#options
+    const name = this.#known(stream, consumer)
+    const committed = (): void => { directory.noteCommit(name, consumer) }
+    const follow = await members.follow({ stream: name, consumer, ...request, committed, listener })
+    directory.noteRead(name, consumer)
+    return follow
   }
 
   /** @throws StreamsError `consumer_offset_not_found`, `stream_not_found`, ... */
