@@ -22,8 +22,8 @@ export const rooms = {
   app: ['plugins', 'routes', 'config', 'http/server-limits', 'version'],
 
   // A plugin serves all routes and knows none. A route gets what it needs by its arguments and decorators.
-  plugins: ['config', 'version', 'http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
-  'routes/*': ['http', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
+  plugins: ['config', 'version', 'http', 'live', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
+  'routes/*': ['http', 'live', 'push', 'api', 'messages', 'streams/index', 'access', 'text'],
 
   config: ['settings'],
   settings: ['text', 'access'],
@@ -35,6 +35,7 @@ export const rooms = {
 
   // No Fastify and no statuses: deliveries and live reads use them without a route.
   push: ['messages', 'access', 'streams/index', 'text'],
+  live: ['messages', 'streams/index', 'text'],
   // Of the vocabulary they use what knows no problem and no status.
   messages: ['api/by-name', 'api/field-error', 'api/schema-error', 'streams/index', 'text'],
   access: ['text'],

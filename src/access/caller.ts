@@ -33,7 +33,7 @@ export interface Rights {
   readonly publishers?: readonly string[] | undefined
 }
 
-/** How much a caller may use; a limit that is left out is that of the settings, and 0 is none. */
+/** How much a caller may use; a limit that is left out is that of the settings, and 0 means without a limit. */
 export interface Limits {
   readonly requestsPerSecond?: number | undefined
   readonly publishBytesPerSecond?: number | undefined

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Who is told of what becomes of the connection. */
+/** Learns what happens to the connection. */
 export interface LiveConnectionListener {
   /** It was full and has room again. */
   drained: () => void

@@ -71,7 +71,7 @@ function reasonOf (error: unknown): string {
   return refusal instanceof AccessError ? refusal.reason : 'RabbitMQ refused it'
 }
 
-// A caller who has used its quota is no stranger.
+// A caller that has used its quota is known.
 function refusalEvent (request: FastifyRequest, code: ProblemCode): RefusalName | undefined {
   if (code === 'access_refused') return 'access.refused'
   if (code === 'unauthorized') return 'auth.refused'

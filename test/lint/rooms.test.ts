@@ -15,7 +15,7 @@ const refused: [file: string, specifier: string, message: string][] = [
   ['src/routes/streams.ts', './publish/publish.ts', 'routes/streams may not import routes/publish/publish'],
 
   // Out of the rooms that know no HTTP.
-  ...['messages', 'push', 'access', 'text'].flatMap((room): typeof refused => [
+  ...['messages', 'push', 'live', 'access', 'text'].flatMap((room): typeof refused => [
     [`src/${room}/a.ts`, 'fastify', `${room} may not import the package fastify`],
     [`src/${room}/a.ts`, '@fastify/type-provider-typebox', `${room} may not import the package @fastify/`],
     [`src/${room}/a.ts`, 'node:http', `${room} may not import the package node:http`],

@@ -33,7 +33,7 @@ const drainingErrors = [
 ] as const
 
 checkCases(t, [
-  ...['messages', 'push', 'access', 'text', 'streams', 'streams/publishing'].flatMap((room) =>
+  ...['messages', 'push', 'live', 'access', 'text', 'streams', 'streams/publishing'].flatMap((room) =>
     statuses.map((text): Case => ({
       rule: 'architecture/statuses',
       title: `${text} in ${room}`,

@@ -8,7 +8,7 @@ const FIRST_SWEEP = 20_000
 interface Expiry { readonly atMs: number, readonly signal: WeakRef<AbortSignal> }
 
 /**
- * Signals that abort when tokens expire, with one timer for the next of them. A signal that nobody holds any more is
+ * Signals that abort when tokens expire, with one timer for the next of them. A signal that nothing refers to is
  * forgotten: there may be many more tokens than callers that wait.
  */
 export class Expiries {

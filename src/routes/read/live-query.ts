@@ -4,7 +4,7 @@ import { negotiate } from '../../http/accept.ts'
 import { parseDecimal } from '../../api/position.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
 import type { ReadEncoding } from '../../messages/index.ts'
-import { FOLLOWING_NDJSON, SSE, type LiveFormat } from '../../push/live-format.ts'
+import { FOLLOWING_NDJSON, SSE, type LiveFormat } from '../../live/live-format.ts'
 import type { Position } from '../../streams/index.ts'
 
 /** What a live read is asked for beside what every read is. */

@@ -3,10 +3,10 @@ import { Readable } from 'node:stream'
 import { LiveConnection } from '../../http/live-connection.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest, toProblemAnswer } from '../../api/problems.ts'
-import { LiveAnswer } from '../../push/live-answer.ts'
-import type { LivePlace } from '../../push/live-options.ts'
-import { FOLLOWING_NDJSON, SSE, type LiveFormat } from '../../push/live-format.ts'
-import type { Representation } from '../../push/segment.ts'
+import { LiveAnswer } from '../../live/live-answer.ts'
+import type { LivePlace } from '../../live/live-options.ts'
+import { FOLLOWING_NDJSON, SSE, type LiveFormat } from '../../live/live-format.ts'
+import type { Representation } from '../../live/segment.ts'
 import type { LiveQuery } from './live-query.ts'
 import { StreamsError, type ActiveFollowListener, type LiveSource } from '../../streams/index.ts'
 
@@ -33,7 +33,7 @@ export interface LiveOpened {
   readonly begin?: () => void
 }
 
-/** Who is told of what becomes of it. */
+/** Learns what happens to the answer. */
 export type LiveListener = ActiveFollowListener
 
 const REFUSED = ['wait', 'maxBytes', 'commit', 'expected']

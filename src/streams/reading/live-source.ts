@@ -36,7 +36,7 @@ export interface LiveSource {
   take: () => Taken | undefined
   /** Messages of the chunk from the position on. Release what this returns. */
   part: (chunk: HeldChunk, from: number, limit: number, maxBytes: number) => ChunkPart | Promise<ChunkPart>
-  /** Everything before the offset was taken: so many messages. */
+  /** Everything before the offset was taken, which was this number of messages. */
   advance: (offset: number, messages: number) => void
   /** Goes on somewhere else. */
   seek: (offset: number) => void

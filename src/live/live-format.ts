@@ -32,7 +32,7 @@ export const SSE: LiveFormat = {
   quiet: (id, retryMs) => `${retryText(retryMs)}id: ${id}\n\n`
 }
 
-/** One message a line. A line that is none has one key, which begins with `$`. */
+/** One message a line. A line that is not a message has one key, which begins with `$`. */
 export const FOLLOWING_NDJSON: LiveFormat = {
   name: 'ndjson',
   mediaType: 'application/x-ndjson',

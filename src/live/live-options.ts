@@ -42,7 +42,7 @@ export interface LiveAnswerOptions {
   readonly representation: Representation
   readonly figures: LiveFigures
   readonly heartbeatMs: number
-  /** Ends after so many messages. */
+  /** Ends after this number of messages. */
   readonly limit: number
   /** Whether the client wants state events. */
   readonly hasControl: boolean
