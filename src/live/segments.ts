@@ -23,7 +23,7 @@ const PAUSE_MS = 250
 // How much is kept for others who want the same.
 const MAX_KEPT_BYTES = 16 * 1024 * 1024
 
-/** What is made of a chunk in a representation, and the answers that wait for what is being made, by its first offset. */
+/** What is made of a chunk in a representation, and the answers that wait for it, by the first offset. */
 interface Shelf { readonly segments: Segment[], readonly making: Map<number, Array<() => void>> }
 
 interface Kept { readonly segment: Segment, readonly shelf: Shelf, age: number }
