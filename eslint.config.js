@@ -23,7 +23,7 @@ export default [
 
   // The domain speaks streams, the edge speaks HTTP: an error gets its status in api/problems.
   {
-    files: ['src/{messages,push,access,text,streams}/**'],
+    files: ['src/{messages,push,live,access,text,streams}/**'],
     rules: { 'architecture/statuses': 'error' }
   },
   // A public code is no private signal between classes: this one means shutting down.

@@ -174,12 +174,18 @@ t.test('beyond MAX_CALLERS somebody idle leaves, and nobody who is in use', asyn
 })
 
 t.test("a limit of RabbitMQ's on connections is told from a lack of permission where that can be asked", async (t) => {
-  if (process.env['TEST_RABBITMQ'] === '4.0') return // it has no such limit
   await put('/api/users/hidden', { password: 'secret', tags: '' })
   await put('/api/user-limits/user150/max-connections', { value: 0 })
   const told = await gatewayWith(t)
-  t.match((await told.get('/v1/streams', basic('user150'))).json, { status: 503, code: 'overloaded', retryable: true })
+  const { text } = await told.get('/health/ready')
+  const limited = await told.get('/v1/streams', basic('user150'))
   t.match((await told.get('/v1/streams', basic('hidden'))).json, { status: 403, code: 'access_refused' })
+  // RabbitMQ 4.0 has such a limit, and does not apply it to streams.
+  if (/"brokerVersion":"4\.0\./.test(text)) {
+    t.equal(limited.status, 200)
+    return
+  }
+  t.match(limited.json, { status: 503, code: 'overloaded', retryable: true })
   const { port } = new URL(node.managementUrl)
   const untold = await gatewayWith(t, { RABBITMQ_MANAGEMENT_URL: `http://user1:secret@127.0.0.1:${port}` })
   const { json } = await untold.get('/v1/streams', basic('user150'))

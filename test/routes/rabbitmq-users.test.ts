@@ -157,7 +157,7 @@ t.test('a list shows what the user may read or write, page by page', async (t) =
   t.match(await listed(reader), exactly('orders-a', 'orders-b'))
   t.same(await listed(owner), [])
   // Older brokers tell nobody what may only be written.
-  const isNew = process.env['TEST_RABBITMQ'] !== '4.0'
+  const isNew = !(await gateway.get('/health/ready')).text.includes('"brokerVersion":"4.0.')
   t.match(await listed(writer), isNew ? exactly('orders-a', 'orders-b') : exactly())
   const first = await gateway.get('/v1/streams?limit=1', reader)
   t.match(first.json, { streams: exactly('orders-a'), nextCursor: 'orders-a' })
