@@ -56,6 +56,7 @@ export class TokenVerifier {
   }
 
   async #verified (token: string): Promise<JWTPayload> {
+    refuseOtherSpelling(token)
     const options = this.#options()
     try {
       return (await jwtVerify(token, async (header) => await this.#keys.find(header), options)).payload
@@ -82,6 +83,15 @@ export class TokenVerifier {
     const seconds = Math.ceil(exp + this.#rules.clockToleranceSeconds)
     if (!(seconds < MAX_SECONDS)) throw notValid('its exp is not a time')
     return seconds * 1000
+  }
+}
+
+// The signature covers all of the text but itself. Its last character has bits without a meaning, and decoders take
+// characters of plain base64 too: one token would have many texts.
+function refuseOtherSpelling (token: string): void {
+  const signature = token.slice(token.lastIndexOf('.') + 1)
+  if (Buffer.from(signature, 'base64url').toString('base64url') !== signature) {
+    throw notValid('its signature is not written as base64url')
   }
 }
 

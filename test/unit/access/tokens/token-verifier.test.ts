@@ -148,6 +148,20 @@ async function signed (claims: string): Promise<string> {
     .sign(key.privateKey)
 }
 
+t.test('a token has one text: other spellings of its signature are refused', async (t) => {
+  const good = await signedToken(key)
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+  const last = alphabet.indexOf(good.at(-1) ?? '')
+  for (let bits = 1; bits < 16; bits++) {
+    const token = good.slice(0, -1) + (alphabet[last + bits] ?? '')
+    if (token !== good) await t.rejects(verifier().verify(token), refused(/./), token.slice(-4))
+  }
+  await t.rejects(verifier().verify(`${good}=`), refused(/./))
+  const at = good.lastIndexOf('.')
+  const plain = good.slice(0, at) + good.slice(at).replaceAll('-', '+').replaceAll('_', '/')
+  if (plain !== good) await t.rejects(verifier().verify(plain), refused(/./))
+})
+
 t.test('whatever is changed in a token, it is refused, and in no other way', async (t) => {
   const good = await signedToken(key)
   const index = fc.nat({ max: good.length - 1 })
