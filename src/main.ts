@@ -37,8 +37,7 @@ try {
 async function serve (config: Config, { logger, close }: Log): Promise<void> {
   const auditFile = openAudit(config, logger)
   const app = await buildApp(config, logger, auditFile?.logger)
-  // SIGHUP, which ends a process by default, has a server read its files again and open its audit file anew, where it
-  // has any.
+  // SIGHUP ends a process by default. A gateway with files of keys, or with an audit file, reads and opens them again.
   const takesHup = app.hasReloadedFiles() || auditFile !== undefined
   if (takesHup) {
     process.on('SIGHUP', () => {

@@ -9,7 +9,7 @@ const MIB = 1024 * 1024
 const LINES = `messages/lines?limit=10000&maxBytes=${MIB}`
 const SCAN_GOAL = 1_000_000
 const CHUNKS = 1000
-/** One chunk in so many has the value that is read. */
+/** One chunk of this number has the value that is read. */
 const RARITY = 100
 
 /** Reads with filters. What is counted is how far they get: messages that are left out count too. */

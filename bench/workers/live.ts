@@ -44,7 +44,7 @@ class Follower {
     return follower
   }
 
-  /** Settles when so many events have come. */
+  /** Settles when this number of events has come. */
   async until (events: number): Promise<number> {
     if (this.events >= events) return performance.now()
     this.#wanted = events

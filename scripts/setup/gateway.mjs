@@ -8,7 +8,7 @@ import { waitFor } from './process.mjs'
 import { say, Stop } from './say.mjs'
 import { interruption } from './signals.mjs'
 
-/** How callers show who they are; undefined where nobody is asked. */
+/** How callers show who they are; undefined without authentication. */
 export function gatewayAuth () {
   const ways = process.env['AUTH']
   return ways === undefined || ways === '' || ways === 'none' ? undefined : ways

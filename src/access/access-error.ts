@@ -1,9 +1,9 @@
 /**
  * Why a caller is refused:
- * - `unauthorized`: nobody is known by the credential, or there is none
+ * - `unauthorized`: the request has no credential, or the credential belongs to no caller
  * - `access_refused`: the caller is known and may not do this
  * - `too_many_requests`: too many failures to log in, or more than a quota allows
- * - `identity_provider_unavailable`: whoever could tell whether the credential is valid cannot be reached
+ * - `identity_provider_unavailable`: the identity provider that could check the credential cannot be reached
  */
 export type AccessErrorCode =
   'unauthorized' | 'access_refused' | 'too_many_requests' | 'identity_provider_unavailable'

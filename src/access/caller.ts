@@ -3,7 +3,7 @@ import type { Verb } from './verb.ts'
 /** How a caller has shown who it is; `none` without authentication. */
 export type Scheme = 'none' | 'api-key' | 'jwt' | 'mtls' | 'rabbitmq'
 
-/** Who asks, and what it may do. Callers with the same credential are one object for as long as it is valid. */
+/** The caller of a request and its rights. Requests with the same credential share one object while it is valid. */
 export interface Caller {
   /** The name of a key, a user, the subject of a token or certificate: for logs and figures. Never a secret. */
   readonly id: string

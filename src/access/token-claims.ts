@@ -1,4 +1,4 @@
-/** What a token says of itself. Nobody has verified it here: use it only for a token that was accepted elsewhere. */
+/** What a token says of itself, not verified here: use it only for a token that was accepted elsewhere. */
 export interface TokenClaims {
   readonly subject: string | undefined
   /** In milliseconds since 1970. */

@@ -21,7 +21,7 @@ export type EdgeErrorCode =
 const SHOWN_AS = {
   invalid_argument: 'validation_failed',
   message_too_large: 'payload_too_large',
-  caller_left: 'unauthorized' // a caller who has gone away does not see it; the credential of another one has ended
+  caller_left: 'unauthorized' // its credential has ended; a caller that closed its connection gets no answer
 } as const
 
 /** Every code that an answer can carry. */

@@ -9,12 +9,12 @@ export class KeyFileError extends Error {
   override readonly name = 'KeyFileError'
 }
 
-// A gateway that runs as another user has to read it. It has only hashes, but whoever writes it admits anybody.
+// A gateway that runs as another user has to read it. It has only hashes, so reading it gives no key.
 const NEW_FILE_MODE = 0o644
 
 /**
- * Adds a key to a file of keys, and makes the file when there is none. A gateway that reads the file meanwhile sees it
- * as it was or as it is afterwards.
+ * Adds a key to a file of keys, and makes the file when it does not exist. The file is replaced in one step, so a
+ * gateway that reads it never finds half of a file.
  *
  * @throws KeyFileError when it is not a valid file of keys; then nothing was changed
  */

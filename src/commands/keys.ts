@@ -18,7 +18,7 @@ const USAGE = `Usage:
   keys create --name NAME --scope SCOPE [--scope SCOPE ...]
               [--consumer PATTERN ...] [--publisher PATTERN ...] [--expires TIME or DAYSd] [--file FILE]
       Makes an API key. Standard output has the key in its first line, and then the entry for the file of keys.
-      With --file the entry is added to that file, which is made when there is none, and not printed.
+      With --file the entry is added to that file, which is made when it does not exist, and not printed.
       A scope is VERB:VIRTUAL-HOST/STREAM, such as 'read:*/orders*'. The verbs: configure, write, read, reset, monitor.
   keys hash
       Reads a key from standard input and prints its hash.

@@ -16,7 +16,7 @@ export function meterBody (request: IncomingMessage, meter: BodyMeter): void {
   meters.set(request, meter)
 }
 
-/** The meter of a body; undefined when nobody counts. */
+/** The meter of a body; undefined when its bytes are not counted. */
 export function bodyMeterOf (request: IncomingMessage): BodyMeter | undefined {
   return meters.get(request)
 }

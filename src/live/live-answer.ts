@@ -88,7 +88,7 @@ export class LiveAnswer {
     this.#end(reason)
   }
 
-  /** It cannot go on. */
+  /** Ends it with a problem. */
   problem (problem: object, reason: string): void {
     if (this.#isOver) return
     this.#control('problem', problem)

@@ -13,7 +13,7 @@ const CRLF = '\r\n'
  */
 export class Segment {
   readonly from: number
-  /** Everything before this offset is in it, or is no message. */
+  /** All messages before this offset are in it. */
   readonly to: number
   /** How many messages there are. */
   readonly count: number

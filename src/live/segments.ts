@@ -1,7 +1,7 @@
 import type { ChunkPart, HeldChunk, Lease, LiveSource } from '../streams/index.ts'
 import { Segment, segmentTexts, type Representation } from './segment.ts'
 
-/** What there is of a chunk. `later`: it is being made. `full`: there is no room for it at the moment. */
+/** The text of a chunk. `later`: it is being made. `full`: there is no memory for it at the moment. */
 export type Made = Segment | 'later' | 'full'
 
 /** Who wants messages, and at most how many. */
@@ -40,7 +40,7 @@ export class Segments {
   // All who follow a stream come for the same one after the other.
   #last: { readonly chunk: HeldChunk, readonly representation: Representation, readonly shelf: Shelf } | undefined
 
-  /** @param turn settles when heavy work may go on; undefined when it may at once */
+  /** @param turn settles when heavy work may begin; undefined when it may begin at once */
   constructor (turn: () => Promise<void> | undefined) {
     this.#turn = turn
   }

@@ -15,7 +15,7 @@ export interface Destination {
 }
 
 /**
- * Opens a destination that never holds up whoever writes. When its reader is slow or gone, or its disk is full, lines
+ * Opens a destination that never holds up its writer. When its reader is slow or gone, or its disk is full, lines
  * are lost; memory and the process are not.
  *
  * @param path of a file that is appended to; standard output without one

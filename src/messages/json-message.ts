@@ -18,7 +18,7 @@ export interface Destination {
   readonly ids: PublishingIds
   readonly limits: MessageLimits
   readonly work: Work
-  /** Of the messages that have none of their own. */
+  /** Of the messages without a value of their own. */
   readonly filterValue?: FilterValue | undefined
 }
 

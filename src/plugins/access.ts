@@ -13,8 +13,8 @@ import { rabbitmqAuthenticator } from './rabbitmq-users.ts'
 import { tokenAuthenticator } from './tokens.ts'
 
 /**
- * Who asks, and whether they may. One hook finds both out before any of a body is read. Without authentication there is
- * no hook.
+ * Finds the caller of a request and checks its rights. One hook does both before any of a body is read. Without
+ * authentication there is no hook.
  */
 function access (app: FastifyInstance, config: Config): void {
   const { ways = [], docs } = config.access

@@ -27,8 +27,9 @@ export interface AuditOptions {
 }
 
 /**
- * Who was refused, and who has changed what. Operations that change something are seen here, by the table of them: no
- * handler can forget to tell. Where the audit log does not have an operation, nothing is added to its requests.
+ * Writes a line for each refused caller and each change. Operations that change something are seen here, by the table
+ * of them: no handler can forget to tell. Where the audit log does not have an operation, nothing is added to its
+ * requests.
  */
 function audit (app: FastifyInstance, { config, file }: AuditOptions): void {
   const { audit: { log }, access: { ways = [] } } = config

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { ReloadEvent } from '../access/audit/events.ts'
 import type { ReloadedFileOptions } from './reloads.ts'
 
-/** A file that says who may call, and those who may. */
+/** A file of callers, and the callers in it. */
 export interface CallerFile<E> {
   readonly setting: string
   /** Undefined where the entries are in a setting. */

@@ -182,7 +182,7 @@ function mediaTypeFault ({ headers, routeOptions }: FastifyRequest): string {
   return `Content-Type has to be ${types.join(' or ')}, ${fault}`
 }
 
-/** What failed because the credential is no longer valid says so, when nothing else may have happened. */
+/** The refusal of an ended credential, in place of the failure that it caused; not when something may have happened. */
 function ofTheCaller (error: unknown, { identified }: FastifyRequest): unknown {
   const hasEnded = identified?.ended?.aborted === true
   return hasEnded && error instanceof StreamsError && error.sideEffects === 'none' ? identified.ended.reason : error

@@ -49,7 +49,7 @@ function completeOperation (operation: JsonObject, optionalBodies: ReadonlySet<s
 function oneMediaType (response: JsonObject): void {
   const [preferred, ...others] = Object.entries(isJsonObject(response.content) ? response.content : {})
   if (preferred === undefined || others.length === 0) return
-  // A page for people stands beside the document for programs, and is sent to whoever names no type.
+  // A page for people stands beside the document for programs, and is sent to clients that name no type.
   if (others.some(([type]) => type === 'text/html')) return
   response.content = Object.fromEntries([preferred])
   response['x-other-content'] = Object.fromEntries(others)

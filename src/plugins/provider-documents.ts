@@ -25,7 +25,7 @@ export class ProviderDocuments {
       signal: AbortSignal.timeout(TIMEOUT_MS)
     }).catch((error: unknown) => { throw failed(address, error) })
     if (statusCode !== 200) {
-      // Nobody reads the rest, nor the error that destroying it makes.
+      // The rest is not read, and the error of destroying it is not used.
       body.on('error', () => {}).destroy()
       throw new Error(statusCode >= 300 && statusCode < 400
         ? `${address} answered ${statusCode}; redirects are not followed`

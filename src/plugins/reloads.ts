@@ -32,7 +32,7 @@ export interface ReloadedFileOptions {
 /**
  * Files that are read again while the process runs. They are asked for at intervals: Kubernetes changes a mounted file
  * by a symbolic link above it, of which no watcher of the file is told. What cannot be read, or is not valid, changes
- * nothing, so that a mistake in a file locks nobody out.
+ * nothing, so that a mistake in a file locks no caller out.
  */
 function reloads (app: FastifyInstance): void {
   const files: ReloadedFile[] = []

@@ -51,7 +51,7 @@ async function discovered (documents: ProviderDocuments, issuer: string): Promis
   if (typeof document !== 'object' || document === null) throw new Error(`the discovery of ${issuer} is not an object`)
   const named: unknown = Reflect.get(document, 'issuer')
   const address: unknown = Reflect.get(document, 'jwks_uri')
-  // Otherwise whoever serves one issuer could speak for another.
+  // Otherwise the server of one issuer could speak for another one.
   if (named !== issuer) throw new Error('the discovery names another issuer than JWT_ISSUER; they have to be equal')
   if (typeof address !== 'string') throw new Error('the discovery has no jwks_uri')
   const fault = faultOfProviderUrl(address)

@@ -5,10 +5,10 @@ const WAYS = ['api-keys', 'jwt', 'mtls', 'rabbitmq'] as const
 /** A way in which callers show who they are. */
 export type Way = typeof WAYS[number]
 
-/** Who may use the gateway. */
+/** Settings of who may use the gateway. */
 export function readAccess (read: SettingReader) {
   return {
-    /** The ways that are open; none: everybody may do everything. Undefined: the setting says nothing. */
+    /** The ways that are open; an empty list: everybody may do everything. Undefined: the setting is not set. */
     ways: read.parsed<readonly Way[] | undefined>(
       'AUTH',
       parseWays,

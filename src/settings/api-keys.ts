@@ -29,12 +29,12 @@ export function readApiKeys (read: SettingReader) {
   }
 }
 
-/** Keys that nobody asks for protect nothing, and without keys nobody could call. */
+/** Refuses keys without `AUTH=api-keys`, which would not be asked for, and that setting without keys. */
 export function refuseKeysWithoutUse (read: SettingReader, ways: readonly Way[] = []): void {
   const given = ['API_KEYS_PATH', 'API_KEYS', 'API_KEYS_FILE'].find((name) => read.isSet(name))
   const areAskedFor = ways.includes('api-keys')
   if (areAskedFor && given === undefined) read.reject('AUTH', 'lists api-keys, which needs API_KEYS_PATH or API_KEYS')
-  if (!areAskedFor && given !== undefined) read.reject(given, 'is set, but nobody needs a key: put api-keys into AUTH')
+  if (!areAskedFor && given !== undefined) read.reject(given, 'is set, but AUTH does not list api-keys: add it to AUTH')
 }
 
 function parseKeys (text: string): readonly KeyEntry[] {

@@ -14,7 +14,7 @@ export function readClientCertificates (read: SettingReader) {
   )
 }
 
-/** Notes what mTLS lacks, or what nobody asks for. */
+/** Notes what mTLS lacks, and settings of mTLS without `AUTH=mtls`. */
 export function refuseCertificateCombinations (
   read: SettingReader,
   { ways = [], tls }: { ways?: readonly Way[] | undefined, tls: TlsSettings | undefined }
@@ -22,7 +22,7 @@ export function refuseCertificateCombinations (
   const hasFile = read.isSet('CLIENT_CERTIFICATES_PATH')
   if (!ways.includes('mtls')) {
     if (hasFile) {
-      read.reject('CLIENT_CERTIFICATES_PATH', 'is set, but nobody needs a certificate: put mtls into AUTH')
+      read.reject('CLIENT_CERTIFICATES_PATH', 'is set, but AUTH does not list mtls: add it to AUTH')
     }
     return
   }

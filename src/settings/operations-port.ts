@@ -16,7 +16,7 @@ export function readOperationsPort (read: SettingReader) {
       '127.0.0.1',
       /^\S+$/,
       'a host name or an address',
-      'Address of that port. Whoever reaches it sees the figures, and nothing else'
+      'Address of that port. Every client that reaches it sees the figures, and nothing else'
     )
   }
 }

@@ -4,7 +4,7 @@ import { BadValue, type SettingReader } from './setting-reader.ts'
 import { parsePublicKeys, parseScopeAliases } from './token-files.ts'
 import { KIB } from './units.ts'
 
-// Algorithms with a shared secret are not among them: whoever verifies by a secret could make tokens too, and a public
+// Algorithms with a shared secret are not among them: a verifier with the secret could make tokens too, and a public
 // key could be taken for a secret.
 const ALGORITHMS = [
   'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'
@@ -26,7 +26,7 @@ export function refuseTokenCombinations (
     return
   }
   const given = ['JWT_ISSUER', 'JWT_JWKS_URL', 'JWT_PUBLIC_KEYS_PATH'].find((name) => read.isSet(name))
-  if (given !== undefined) read.reject(given, 'is set, but nobody needs a token: put jwt into AUTH')
+  if (given !== undefined) read.reject(given, 'is set, but AUTH does not list jwt: add it to AUTH')
 }
 
 function refuseLacking (

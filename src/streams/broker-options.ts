@@ -25,7 +25,7 @@ export interface BrokerSetOptions extends CommonOptions {
 
 export interface BrokerOptions extends CommonOptions {
   shared: Shared
-  /** With the gateway's own account, whoever asks. */
+  /** With the gateway's own account, for every caller. */
   management: ManagementClient | undefined
   /** For a broker with the credentials of a caller, which is shown nothing that RabbitMQ does not show its user. */
   caller?: CallersPool | undefined

@@ -150,15 +150,15 @@ export class Broker {
   }
 
   /**
-   * After the virtual host was refused: whether that is for a limit on connections. False also when nobody can tell,
-   * because the broker says the same to a user without permissions.
+   * After the virtual host was refused: whether that is for a limit on connections. False also when the management API
+   * cannot tell, because the broker says the same to a user without permissions.
    */
   async isAtConnectionLimit (user: string): Promise<boolean> {
     const { management } = this.#options
     return management !== undefined && user !== '' && await hasPermissions(management, user) === true
   }
 
-  /** Asks again whether its user may do what it does. What it may not have any more ends. */
+  /** Asks again whether its user may do what it does, and ends what the user may no longer do. */
   async recheck (): Promise<void> {
     const refused = async (purpose: Purpose, stream: string): Promise<boolean> => {
       return await this.#permissions.may(purpose, stream).then((may) => !may, () => false) // asked again next time
@@ -182,7 +182,7 @@ export class Broker {
       this.#members.size > 0
   }
 
-  /** No new requests are to be expected: what is not in use is closed soon. Requests that are under way go on. */
+  /** No new requests are to be expected: what is not in use is closed soon. Requests that are under way continue. */
   retire (): void {
     this.#retiredMs ??= performance.now()
   }

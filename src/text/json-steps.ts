@@ -5,7 +5,7 @@ import { JsonScanner } from './json-scanner.ts'
 const STEP_BYTES = 64 * 1024
 
 /**
- * Whether the bytes are one JSON value, as `JsonScanner` says, in small steps: whoever asks may do something else after
+ * Whether the bytes are one JSON value, as `JsonScanner` says, in small steps: the caller may do something else after
  * each. UTF-8 is not checked.
  *
  * @returns by the last step, whether they are

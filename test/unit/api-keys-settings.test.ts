@@ -45,8 +45,8 @@ t.test('bad keys are one line that says where, and shows nothing of them', async
   t.match(refusal({ API_KEYS_PATH: '/keys.json', API_KEYS: CONTENT }), /API_KEYS and API_KEYS_PATH are both set/)
 })
 
-t.test('keys that nobody needs, and a need for keys without any, are refused', async (t) => {
-  const unused = /API_KEYS_PATH is set, but nobody needs a key: put api-keys into AUTH$/
+t.test('keys without AUTH=api-keys, and AUTH=api-keys without keys, are refused', async (t) => {
+  const unused = /API_KEYS_PATH is set, but AUTH does not list api-keys: add it to AUTH$/
   t.match(refusal({}), /AUTH lists api-keys, which needs API_KEYS_PATH or API_KEYS$/)
   t.match(refusal({ AUTH: '', API_KEYS_PATH: '/keys.json' }), unused)
   t.match(refusal({ AUTH: 'none', API_KEYS_PATH: '/keys.json' }), unused)

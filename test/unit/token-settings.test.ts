@@ -50,7 +50,7 @@ t.test('what does not go together is one line at the start', async (t) => {
   const refusals: ReadonlyArray<[Record<string, string>, RegExp]> = [
     [BASE, /AUTH lists jwt, which needs JWT_ISSUER, JWT_JWKS_URL or JWT_PUBLIC_KEYS_PATH$/],
     [{ AUTH: 'jwt', JWT_ISSUER: 'https://a.example' }, /AUTH lists jwt, which needs JWT_AUDIENCE: [^;]+$/],
-    [{ JWT_ISSUER: 'https://a.example' }, /JWT_ISSUER is set, but nobody needs a token: put jwt into AUTH$/],
+    [{ JWT_ISSUER: 'https://a.example' }, /JWT_ISSUER is set, but AUTH does not list jwt: add it to AUTH$/],
     [{ ...WITH_ISSUER, JWT_MAX_BYTES: '16384' }, /JWT_MAX_BYTES must be smaller than HTTP_MAX_HEADER_BYTES/],
     [{ ...BASE, JWT_ISSUER: 'http://login.example.com' }, /JWT_ISSUER must be an https URL/],
     [{ ...BASE, JWT_ISSUER: 'http://127.evil.example' }, /JWT_ISSUER must be an https URL/],

@@ -35,7 +35,7 @@ export interface Facts {
 
 /** The request that an event belongs to. */
 export interface AuditedRequest {
-  /** Undefined where nobody is known. */
+  /** Undefined without authentication, and for a credential that belongs to no caller. */
   readonly caller: string | undefined
   /** The id of its key, where it may have several. */
   readonly credential: string | undefined

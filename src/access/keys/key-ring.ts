@@ -16,7 +16,7 @@ export class KeyRing {
     this.#callers = new CallerRing({ scheme: 'api-key', virtualHost, matchOf })
   }
 
-  /** The caller with this key, or why there is none. */
+  /** The caller with this key, or the reason why the key is refused. */
   find (key: string): Caller | NotFound | 'malformed' {
     // Longer texts would take longer to hash.
     if (key.length !== KEY_LENGTH) return 'malformed'

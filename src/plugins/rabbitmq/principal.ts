@@ -121,7 +121,7 @@ export class Principal {
   #askLater (): void {
     const nowMs = performance.now()
     if (this.#asking !== undefined || nowMs < this.#askedMs + MIN_PAUSE_MS) return
-    this.logIn().catch(() => {}) // whoever needs it asks again
+    this.logIn().catch(() => {}) // the next request asks again
   }
 
   async #logIn (): Promise<void> {
@@ -149,7 +149,7 @@ export class Principal {
     this.#expiry = setTimeout(() => { this.end(notValid('the token has expired')) }, leftMs).unref()
   }
 
-  /** @throws StreamsError for a limit, which is no fault of the login */
+  /** @throws StreamsError for a limit; the login itself was right */
   async #virtualHostRefused (cause: unknown): Promise<void> {
     if (await this.broker.isAtConnectionLimit(this.#options.login.user)) {
       const message = 'RabbitMQ takes no more connections of this user, or in this virtual host'

@@ -30,7 +30,7 @@ export const PublishQuery = strictObject({
     Type.String({
       minLength: 1,
       'x-documented': { maxLength: 255 },
-      description: 'The filter value of the messages that have none of their own: 1 to 255 bytes of UTF-8.',
+      description: 'The filter value of the messages without a value of their own: 1 to 255 bytes of UTF-8.',
       examples: ['emea']
     })
   ),

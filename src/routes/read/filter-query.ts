@@ -51,7 +51,7 @@ interface FilterQuery {
 /**
  * What a query asks for; undefined when it asks for all messages.
  *
- * @param turn settles when heavy work may go on
+ * @param turn settles when heavy work may continue
  * @throws RequestError
  */
 export function searchOf (query: FilterQuery, turn: () => Promise<void>): Search | undefined {

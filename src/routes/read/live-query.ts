@@ -71,7 +71,7 @@ function refuseLiveParameters (query: LiveQuery): void {
   throw invalidRequest(given.map((name) => ({ pointer: `/query/${name}`, message })))
 }
 
-/** Where the client has been, when it says so. @throws RequestError when that is no id of this gateway */
+/** The position that the client names as its last one. @throws RequestError when it is not an id of this gateway */
 export function resumedAt ({ headers }: FastifyRequest, { lastEventId }: LiveQuery): Position | undefined {
   const given = headers['last-event-id']
   const header = typeof given === 'string' && given !== '' ? given : undefined

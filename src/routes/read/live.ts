@@ -70,7 +70,7 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
     if (request.method === 'HEAD') {
       leave(opened)
       giveBack()
-      // Without a body there is no length either.
+      // The length of the body is not known.
       await reply.headers(headers).send(Readable.from([]))
       return
     }

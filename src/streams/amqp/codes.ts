@@ -105,3 +105,16 @@ export const MAX_VALUES = 25_000
 
 /** Bytes of strings, symbols and binaries in the values of one message. */
 export const MAX_TEXT_BYTES = 1024 * 1024
+
+/** How many bytes follow a constructor whose values have a fixed width; undefined for those that begin with a size. */
+export function fixedWidth (code: number): number | undefined {
+  switch (code >>> 4) {
+    case 0x4: return 0
+    case 0x5: return 1
+    case 0x6: return 2
+    case 0x7: return 4
+    case 0x8: return 8
+    case 0x9: return 16
+    default: return undefined
+  }
+}

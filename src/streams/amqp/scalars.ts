@@ -1,4 +1,4 @@
-import { CODE } from './codes.ts'
+import { CODE, fixedWidth } from './codes.ts'
 import type { AmqpValue } from './value.ts'
 
 /** A value that does not contain other values. */
@@ -32,15 +32,7 @@ export function elementCode (scalar: AmqpScalar): number {
 
 /** The number of bytes that follow the constructor. */
 export function scalarLength (code: number, scalar: AmqpScalar): number {
-  switch (code >>> 4) {
-    case 0x4: return 0
-    case 0x5: return 1
-    case 0x6: return 2
-    case 0x7: return 4
-    case 0x8: return 8
-    case 0x9: return 16
-    default: return (code >>> 4 === 0xa ? 1 : 4) + contentLength(scalar)
-  }
+  return fixedWidth(code) ?? (code >>> 4 === 0xa ? 1 : 4) + contentLength(scalar)
 }
 
 /** Writes what follows the constructor. Returns the new position. */

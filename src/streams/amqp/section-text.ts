@@ -1,4 +1,4 @@
-import { CODE, SECTION } from './codes.ts'
+import { CODE, fixedWidth, SECTION } from './codes.ts'
 import { AmqpDecodeError } from './decode-error.ts'
 import { ValueReader } from './value-reader.ts'
 import type { AmqpValue } from './value.ts'
@@ -139,15 +139,9 @@ function skipped (data: Buffer, at: number, end: number): number {
 // How many bytes follow a constructor, by the high half of its byte: see `CODE`.
 function lengthAfter (code: number, data: Buffer, at: number, end: number): number {
   switch (code >>> 4) {
-    case 0x4: return 0
-    case 0x5: return 1
-    case 0x6: return 2
-    case 0x7: return 4
-    case 0x8: return 8
-    case 0x9: return 16
     case 0xa: case 0xc: case 0xe: return 1 + (data[at] ?? 0)
     case 0xb: case 0xd: case 0xf: return 4 + u32(data, at, end)
-    default: return Infinity
+    default: return fixedWidth(code) ?? Infinity
   }
 }
 

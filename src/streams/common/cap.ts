@@ -27,7 +27,7 @@ export class Cap {
     this.#holders.delete(holder)
   }
 
-  /** Takes a place. When all are taken somebody lets go of one first. False when nobody can. */
+  /** Takes a place. When all are taken, an owner that is idle gives one back first. False when no owner is idle. */
   take (holder: Holder): boolean {
     while (this.#used >= this.limit) if (!this.makeRoom(holder)) return false
     this.#used++
@@ -38,7 +38,7 @@ export class Cap {
     this.#used--
   }
 
-  /** Somebody lets go of something that is not used: the given one, if it can. False when nobody can. */
+  /** Has an owner give back a place that it does not use: the given owner, if it can. False when no owner can. */
   makeRoom (first?: Holder): boolean {
     if (first?.letGoOfOne() === true) return true
     for (const other of this.#holders) if (other !== first && other.letGoOfOne()) return true

@@ -32,7 +32,7 @@ export interface CallersPool {
   whenLost: () => void
 }
 
-// Whoever was given a connection sends a request on it within this time.
+// The one that takes a connection sends a request on it within this time.
 const IN_HAND_MS = 100
 
 /**
@@ -203,7 +203,7 @@ export class ConnectionPool implements Holder {
     }
   }
 
-  // What a caller has sent is no fault of the gateway.
+  // The caller has sent it, so it is not logged as a fault of the gateway.
   #tell ({ role, node }: Group, failure: StreamsError, error: unknown): void {
     const { caller, logger } = this.#options
     const refusal = refusalOf(failure)

@@ -55,7 +55,7 @@ export class Dialing {
     if (end !== 'done') signal.throwIfAborted()
   }
 
-  // To the one who has waited longest; nobody can take the turn in between.
+  // The turn goes to the request that has waited longest, and no other can take it in between.
   #passOn (): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#underWay--

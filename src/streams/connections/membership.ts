@@ -6,7 +6,7 @@ import type { Slot, SlotOwner } from './slot.ts'
 export interface MembershipHandlers {
   /**
    * The broker asks the member to become active, or no longer to be. To be answered in any case, in the order of the
-   * updates and within a minute. Until then nobody else becomes active.
+   * updates and within a minute. Until then no other member becomes active.
    *
    * @param answer an active member says from which offset on it reads. Does nothing the second time
    */

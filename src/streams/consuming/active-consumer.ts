@@ -14,10 +14,10 @@ export interface ActiveConsumerHandlers {
   /**
    * From now on it is not: deliver nothing more. When it was asked to stop, no other member becomes active before this
    * settles, so that what was delivered may be stored first. That is waited for during `SETTLE_MS`. When the membership
-   * is lost, nothing may be stored any more.
+   * is lost, nothing may be stored.
    */
   deactivated (why: Deactivation): Promise<void>
-  /** It cannot be a member any more. Called at most once, after `deactivated`, and nothing is called afterwards. */
+  /** It can no longer be a member. Called at most once, after `deactivated`, and nothing is called afterwards. */
   failed (error: StreamsError): void
 }
 

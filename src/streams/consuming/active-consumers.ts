@@ -86,7 +86,7 @@ export class ActiveConsumers {
     }
   }
 
-  /** The user may not read the stream any more. */
+  /** The user may no longer read the stream. */
   refuse (stream: string): void {
     const error = new StreamsError('access_refused', 'the user may no longer read the stream')
     for (const [member, name] of this.#members) if (name === stream) member.fail(error)

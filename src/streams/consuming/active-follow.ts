@@ -10,7 +10,7 @@ import type { ActiveConsumer, Deactivation } from './active-consumer.ts'
 import { ConsumerFollow } from './consumer-follow.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
 
-/** Whoever follows a stream as a single active consumer is told of these too. */
+/** What a follower that is a single active consumer is told beside that. */
 export interface ActiveFollowListener extends FollowListener {
   /** It is the active one: what there is to take begins at this offset. */
   activated: (nextOffset: number) => void
@@ -20,7 +20,7 @@ export interface ActiveFollowListener extends FollowListener {
    * @returns the offset before which everything was taken by the client
    */
   deactivated: (nextOffset: number) => number
-  /** The consumer was reset, and goes on there. */
+  /** The consumer was reset to this place. */
   moved: (nextOffset: number) => void
 }
 

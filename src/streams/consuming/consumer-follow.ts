@@ -11,7 +11,7 @@ export interface ConsumerFollowOptions {
   readonly autoCommit: boolean
   /** Called when an offset was stored. */
   readonly committed: () => void
-  /** The consumer was reset: it goes on there. */
+  /** The consumer was reset to this place. */
   readonly moved: (nextOffset: number) => void
 }
 

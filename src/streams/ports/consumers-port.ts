@@ -41,7 +41,7 @@ export interface ConsumerFollowRequest {
 
 /** As `FollowListener`. */
 export interface ConsumerFollowListener extends FollowListener {
-  /** The consumer was reset, and goes on there. */
+  /** The consumer was reset to this place. */
   moved: (nextOffset: number) => void
 }
 

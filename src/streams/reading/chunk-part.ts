@@ -8,7 +8,7 @@ import type { ReadPiece } from './read-pieces.ts'
 /** How much of a chunk. */
 export interface PartBounds { readonly from: number, readonly limit: number, readonly maxBytes: number }
 
-/** Messages of one chunk. Everything from `from` to `to` is in it, or is no message. */
+/** Messages of one chunk: all of those from `from` to `to`. */
 export interface ChunkPart {
   readonly from: number
   readonly to: number
@@ -21,7 +21,7 @@ export interface ChunkPart {
   readonly likelyBytes: number
   /** Takes memory for what is made of the messages; undefined when there is no room for it. End the lease. */
   lease: (bytes: number) => Lease | undefined
-  /** The messages are not used any more. */
+  /** The messages are no longer used. */
   release: () => void
 }
 

@@ -10,7 +10,7 @@ import type { Reader } from './reader.ts'
 import type { ReaderPool } from './reader-pool.ts'
 import type { Tail } from './tail.ts'
 
-/** All who follow streams. */
+/** What a follower needs of the others. */
 export interface Company {
   tailOf: (reader: Reader) => Tail
   left: (tail: Tail) => void
@@ -140,7 +140,7 @@ export class Follow implements LiveSource {
     this.#listener.news()
   }
 
-  // Whoever has caught up goes on by the reader that is furthest: then the stream has one subscription for all.
+  // A follower that has caught up moves to the reader that is furthest: then one subscription serves all of them.
   #atEnd (reader: Reader): Taken | undefined {
     const other = this.#readers.acquireOther(reader, this.#position)
     if (other === undefined) {

@@ -36,7 +36,7 @@ export class Follows implements Company {
     return follow
   }
 
-  /** Whoever follows a stream by this reader. */
+  /** The followers that read by this reader. */
   tailOf (reader: Reader): Tail {
     const known = this.#tails.get(reader)
     if (known !== undefined) return known
@@ -45,7 +45,7 @@ export class Follows implements Company {
     return tail
   }
 
-  /** Nobody may follow by the tail any more. */
+  /** The tail has ended, and takes no more followers. */
   left (tail: Tail): void {
     if (!tail.isEmpty) return
     tail.close()
@@ -56,7 +56,7 @@ export class Follows implements Company {
     this.#follows.delete(follow)
   }
 
-  /** This process has deleted the stream: its readers and whoever follows it end. */
+  /** This process has deleted the stream: its readers and followers end. */
   drop (stream: string): void {
     this.#readers.drop(stream)
     for (const follow of this.#follows) if (follow.stream === stream) follow.streamDeleted()

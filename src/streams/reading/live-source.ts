@@ -3,13 +3,13 @@ import type { ChunkPart } from './chunk-part.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import type { Gap } from './read-pieces.ts'
 
-/** Whoever follows a stream is told of these. */
+/** What a follower of a stream is told. */
 export interface FollowListener {
   /** There may be something to take. */
   news: () => void
   /** Its reader has moved on without it: it reads on from its own position. */
   behind: () => void
-  /** It cannot go on. `overloaded` means that all readers are in use. */
+  /** Following has ended with an error. `overloaded` means that all readers are in use. */
   failed: (error: StreamsError) => void
 }
 

@@ -48,7 +48,7 @@ export class Polls {
     return batch
   }
 
-  /** Counts messages that reached somebody who follows a stream. */
+  /** Counts messages that reached a follower. */
   delivered (messages: number): void {
     this.#messagesAnswered += messages
   }

@@ -107,7 +107,7 @@ export class Reader {
     return this.#window.chunkAt(offset)
   }
 
-  /** Somebody who follows the stream has everything before the position. */
+  /** A follower has everything before the position. */
   reached (position: number): void {
     if (this.#window.reach(position)) this.#topUp()
   }

@@ -16,7 +16,7 @@ export interface TailEnd {
   readonly lastOffset: number
 }
 
-/** Whoever follows a stream by a reader. */
+/** A follower of a stream, as its reader sees it. */
 export interface TailMember { news: () => void }
 
 // What was found out about the end is used for others for this time.

@@ -35,7 +35,8 @@ export class Permissions {
   }
 
   /**
-   * The same failure, when the user may know of it: that there is no such stream is not for everybody.
+   * The same failure, when the user may know of it: a user without the permission must not learn that there is no such
+   * stream.
    *
    * @throws StreamsError `access_refused` otherwise
    */
