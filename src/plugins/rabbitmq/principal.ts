@@ -111,6 +111,11 @@ export class Principal {
     if (refusal === 'credentials') this.end(notValid('RabbitMQ refused the login'))
   }
 
+  /** Ends its timer, when the process ends. */
+  close (): void {
+    clearTimeout(this.#expiry)
+  }
+
   end (reason: AccessError): void {
     if (this.hasEnded) return
     clearTimeout(this.#expiry)
@@ -146,7 +151,7 @@ export class Principal {
     if (this.#expiresMs === undefined) return
     const leftMs = this.#expiresMs - Date.now()
     if (leftMs > MAX_TIMER_MS) return
-    this.#expiry = setTimeout(() => { this.end(notValid('the token has expired')) }, leftMs).unref()
+    this.#expiry = setTimeout(() => { this.end(notValid('the token has expired')) }, leftMs)
   }
 
   /** @throws StreamsError for a limit; the login itself was right */

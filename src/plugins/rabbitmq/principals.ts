@@ -44,6 +44,8 @@ export class Principals {
   readonly #guesses = new Guesses()
   readonly #turnstile: Turnstile
   readonly #ticker: NodeJS.Timeout
+  // Of logins that have ended: their last answers still use the broker.
+  readonly #lastAnswers = new Set<NodeJS.Timeout>()
 
   constructor (options: PrincipalsOptions) {
     this.#options = options
@@ -66,8 +68,11 @@ export class Principals {
     return principal.isFresh(nowMs) ? principal.caller : again(principal)
   }
 
+  /** Ends all timers. Their brokers are closed with the set that they are in. */
   close (): void {
     clearInterval(this.#ticker)
+    for (const timer of this.#lastAnswers) clearTimeout(timer)
+    for (const principal of [...this.#byLogin.values(), ...this.#retired]) principal.close()
   }
 
   #first (key: string, login: Login, address: string | undefined): Promise<IdentifiedCaller> {
@@ -119,7 +124,11 @@ export class Principals {
         if (!ended.wasIn && error.code === 'unauthorized') this.#guesses.failed(address)
         this.#remember(key, error)
         broker.retire()
-        setTimeout(() => { void brokers.end(broker) }, LAST_ANSWERS_MS).unref()
+        const timer = setTimeout(() => {
+          this.#lastAnswers.delete(timer)
+          void brokers.end(broker)
+        }, LAST_ANSWERS_MS)
+        this.#lastAnswers.add(timer)
       }
     })
     return principal
