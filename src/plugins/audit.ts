@@ -90,7 +90,7 @@ class TimedRefusals {
 
   note (line: AuditLine & { readonly reason: string }): void {
     this.#sums.note(line)
-    this.#timer ??= setTimeout(() => { this.flush() }, SUM_SECONDS * 1000).unref()
+    this.#timer ??= setTimeout(() => { this.flush() }, SUM_SECONDS * 1000)
   }
 
   flush (): void {

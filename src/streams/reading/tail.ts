@@ -81,7 +81,7 @@ export class Tail {
       this.#ends.firstOffset(this.reader.stream).then((offset) => {
         this.#firstOffsets.set(chunk, offset)
         ended()
-      }, () => { setTimeout(ended, END_AGE_MS).unref() })
+      }, () => { setTimeout(ended, END_AGE_MS) })
     }
     return known
   }
