@@ -104,9 +104,10 @@ export const packages = {
   jose: ['access/tokens'],
 
   // The network.
-  undici: ['push', 'streams/management', 'plugins/provider-documents'],
+  'ipaddr.js': ['push/endpoint'],
+  undici: ['push/endpoint', 'streams/management', 'plugins/provider-documents'],
   // Settings and the edge only ask whether a text is an address.
-  'node:net': ['main', 'settings', 'plugins', 'http', 'streams/protocol'],
+  'node:net': ['main', 'settings', 'plugins', 'http', 'push/endpoint', 'streams/protocol'],
   'node:tls': ['plugins', 'access/certificates', 'streams/protocol'],
 
   // The process itself, its output and its figures.
