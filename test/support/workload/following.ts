@@ -23,7 +23,9 @@ export interface FollowingOptions {
 // How long following continues when no more is published, ms: a stream that is not back by then is lost.
 const LAST_MS = 120_000
 const PAUSE_MS = 50
+const BY_EVENTS = 'messages?errors=event'
 const CONSUMER = 'live'
+const BY_LINES = `consumers/${CONSUMER}/messages?follow=true&autoCommit=true`
 
 /**
  * Follows a stream by a live read from the first message to the last one. A client that was cut, or refused for a
@@ -60,7 +62,7 @@ class Follower {
   /** Where it continues. */
   get url (): string {
     const { target, stream, by } = this.#options
-    const what = by === 'events' ? 'messages?errors=event' : `consumers/${CONSUMER}/messages?follow=true&autoCommit=true`
+    const what = by === 'events' ? BY_EVENTS : BY_LINES
     return `${target.url}/v1/streams/${encodeURIComponent(stream)}/${what}&body=text&lastEventId=${this.#next}`
   }
 
