@@ -28,6 +28,9 @@ const NEEDS: Readonly<Record<string, Need>> = {
   publishMessages: ['write'],
   publishRaw: ['write'],
   publishLines: ['write'],
+  publishSuperStreamMessages: ['write'],
+  publishSuperStreamRaw: ['write'],
+  publishSuperStreamLines: ['write'],
   readMessages: ['read'],
   readLines: ['read'],
   readMessage: ['read'],
@@ -41,12 +44,18 @@ const NEEDS: Readonly<Record<string, Need>> = {
   describePublisher: ['read']
 }
 const NAMES_CONSUMER = ['storeOffset', 'readAsConsumer', 'resetOffset']
-const NAMES_PUBLISHER = ['publishMessages', 'publishRaw', 'publishLines']
+const NAMES_PUBLISHER = [
+  'publishMessages', 'publishRaw', 'publishLines',
+  'publishSuperStreamMessages', 'publishSuperStreamRaw', 'publishSuperStreamLines'
+]
 
 const BODIES: Readonly<Record<string, RequestOptions>> = {
   createSuperStream: { json: { partitions: 1 } },
   publishMessages: { json: { messages: [{ body: 1 }] } },
   publishRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishSuperStreamMessages: { json: { messages: [{ body: 1 }] } },
+  publishSuperStreamRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishSuperStreamLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
   publishLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
   storeOffset: { json: { offset: 0 } },
   resetOffset: { json: { to: 'first' } }
