@@ -44,6 +44,12 @@ const streamName = Type.String({
     'percent-encoded, a `/` as `%2F`.',
   examples: ['hello']
 })
+const superStreamName = Type.String({
+  minLength: 1,
+  ...nameRules(STREAM_NAME, 200),
+  description: 'Name of the super stream, by the rules for names of streams; percent-encoded, a `/` as `%2F`.',
+  examples: ['orders']
+})
 const referenceBounds =
   '1 to 255 bytes of UTF-8, no control characters, not `.` or `..`; percent-encoded, a `/` as `%2F`.'
 const referenceRules = nameRules(REFERENCE_NAME, 255)
@@ -61,6 +67,7 @@ export function publisherName (more: string, options: StringOptions = {}) {
 }
 
 export const StreamParams = strictObject({ stream: streamName })
+export const SuperStreamParams = strictObject({ superStream: superStreamName })
 export const ConsumerParams = strictObject({ stream: streamName, consumer: consumerName })
 export const PublisherParams = strictObject({
   stream: streamName,

@@ -10,7 +10,10 @@ import { ConsumerPolls } from './consuming/consumer-polls.ts'
 import { Directory } from './directory/directory.ts'
 import { hasPermissions } from './management/user-permissions.ts'
 import { askManagement, type ManagementFault } from './management/management-fault.ts'
+import { MergedPolls } from './merging/merged-polls.ts'
+import { Partitions } from './merging/partitions.ts'
 import { ConsumersPort } from './ports/consumers-port.ts'
+import { MergedReadingPort } from './ports/merged-reading-port.ts'
 import { PublishingPort } from './ports/publishing-port.ts'
 import { ReadingPort } from './ports/reading-port.ts'
 import { StreamsPort } from './ports/streams-port.ts'
@@ -34,6 +37,7 @@ export class Broker {
   readonly publishing: PublishingPort
   readonly reading: ReadingPort
   readonly consumers: ConsumersPort
+  readonly mergedReading: MergedReadingPort
   readonly #options: BrokerOptions
   readonly #connections: ConnectionPool
   readonly #publishers: PublisherPool
@@ -83,6 +87,8 @@ export class Broker {
     })
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls, follows })
+    const partitions = new Partitions(superStreams, names)
+    this.mergedReading = new MergedReadingPort({ partitions, polls: new MergedPolls(polls) })
     const members = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, follows, reconnect })
     const consumerPolls = new ConsumerPolls(polls, offsets)
     this.consumers = new ConsumersPort({ names, offsets, polls: consumerPolls, follows, members, directory })

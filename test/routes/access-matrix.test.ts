@@ -28,6 +28,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   readLines: ['read'],
   readMessage: ['read'],
   readRaw: ['read'],
+  readSuperStream: ['read'],
   listConsumers: ['read'],
   getStoredOffset: ['read'],
   storeOffset: ['read'],

@@ -1,0 +1,29 @@
+import type { MergedBatch } from '../merging/merged-batch.ts'
+import type { MergedPolls, MergedRequest } from '../merging/merged-polls.ts'
+import type { Partitions } from '../merging/partitions.ts'
+
+export interface MergedReadingPortOptions {
+  partitions: Partitions
+  polls: MergedPolls
+}
+
+/** Reads the partitions of super streams as one, without a consumer. Names are the API's. */
+export class MergedReadingPort {
+  readonly #options: MergedReadingPortOptions
+
+  constructor (options: MergedReadingPortOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Reads a batch. Give its memory back with `release`.
+   *
+   * @param signal aborts when the caller has gone away
+   * @throws StreamsError `stream_not_found`, `cursor_invalid`; what `ReadingPort.read` throws, when no partition can be
+   *   read; the signal's reason
+   */
+  async read (superStream: string, request: MergedRequest, signal: AbortSignal): Promise<MergedBatch> {
+    const { partitions, polls } = this.#options
+    return polls.answered(await polls.read(await partitions.find(superStream), request, signal))
+  }
+}
