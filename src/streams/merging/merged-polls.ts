@@ -39,7 +39,7 @@ export class MergedPolls {
     const partitions = chosen(superStream, names)
     const plan = from.type === 'cursor'
       ? await this.#resume(superStream, partitions, decodeCursor(superStream.name, from.cursor))
-      : { partitions: await this.#start(superStream.name, partitions, from), otherPlaces: [], turn: 0, gaps: [] }
+      : { partitions: await this.#start(superStream.name, partitions, from), otherPlaces: [], turn: 0, gaps: [], unavailable: [] }
     return await this.readFrom(superStream, plan, amount, signal)
   }
 
@@ -74,7 +74,8 @@ export class MergedPolls {
       otherPlaces: places.filter(({ key }) => keys.has(key) && !wanted.has(key)),
       turn,
       gaps: places.filter(({ key }) => !keys.has(key)).map(({ key, nextOffset }) =>
-        ({ partition: nameOf(name, key) ?? null, from: nextOffset, to: null }))
+        ({ partition: nameOf(name, key) ?? null, from: nextOffset, to: null })),
+      unavailable: []
     }
   }
 

@@ -22,6 +22,8 @@ export interface MergedPlan {
   readonly otherPlaces: readonly Place[]
   readonly turn: number
   readonly gaps: readonly PartitionGap[]
+  /** Partitions of which it is not known where to read. */
+  readonly unavailable: readonly Unavailable[]
 }
 
 type Amount = Omit<ReadRequest, 'from'>
@@ -146,8 +148,8 @@ export class MergedRead {
       otherPlaces: this.#plan.otherPlaces,
       turn: this.#turn,
       gaps: [...this.#plan.gaps, ...this.#states.flatMap(({ gaps }) => gaps)],
-      unavailable: this.#states.flatMap(({ unavailable }) => unavailable),
-      endOfStream: this.#states.every(({ isAtEnd }) => isAtEnd),
+      unavailable: [...this.#plan.unavailable, ...this.#states.flatMap(({ unavailable }) => unavailable)],
+      endOfStream: this.#plan.unavailable.length === 0 && this.#states.every(({ isAtEnd }) => isAtEnd),
       wasHeld: this.#wasHeld,
       isSearchOver: this.#isSearchOver
     })

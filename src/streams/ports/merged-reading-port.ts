@@ -1,6 +1,6 @@
 import type { MergedBatch } from '../merging/merged-batch.ts'
 import type { MergedPolls, MergedRequest } from '../merging/merged-polls.ts'
-import type { Partitions } from '../merging/partitions.ts'
+import type { PartitionCheck, Partitions } from '../merging/partitions.ts'
 
 export interface MergedReadingPortOptions {
   partitions: Partitions
@@ -18,12 +18,16 @@ export class MergedReadingPort {
   /**
    * Reads a batch. Give its memory back with `release`.
    *
+   * @param check may refuse a partition
    * @param signal aborts when the caller has gone away
-   * @throws StreamsError `stream_not_found`, `cursor_invalid`; what `ReadingPort.read` throws, when no partition can be
-   *   read; the signal's reason
+   * @throws StreamsError `super_stream_not_found`, `cursor_invalid`; what `ReadingPort.read` throws, when no partition
+   *   can be read; the signal's reason
    */
-  async read (superStream: string, request: MergedRequest, signal: AbortSignal): Promise<MergedBatch> {
+  async read (
+    superStream: string, request: MergedRequest, check: PartitionCheck, signal: AbortSignal
+  ): Promise<MergedBatch> {
     const { partitions, polls } = this.#options
-    return polls.answered(await polls.read(await partitions.find(superStream), request, signal))
+    const found = await partitions.find(superStream, check)
+    return await partitions.watched(found, async () => polls.answered(await polls.read(found, request, signal)))
   }
 }
