@@ -48,20 +48,23 @@ export const rooms = {
     // The brokers of callers beside the gateway's own: they share limits, and nothing of streams.
     'broker-set': ['broker', 'broker-options', 'broker-stats', 'shared', 'connections', 'management'],
     broker: [
-      'broker-options', 'broker-stats', 'broker-status', 'ports', 'merging', 'directory', 'consuming', 'reading',
-      'publishing', 'topology', 'connections', 'management', ...shared
+      'broker-options', 'broker-stats', 'broker-status', 'ports', 'directory', 'consuming', 'reading', 'publishing',
+      'partitions', 'topology', 'connections', 'management', ...shared
     ],
     'broker-options': ['shared', 'publishing', 'reading', 'connections', 'management', 'protocol/index', 'common'],
     shared: ['reading', 'connections', 'common'],
     'broker-stats': [],
     'broker-status': ['connections', ...shared],
     ports: [
-      'merging', 'directory', 'consuming', 'reading', 'publishing', 'topology', 'management', 'message-batch', ...shared
+      'merging', 'directory', 'consuming', 'reading', 'partitions', 'publishing', 'topology', 'management',
+      'message-batch', ...shared
     ],
     directory: ['consuming', 'topology', 'connections', 'management', ...shared],
     // Super streams: reads and consumers of several partitions as one.
-    merging: ['consuming', 'directory', 'reading', 'topology', ...shared],
+    merging: ['consuming', 'reading', 'topology', ...shared],
     consuming: ['reading', 'topology', 'connections', ...shared],
+    // Where the messages of a super stream go.
+    partitions: ['publishing', 'topology', 'connections', 'message-batch', 'protocol/index', ...shared],
     // Publishing and reading do not know each other.
     reading: ['topology', 'connections', 'protocol/index', 'amqp/index', 'filter-value', ...shared],
     publishing: ['topology', 'connections', 'message-batch', 'protocol/index', ...shared],

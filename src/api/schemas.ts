@@ -11,6 +11,11 @@ export const BROKER_PROBLEMS = [
   'broker_protocol_error', 'broker_unavailable', 'stream_not_available', 'broker_timeout'
 ] as const satisfies readonly ProblemCode[]
 
+/** The problems that every operation on a super stream can answer. */
+export const SUPER_STREAM_PROBLEMS = [
+  ...BROKER_PROBLEMS.filter((code) => code !== 'stream_not_found'), 'super_stream_not_found'
+] as const satisfies readonly ProblemCode[]
+
 /** The further problems that every operation with a body can answer. */
 export const BODY_PROBLEMS = [
   'request_timeout', 'payload_too_large', 'unsupported_media_type', 'overloaded'

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
 import { brokerOf } from '../../http/caller.ts'
+import { partitionCheck } from '../../http/partition-check.ts'
 import { clientSignal } from '../../http/request-scope.ts'
-import { BROKER_PROBLEMS, strictObject, SuperStreamParams } from '../../api/schemas.ts'
+import { strictObject, SUPER_STREAM_PROBLEMS, SuperStreamParams } from '../../api/schemas.ts'
 import { MergedBatchSchema, PartitionMessage } from '../../messages/index.ts'
 import { answerFormat, LINK_HEADER, mergedBatchResponse, setNextLink } from './answer.ts'
 import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
@@ -11,7 +12,7 @@ import { mergedStartOf, mergedStartQuery, partitionNames, partitionsQuery } from
 import { amountQuery, bodyQuery, type ReadLimits } from './query.ts'
 
 const problems = [
-  ...BROKER_PROBLEMS, 'overloaded', 'not_acceptable', 'offset_out_of_range', 'cursor_invalid'
+  ...SUPER_STREAM_PROBLEMS, 'stream_not_found', 'overloaded', 'not_acceptable', 'offset_out_of_range', 'cursor_invalid'
 ] as const
 
 /** Reads of super streams. */
@@ -50,7 +51,8 @@ function readSuperStream (app: ApiApp, limits: ReadLimits): void {
       const read = {
         from: mergedStartOf(query), partitions: partitionNames(query), limit, maxBytes, waitMs: wait * 1000, search
       }
-      const batch = await brokerOf(request).mergedReading.read(superStream, read, clientSignal(reply))
+      const { reading } = brokerOf(request).merged
+      const batch = await reading.read(superStream, read, partitionCheck(request), clientSignal(reply))
       return await sendMerged(reply, batch, format, query, () => { setNextLink(reply, batch.nextCursor, 'cursor') })
     }
   )

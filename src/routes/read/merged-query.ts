@@ -19,8 +19,7 @@ export const partitionsQuery = {
     minLength: 1,
     maxLength: MAX_PARTITIONS_TEXT,
     description: 'Only these partitions, separated by commas: for workers that share them among themselves. A cursor ' +
-      'keeps its places in the others.',
-    examples: ['hello-0,hello-1']
+      'keeps its places in the others.'
   }))
 }
 

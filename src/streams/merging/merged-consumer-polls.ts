@@ -18,7 +18,7 @@ import { chosen, type Partition, type SuperStream } from './partitions.ts'
 export interface MergedConsumerRequest extends ReadRequest {
   /** The API's names of the partitions to read; undefined: all. */
   readonly partitions?: readonly string[] | undefined
-  /** A cursor up to which all messages are processed. It is stored before reading. */
+  /** A cursor up to which all messages of these partitions are processed. It is stored before reading. */
   readonly commit?: string | undefined
   /** Given: what is answered is stored as processed before it is returned. Makes the answer. */
   readonly prepare?: ((batch: MergedBatch) => Promise<void>) | undefined
@@ -71,7 +71,7 @@ export class MergedConsumerPolls {
   ): Promise<MergedBatch> {
     const { from, partitions, commit, prepare, ...amount } = request
     const poll = { superStream, partitions: chosen(superStream, partitions), consumer, from, amount, signal }
-    if (commit !== undefined) await this.#commit(superStream, consumer, commit)
+    if (commit !== undefined) await this.#commit(poll, commit)
     try {
       return this.#options.polls.answered(
         prepare === undefined ? await this.#held(poll, await this.#look(poll)) : await this.#stored(poll, prepare)
@@ -86,7 +86,7 @@ export class MergedConsumerPolls {
   }
 
   // A partition that is gone has nothing to be stored.
-  async #commit ({ name, partitions }: SuperStream, consumer: string, cursor: string): Promise<void> {
+  async #commit ({ superStream: { name }, partitions, consumer }: Poll, cursor: string): Promise<void> {
     const places = new Map(decodeCursor(name, cursor).places.map(({ key, nextOffset }) => [key, nextOffset]))
     const commits = partitions.flatMap((partition): PartitionCommit[] => {
       const nextOffset = places.get(keyOf(name, partition.name)) ?? 0

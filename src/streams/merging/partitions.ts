@@ -1,6 +1,6 @@
 import { StreamsError } from '../errors.ts'
+import type { PartitionLists } from '../topology/partition-lists.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
-import type { SuperStreams } from '../topology/super-streams.ts'
 
 /** A partition of a super stream. */
 export interface Partition {
@@ -18,27 +18,32 @@ export interface SuperStream {
   readonly partitions: readonly Partition[]
 }
 
-/** Finds the partitions of a super stream. */
+/** Finds the partitions of super streams. They are known for a minute. */
 export class Partitions {
-  readonly #superStreams: SuperStreams
+  readonly #lists: PartitionLists
   readonly #names: StreamNames
 
-  constructor (superStreams: SuperStreams, names: StreamNames) {
-    this.#superStreams = superStreams
+  constructor (lists: PartitionLists, names: StreamNames) {
+    this.#lists = lists
     this.#names = names
   }
 
   /**
-   * Asks each time: a partition that was added is seen by the next read.
-   *
-   * @param name the API's
-   * @throws StreamsError `stream_not_found`
+   * @param superStream the API's name
+   * @throws StreamsError `super_stream_not_found`, `access_refused`, ...
    */
-  async find (name: string): Promise<SuperStream> {
-    const onBroker = this.#names.toBroker(name)
-    const streams = await this.#superStreams.partitionsOf(onBroker)
-    if (streams.length === 0) throw new StreamsError('stream_not_found', 'there is no super stream of this name')
-    return { name, partitions: streams.map((stream) => ({ name: name + stream.slice(onBroker.length), stream })) }
+  async find (superStream: string): Promise<SuperStream> {
+    const onBroker = this.#names.toBroker(superStream)
+    const { partitions } = await this.#lists.of(onBroker, 'read')
+    return {
+      name: superStream,
+      partitions: partitions.map((stream) => ({ name: this.#names.fromBroker(stream) ?? stream, stream }))
+    }
+  }
+
+  /** They are asked for again: one of them does not exist. */
+  forget (superStream: string): void {
+    this.#lists.forget(this.#names.toBroker(superStream))
   }
 }
 
@@ -52,8 +57,9 @@ export function chosen ({ name, partitions }: SuperStream, names: readonly strin
   if (names === undefined) return partitions
   const unknown = names.find((wanted) => !partitions.some((partition) => partition.name === wanted))
   if (unknown === undefined) return partitions.filter((partition) => names.includes(partition.name))
-  const message = `${JSON.stringify(unknown.slice(0, 200))} is no partition of the super stream ${JSON.stringify(name)}`
-  throw new StreamsError('stream_not_found', message, {
-    details: { partitions: partitions.map((partition) => partition.name) }
-  })
+  throw new StreamsError(
+    'stream_not_found',
+    `${JSON.stringify(unknown.slice(0, 200))} is no partition of the super stream ${JSON.stringify(name)}: it has ` +
+      partitions.slice(0, 20).map((partition) => JSON.stringify(partition.name)).join(', ')
+  )
 }

@@ -2,9 +2,11 @@ import type { ConsumerInfo, Directory, Sources } from '../directory/directory.ts
 import type { MergedBatch } from '../merging/merged-batch.ts'
 import type { MergedConsumerPolls, MergedConsumerRequest } from '../merging/merged-consumer-polls.ts'
 import type { MergedOffsets, PartitionOffset, PartitionStored } from '../merging/merged-offsets.ts'
-import { chosen, type PartitionCheck, type Partitions, type SuperStream } from '../merging/partitions.ts'
+import { chosen, type Partition, type Partitions, type SuperStream } from '../merging/partitions.ts'
 import type { Position } from '../offset.ts'
 import { refuseBadReference } from '../topology/stream-names.ts'
+import { forgetMissing } from './missing-partitions.ts'
+import type { PartitionCheck } from './super-streams-port.ts'
 
 export interface MergedConsumersPortOptions {
   partitions: Partitions
@@ -43,21 +45,23 @@ export class MergedConsumersPort {
     superStream: string, consumer: string, request: MergedConsumerRequest, check: PartitionCheck, signal: AbortSignal
   ): Promise<MergedBatch> {
     const { partitions, polls, directory } = this.#options
-    const found = await this.#known(superStream, consumer, check)
-    return await partitions.watched(found, async () => {
-      const batch = await polls.read(found, consumer, request, signal)
-      const hasStored = request.commit !== undefined || (request.prepare !== undefined && batch.count > 0)
-      for (const { stream } of chosen(found, request.partitions)) {
-        directory.noteRead(stream, consumer)
-        if (hasStored) directory.noteCommit(stream, consumer)
-      }
-      return batch
-    })
+    const found = await this.#known(superStream, consumer)
+    const wanted = chosen(found, request.partitions)
+    for (const { name, stream } of wanted) {
+      check(name, stream)
+      directory.noteRead(stream, consumer)
+    }
+    const batch = await forgetMissing(partitions, superStream, async () =>
+      await polls.read(found, consumer, request, signal))
+    const hasStored = request.commit !== undefined || (request.prepare !== undefined && batch.count > 0)
+    if (hasStored) this.#noteCommits(wanted, consumer)
+    return batch
   }
 
   /** Where the consumer stands in each partition. @throws StreamsError `super_stream_not_found`, ... */
   async storedOffsets (superStream: string, consumer: string, check: PartitionCheck): Promise<PartitionOffset[]> {
-    const { partitions } = await this.#known(superStream, consumer, check)
+    const { partitions } = await this.#known(superStream, consumer)
+    for (const { name, stream } of partitions) check(name, stream)
     return await this.#options.offsets.describe(partitions, consumer)
   }
 
@@ -73,13 +77,14 @@ export class MergedConsumersPort {
     { offsets, expected }: { offsets: ByPartition<number>, expected: ByPartition<number | null> },
     check: PartitionCheck
   ): Promise<PartitionStored[]> {
-    const found = await this.#known(superStream, consumer, check)
+    const found = await this.#known(superStream, consumer)
     chosen(found, [...expected.keys()])
     const commits = chosen(found, [...offsets.keys()]).map((partition) => {
+      check(partition.name, partition.stream)
       return { partition, offset: offsets.get(partition.name) ?? 0, expected: expected.get(partition.name) }
     })
     const results = await this.#options.offsets.store(commits, consumer)
-    for (const { partition } of commits) this.#options.directory.noteCommit(partition.stream, consumer)
+    this.#noteCommits(commits.map(({ partition }) => partition), consumer)
     return results
   }
 
@@ -92,8 +97,9 @@ export class MergedConsumersPort {
   async resetOffsets (
     superStream: string, consumer: string, to: Position | ByPartition<Position>, check: PartitionCheck
   ): Promise<PartitionStored[]> {
-    const found = await this.#known(superStream, consumer, check)
-    const resets = chosen(found, to instanceof Map ? [...to.keys()] : undefined).flatMap((partition) => {
+    const found = await this.#known(superStream, consumer)
+    const resets = chosen(found, 'type' in to ? undefined : [...to.keys()]).flatMap((partition) => {
+      check(partition.name, partition.stream)
       const position = 'type' in to ? to : to.get(partition.name)
       return position === undefined ? [] : [{ partition, to: position }]
     })
@@ -104,7 +110,8 @@ export class MergedConsumersPort {
   async list (
     superStream: string, check: PartitionCheck
   ): Promise<{ consumers: MergedConsumerInfo[], sources: Sources }> {
-    const { partitions } = await this.#options.partitions.find(superStream, check)
+    const { partitions } = await this.#options.partitions.find(superStream)
+    for (const { name, stream } of partitions) check(name, stream)
     const lists = await Promise.all(partitions.map(async ({ name, stream }) =>
       ({ partition: name, ...await this.#options.directory.consumers(stream) })))
     const byName = new Map<string, Array<MergedConsumerInfo['partitions'][number]>>()
@@ -121,10 +128,14 @@ export class MergedConsumersPort {
     }
   }
 
-  async #known (superStream: string, consumer: string, check: PartitionCheck): Promise<SuperStream> {
+  async #known (superStream: string, consumer: string): Promise<SuperStream> {
     refuseBadReference('consumer', consumer)
-    const found = await this.#options.partitions.find(superStream, check)
+    const found = await this.#options.partitions.find(superStream)
     for (const { stream } of found.partitions) this.#options.directory.sawConsumer(stream, consumer)
     return found
+  }
+
+  #noteCommits (partitions: readonly Partition[], consumer: string): void {
+    for (const { stream } of partitions) this.#options.directory.noteCommit(stream, consumer)
   }
 }

@@ -1,6 +1,8 @@
 import type { MergedBatch } from '../merging/merged-batch.ts'
 import type { MergedPolls, MergedRequest } from '../merging/merged-polls.ts'
-import type { PartitionCheck, Partitions } from '../merging/partitions.ts'
+import { chosen, type Partitions } from '../merging/partitions.ts'
+import { forgetMissing } from './missing-partitions.ts'
+import type { PartitionCheck } from './super-streams-port.ts'
 
 export interface MergedReadingPortOptions {
   partitions: Partitions
@@ -27,7 +29,9 @@ export class MergedReadingPort {
     superStream: string, request: MergedRequest, check: PartitionCheck, signal: AbortSignal
   ): Promise<MergedBatch> {
     const { partitions, polls } = this.#options
-    const found = await partitions.find(superStream, check)
-    return await partitions.watched(found, async () => polls.answered(await polls.read(found, request, signal)))
+    const found = await partitions.find(superStream)
+    for (const { name, stream } of chosen(found, request.partitions)) check(name, stream)
+    const batch = await forgetMissing(partitions, superStream, async () => await polls.read(found, request, signal))
+    return polls.answered(batch)
   }
 }
