@@ -64,7 +64,8 @@ export class MergedConsumerPolls {
    * Reads on from the consumer's stored offsets. In a partition without one, `request.from` becomes its place: unless
    * it is `first`, it is stored before anything else.
    *
-   * @throws StreamsError what `MergedPolls.read` throws and, when something is stored, what `MergedOffsets.store` throws
+   * @throws StreamsError what `MergedPolls.read` throws and, when it stores something, what `MergedOffsets.store`
+   *   throws
    */
   async read (
     superStream: SuperStream, consumer: string, request: MergedConsumerRequest, signal: AbortSignal

@@ -4,7 +4,8 @@ import type { Position } from '../offset.ts'
 import type { Polls, ReadRequest } from '../reading/polls.ts'
 import { decodeCursor, keyOf, nameOf, type Cursor } from './cursor.ts'
 import type { MergedBatch } from './merged-batch.ts'
-import { MergedRead, type MergedPlan, type StartedPartition } from './merged-read.ts'
+import { MergedRead, type MergedPlan } from './merged-read.ts'
+import type { StartedPartition } from './partition-state.ts'
 import { chosen, type Partition, type SuperStream } from './partitions.ts'
 
 /** Where a merged read starts: at a cursor of an earlier answer, or at the same position of every partition. */
@@ -39,7 +40,7 @@ export class MergedPolls {
     const partitions = chosen(superStream, names)
     const plan = from.type === 'cursor'
       ? await this.#resume(superStream, partitions, decodeCursor(superStream.name, from.cursor))
-      : { partitions: await this.#start(superStream.name, partitions, from), otherPlaces: [], turn: 0, gaps: [], unavailable: [] }
+      : planOf(await this.#start(superStream.name, partitions, from))
     return await this.readFrom(superStream, plan, amount, signal)
   }
 
@@ -97,4 +98,8 @@ export class MergedPolls {
       throw classify(error).inPartition(name)
     }
   }
+}
+
+function planOf (partitions: readonly StartedPartition[]): MergedPlan {
+  return { partitions, otherPlaces: [], turn: 0, gaps: [], unavailable: [] }
 }

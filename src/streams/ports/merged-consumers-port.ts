@@ -69,8 +69,7 @@ export class MergedConsumersPort {
    * Stores "processed up to and including" these offsets: checks all of them and then stores all.
    *
    * @param expected refuses unless this is stored before in a partition; null: unless nothing is
-   * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, ... with nothing stored; or when
-   *   nothing could be stored
+   * @throws StreamsError `offset_goes_back`, `offset_beyond_end`, `expectation_failed`, ... with nothing stored
    */
   async storeOffsets (
     superStream: string, consumer: string,
