@@ -52,7 +52,7 @@ export const rooms = {
       'partitions', 'topology', 'connections', 'management', ...shared
     ],
     'broker-options': ['shared', 'publishing', 'reading', 'connections', 'management', 'protocol/index', 'common'],
-    shared: ['reading', 'connections', 'common'],
+    shared: ['publishing', 'reading', 'connections', 'common'],
     'broker-stats': [],
     'broker-status': ['connections', ...shared],
     ports: [
@@ -67,10 +67,11 @@ export const rooms = {
     partitions: ['publishing', 'topology', 'connections', 'message-batch', 'protocol/index', ...shared],
     // Publishing and reading do not know each other.
     reading: ['topology', 'connections', 'protocol/index', 'amqp/index', 'filter-value', ...shared],
-    publishing: ['topology', 'connections', 'message-batch', 'protocol/index', ...shared],
+    publishing: ['topology', 'connections', 'message-batch', 'entries', 'protocol/index', ...shared],
     topology: ['connections', 'management', 'protocol/index', ...shared],
     connections: ['protocol/index', ...shared],
-    'message-batch': ['protocol/index', 'amqp/index'],
+    'message-batch': ['entries', 'protocol/index', 'amqp/index'],
+    entries: ['protocol/index'],
     'filter-value': [],
     management: ['errors'],
     classify: ['errors', 'protocol/index'],

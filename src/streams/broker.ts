@@ -57,7 +57,7 @@ export class Broker {
     const names = new StreamNames(options.streamNamePattern)
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
-    const { dialing, readBudget: budget, readers: cap, expansions } = shared
+    const { dialing, readBudget: budget, readers: cap, expansions, compressor } = shared
     const connections =
       new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller })
     this.#permissions = new Permissions(connections)
@@ -67,12 +67,10 @@ export class Broker {
     const lists = new PartitionLists(connections, superStreams, permissions)
     const ends = new StreamEnds(connections, locator)
     const openTimeoutMs = Math.min(connection.requestTimeoutMs, options.publishing.confirmTimeoutMs)
-    const publishers = new PublisherPool({
-      budget: shared.publishBudget,
-      cap: shared.publishers,
-      publisher: { connections, locator, ...reconnect, openTimeoutMs },
-      limits: options.publishing
-    })
+    const publisher = { connections, locator, ...reconnect, openTimeoutMs }
+    const publishers = new PublisherPool(
+      { budget: shared.publishBudget, cap: shared.publishers, compressor, publisher, limits: options.publishing }
+    )
     const readers = new ReaderPool({ budget, cap, expansions, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
     const follows = new Follows(readers, ends, polls)
