@@ -33,6 +33,7 @@ import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { rootRoutes } from './routes/root.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { superStreamRoutes } from './routes/super-streams.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import { VERSION } from './version.ts'
 
@@ -73,6 +74,7 @@ export async function buildApp (
 
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
+  await app.register(superStreamRoutes, { prefix, maxPartitions: config.rabbitmq.superStreamMaxPartitions })
   await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })

@@ -9,6 +9,8 @@ export type StreamsErrorCode =
   | 'consumer_offset_not_found' // broker 19
   | 'message_not_found' // no readable message at that offset
   | 'stream_arguments_differ' // broker 17 on create: exists with other arguments, or is not a stream
+  | 'super_stream_not_found' // no exchange of the name, or its streams are not named as partitions
+  | 'super_stream_differs' // a super stream to create exists with other partitions, or parts of it do
   | 'super_stream_exists' // a stream to create has the name of a super stream
   | 'stream_is_partition' // a stream to delete is a partition of a super stream
   | 'offset_goes_back' // an offset to store below the stored one
@@ -36,8 +38,9 @@ export type SideEffects = 'none' | 'possible'
 /** The facts that an error has for the caller, by its code; safe to show. An error with another code has none. */
 export interface ErrorDetails {
   invalid_argument: { readonly argument: 'stream' | 'consumer' | 'publisher' }
-  stream_not_found: { readonly partitions: readonly string[] }
-  super_stream_exists: { readonly partitions: readonly string[] }
+  stream_not_found: { readonly superStream: true, readonly partitions: readonly string[] }
+  super_stream_exists: { readonly superStream: true, readonly partitions: readonly string[] }
+  super_stream_differs: { readonly partitions: readonly string[] }
   stream_is_partition: { readonly superStream: string }
   offset_goes_back: { readonly storedOffset: bigint }
   expectation_failed: { readonly storedOffset: bigint | null } | { readonly lastPublishingId: bigint }

@@ -121,7 +121,9 @@ t.test('mTLS that lacks something does not start', (t) => {
   t.throws(load({ AUTH: 'mtls' }), {
     message: /CLIENT_CERTIFICATES_PATH.*HTTP_TLS_CERT_PATH, HTTP_TLS_KEY_PATH, HTTP_TLS_CLIENT_CA_PATH/
   })
-  t.throws(load({ CLIENT_CERTIFICATES_PATH: 'x' }), { message: /CLIENT_CERTIFICATES_PATH is set, but AUTH does not list mtls/ })
+  t.throws(load({ CLIENT_CERTIFICATES_PATH: 'x' }), {
+    message: /CLIENT_CERTIFICATES_PATH is set, but AUTH does not list mtls/
+  })
   t.throws(load({ HTTP_TLS_CLIENT_AUTH: 'required' }), { message: /HTTP_TLS_CLIENT_AUTH needs HTTP_TLS_CERT_PATH/ })
   t.throws(load({ HTTP_TLS_CERT_PATH: 'x' }), { message: /HTTP_TLS_KEY_PATH go together/ })
   t.end()
