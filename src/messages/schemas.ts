@@ -78,6 +78,7 @@ export const MessageWrite = Type.Object(
     partition: ignored(Type.String()),
     offset: ignored({ ...Type.Integer(), minimum: 0, maximum: MAX_SAFE }),
     timestamp: ignored(Type.String()),
+    partition: ignored(Type.String()),
     format: ignored(Type.String()),
     records: ignored(Type.Integer()),
     compression: ignored(Type.String()),

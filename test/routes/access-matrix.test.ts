@@ -35,6 +35,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   readLines: ['read'],
   readMessage: ['read'],
   readRaw: ['read'],
+  readSuperStream: ['read'],
   listConsumers: ['read'],
   getStoredOffset: ['read'],
   storeOffset: ['read'],
