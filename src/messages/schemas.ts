@@ -75,7 +75,6 @@ export const MessageWrite = Type.Object(
         examples: ['customer-42']
       })
     ),
-    partition: ignored(Type.String()),
     offset: ignored({ ...Type.Integer(), minimum: 0, maximum: MAX_SAFE }),
     timestamp: ignored(Type.String()),
     partition: ignored(Type.String()),
