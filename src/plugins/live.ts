@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import type { LiveAnswer } from '../live/live-answer.ts'
 import type { LiveFormat } from '../live/live-format.ts'
 import type { ByeReason, LiveFigures } from '../live/live-options.ts'
+import { Pace } from '../live/pace.ts'
 import { Segments } from '../live/segments.ts'
 import { shuttingDown, StreamsError } from '../streams/index.ts'
 import { namesOf } from './requests.ts'
@@ -31,6 +32,7 @@ interface Entry { readonly format: LiveFormat['name'], readonly request: Fastify
 /** The live answers of the process: how many there may be, their one clock, their figures and their end. */
 export class Live {
   readonly segments: Segments
+  readonly pace = new Pace()
   readonly figures: LiveFigures
   readonly #settings: Config['live']
   readonly #isDraining: () => boolean

@@ -82,6 +82,7 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
       place,
       sink,
       segments: all.segments,
+      pace: all.pace,
       representation: representationOf(live),
       figures: all.figures,
       heartbeatMs: (live.query.heartbeat ?? DEFAULT_HEARTBEAT_SECONDS) * 1000,
