@@ -27,6 +27,7 @@ import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
 import { healthRoutes } from './routes/health.ts'
+import { mergedMessageRoutes } from './routes/read/merged-messages.ts'
 import { messageRoutes } from './routes/read/messages.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { publishRoutes } from './routes/publish/publish.ts'
@@ -77,6 +78,7 @@ export async function buildApp (
   await app.register(superStreamRoutes, { prefix, maxPartitions: config.rabbitmq.superStreamMaxPartitions })
   await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
+  await app.register(mergedMessageRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
   await app.register(publisherRoutes, { prefix })

@@ -52,6 +52,7 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   readLines: READ,
   readMessage: READ,
   readRaw: READ,
+  readSuperStream: READ,
 
   listConsumers: READ,
   getStoredOffset: READ,

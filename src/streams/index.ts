@@ -44,6 +44,8 @@ export type { FollowListener, FollowState, LiveSource } from './reading/live-sou
 export type { HeldChunk } from './reading/held-chunk.ts'
 export { ENTRY_LENGTH_BYTES } from './reading/read-pieces.ts'
 export type { ReadRequest } from './reading/polls.ts'
+export type { MergedBatch, PartitionGap, Unavailable } from './merging/merged-batch.ts'
+export type { MergedRequest, MergedStart } from './merging/merged-polls.ts'
 export type { ConsumerBatch } from './consuming/commit-offset.ts'
 export type { ReadBatch } from './reading/read-batch.ts'
 export type { EntryRun, Gap, ReadMessage, ReadPiece, Unreadable } from './reading/read-pieces.ts'

@@ -32,6 +32,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   readLines: ['read'],
   readMessage: ['read'],
   readRaw: ['read'],
+  readSuperStream: ['read'],
   listConsumers: ['read'],
   getStoredOffset: ['read'],
   storeOffset: ['read'],
