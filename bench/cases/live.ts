@@ -6,6 +6,8 @@ import type { BenchGateway } from '../gateway.ts'
 import { cpuSeconds, residentBytes } from '../measure.ts'
 import type { BareLiveConfig } from '../workers/bare-live.ts'
 import type { LiveConfig } from '../workers/live.ts'
+import type { LiveLatencyConfig } from '../workers/live-latency.ts'
+import type { LiveSinkConfig } from '../workers/live-sink.ts'
 import { limitGoal, ratioGoal, type Case, type CaseResult } from './case.ts'
 import { protocolClientSide } from './publish.ts'
 
@@ -17,6 +19,8 @@ const HEARTBEAT_MS = 15_000
 // What was needed to open them is collected.
 const SETTLE_MS = 5000
 const BODY_BYTES = 200
+// Of the case live-latency, at the beginning and at the end of the connections.
+const WATCHED = 10
 const BASELINE = 'a bare server of Node.js that writes one prepared buffer to the same sockets'
 
 export const liveCases: readonly Case[] = [
@@ -24,12 +28,12 @@ export const liveCases: readonly Case[] = [
   fanOut({ name: 'live-coalesced', workload: '10 messages a chunk', messages: 10, goal: 0.5 }),
   {
     name: 'live-latency',
-    workload: `${CONNECTIONS} live answers, 100 messages a second: from the publish to the arrival`,
+    workload: `${CONNECTIONS} live answers, 100 messages a second: from when a message is due to its arrival, at the ` +
+      'first ten and the last ten of them',
     baseline: 'the broker\'s confirm of one message',
     async run (bench, amount) {
-      const gateway = await bench.gateway({ LIVE_MAX_CONNECTIONS: '5000' })
-      const candidate = await liveSide(bench, gateway, gateway, { messages: 1, everyMs: 10 })
-      const figures = await measure(candidate, amount)
+      const gateway = await bench.gateway()
+      const figures = await measure(await latencySide(bench, gateway), amount)
       const baseline = await measure(await confirmSide(bench, gateway), amount)
       return {
         candidate: figures,
@@ -91,7 +95,7 @@ function perCpuSecond ({ rates, cores }: Figures): number {
   return mean / (cores['gateway'] ?? NaN)
 }
 
-type Work = Pick<LiveConfig, 'messages' | 'everyMs'> & Partial<Pick<LiveConfig, 'bodyBytes' | 'stream'>>
+type Work = Pick<LiveConfig, 'messages'> & Partial<Pick<LiveConfig, 'bodyBytes' | 'stream'>>
 
 /** Connections that follow a stream, a new one where none is named, and what publishes to it. */
 export async function liveSide (
@@ -122,6 +126,35 @@ async function bareSide (
     processes: { gateway: server.pid, load: worker.pid },
     pid: server.pid,
     round: (seconds) => worker.round(seconds)
+  }
+}
+
+// Those whose arrivals are measured have processes of their own, which do little else.
+async function latencySide (bench: Bench, gateway: BenchGateway): Promise<Side> {
+  const publisher = await bench.gateway()
+  const stream = await bench.stream(gateway)
+  const { port } = gateway
+  const watched = { port, stream, connections: WATCHED, bodyBytes: BODY_BYTES }
+  const publish = { port: publisher.port, everyMs: 10 }
+  const first = await bench.worker('live-latency', { ...watched, publish } satisfies LiveLatencyConfig)
+  const sink = await bench.worker('live-sink', {
+    port, stream, connections: CONNECTIONS - 2 * WATCHED
+  } satisfies LiveSinkConfig)
+  const last = await bench.worker('live-latency', watched satisfies LiveLatencyConfig)
+  return {
+    processes: {
+      gateway: gateway.pid, publisher: publisher.pid, broker: bench.broker.pid, sink: sink.pid, load: first.pid
+    },
+    pid: gateway.pid,
+    async round (seconds) {
+      const [one, two] = await Promise.all([first.round(seconds), last.round(seconds), sink.round(seconds)])
+      const latenciesMs = [...one.latenciesMs, ...two.latenciesMs]
+      // Each message has to come to each connection that is watched.
+      if (latenciesMs.length !== one.count * 2 * WATCHED) {
+        throw new Error(`${one.count} messages have come ${latenciesMs.length} times`)
+      }
+      return { ...one, count: one.count * CONNECTIONS, latenciesMs }
+    }
   }
 }
 

@@ -43,7 +43,7 @@ await work<LiveLatencyConfig>(async ({ port, stream, connections, bodyBytes, pub
     latenciesMs = []
     const startedMs = performance.now()
     const published = publish === undefined ? 0 : await publishEvery(publish, stream, bodyBytes, seconds)
-    await sleep(startedMs + seconds * 1000 + LAST_MS - performance.now())
+    await sleep(Math.max(0, startedMs + seconds * 1000 + LAST_MS - performance.now()))
     return { count: published, seconds, latenciesMs }
   }
 })
