@@ -20,7 +20,7 @@ export interface LiveLatencyConfig {
 
 const TIME = /"body":"(\d+\.\d+)x/g
 // What is on its way when a round ends.
-const LAST_MS = 500
+const LAST_MS = 1500
 
 await work<LiveLatencyConfig>(async ({ port, stream, connections, bodyBytes, publish }) => {
   let latenciesMs: number[] = []

@@ -59,8 +59,8 @@ class Follower {
 }
 
 /*
- * A round publishes again and again: the next one comes when each connection has got the last one. A latency is the time
- * until the last of them has it.
+ * A round publishes again and again: the next one comes when each connection has got the last one. A latency is the
+ * time until the last of them has it.
  */
 await work<LiveConfig>(async (config) => {
   const { publishPort, stream, connections, bodyBytes, messages } = config

