@@ -27,12 +27,14 @@ import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
 import { healthRoutes } from './routes/health.ts'
+import { mergedMessageRoutes } from './routes/read/merged-messages.ts'
 import { messageRoutes } from './routes/read/messages.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { rootRoutes } from './routes/root.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { superStreamRoutes } from './routes/super-streams.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import { VERSION } from './version.ts'
 
@@ -73,8 +75,10 @@ export async function buildApp (
 
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
+  await app.register(superStreamRoutes, { prefix, maxPartitions: config.rabbitmq.superStreamMaxPartitions })
   await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
+  await app.register(mergedMessageRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
   await app.register(publisherRoutes, { prefix })

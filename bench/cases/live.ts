@@ -62,16 +62,23 @@ function fanOut ({ name, workload, messages, goal }: FanOut): Case {
       const publisher = await bench.gateway()
       const gateway = await bench.gateway()
       const candidate = await liveSide(bench, gateway, publisher, { messages })
-      const comparison = await compare(candidate, await bareSide(bench, messages), amount)
-      const [perSecond, ceiling] = [comparison.candidate, comparison.baseline].map(perCpuSecond)
-      const ratio = (perSecond ?? NaN) / (ceiling ?? NaN)
-      return {
-        candidate: { ...comparison.candidate, rate: perSecond ?? NaN },
-        baseline: { ...comparison.baseline, rate: ceiling ?? NaN },
-        ratio,
-        goals: [ratioGoal(goal, ratio)]
-      }
+      return await compareByCpu(candidate, await bareSide(bench, messages), goal, amount)
     }
+  }
+}
+
+/** Compares messages for each second of the gateway's CPU time. */
+export async function compareByCpu (
+  candidate: Side, baseline: Side, goal: number, amount: Amount
+): Promise<CaseResult> {
+  const comparison = await compare(candidate, baseline, amount)
+  const [perSecond, ceiling] = [comparison.candidate, comparison.baseline].map(perCpuSecond)
+  const ratio = (perSecond ?? NaN) / (ceiling ?? NaN)
+  return {
+    candidate: { ...comparison.candidate, rate: perSecond ?? NaN },
+    baseline: { ...comparison.baseline, rate: ceiling ?? NaN },
+    ratio,
+    goals: [ratioGoal(goal, ratio)]
   }
 }
 
@@ -80,13 +87,15 @@ function perCpuSecond ({ rates, cores }: Figures): number {
   return mean / (cores['gateway'] ?? NaN)
 }
 
-async function liveSide (
-  bench: Bench, gateway: BenchGateway, publisher: BenchGateway, more: Pick<LiveConfig, 'messages' | 'everyMs'>,
-  connections = CONNECTIONS
+type Work = Pick<LiveConfig, 'messages' | 'everyMs'> & Partial<Pick<LiveConfig, 'bodyBytes' | 'stream'>>
+
+/** Connections that follow a stream, a new one where none is named, and what publishes to it. */
+export async function liveSide (
+  bench: Bench, gateway: BenchGateway, publisher: BenchGateway, work: Work, connections = CONNECTIONS
 ): Promise<Side> {
-  const stream = await bench.stream(gateway)
+  const stream = work.stream ?? await bench.stream(gateway)
   const config: LiveConfig = {
-    port: gateway.port, publishPort: publisher.port, stream, connections, bodyBytes: BODY_BYTES, ...more
+    port: gateway.port, publishPort: publisher.port, connections, bodyBytes: BODY_BYTES, ...work, stream
   }
   const worker = await bench.worker('live', config)
   return {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { HttpConnection, requestBytes } from './http-connection.ts'
+import { followRequest } from './live-request.ts'
 import { work, type Sample } from './worker.ts'
 
 /** Connections that follow one stream, and one client that publishes. */
@@ -37,9 +38,7 @@ class Follower {
     await once(socket, 'connect')
     const follower = new Follower(socket)
     const opened = follower.until(1)
-    socket.write(
-      `GET /v1/streams/${stream}/messages?offset=next HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`
-    )
+    socket.write(followRequest(stream, 'next'))
     await opened
     return follower
   }
@@ -67,7 +66,6 @@ class Follower {
  */
 await work<LiveConfig>(async (config) => {
   const { publishPort, stream, connections, bodyBytes, messages, everyMs } = config
-  const publisher = await HttpConnection.open(publishPort)
   const followers: Follower[] = []
   for (let opened = 0; opened < connections; opened++) followers.push(await Follower.open(config))
   const body = JSON.stringify({
@@ -76,11 +74,13 @@ await work<LiveConfig>(async (config) => {
   const publish = requestBytes(
     'POST', `/v1/streams/${stream}/messages`, { 'content-type': 'application/json' }, body
   )
-  const send = async (): Promise<void> => {
-    const { status, text } = await publisher.request(publish)
-    if (status !== 200) throw new Error(`a publish was answered with ${text}`)
-  }
   return async (seconds): Promise<Sample> => {
+    // The gateway closes connections on which nothing is asked for long.
+    const publisher = await HttpConnection.open(publishPort)
+    const send = async (): Promise<void> => {
+      const { status, text } = await publisher.request(publish)
+      if (status !== 200) throw new Error(`a publish was answered with ${text}`)
+    }
     const startedMs = performance.now()
     const latenciesMs: number[] = []
     let published = 0
@@ -96,6 +96,7 @@ await work<LiveConfig>(async (config) => {
       if (everyMs === undefined) latenciesMs.push(performance.now() - sentMs)
       else await new Promise((resolve) => { setTimeout(resolve, Math.max(0, sentMs + everyMs - performance.now())) })
     }
+    publisher.close()
     return { count: published * connections, seconds: (performance.now() - startedMs) / 1000, latenciesMs }
   }
 })

@@ -7,7 +7,7 @@ import type { Verb } from './verb.ts'
  * - `known`: a valid credential
  * - `monitor`: that verb
  * - `stream`: on the stream of the path each verb of `all`, or one verb of `any`, and the right to the consumer or the
- *   publisher that the request names
+ *   publisher that the request names. For a super stream: on it and, which its handler sees to, on each partition
  */
 export type Requirement =
   | { readonly type: 'open' | 'documents' | 'known' | 'monitor' }
@@ -38,6 +38,12 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   deleteStream: CONFIGURE,
   describeStream: { type: 'stream', any: ['read', 'write'] },
 
+  // It shows the super streams that the caller may read or write.
+  listSuperStreams: { type: 'known' },
+  createSuperStream: CONFIGURE,
+  deleteSuperStream: CONFIGURE,
+  describeSuperStream: { type: 'stream', any: ['read', 'write'] },
+
   publishMessages: WRITE,
   publishRaw: WRITE,
   publishLines: WRITE,
@@ -46,6 +52,7 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   readLines: READ,
   readMessage: READ,
   readRaw: READ,
+  readSuperStream: READ,
 
   listConsumers: READ,
   getStoredOffset: READ,

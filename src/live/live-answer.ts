@@ -1,7 +1,9 @@
 import type { FollowState, Gap } from '../streams/index.ts'
-import { byeRetryMs, RETRY_MS, type ControlName } from './live-format.ts'
+import { LiveControl } from './live-control.ts'
+import { byeRetryMs } from './live-format.ts'
 import type { ByeReason, LiveAnswerOptions } from './live-options.ts'
-import { frameOf, type Segment } from './segment.ts'
+import { LiveOutput } from './live-output.ts'
+import type { Segment } from './segment.ts'
 
 // What is gathered for one write, and what one connection is given in one turn.
 const WRITE_BYTES = 64 * 1024
@@ -13,39 +15,36 @@ const TURN_BYTES = 512 * 1024
  */
 export class LiveAnswer {
   readonly #options: LiveAnswerOptions
+  readonly #output: LiveOutput
+  readonly #control: LiveControl
   #left: number
-  #lastWriteMs = performance.now()
-  /** Since when the sink is full. */
-  #stalledMs: number | undefined
-  // Of what a full sink holds.
-  #pending: readonly Segment[] = []
-  #isBehind: boolean
   #isPlanned = false
-  #isAskingState = false
   // There was no memory for what comes next.
   #lacksRoom = false
   #isOver = false
   // Everything before this offset was taken by the operating system.
   #takenOffset: number
-  /** What was written so far. */
-  readonly delivered = { messages: 0, bytes: 0 }
   /** Settles when nothing is left to be stored for a consumer; undefined until the answer is over, and without one. */
   settled: Promise<void> | undefined
 
   constructor (options: LiveAnswerOptions, opening: FollowState) {
     this.#options = options
+    this.#output = new LiveOutput(options.sink, options.figures)
     this.#left = options.limit
-    this.#isBehind = !opening.endOfStream
     this.#takenOffset = opening.nextOffset
-    this.#state(opening, RETRY_MS)
+    this.#control = new LiveControl(options, this.#output, opening)
+  }
+
+  /** What was written so far. */
+  get delivered (): { readonly messages: number, readonly bytes: number } {
+    return this.#output.delivered
   }
 
   readonly news = (): void => { this.#pump() }
 
   /** The sink has room again. */
   drained (): void {
-    this.#stalledMs = undefined
-    this.#letGo()
+    this.#output.drained()
     this.#noteTaken()
     this.#pump()
   }
@@ -53,10 +52,11 @@ export class LiveAnswer {
   /** To be called about every second. @param sendTimeoutMs how long the sink may be full */
   tick (nowMs: number, sendTimeoutMs: number): void {
     if (this.#isOver) return
-    const { rotateAtMs, heartbeatMs, place } = this.#options
+    const { rotateAtMs, heartbeatMs, place, source } = this.#options
+    const { stalledMs, lastWriteMs } = this.#output
     place?.tick(nowMs, this.#takenOffset)
-    if (this.#stalledMs !== undefined) {
-      if (nowMs - this.#stalledMs >= sendTimeoutMs) this.cut('not drained')
+    if (stalledMs !== undefined) {
+      if (nowMs - stalledMs >= sendTimeoutMs) this.cut('not drained')
       return
     }
     this.#noteTaken()
@@ -65,7 +65,9 @@ export class LiveAnswer {
       return
     }
     if (this.#lacksRoom) this.#pump()
-    if (nowMs - this.#lastWriteMs >= heartbeatMs) void this.#writeState(nowMs)
+    source.look()
+    if (nowMs - lastWriteMs >= heartbeatMs) this.#control.heartbeat()
+    else this.#control.report()
   }
 
   /** Its consumer was moved, or is the active one from now on, or is not. @returns up to where everything was taken */
@@ -74,8 +76,8 @@ export class LiveAnswer {
     if (this.#isOver) return this.#takenOffset
     if (name === 'reset') this.#options.source.seek(nextOffset)
     if (name !== 'inactive') this.#takenOffset = nextOffset
-    this.#isBehind = name !== 'inactive'
-    this.#control(name, { nextOffset }) // the source has news then
+    this.#control.isBehind = name !== 'inactive'
+    this.#control.say(name, { nextOffset }) // the source has news then
     return this.#takenOffset
   }
 
@@ -84,14 +86,14 @@ export class LiveAnswer {
     if (this.#isOver) return
     const { figures, source: { position } } = this.#options
     figures.bye(reason)
-    this.#control('bye', { reason, nextOffset: position }, byeRetryMs())
+    this.#control.say('bye', { reason, nextOffset: position }, byeRetryMs())
     this.#end(reason)
   }
 
   /** Ends it with a problem. */
   problem (problem: object, reason: string): void {
     if (this.#isOver) return
-    this.#control('problem', problem)
+    this.#control.say('problem', problem)
     this.#end(reason)
   }
 
@@ -116,7 +118,8 @@ export class LiveAnswer {
   #over (reason: string): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#letGo()
+    this.#control.end()
+    this.#output.letGo()
     this.settled = this.#options.place?.end(this.#takenOffset)
     this.#options.source.close()
     this.#options.whenEnded(reason)
@@ -125,7 +128,7 @@ export class LiveAnswer {
   // Gives the sink what is at hand, in one write where it is not much.
   #pump (): void {
     let bytes = 0
-    while (!this.#isOver && this.#stalledMs === undefined && !this.#isPlanned) {
+    while (!this.#isOver && this.#hasRoom && !this.#isPlanned) {
       const gathered = this.#gather()
       if (gathered.length === 0) break
       for (const segment of gathered) bytes += segment.bytes
@@ -133,9 +136,11 @@ export class LiveAnswer {
       if (this.#left === 0) this.bye('limit')
       if (bytes >= TURN_BYTES) this.#pumpLater()
     }
-    if (!this.#isOver && this.#isBehind && this.#stalledMs === undefined && this.#options.source.isAtEnd) {
-      void this.#writeState(undefined)
-    }
+    if (!this.#isOver && this.#hasRoom) this.#control.report()
+  }
+
+  get #hasRoom (): boolean {
+    return this.#output.stalledMs === undefined
   }
 
   // Others get their turn first.
@@ -151,7 +156,7 @@ export class LiveAnswer {
     const { source, segments, representation } = this.#options
     const gathered: Segment[] = []
     let bytes = 0
-    while (bytes < WRITE_BYTES && this.#left > 0 && this.#stalledMs === undefined) {
+    while (bytes < WRITE_BYTES && this.#left > 0 && this.#hasRoom) {
       const taken = source.take()
       if (taken === undefined) break
       if (taken.kind === 'gap') {
@@ -164,7 +169,7 @@ export class LiveAnswer {
       const made = segments.of(taken.chunk, wanting)
       this.#lacksRoom = made === 'full'
       if (typeof made === 'string') break
-      source.advance(made.to, made.count)
+      source.advance(made)
       if (made.count === 0) continue
       this.#left -= made.count
       bytes += made.bytes
@@ -175,76 +180,18 @@ export class LiveAnswer {
   }
 
   #write (segments: readonly Segment[]): void {
-    const { sink, figures } = this.#options
-    const [only] = segments
-    const buffers = segments.length === 1 && only !== undefined
-      ? only.buffers(sink.isChunked)
-      : segments.flatMap((segment) => segment.buffers(sink.isChunked))
-    for (const { count, bytes } of segments) {
-      this.delivered.messages += count
-      this.delivered.bytes += bytes
-      figures.delivered(count, bytes)
-    }
-    if (this.#send(buffers)) return
-    for (const segment of segments) segment.retain()
-    this.#pending = segments
-  }
-
-  // False when the sink is full.
-  #send (buffers: readonly Buffer[]): boolean {
-    this.#lastWriteMs = performance.now()
-    if (this.#options.sink.write(buffers)) {
-      this.#noteTaken()
-      return true
-    }
-    if (this.#stalledMs === undefined) this.#options.figures.stalled()
-    this.#stalledMs ??= this.#lastWriteMs
-    return false
+    for (const { lastEnd } of segments) this.#control.lastId = lastEnd
+    this.#output.write(segments)
+    this.#noteTaken()
   }
 
   #gap ({ from, to }: Gap): void {
-    this.#options.source.advance(to + 1, 0)
-    this.#isBehind = true
-    this.#control('gap', { from, to })
-  }
-
-  #control (name: ControlName, data: object, retryMs?: number): void {
-    const { source, representation: { format } } = this.#options
-    this.#text(format.control(name, source.position, data, retryMs))
-  }
-
-  #text (text: string): void {
-    const { framed, plain } = frameOf(text)
-    this.#send([this.#options.sink.isChunked ? framed : plain])
-  }
-
-  #state (state: FollowState, retryMs?: number): void {
-    const { hasControl, representation: { format } } = this.#options
-    this.#text(hasControl
-      ? format.control('state', state.nextOffset, state, retryMs)
-      : format.quiet(state.nextOffset, retryMs))
-  }
-
-  // As a heartbeat, or because the end is reached: then there is nothing to say when it is not the end after all.
-  async #writeState (heartbeatMs: number | undefined): Promise<void> {
-    if (this.#isAskingState) return
-    this.#isAskingState = true
-    const lastWriteMs = this.#lastWriteMs
-    const state = await this.#options.source.state()
-    this.#isAskingState = false
-    if (this.#isOver || this.#stalledMs !== undefined) return
-    if (heartbeatMs === undefined ? !(state.endOfStream && this.#isBehind) : this.#lastWriteMs !== lastWriteMs) return
-    if (state.nextOffset !== this.#options.source.position) return
-    if (state.endOfStream) this.#isBehind = false
-    this.#state(state)
+    this.#options.source.advance({ to: to + 1, lastEnd: from, count: 0 })
+    this.#control.isBehind = true
+    this.#control.say('gap', { from, to })
   }
 
   #noteTaken (): void {
-    if (this.#options.sink.pendingBytes === 0) this.#takenOffset = this.#options.source.position
-  }
-
-  #letGo (): void {
-    for (const segment of this.#pending) segment.release()
-    this.#pending = []
+    if (this.#output.isTaken) this.#takenOffset = this.#options.source.position
   }
 }

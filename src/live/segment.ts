@@ -3,7 +3,20 @@ import type { ChunkPart, Lease } from '../streams/index.ts'
 import type { LiveFormat } from './live-format.ts'
 
 /** How messages are written: all who want the same share what is made. */
-export interface Representation { readonly format: LiveFormat, readonly body: ReadEncoding }
+export interface Representation {
+  readonly format: LiveFormat
+  readonly body: ReadEncoding
+  /** Whether only some messages are wanted. */
+  readonly isFiltered: boolean
+  /** The same text for all who want the same. */
+  readonly key: string
+}
+
+/** @param filter see `ReadFilter.identity`; undefined when all messages are wanted */
+export function representation (format: LiveFormat, body: ReadEncoding, filter?: string): Representation {
+  const isFiltered = filter !== undefined
+  return { format, body, isFiltered, key: `${format.name} ${body} ${isFiltered ? JSON.stringify(filter) : ''}` }
+}
 
 const CRLF = '\r\n'
 
@@ -15,6 +28,8 @@ export class Segment {
   readonly from: number
   /** All messages before this offset are in it. */
   readonly to: number
+  /** The offset after the last message in it; `from` when there is none. */
+  readonly lastEnd: number
   /** How many messages there are. */
   readonly count: number
   readonly bytes: number
@@ -24,9 +39,10 @@ export class Segment {
   readonly #lease: Lease
   #holders = 1
 
-  constructor ({ from, to, count }: ChunkPart, texts: readonly Buffer[], lease: Lease) {
+  constructor ({ from, to, lastEnd, count }: ChunkPart, texts: readonly Buffer[], lease: Lease) {
     this.from = from
     this.to = to
+    this.lastEnd = lastEnd
     this.count = count
     this.#lease = lease
     this.bytes = texts.reduce((sum, { length }) => sum + length, 0)

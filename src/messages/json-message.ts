@@ -20,7 +20,11 @@ export interface Destination {
   readonly work: Work
   /** Of the messages without a value of their own. */
   readonly filterValue?: FilterValue | undefined
+  /** Whether the messages are compressed. Then no message has a filter value. */
+  readonly isCompressed?: boolean
 }
+
+const COMPRESSED = 'does not go together with compression: compressed entries have no filter values'
 
 // A text may be written in escapes of six bytes for each of its bytes, base64 then takes eight, and a tagged value has
 // some 30 bytes beside its content.
@@ -51,6 +55,7 @@ export function addMessage (
   const { message, publishingId, filterValue = to.filterValue } = toMessage(bytes, span, index, pointer, to)
   to.ids.check(publishingId, `${pointer}/publishingId`)
   if (filterValue === undefined) to.batch.add(message, publishingId)
+  else if (to.isCompressed === true) throw new MessageFormatError(`${pointer}/filterValue`, COMPRESSED)
   else to.batch.add(filterValue.addedTo(message), publishingId, filterValue.bytes)
 }
 

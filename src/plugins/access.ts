@@ -97,7 +97,7 @@ function refusal (
     return rights.allowsMonitor() ? undefined : refused('the caller has no "monitor"')
   }
   if (requirement.type !== 'stream') return undefined
-  const stream = textOf(request.params, 'stream') ?? ''
+  const stream = textOf(request.params, 'stream') ?? textOf(request.params, 'superStream') ?? ''
   try {
     const lacking = lackingFor(requirement, rights, {
       stream,

@@ -39,6 +39,7 @@ Every error is \`application/problem+json\`; programs decide by its \`code\`, \`
 
 const TAGS = [
   { name: 'Streams', description: 'Create, describe, list.' },
+  { name: 'Super streams', description: 'Streams that are partitions of one.' },
   { name: 'Publish', description: 'The answer comes when the broker has confirmed the messages.' },
   { name: 'Read', description: 'From any offset, without a session.' },
   { name: 'Consumers', description: 'Offsets kept by the broker.' },

@@ -21,6 +21,10 @@ const NEEDS: Readonly<Record<string, Need>> = {
   createStream: ['configure'],
   deleteStream: ['configure'],
   describeStream: { any: ['read', 'write'] },
+  listSuperStreams: 'known',
+  createSuperStream: ['configure'],
+  deleteSuperStream: ['configure'],
+  describeSuperStream: { any: ['read', 'write'] },
   publishMessages: ['write'],
   publishRaw: ['write'],
   publishLines: ['write'],
@@ -28,6 +32,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   readLines: ['read'],
   readMessage: ['read'],
   readRaw: ['read'],
+  readSuperStream: ['read'],
   listConsumers: ['read'],
   getStoredOffset: ['read'],
   storeOffset: ['read'],
@@ -40,6 +45,7 @@ const NAMES_CONSUMER = ['storeOffset', 'readAsConsumer', 'resetOffset']
 const NAMES_PUBLISHER = ['publishMessages', 'publishRaw', 'publishLines']
 
 const BODIES: Readonly<Record<string, RequestOptions>> = {
+  createSuperStream: { json: { partitions: 1 } },
   publishMessages: { json: { messages: [{ body: 1 }] } },
   publishRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
   publishLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
@@ -151,10 +157,12 @@ t.test('every operation has its caller, and no other', async (t) => {
   t.same(operations.map(({ id }) => id).sort(), Object.keys(NEEDS).sort())
   for (const { method, path, id } of operations) {
     const stream = `m-${id}`
-    await ask(right, 'PUT', `/v1/streams/${stream}`, {})
-    await ask(right, 'POST', `/v1/streams/${stream}/messages/raw`, { body: 'a' })
-    const url = path.replace('{stream}', stream).replace('{consumer}', 'mine').replace('{publisher}', 'mine')
-      .replace('{offset}', '0').replace('{code}', 'unauthorized')
+    const kindOfStream = path.includes('{superStream}') ? 'super-streams' : 'streams'
+    const json = kindOfStream === 'streams' ? {} : { partitions: 1 }
+    await ask(right, 'PUT', `/v1/${kindOfStream}/${stream}`, { json })
+    await ask(right, 'POST', `/v1/${kindOfStream}/${stream}/messages/raw`, { body: 'a' })
+    const url = path.replace('{stream}', stream).replace('{superStream}', stream).replace('{consumer}', 'mine')
+      .replace('{publisher}', 'mine').replace('{offset}', '0').replace('{code}', 'unauthorized')
     for (const kind of KINDS) {
       const query = NAMES_PUBLISHER.includes(id) && kind === otherPublisher ? '?publisher=mine' : ''
       const answer = await ask(kind, method, url + query, BODIES[id] ?? {})
@@ -163,7 +171,7 @@ t.test('every operation has its caller, and no other', async (t) => {
       const head = await ask(kind, 'HEAD', url, {})
       t.equal(head.status, answer.status, `HEAD of ${id} by ${kind.name}`)
     }
-    await ask(right, 'DELETE', `/v1/streams/${stream}`, {})
+    await ask(right, 'DELETE', `/v1/${kindOfStream}/${stream}`, {})
   }
 })
 

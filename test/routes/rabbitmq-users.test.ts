@@ -196,7 +196,7 @@ t.test('partitions are told to users who may know all of them', async (t) => {
   t.same(await told(half), [404, undefined])
   t.same(await told(reader), [403, undefined])
   for (const name of partitions) {
-    await gateway.request('DELETE', `/v1/streams/${name}?partition=true`, { headers: admin })
+    await gateway.request('DELETE', `/v1/streams/${name}?force=true`, { headers: admin })
   }
 })
 

@@ -8,6 +8,7 @@ import {
 } from '../../messages/index.ts'
 import { MAX_OFFSET, type MessageBatch } from '../../streams/index.ts'
 import { refuseForm } from './body.ts'
+import { CompressionQuery, compressionOf } from './compression.ts'
 import {
   commonFilterValue, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery, SEVERAL_PUBLISHED,
   type PublishLimits
@@ -16,6 +17,7 @@ import { publishStreamed } from './streamed.ts'
 
 const LinesQuery = strictObject({
   ...PublishQuery.properties,
+  ...CompressionQuery,
   firstPublishingId: Type.Optional(
     publishingId('Publishing id of the first line; each following message has the next id. Needs `publisher`.')
   )
@@ -53,13 +55,16 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
       if (isForm(mediaType) || mediaType.startsWith('multipart/')) {
         throw refuseForm(headers, 'lines are never sent as a form')
       }
+      const compression = compressionOf(query)
       const common = { firstPublishingId, filterValue: commonFilterValue(query) }
       return await publishStreamed({
         request,
         reply,
         limits,
         hold: (bytes) => app.holdBody(request, bytes),
-        open: ({ signal }) => brokerOf(request).publishing.open(stream, { ...publishOptions(query), signal }),
+        open: ({ signal }) => brokerOf(request).publishing.open(stream, {
+          ...publishOptions(query), compression, signal
+        }),
         turn: async () => { await app.turn(Infinity) },
         addLine: hasJsonLines(mediaType) ? jsonLines(common) : plainLines(common)
       })

@@ -3,7 +3,7 @@ import type { ApiApp } from '../../http/api-app.ts'
 import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
-import { StreamParams } from '../../api/schemas.ts'
+import { StreamParams, strictObject } from '../../api/schemas.ts'
 import type { FieldError } from '../../api/field-error.ts'
 import {
   PublishingIds, requestCodec, UNBOUNDED_WORK, WORK_OF_A_TURN, type BodyFormat, type Destination, type JsonRequest,
@@ -12,6 +12,7 @@ import {
 import { MessageBatch, type PublishingPort } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
 import { toRequestError, wholeBody } from './body.ts'
+import { CompressionQuery, compressionOf } from './compression.ts'
 import {
   commonFilterValue, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishOptions, PublishQuery, SEVERAL_PUBLISHED, type PublishLimits
 } from './options.ts'
@@ -21,6 +22,8 @@ import { publishStreamed } from './streamed.ts'
 const MESSAGE_OVERHEAD_BYTES = 64
 // What is kept of a message beside its bytes, until it is sent.
 const NOTE_BYTES = 160
+
+const MessagesQuery = strictObject({ ...PublishQuery.properties, ...CompressionQuery })
 
 export function publishMessages (app: ApiApp, limits: PublishLimits, formats: readonly BodyFormat[]): void {
   app.post(
@@ -36,7 +39,7 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
           'As a JSON object, all of whose messages are checked before the first one is sent; or as NDJSON, one ' +
           'message a line, published while the body arrives. The body may be compressed (`Content-Encoding`).',
         params: StreamParams,
-        querystring: PublishQuery,
+        querystring: MessagesQuery,
         response: SEVERAL_PUBLISHED
       }
     },
@@ -46,22 +49,22 @@ export function publishMessages (app: ApiApp, limits: PublishLimits, formats: re
       const common = commonOf(request.query)
       const options = publishOptions(request.query)
       const codec = requestCodec(request.headers['content-type'])
+      const compression = compressionOf(request.query, codec.framing)
       if (codec.framing === 'lines') {
+        const destination = { ...common, limits, isCompressed: compression !== undefined }
         return await publishStreamed({
           request,
           reply,
           limits,
           hold: (bytes) => app.holdBody(request, bytes),
-          open: ({ signal }) => publishing.open(stream, { ...options, signal }),
+          open: ({ signal }) => publishing.open(stream, { ...options, compression, signal }),
           turn: async () => { await app.turn(Infinity) },
-          addLine: (line, index, batch, work) => codec.addLine(line, index, { ...common, batch, limits, work })
+          addLine: (line, index, batch, work) => codec.addLine(line, index, { ...destination, batch, work })
         })
       }
       const body = await wholeBody(app, request)
       const read = codec.decode(body, limits)
-      const batch = app.isHeavy(body.length)
-        ? await batchInTurns(app, publishing, read, body.length, limits, common)
-        : batchAtOnce(read, body.length, limits, common)
+      const batch = await batchOf(app, publishing, read, body.length, limits, common)
       // From here on the batch takes the memory, and the broker counts it.
       app.holdBody(request, 0)
       const signalled = { ...options, signal: clientSignal(reply) }
@@ -78,6 +81,14 @@ type Common = Pick<Destination, 'ids' | 'filterValue'>
 
 function commonOf (query: Static<typeof PublishQuery>): Common {
   return { ids: new PublishingIds(query.publisher), filterValue: commonFilterValue(query) }
+}
+
+async function batchOf (
+  app: ApiApp, publishing: PublishingPort, read: JsonRequest, bodyBytes: number, limits: PublishLimits, common: Common
+): Promise<MessageBatch> {
+  return app.isHeavy(bodyBytes)
+    ? await batchInTurns(app, publishing, read, bodyBytes, limits, common)
+    : batchAtOnce(read, bodyBytes, limits, common)
 }
 
 function batchAtOnce (

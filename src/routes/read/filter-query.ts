@@ -1,6 +1,6 @@
 import { Type, type TSchema } from '@fastify/type-provider-typebox'
 import type { FieldError } from '../../api/field-error.ts'
-import { invalidRequest, type RequestError } from '../../api/problems.ts'
+import { invalidRequest } from '../../api/problems.ts'
 import { ReadFilter, type Condition, type Search, type TextPattern } from '../../streams/index.ts'
 
 const MAX_TEXTS = 16
@@ -73,11 +73,6 @@ export function searchOf (query: FilterQuery, turn: () => Promise<void>): Search
   if (errors.length > 0) throw invalidRequest(errors)
   if (values.length === 0 && conditions.length === 0) return undefined
   return { filter: new ReadFilter({ values, matchUnfiltered, conditions }), turn }
-}
-
-/** What a live read with a filter is refused with. */
-export function filteredLive (): RequestError {
-  return invalidRequest([{ pointer: '/query', message: 'must not have a filter when the read is live' }])
 }
 
 function conditionsOf (query: FilterQuery, errors: FieldError[]): Condition[] {

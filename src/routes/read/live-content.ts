@@ -10,7 +10,8 @@ export const LIVE_CONTENT = {
     description:
       'A live read as server-sent events. Events without a name are messages, as in a batch; `id` is where to go on. ' +
       'Named events: `state` (`nextOffset`, `lastOffset`, `lag`, `endOfStream`) at the beginning, when the end is ' +
-      'reached and as a heartbeat; `gap` (`from`, `to`: removed by retention); `reset` (`nextOffset`: the consumer ' +
+      'reached, as a heartbeat, and with a filter after 1,000 messages that were skipped; ' +
+      '`gap` (`from`, `to`: removed by retention); `reset` (`nextOffset`: the consumer ' +
       'was reset); `active` and `inactive` (`nextOffset`: with `singleActive`, whether this one gets messages); ' +
       '`problem` (the problem; the answer ends); `bye` (`reason`: `limit`, `rotation`, `draining` or `slow`, and ' +
       '`nextOffset`; the answer ends). With `follow=true` and `Accept: application/x-ndjson` the same as lines: a ' +

@@ -6,21 +6,23 @@ import { invalidRequest, toProblemAnswer } from '../../api/problems.ts'
 import { LiveAnswer } from '../../live/live-answer.ts'
 import type { LivePlace } from '../../live/live-options.ts'
 import { FOLLOWING_NDJSON, SSE, type LiveFormat } from '../../live/live-format.ts'
-import type { Representation } from '../../live/segment.ts'
+import { representation, type Representation } from '../../live/segment.ts'
 import type { LiveQuery } from './live-query.ts'
-import { StreamsError, type ActiveFollowListener, type LiveSource } from '../../streams/index.ts'
+import { StreamsError, type ActiveFollowListener, type LiveSource, type ReadFilter } from '../../streams/index.ts'
 
 const DEFAULT_HEARTBEAT_SECONDS = 15
 /** When a client is to come back after a problem that passes. */
 const PROBLEM_RETRY_MS = 3000
 
 const REPRESENTATIONS: readonly Representation[] = [SSE, FOLLOWING_NDJSON].flatMap((format) =>
-  (['auto', 'json', 'text', 'base64'] as const).map((body) => ({ format, body })))
+  (['auto', 'json', 'text', 'base64'] as const).map((body) => representation(format, body)))
 
 /** What a live answer is made of. */
 export interface LiveRequest {
   readonly format: LiveFormat
   readonly query: LiveQuery
+  /** Given: only the messages that it matches. */
+  readonly filter: ReadFilter | undefined
   /** Begins to follow. @throws StreamsError */
   readonly open: (listener: LiveListener, signal: AbortSignal) => Promise<LiveOpened>
 }
@@ -177,9 +179,10 @@ function problemOf (reply: FastifyReply, error: unknown) {
   return toProblemAnswer(error, reply.request.id, reply.server.publicPrefix(reply.request))
 }
 
-function representationOf ({ format, query: { body } }: LiveRequest): Representation {
+function representationOf ({ format, query: { body }, filter }: LiveRequest): Representation {
+  if (filter !== undefined) return representation(format, body, filter.identity)
   const known = REPRESENTATIONS.find((known) => known.format === format && known.body === body)
-  return known ?? { format, body }
+  return known ?? representation(format, body)
 }
 
 function headersOf ({ mediaType }: LiveFormat, nextOffset: number): Record<string, string> {

@@ -24,7 +24,7 @@ export interface ActiveConsumersOptions {
 }
 
 type WantedFollow =
-  & Pick<ActiveFollowOptions, 'stream' | 'consumer' | 'autoCommit' | 'committed' | 'listener'>
+  & Pick<ActiveFollowOptions, 'stream' | 'consumer' | 'autoCommit' | 'filter' | 'committed' | 'listener'>
   & { readonly from: Position }
 
 /** The members of groups of single active consumers that this process has. */

@@ -1,0 +1,85 @@
+import type { FollowState } from '../streams/index.ts'
+import { RETRY_MS, type ControlName } from './live-format.ts'
+import type { LiveAnswerOptions } from './live-options.ts'
+import type { LiveOutput } from './live-output.ts'
+
+// With a filter: after how many messages that do not match the client is told, unless it heard something just now.
+const SKIPPED_MESSAGES = 1000
+const JUST_NOW_MS = 100
+
+/** What a live answer says beside its messages. */
+export class LiveControl {
+  readonly #options: LiveAnswerOptions
+  readonly #output: LiveOutput
+  #isAsking = false
+  // There was news while the state was asked for.
+  #hasNews = false
+  #isOver = false
+  /** Whether the client is to be told when the end of the stream is reached. */
+  isBehind = false
+  /** The last id that was written. */
+  lastId = 0
+
+  /** Says where the answer begins. */
+  constructor (options: LiveAnswerOptions, output: LiveOutput, opening: FollowState) {
+    this.#options = options
+    this.#output = output
+    this.#state(opening, RETRY_MS)
+  }
+
+  say (name: ControlName, data: object, retryMs?: number): void {
+    const { source: { position }, representation: { format } } = this.#options
+    this.lastId = position
+    this.#output.text(format.control(name, position, data, retryMs))
+  }
+
+  /** Says where the answer is when the messages do not: at the end, and when a filter has skipped many. */
+  report (): void {
+    const isAtEnd = this.isBehind && this.#options.source.isAtEnd
+    if (isAtEnd || (this.#hasSkippedMany && performance.now() - this.#output.lastWriteMs >= JUST_NOW_MS)) {
+      void this.#ask(false)
+    }
+  }
+
+  /** Shows that the connection is alive, unless something is written meanwhile. */
+  heartbeat (): void {
+    void this.#ask(true)
+  }
+
+  /** Nothing is said from now on. */
+  end (): void {
+    this.#isOver = true
+  }
+
+  get #hasSkippedMany (): boolean {
+    const { source, representation } = this.#options
+    return representation.isFiltered && source.position - this.lastId >= SKIPPED_MESSAGES
+  }
+
+  async #ask (isHeartbeat: boolean): Promise<void> {
+    if (this.#isAsking) {
+      this.#hasNews = true
+      return
+    }
+    this.#isAsking = true
+    const { lastWriteMs } = this.#output
+    const state = await this.#options.source.state()
+    this.#isAsking = false
+    if (this.#isOver || this.#output.stalledMs !== undefined) return
+    const isDue = isHeartbeat && this.#output.lastWriteMs === lastWriteMs
+    const isWanted = isDue || (this.isBehind && state.endOfStream) || this.#hasSkippedMany
+    if (isWanted && state.nextOffset === this.#options.source.position) this.#state(state)
+    if (!this.#hasNews) return
+    this.#hasNews = false
+    this.report()
+  }
+
+  #state (state: FollowState, retryMs?: number): void {
+    const { hasControl, representation: { format } } = this.#options
+    this.isBehind = !state.endOfStream
+    this.lastId = state.nextOffset
+    this.#output.text(hasControl
+      ? format.control('state', state.nextOffset, state, retryMs)
+      : format.quiet(state.nextOffset, retryMs))
+  }
+}
