@@ -13,7 +13,7 @@ import { until } from '../support/until.ts'
 
 t.setTimeout(120_000)
 
-// A few milliseconds where nothing else runs. Without a word of the broker it would be the heartbeats: 10 seconds or more.
+// A few milliseconds where nothing else runs. Without a word of the broker, heartbeats would take 10 seconds or more.
 const QUICKLY_MS = 4000
 
 const here = await startGateway(t)
