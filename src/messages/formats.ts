@@ -63,7 +63,7 @@ export const EXAMPLE_MESSAGE = {
   properties: { contentType: 'application/json' }
 }
 
-const EXAMPLE_PARTITION_MESSAGE = { partition: 'hello-0', ...EXAMPLE_MESSAGE }
+const EXAMPLE_PARTITION_MESSAGE = { partition: 'orders-0', ...EXAMPLE_MESSAGE }
 
 const JSON_FORMAT = {
   mediaType: 'application/json',

@@ -21,14 +21,19 @@ export const MERGED_HEADERS = {
   }
 } as const
 
-/** Answers with messages of several partitions, and gives their memory back afterwards. */
+/**
+ * Answers with messages of several partitions, and gives their memory back afterwards.
+ *
+ * @param more `encoded`: the answer, when it is made already; `setLink` is called when it is known where it ends
+ */
 export async function sendMerged (
-  reply: FastifyReply, batch: MergedBatch, format: AnswerFormat, wanted: Wanted, setLink?: () => void
+  reply: FastifyReply, batch: MergedBatch, format: AnswerFormat, wanted: Wanted,
+  more: { readonly encoded?: readonly Buffer[] | undefined, readonly setLink?: () => void } = {}
 ): Promise<FastifyReply> {
-  const blocks = await encodeMerged(reply, batch, format, wanted)
+  const blocks = more.encoded ?? await encodeMerged(reply, batch, format, wanted)
   // Only now: a batch may end earlier than it was read.
   setMergedHeaders(reply, endOf(batch))
-  setLink?.()
+  more.setLink?.()
   return await sendBlocks(reply.type(format.mediaType), blocks)
 }
 

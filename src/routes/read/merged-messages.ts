@@ -53,7 +53,8 @@ function readSuperStream (app: ApiApp, limits: ReadLimits): void {
       }
       const { reading } = brokerOf(request).merged
       const batch = await reading.read(superStream, read, partitionCheck(request), clientSignal(reply))
-      return await sendMerged(reply, batch, format, query, () => { setNextLink(reply, batch.nextCursor, 'cursor') })
+      const setLink = (): void => { setNextLink(reply, batch.nextCursor, 'cursor') }
+      return await sendMerged(reply, batch, format, query, { setLink })
     }
   )
 }
