@@ -55,10 +55,8 @@ const NAMES_CONSUMER = [
 ]
 // HEAD would commit messages that no client has seen.
 const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
-const NAMES_PUBLISHER = [
-  'publishMessages', 'publishRaw', 'publishLines',
-  'publishSuperStreamMessages', 'publishSuperStreamRaw', 'publishSuperStreamLines'
-]
+const NAMES_PUBLISHER =
+  ['Messages', 'Raw', 'Lines'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 
 const BODIES: Readonly<Record<string, RequestOptions>> = {
   createSuperStream: { json: { partitions: 1 } },
