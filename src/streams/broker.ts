@@ -88,8 +88,8 @@ export class Broker {
     this.superStreams = superStreamsPort
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls, follows })
-    this.merged = new MergedPorts({ ...topology, polls, offsets, directory })
     const members = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, follows, reconnect })
+    this.merged = new MergedPorts({ ...topology, polls, offsets, follows, members })
     const consumerPolls = new ConsumerPolls(polls, offsets)
     this.consumers = new ConsumersPort({ names, offsets, polls: consumerPolls, follows, members, directory })
     this.#options = options
