@@ -19,6 +19,11 @@ export class LiveAnswer {
   readonly #control: LiveControl
   #left: number
   #isPlanned = false
+  // It is not the active one of its group.
+  #isInactive = false
+  // Since it was asked last how far it is behind.
+  #wasAtEnd = false
+  #atEndMs = performance.now()
   // There was no memory for what comes next.
   #lacksRoom = false
   #isOver = false
@@ -40,6 +45,13 @@ export class LiveAnswer {
     return this.#output.delivered
   }
 
+  /** For how long it has not been at the end of its stream. While it gets nothing, it is not behind. */
+  behindMs (nowMs: number): number {
+    if (this.#wasAtEnd || this.#isInactive || this.#options.source.isAtEnd) this.#atEndMs = nowMs
+    this.#wasAtEnd = false
+    return nowMs - this.#atEndMs
+  }
+
   readonly news = (): void => { this.#pump() }
 
   /** The sink has room again. */
@@ -55,6 +67,7 @@ export class LiveAnswer {
     const { rotateAtMs, heartbeatMs, place, source } = this.#options
     const { stalledMs, lastWriteMs } = this.#output
     place?.tick(nowMs, this.#takenOffset)
+    this.behindMs(nowMs)
     if (stalledMs !== undefined) {
       if (nowMs - stalledMs >= sendTimeoutMs) this.cut('not drained')
       return
@@ -76,7 +89,8 @@ export class LiveAnswer {
     if (this.#isOver) return this.#takenOffset
     if (name === 'reset') this.#options.source.seek(nextOffset)
     if (name !== 'inactive') this.#takenOffset = nextOffset
-    this.#control.isBehind = name !== 'inactive'
+    this.#isInactive = name === 'inactive'
+    this.#control.isBehind = !this.#isInactive
     this.#control.say(name, { nextOffset }) // the source has news then
     return this.#takenOffset
   }
@@ -128,7 +142,7 @@ export class LiveAnswer {
   // Gives the sink what is at hand, in one write where it is not much.
   #pump (): void {
     let bytes = 0
-    while (!this.#isOver && this.#hasRoom && !this.#isPlanned) {
+    while (!this.#isOver && this.#hasRoom && !this.#isPlanned && !this.#options.sink.hasToWait(this.news)) {
       const gathered = this.#gather()
       if (gathered.length === 0) break
       for (const segment of gathered) bytes += segment.bytes
@@ -136,7 +150,9 @@ export class LiveAnswer {
       if (this.#left === 0) this.bye('limit')
       if (bytes >= TURN_BYTES) this.#pumpLater()
     }
-    if (!this.#isOver && this.#hasRoom) this.#control.report()
+    if (this.#isOver || !this.#hasRoom) return
+    if (this.#options.source.isAtEnd) this.#wasAtEnd = true
+    this.#control.report()
   }
 
   get #hasRoom (): boolean {

@@ -115,6 +115,7 @@ export class Broker {
       connections: open,
       publishers: this.#publishers.size,
       readers: this.#readers.size,
+      activeConsumerMembers: this.#members.size,
       publishBudgetUsedBytes: this.#options.shared.publishBudget.usedBytes,
       readBudgetUsedBytes: this.#options.shared.readBudget.usedBytes,
       messagesConfirmed: confirmed,
