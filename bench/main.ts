@@ -5,6 +5,7 @@ import { interruption } from '../scripts/setup/signals.mjs'
 import { Bench, type BenchBroker } from './bench.ts'
 import { accessCases } from './cases/access.ts'
 import type { Case, CaseResult } from './cases/case.ts'
+import { compressionCases } from './cases/compression.ts'
 import { filterCases } from './cases/filter.ts'
 import { latencyCases } from './cases/latency.ts'
 import { liveCases } from './cases/live.ts'
@@ -18,8 +19,8 @@ import { readOptions, USAGE, type Options } from './options.ts'
 import { describeMachine, table, toJson } from './report.ts'
 
 const CASES: readonly Case[] = [
-  ...publishCases, ...readCases, ...filterCases, ...latencyCases, ...liveCases, ...liveReadingCases, ...scrapeCases,
-  ...accessCases
+  ...publishCases, ...compressionCases, ...readCases, ...filterCases, ...latencyCases, ...liveCases,
+  ...liveReadingCases, ...scrapeCases, ...accessCases
 ]
 
 const CASE_NAMES = CASES.map(({ name }) => name).join(', ')

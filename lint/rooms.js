@@ -56,10 +56,12 @@ export const rooms = {
     'broker-stats': [],
     'broker-status': ['connections', ...shared],
     ports: [
-      'directory', 'consuming', 'reading', 'partitions', 'publishing', 'topology', 'management', 'message-batch',
-      ...shared
+      'merging', 'directory', 'consuming', 'reading', 'partitions', 'publishing', 'topology', 'management',
+      'message-batch', ...shared
     ],
     directory: ['consuming', 'topology', 'connections', 'management', ...shared],
+    // Super streams: reads and consumers of several partitions as one.
+    merging: ['consuming', 'reading', 'topology', ...shared],
     consuming: ['reading', 'topology', 'connections', ...shared],
     // Where the messages of a super stream go.
     partitions: ['publishing', 'topology', 'connections', 'message-batch', 'protocol/index', ...shared],

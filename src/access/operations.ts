@@ -19,6 +19,7 @@ const CONFIGURE = { type: 'stream', all: ['configure'] } as const
 const WRITE = { type: 'stream', all: ['write'], names: 'publisher' } as const
 const READ = { type: 'stream', all: ['read'] } as const
 const CONSUME = { type: 'stream', all: ['read'], names: 'consumer' } as const
+const RESET = { type: 'stream', all: ['read', 'reset'], names: 'consumer' } as const
 
 /**
  * What each operation needs, by its operationId. This table makes the check of a request, the `security` of the OpenAPI
@@ -52,13 +53,19 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   readLines: READ,
   readMessage: READ,
   readRaw: READ,
+  readSuperStream: READ,
+  listSuperStreamConsumers: READ,
+  getSuperStreamOffsets: READ,
+  storeSuperStreamOffsets: CONSUME,
+  readSuperStreamAsConsumer: CONSUME,
+  resetSuperStreamOffsets: RESET,
 
   listConsumers: READ,
   getStoredOffset: READ,
   storeOffset: CONSUME,
   // Also without a commit: the first read may store where the consumer begins.
   readAsConsumer: CONSUME,
-  resetOffset: { type: 'stream', all: ['read', 'reset'], names: 'consumer' },
+  resetOffset: RESET,
 
   listPublishers: READ,
   describePublisher: READ

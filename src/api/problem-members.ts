@@ -24,6 +24,7 @@ export const PROBLEM_MEMBERS = {
   storedOffset: storedNumberOrNull('The offset stored for the consumer; null when none is stored.'),
   lastPublishingId: exactIntegerSchema('The last publishing id that the broker has stored for the publisher.'),
   partitions: Type.Array(Type.String(), { description: 'The partitions of the super stream of this name.' }),
+  partition: Type.String({ description: 'The partition of the super stream that the problem is about.' }),
   superStream: Type.Unsafe<string | true>({
     type: ['string', 'boolean'],
     description: 'The super stream that has the stream as a partition; true when a super stream has this name.'

@@ -19,6 +19,12 @@ export const PROBLEMS = {
       'Correct what `errors` names. After a streamed publish, `published` says what became of the messages before ' +
       'the bad one.'
   },
+  cursor_invalid: {
+    status: 400,
+    title: 'Cursor invalid',
+    when: 'The cursor was not made by this gateway for this super stream, or it was cut or changed.',
+    remedy: 'Pass `nextCursor` of an answer of the same super stream unchanged. Without one, start with `offset=`.'
+  },
   unauthorized: {
     status: 401,
     title: 'Unauthorized',

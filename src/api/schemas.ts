@@ -73,6 +73,7 @@ export function publisherName (more: string, options: StringOptions = {}) {
 
 export const StreamParams = strictObject({ stream: streamName })
 export const SuperStreamParams = strictObject({ superStream: superStreamName })
+export const SuperStreamConsumerParams = strictObject({ superStream: superStreamName, consumer: consumerName })
 export const ConsumerParams = strictObject({ stream: streamName, consumer: consumerName })
 export const PublisherParams = strictObject({
   stream: streamName,

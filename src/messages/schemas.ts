@@ -68,6 +68,7 @@ export const MessageWrite = Type.Object(
     ),
     offset: ignored({ ...Type.Integer(), minimum: 0, maximum: MAX_SAFE }),
     timestamp: ignored(Type.String()),
+    partition: ignored(Type.String()),
     format: ignored(Type.String()),
     records: ignored(Type.Integer()),
     compression: ignored(Type.String()),

@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Config } from '../config.ts'
 import type { LiveAnswer } from '../live/live-answer.ts'
 import type { LiveFormat } from '../live/live-format.ts'
-import type { LiveFigures } from '../live/live-options.ts'
+import type { LiveAnswerOptions } from '../live/live-options.ts'
+import { Pace } from '../live/pace.ts'
 import { Segments } from '../live/segments.ts'
 import { shuttingDown, StreamsError } from '../streams/index.ts'
 import { liveFigures } from './live-figures.ts'
@@ -27,8 +28,8 @@ interface Entry { readonly format: LiveFormat['name'], readonly request: Fastify
 
 /** The live answers of the process: how many there may be, their one clock, their figures and their end. */
 export class Live {
-  readonly segments: Segments
-  readonly figures: LiveFigures
+  /** What all answers share. */
+  readonly shared: Pick<LiveAnswerOptions, 'segments' | 'pace' | 'figures'>
   readonly #settings: Config['live']
   readonly #isDraining: () => boolean
   readonly #answers = new Map<LiveAnswer, Entry>()
@@ -37,11 +38,14 @@ export class Live {
   #admitted = 0
 
   constructor (app: FastifyInstance, settings: Config['live']) {
-    this.segments = new Segments(() => app.turn(Infinity))
-    this.figures = liveFigures(app.metrics, {
-      count: (format) => this.#count(format),
-      behindMs: () => this.#behindMs()
-    })
+    this.shared = {
+      segments: new Segments(() => app.turn(Infinity)),
+      pace: new Pace(),
+      figures: liveFigures(app.metrics, {
+        count: (format) => this.#count(format),
+        behindMs: () => this.#behindMs()
+      })
+    }
     this.#settings = settings
     this.#log = app.log
     this.#isDraining = () => app.isDraining()
@@ -112,11 +116,11 @@ export class Live {
   close (): void {
     clearInterval(this.#clock)
     for (const answer of [...this.#answers.keys()]) answer.cut('the process ends')
-    this.segments.clear()
+    this.shared.segments.clear()
   }
 
   #tick (): void {
-    this.segments.sweep()
+    this.shared.segments.sweep()
     const nowMs = performance.now()
     for (const answer of [...this.#answers.keys()]) answer.tick(nowMs, this.#settings.sendTimeoutMs)
   }

@@ -11,6 +11,7 @@ import { Directory } from './directory/directory.ts'
 import { hasPermissions } from './management/user-permissions.ts'
 import { askManagement, type ManagementFault } from './management/management-fault.ts'
 import { ConsumersPort } from './ports/consumers-port.ts'
+import { MergedPorts } from './ports/merged-ports.ts'
 import { PublishingPort } from './ports/publishing-port.ts'
 import { ReadingPort } from './ports/reading-port.ts'
 import { StreamsPort } from './ports/streams-port.ts'
@@ -30,7 +31,7 @@ import { SuperStreams } from './topology/super-streams.ts'
 import { StreamNames } from './topology/stream-names.ts'
 
 /**
- * RabbitMQ streams, in five ports. Names are the API's, offsets are numbers, and everything that can go wrong is a
+ * RabbitMQ streams, in six ports. Names are the API's, offsets are numbers, and everything that can go wrong is a
  * `StreamsError`. A broker connects when it is first asked for something, and again whenever it has to.
  */
 export class Broker {
@@ -39,6 +40,7 @@ export class Broker {
   readonly publishing: PublishingPort
   readonly reading: ReadingPort
   readonly consumers: ConsumersPort
+  readonly merged: MergedPorts
   readonly #options: BrokerOptions
   readonly #connections: ConnectionPool
   readonly #publishers: PublisherPool
@@ -64,7 +66,8 @@ export class Broker {
     const locator = new Locator(connections, superStreams, permissions)
     const lists = new PartitionLists(connections, superStreams, permissions)
     const ends = new StreamEnds(connections, locator)
-    const publisher = { connections, locator, ...reconnect, openTimeoutMs: openTimeoutOf(options) }
+    const openTimeoutMs = Math.min(connection.requestTimeoutMs, options.publishing.confirmTimeoutMs)
+    const publisher = { connections, locator, ...reconnect, openTimeoutMs }
     const publishers = new PublisherPool(
       { budget: shared.publishBudget, cap: shared.publishers, compressor, publisher, limits: options.publishing }
     )
@@ -84,6 +87,7 @@ export class Broker {
     this.superStreams = superStreamsPort
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls, follows })
+    this.merged = new MergedPorts({ ...topology, polls, offsets, directory })
     const members = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, follows, reconnect })
     const consumerPolls = new ConsumerPolls(polls, offsets)
     this.consumers = new ConsumersPort({ names, offsets, polls: consumerPolls, follows, members, directory })
@@ -241,8 +245,4 @@ function administration (
       whenDeleted
     })
   }
-}
-
-function openTimeoutOf ({ connection, publishing }: BrokerOptions): number {
-  return Math.min(connection.requestTimeoutMs, publishing.confirmTimeoutMs)
 }

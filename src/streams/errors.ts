@@ -19,6 +19,7 @@ export type StreamsErrorCode =
   | 'publisher_exhausted' // the name has the highest publishing id: whatever follows would be a duplicate
   | 'message_too_large' // does not fit into one frame of the broker
   | 'offset_out_of_range' // a read from beyond the end
+  | 'cursor_invalid' // a cursor of another super stream, or none at all
   | 'offset_beyond_end' // an offset to store, or a reset, beyond the end
   | 'body_not_a_line' // a line read that starts at a body with a line feed in it
   | 'broker_protocol_error' // what the broker should never answer; own credentials refused
@@ -57,8 +58,8 @@ export interface ErrorDetails {
 type AnyDetails = ErrorDetails[keyof ErrorDetails]
 type KeysOf<T> = T extends unknown ? keyof T : never
 
-/** The name of any of these facts. */
-export type DetailName = KeysOf<AnyDetails>
+/** The name of any of these facts. `partition`: of a super stream, whatever the error. */
+export type DetailName = KeysOf<AnyDetails> | 'partition'
 
 export interface StreamsErrorOptions<Details = undefined> {
   /** Whether the same call may succeed later. Default: by code. */
@@ -104,5 +105,12 @@ export class StreamsError extends Error {
     const { code, message, retryable, details, cause } = this
     const error = new StreamsError(code, message, { retryable, sideEffects: 'possible', cause })
     return Object.assign(error, { details })
+  }
+
+  /** The same error, of one partition of a super stream. */
+  inPartition (partition: string): StreamsError {
+    const { code, message, retryable, sideEffects, details, cause } = this
+    const error = new StreamsError(code, `${partition}: ${message}`, { retryable, sideEffects, cause })
+    return Object.assign(error, { details: { ...details, partition } })
   }
 }

@@ -1,0 +1,60 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { ApiApp } from '../../http/api-app.ts'
+import { brokerOf } from '../../http/caller.ts'
+import { partitionCheck } from '../../http/partition-check.ts'
+import { clientSignal } from '../../http/request-scope.ts'
+import { strictObject, SUPER_STREAM_PROBLEMS, SuperStreamParams } from '../../api/schemas.ts'
+import { MergedBatchSchema, PartitionMessage } from '../../messages/index.ts'
+import { answerFormat, LINK_HEADER, mergedBatchResponse, setNextLink } from './answer.ts'
+import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
+import { MERGED_HEADERS, sendMerged } from './merged-answer.ts'
+import { mergedStartOf, mergedStartQuery, partitionNames, partitionsQuery } from './merged-query.ts'
+import { amountQuery, bodyQuery, type ReadLimits } from './query.ts'
+
+const problems = [
+  ...SUPER_STREAM_PROBLEMS, 'stream_not_found', 'overloaded', 'not_acceptable', 'offset_out_of_range', 'cursor_invalid'
+] as const
+
+/** Reads of super streams. */
+export const mergedMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
+  for (const schema of [PartitionMessage, MergedBatchSchema]) app.addSchema(schema)
+  readSuperStream(app, limits)
+}
+
+function readSuperStream (app: ApiApp, limits: ReadLimits): void {
+  app.get(
+    '/super-streams/:superStream/messages',
+    {
+      config: { problems },
+      schema: {
+        operationId: 'readSuperStream',
+        tags: ['Super streams'],
+        summary: 'Read messages of all partitions',
+        description:
+          'Reads all partitions as one; the next read continues at `nextCursor`. Messages of a partition come in ' +
+          'their order; across partitions the older ones of those that are there come first, which is no total ' +
+          'order. No partition is waited for while another one has messages, and each gets its share of an answer. ' +
+          'With `wait`, an answer is held until any partition has a message.',
+        params: SuperStreamParams,
+        querystring: strictObject(
+          { ...mergedStartQuery, ...partitionsQuery, ...amountQuery(limits), ...filterQuery, ...bodyQuery },
+          FILTER_PATTERNS
+        ),
+        response: { 200: mergedBatchResponse({ ...MERGED_HEADERS, ...LINK_HEADER }) }
+      }
+    },
+    async (request, reply) => {
+      const { params: { superStream }, query } = request
+      const search = searchOf(query, async () => { await app.turn(Infinity) })
+      const format = answerFormat(request.headers.accept)
+      const { limit, maxBytes, wait } = query
+      const read = {
+        from: mergedStartOf(query), partitions: partitionNames(query), limit, maxBytes, waitMs: wait * 1000, search
+      }
+      const { reading } = brokerOf(request).merged
+      const batch = await reading.read(superStream, read, partitionCheck(request), clientSignal(reply))
+      const setLink = (): void => { setNextLink(reply, batch.nextCursor, 'cursor') }
+      return await sendMerged(reply, batch, format, query, { setLink })
+    }
+  )
+}

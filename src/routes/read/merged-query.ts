@@ -1,0 +1,39 @@
+import { Type } from '@fastify/type-provider-typebox'
+import { invalidRequest } from '../../api/problems.ts'
+import type { MergedStart } from '../../streams/index.ts'
+import { startOf, startQuery } from './query.ts'
+
+const MAX_PARTITIONS_TEXT = 16 * 1024
+
+/** Where to start in a super stream. */
+export const mergedStartQuery = {
+  cursor: Type.Optional(Type.String({
+    description: 'Where to start: `nextCursor` of an earlier answer. In place of `offset` and `timestamp`.'
+  })),
+  ...startQuery
+}
+
+/** Which partitions to read. */
+export const partitionsQuery = {
+  partitions: Type.Optional(Type.String({
+    minLength: 1,
+    maxLength: MAX_PARTITIONS_TEXT,
+    description: 'Only these partitions, separated by commas: for workers that share them among themselves. A cursor ' +
+      'keeps its places in the others.'
+  }))
+}
+
+/** @throws RequestError when more than one is given */
+export function mergedStartOf (query: { cursor?: string, offset?: string, timestamp?: string }): MergedStart {
+  const { cursor, offset, timestamp } = query
+  if (cursor === undefined) return startOf(query)
+  if (offset !== undefined || timestamp !== undefined) {
+    throw invalidRequest([{ pointer: '/query/cursor', message: 'cannot be given together with offset or timestamp' }])
+  }
+  return { type: 'cursor', cursor }
+}
+
+/** The names in `partitions`; undefined: all. No name has a comma: those that do are read as a whole super stream. */
+export function partitionNames ({ partitions }: { partitions?: string }): readonly string[] | undefined {
+  return partitions?.split(',')
+}

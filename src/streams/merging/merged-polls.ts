@@ -1,0 +1,105 @@
+import { classify } from '../classify.ts'
+import { Deadline } from '../common/deadline.ts'
+import type { Position } from '../offset.ts'
+import type { Polls, ReadRequest } from '../reading/polls.ts'
+import { decodeCursor, keyOf, nameOf, type Cursor } from './cursor.ts'
+import type { MergedBatch } from './merged-batch.ts'
+import { MergedRead, type MergedPlan } from './merged-read.ts'
+import type { StartedPartition } from './partition-state.ts'
+import { chosen, type Partition, type SuperStream } from './partitions.ts'
+
+/** Where a merged read starts: at a cursor of an earlier answer, or at the same position of every partition. */
+export type MergedStart = { readonly type: 'cursor', readonly cursor: string } | Position
+
+/** As `ReadRequest`; `limit` and `maxBytes` are for all partitions together. */
+export interface MergedRequest extends Omit<ReadRequest, 'from'> {
+  readonly from: MergedStart
+  /** The API's names of the partitions to read; undefined: all. */
+  readonly partitions?: readonly string[] | undefined
+}
+
+/** Reads the partitions of super streams as one. */
+export class MergedPolls {
+  readonly #polls: Polls
+
+  constructor (polls: Polls) {
+    this.#polls = polls
+  }
+
+  get isDraining (): boolean {
+    return this.#polls.isDraining
+  }
+
+  /**
+   * Reads a batch. Give its memory back with `release`.
+   *
+   * @throws StreamsError `cursor_invalid`; what `Polls.read` throws, when no partition can be read; the signal's reason
+   */
+  async read (superStream: SuperStream, request: MergedRequest, signal: AbortSignal): Promise<MergedBatch> {
+    const { from, partitions: names, ...amount } = request
+    const partitions = chosen(superStream, names)
+    const plan = from.type === 'cursor'
+      ? await this.#resume(superStream, partitions, decodeCursor(superStream.name, from.cursor))
+      : planOf(await this.#start(superStream.name, partitions, from))
+    return await this.readFrom(superStream, plan, amount, signal)
+  }
+
+  /** Reads a batch from known places. @throws as `read` */
+  async readFrom (
+    superStream: SuperStream, plan: MergedPlan, amount: Omit<ReadRequest, 'from'>, signal: AbortSignal
+  ): Promise<MergedBatch> {
+    const read = new MergedRead(superStream.name, plan, amount, this.#polls, signal)
+    return await read.toEnd(new Deadline(amount.waitMs))
+  }
+
+  /** Counts messages that answer a request. */
+  answered (batch: MergedBatch): MergedBatch {
+    this.#polls.delivered(batch.count)
+    return batch
+  }
+
+  // A partition that the cursor does not know was added since.
+  async #resume (
+    { name, partitions: all }: SuperStream, partitions: readonly Partition[], { places, turn }: Cursor
+  ): Promise<MergedPlan> {
+    const known = new Map(places.map((place) => [place.key, place]))
+    const keys = new Set(all.map((partition) => keyOf(name, partition.name)))
+    const wanted = new Set(partitions.map((partition) => keyOf(name, partition.name)))
+    const started = await Promise.all(partitions.map(async (partition): Promise<StartedPartition> => {
+      const key = keyOf(name, partition.name)
+      const nextOffset = known.get(key)?.nextOffset
+      return { partition, key, offset: nextOffset ?? await this.#resolve(partition, { type: 'first' }) }
+    }))
+    return {
+      partitions: started,
+      otherPlaces: places.filter(({ key }) => keys.has(key) && !wanted.has(key)),
+      turn,
+      gaps: places.filter(({ key }) => !keys.has(key)).map(({ key, nextOffset }) =>
+        ({ partition: nameOf(name, key) ?? null, from: nextOffset, to: null })),
+      unavailable: []
+    }
+  }
+
+  async #start (
+    superStream: string, partitions: readonly Partition[], from: Position
+  ): Promise<readonly StartedPartition[]> {
+    return await Promise.all(partitions.map(async (partition) => {
+      return { partition, key: keyOf(superStream, partition.name), offset: await this.#resolve(partition, from) }
+    }))
+  }
+
+  // The place of every partition has to be known, or the next read would not continue from there. Of one that cannot
+  // be asked only the beginning is known.
+  async #resolve ({ name, stream }: Partition, from: Position): Promise<number> {
+    try {
+      return await this.#polls.resolve(stream, from)
+    } catch (error) {
+      if (from.type === 'first') return 0
+      throw classify(error).inPartition(name)
+    }
+  }
+}
+
+function planOf (partitions: readonly StartedPartition[]): MergedPlan {
+  return { partitions, otherPlaces: [], turn: 0, gaps: [], unavailable: [] }
+}
