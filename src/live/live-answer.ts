@@ -21,9 +21,8 @@ export class LiveAnswer {
   #isPlanned = false
   // It is not the active one of its group.
   #isInactive = false
-  // Since it was asked last how far it is behind.
-  #wasAtEnd = false
-  #atEndMs = performance.now()
+  // Since when it is not at the end of its stream.
+  #behindSinceMs: number | undefined
   // There was no memory for what comes next.
   #lacksRoom = false
   #isOver = false
@@ -49,9 +48,7 @@ export class LiveAnswer {
 
   /** For how long it has not been at the end of its stream. While it gets nothing, it is not behind. */
   behindMs (nowMs: number): number {
-    if (this.#wasAtEnd || this.#isInactive || this.#options.source.isAtEnd) this.#atEndMs = nowMs
-    this.#wasAtEnd = false
-    return nowMs - this.#atEndMs
+    return this.#behindSinceMs === undefined || this.#isInactive ? 0 : nowMs - this.#behindSinceMs
   }
 
   readonly news = (): void => { this.#pump() }
@@ -69,7 +66,6 @@ export class LiveAnswer {
     const { rotateAtMs, heartbeatMs, place, source, representation } = this.#options
     const { stalledMs, lastWriteMs } = this.#output
     place?.tick(nowMs, this.#takenOffset)
-    this.behindMs(nowMs)
     if (stalledMs !== undefined) {
       if (nowMs - stalledMs >= sendTimeoutMs) this.cut('not drained')
       return
@@ -98,6 +94,7 @@ export class LiveAnswer {
     if (name === 'reset') this.#options.source.seek(nextOffset)
     if (name !== 'inactive') this.#takenOffset = nextOffset
     this.#isInactive = name === 'inactive'
+    this.#behindSinceMs = undefined
     this.#control.isBehind = !this.#isInactive
     this.#control.say(name, { nextOffset }) // the source has news then
     return this.#takenOffset
@@ -159,9 +156,9 @@ export class LiveAnswer {
       if (this.#left === 0) this.bye('limit')
       if (bytes >= TURN_BYTES) this.#pumpLater()
     }
-    if (this.#isOver || !this.#hasRoom) return
-    if (this.#options.source.isAtEnd) this.#wasAtEnd = true
-    this.#control.report()
+    if (this.#options.source.isAtEnd && this.#hasRoom) this.#behindSinceMs = undefined
+    else this.#behindSinceMs ??= performance.now()
+    if (!this.#isOver && this.#hasRoom) this.#control.report()
   }
 
   get #hasRoom (): boolean {
