@@ -22,6 +22,8 @@ export class LiveAnswer {
   // There was no memory for what comes next.
   #lacksRoom = false
   #isOver = false
+  // Nothing has to be looked at before: of thousands of idle answers, a tick touches nothing but this.
+  #quietUntilMs = 0
   // Everything before this offset was taken by the operating system.
   #takenOffset: number
   /** Settles when nothing is left to be stored for a consumer; undefined until the answer is over, and without one. */
@@ -51,8 +53,8 @@ export class LiveAnswer {
 
   /** To be called about every second. @param sendTimeoutMs how long the sink may be full */
   tick (nowMs: number, sendTimeoutMs: number): void {
-    if (this.#isOver) return
-    const { rotateAtMs, heartbeatMs, place, source } = this.#options
+    if (nowMs < this.#quietUntilMs || this.#isOver) return
+    const { rotateAtMs, heartbeatMs, place, source, representation } = this.#options
     const { stalledMs, lastWriteMs } = this.#output
     place?.tick(nowMs, this.#takenOffset)
     if (stalledMs !== undefined) {
@@ -66,12 +68,18 @@ export class LiveAnswer {
     }
     if (this.#lacksRoom) this.#pump()
     source.look()
-    if (nowMs - lastWriteMs >= heartbeatMs) this.#control.heartbeat()
-    else this.#control.report()
+    if (nowMs - lastWriteMs >= heartbeatMs) {
+      this.#control.heartbeat()
+      return
+    }
+    this.#control.report()
+    if (place !== undefined || representation.isFiltered || this.#control.isBehind || this.#lacksRoom) return
+    this.#quietUntilMs = Math.min(lastWriteMs + heartbeatMs, rotateAtMs)
   }
 
   /** Its consumer was moved, or is the active one from now on, or is not. @returns up to where everything was taken */
   moved (name: 'reset' | 'active' | 'inactive', nextOffset: number): number {
+    this.#quietUntilMs = 0
     this.#noteTaken()
     if (this.#isOver) return this.#takenOffset
     if (name === 'reset') this.#options.source.seek(nextOffset)
@@ -127,6 +135,7 @@ export class LiveAnswer {
 
   // Gives the sink what is at hand, in one write where it is not much.
   #pump (): void {
+    this.#quietUntilMs = 0
     let bytes = 0
     while (!this.#isOver && this.#hasRoom && !this.#isPlanned) {
       const gathered = this.#gather()

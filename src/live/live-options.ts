@@ -1,4 +1,5 @@
 import type { LiveSource } from '../streams/index.ts'
+import type { Pace } from './pace.ts'
 import type { Representation } from './segment.ts'
 import type { Segments } from './segments.ts'
 
@@ -41,6 +42,8 @@ export interface LiveAnswerOptions {
   readonly segments: Segments
   readonly representation: Representation
   readonly figures: LiveFigures
+  /** Of all answers. */
+  readonly pace: Pace
   readonly heartbeatMs: number
   /** Ends after this number of messages. */
   readonly limit: number

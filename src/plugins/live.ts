@@ -5,7 +5,8 @@ import { Counter, Gauge } from 'prom-client'
 import type { Config } from '../config.ts'
 import type { LiveAnswer } from '../live/live-answer.ts'
 import type { LiveFormat } from '../live/live-format.ts'
-import type { ByeReason, LiveFigures } from '../live/live-options.ts'
+import type { ByeReason, LiveAnswerOptions, LiveFigures } from '../live/live-options.ts'
+import { Pace } from '../live/pace.ts'
 import { Segments } from '../live/segments.ts'
 import { shuttingDown, StreamsError } from '../streams/index.ts'
 import { namesOf } from './requests.ts'
@@ -30,8 +31,8 @@ interface Entry { readonly format: LiveFormat['name'], readonly request: Fastify
 
 /** The live answers of the process: how many there may be, their one clock, their figures and their end. */
 export class Live {
-  readonly segments: Segments
-  readonly figures: LiveFigures
+  /** What all answers share. */
+  readonly shared: Pick<LiveAnswerOptions, 'segments' | 'pace' | 'figures'>
   readonly #settings: Config['live']
   readonly #isDraining: () => boolean
   readonly #answers = new Map<LiveAnswer, Entry>()
@@ -40,8 +41,11 @@ export class Live {
   #admitted = 0
 
   constructor (app: FastifyInstance, settings: Config['live']) {
-    this.segments = new Segments(() => app.turn(Infinity))
-    this.figures = figuresOf(app, (format) => this.#count(format))
+    this.shared = {
+      segments: new Segments(() => app.turn(Infinity)),
+      pace: new Pace(),
+      figures: figuresOf(app, (format) => this.#count(format))
+    }
     this.#settings = settings
     this.#log = app.log
     this.#isDraining = () => app.isDraining()
@@ -112,11 +116,11 @@ export class Live {
   close (): void {
     clearInterval(this.#clock)
     for (const answer of [...this.#answers.keys()]) answer.cut('the process ends')
-    this.segments.clear()
+    this.shared.segments.clear()
   }
 
   #tick (): void {
-    this.segments.sweep()
+    this.shared.segments.sweep()
     const nowMs = performance.now()
     for (const answer of [...this.#answers.keys()]) answer.tick(nowMs, this.#settings.sendTimeoutMs)
   }

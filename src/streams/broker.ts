@@ -16,6 +16,7 @@ import { PublishingPort } from './ports/publishing-port.ts'
 import { ReadingPort } from './ports/reading-port.ts'
 import { StreamsPort } from './ports/streams-port.ts'
 import { SuperStreamsPort } from './ports/super-streams-port.ts'
+import { PartitionedPublishing } from './partitions/partitioned-publishing.ts'
 import { PublisherPool } from './publishing/publisher-pool.ts'
 import { ReaderPool } from './reading/reader-pool.ts'
 import { Follows } from './reading/follows.ts'
@@ -77,7 +78,7 @@ export class Broker {
     const store = new OffsetStore(connections, ends)
     const offsets = new ConsumerOffsets({ store, ends, polls, readers })
     const directory = new Directory({ connections, ends, offsets, management, logger })
-    const topology = { connections, names, locator, superStreams, lists, ends }
+    const topology = { connections, names, locator, superStreams, lists, ends, publishers, directory }
     const { streams, superStreams: superStreamsPort } = administration(topology, options, permissions, (stream) => {
       follows.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
       offsets.forget(stream)
@@ -222,6 +223,8 @@ interface Topology {
   readonly superStreams: SuperStreams
   readonly lists: PartitionLists
   readonly ends: StreamEnds
+  readonly publishers: PublisherPool
+  readonly directory: Directory
 }
 
 // The ports that create, describe and delete.
@@ -229,19 +232,19 @@ function administration (
   topology: Topology, options: BrokerOptions, permissions: Permissions | undefined,
   whenDeleted: (stream: string) => void
 ): { streams: StreamsPort, superStreams: SuperStreamsPort } {
-  const { names, lists } = topology
-  const { management, logger, connection: { requestTimeoutMs } } = options
+  const { names, lists, directory } = topology
+  const { management, logger, connection: { requestTimeoutMs, frameMaxBytes }, publishing } = options
   const admin = new StreamAdmin({ ...topology, management, permissions, logger })
+  const common = { names, management, permissions, whenDeleted }
   return {
-    streams: new StreamsPort({ names, admin, management, permissions, whenDeleted }),
+    streams: new StreamsPort({ ...common, admin }),
     superStreams: new SuperStreamsPort({
-      names,
+      ...common,
       admin: new SuperStreamAdmin({ ...topology, management, permissions, requestTimeoutMs }),
       view: new SuperStreamView({ admin, management, logger }),
       lists,
-      management,
-      permissions,
-      whenDeleted
+      publishing: new PartitionedPublishing({ ...topology, frameMaxBytes, ...publishing }),
+      directory
     })
   }
 }

@@ -81,9 +81,8 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
       source,
       place,
       sink,
-      segments: all.segments,
+      ...all.shared,
       representation: representationOf(live),
-      figures: all.figures,
       heartbeatMs: (live.query.heartbeat ?? DEFAULT_HEARTBEAT_SECONDS) * 1000,
       limit,
       hasControl: live.query.control !== false,
@@ -131,7 +130,7 @@ class Listener implements LiveListener {
   }
 
   behind (): void {
-    this.#reply.server.live.figures.behind()
+    this.#reply.server.live.shared.figures.behind()
   }
 
   readonly moved = (nextOffset: number): void => { this.#answer?.moved('reset', nextOffset) }
