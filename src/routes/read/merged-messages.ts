@@ -7,8 +7,10 @@ import { strictObject, SUPER_STREAM_PROBLEMS, SuperStreamParams } from '../../ap
 import { MergedBatchSchema, PartitionMessage } from '../../messages/index.ts'
 import { answerFormat, LINK_HEADER, mergedBatchResponse, setNextLink } from './answer.ts'
 import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
+import { sendMergedLive, type OpenMerged } from './live.ts'
+import { liveFormat, liveQuery } from './live-query.ts'
 import { MERGED_HEADERS, sendMerged } from './merged-answer.ts'
-import { mergedStartOf, mergedStartQuery, partitionNames, partitionsQuery } from './merged-query.ts'
+import { mergedResumedAt, mergedStartOf, mergedStartQuery, partitionNames, partitionsQuery } from './merged-query.ts'
 import { amountQuery, bodyQuery, type ReadLimits } from './query.ts'
 
 const problems = [
@@ -37,7 +39,14 @@ function readSuperStream (app: ApiApp, limits: ReadLimits): void {
           'With `wait`, an answer is held until any partition has a message.',
         params: SuperStreamParams,
         querystring: strictObject(
-          { ...mergedStartQuery, ...partitionsQuery, ...amountQuery(limits), ...filterQuery, ...bodyQuery },
+          {
+            ...mergedStartQuery,
+            ...partitionsQuery,
+            ...amountQuery(limits),
+            ...filterQuery,
+            ...bodyQuery,
+            ...liveQuery
+          },
           FILTER_PATTERNS
         ),
         response: { 200: mergedBatchResponse({ ...MERGED_HEADERS, ...LINK_HEADER }) }
@@ -46,13 +55,23 @@ function readSuperStream (app: ApiApp, limits: ReadLimits): void {
     async (request, reply) => {
       const { params: { superStream }, query } = request
       const search = searchOf(query, async () => { await app.turn(Infinity) })
+      const names = partitionNames(query)
+      const { reading } = brokerOf(request).merged
+      const check = partitionCheck(request)
+      const live = liveFormat(request.headers.accept, query)
+      if (live !== undefined) {
+        const filter = search?.filter
+        const follow = { from: mergedResumedAt(request, query) ?? mergedStartOf(query), filter, partitions: names }
+        const open: OpenMerged = async (listener, signal) =>
+          await reading.follow(superStream, follow, check, listener, signal)
+        return await sendMergedLive(reply, { format: live, query, filter, open }, false)
+      }
       const format = answerFormat(request.headers.accept)
       const { limit, maxBytes, wait } = query
       const read = {
-        from: mergedStartOf(query), partitions: partitionNames(query), limit, maxBytes, waitMs: wait * 1000, search
+        from: mergedStartOf(query), partitions: names, limit, maxBytes, waitMs: wait * 1000, search
       }
-      const { reading } = brokerOf(request).merged
-      const batch = await reading.read(superStream, read, partitionCheck(request), clientSignal(reply))
+      const batch = await reading.read(superStream, read, check, clientSignal(reply))
       const setLink = (): void => { setNextLink(reply, batch.nextCursor, 'cursor') }
       return await sendMerged(reply, batch, format, query, { setLink })
     }

@@ -152,6 +152,11 @@ export class FollowedPartition implements ActiveFollowListener {
     await this.#opened?.place?.end(this.#taken ?? 0)
   }
 
+  /** In place of `end`, when the client was given nothing. */
+  abandon (): void {
+    void this.#opened?.place?.end(0)
+  }
+
   /** Calling it twice is fine. */
   close (): void {
     this.#position = this.place?.nextOffset

@@ -47,6 +47,8 @@ export interface MergedFollowOptions {
   readonly open: Opener
   /** The partitions now: those that are wanted. @throws what ends the follower, when it is not retryable */
   readonly find: () => Promise<readonly Partition[]>
+  /** They are looked up anew: one of them does not exist. */
+  readonly forget: () => void
   /** Memory of the read budget; undefined without room. */
   readonly lease: (bytes: number) => Lease | undefined
   readonly listener: MergedFollowListener
@@ -232,6 +234,12 @@ export class MergedFollow {
     for (const part of this.#parts) part.close()
   }
 
+  /** In place of `end` and `close`, when the client was given nothing. */
+  abandon (): void {
+    for (const part of this.#parts) part.abandon()
+    this.close()
+  }
+
   #part (partition: Partition, offset: number | undefined): FollowedPartition {
     const { superStream: { name }, open, isShared } = this.#options
     return new FollowedPartition({
@@ -247,8 +255,11 @@ export class MergedFollow {
   #failing (error: StreamsError): void {
     if (!this.#hasBegun || this.#hasEnded) return
     if (isFinal(error)) this.#fail(error)
-    else if (error.code === 'stream_not_found') this.#refresh()
-    else if (this.#parts.every(({ failure }) => failure?.code === 'overloaded')) this.#fail(error)
+    if (error.code === 'stream_not_found') {
+      this.#options.forget()
+      this.#refresh()
+    }
+    if (this.#parts.every(({ failure }) => failure?.code === 'overloaded')) this.#fail(error)
   }
 
   #fail (error: unknown): void {

@@ -35,7 +35,7 @@ export interface MergedConsumerFollow extends Omit<MergedFollowRequest, 'from'> 
   readonly singleActive: boolean
 }
 
-type Company = Pick<MergedFollowOptions, 'listener' | 'find'>
+type Company = Pick<MergedFollowOptions, 'listener' | 'find' | 'forget'>
 type Consumer = MergedConsumerFollow & {
   /** Called with the broker's name of a partition when an offset was stored. */
   readonly committed: (stream: string) => void
@@ -93,8 +93,7 @@ export class MergedFollows {
       await follow.open(signal)
       return follow
     } catch (error) {
-      void follow.end()
-      follow.close()
+      follow.abandon()
       throw error
     }
   }

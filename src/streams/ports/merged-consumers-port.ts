@@ -82,7 +82,7 @@ export class MergedConsumersPort {
     })
     const committed = (stream: string): void => { directory.noteCommit(stream, consumer) }
     return await forgettingMissing(partitions, superStream, async () =>
-      await follows.openAs(await find.first(), { ...request, committed }, { listener, find: find.again }, signal))
+      await follows.openAs(await find.first(), { ...request, committed }, { listener, ...find.again }, signal))
   }
 
   /** Where the consumer stands in each partition. @throws StreamsError `super_stream_not_found`, ... */

@@ -52,6 +52,6 @@ export class MergedReadingPort {
     const { partitions, follows } = this.#options
     const find = checked(partitions, superStream, request.partitions, check)
     return await forgettingMissing(partitions, superStream, async () =>
-      await follows.open(await find.first(), request, { listener, find: find.again }, signal))
+      await follows.open(await find.first(), request, { listener, ...find.again }, signal))
   }
 }
