@@ -42,6 +42,7 @@ await work<LiveLatencyConfig>(async (config) => {
       }
     })
     socket.write(followRequest(stream, 'next'))
+    await once(socket, 'data')
   }
   return async (seconds): Promise<Sample> => {
     const messages = Math.floor(seconds * 1000 / everyMs)
