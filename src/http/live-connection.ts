@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Quota } from '../access/quotas/quota.ts'
 
 /** Learns what happens to the connection. */
 export interface LiveConnectionListener {
@@ -18,7 +19,8 @@ export class LiveConnection {
   readonly isChunked: boolean
   readonly #response: ServerResponse
   readonly #socket: Socket
-  readonly #paid: (bytes: number) => void
+  readonly #quota: Quota | undefined
+  #waiting: (() => void) | undefined
   readonly #isClosing: () => boolean
   readonly #timeoutMs: number
 
@@ -28,8 +30,7 @@ export class LiveConnection {
     this.#response = reply.raw
     this.#socket = socket
     this.isChunked = reply.raw.chunkedEncoding
-    const { quota } = reply.request
-    this.#paid = (bytes) => { quota?.chargeRead(bytes, performance.now()) }
+    this.#quota = reply.request.quota
     this.#isClosing = () => reply.server.isDraining()
     this.#timeoutMs = reply.server.server.timeout
     this.#sendTimeoutMs = sendTimeoutMs
@@ -62,12 +63,20 @@ export class LiveConnection {
     this.#socket.on('drain', listener.drained)
     this.#response.once('close', () => {
       this.#socket.removeListener('drain', listener.drained)
+      if (this.#waiting !== undefined) this.#quota?.readers.leave(this.#waiting)
       listener.closed()
     })
   }
 
   get pendingBytes (): number {
     return this.#socket.writableLength
+  }
+
+  /** Whether the caller has read more than its quota. Then `paid` is called once, when to ask again. */
+  hasToWait (paid: () => void): boolean {
+    if (this.#quota === undefined || this.#response.closed) return false
+    this.#waiting = paid
+    return this.#quota.readers.join(paid)
   }
 
   /** False when it is full. */
@@ -77,16 +86,20 @@ export class LiveConnection {
     let hasRoom = true
     if (buffers.length === 1 && first !== undefined) {
       hasRoom = socket.write(first)
-      this.#paid(first.length)
+      this.#charge(first.length)
       return hasRoom
     }
     socket.cork()
     for (const buffer of buffers) {
       hasRoom = socket.write(buffer)
-      this.#paid(buffer.length)
+      this.#charge(buffer.length)
     }
     socket.uncork()
     return hasRoom
+  }
+
+  #charge (bytes: number): void {
+    this.#quota?.chargeRead(bytes, performance.now())
   }
 
   end (): void {
