@@ -19,9 +19,15 @@ export class LiveAnswer {
   readonly #control: LiveControl
   #left: number
   #isPlanned = false
+  // It is not the active one of its group.
+  #isInactive = false
+  // Since when it is not at the end of its stream.
+  #behindSinceMs: number | undefined
   // There was no memory for what comes next.
   #lacksRoom = false
   #isOver = false
+  // Nothing has to be looked at before: of thousands of idle answers, a tick touches nothing but this.
+  #quietUntilMs = 0
   // Everything before this offset was taken by the operating system.
   #takenOffset: number
   /** Settles when nothing is left to be stored for a consumer; undefined until the answer is over, and without one. */
@@ -40,6 +46,11 @@ export class LiveAnswer {
     return this.#output.delivered
   }
 
+  /** For how long it has not been at the end of its stream. While it gets nothing, it is not behind. */
+  behindMs (nowMs: number): number {
+    return this.#behindSinceMs === undefined || this.#isInactive ? 0 : nowMs - this.#behindSinceMs
+  }
+
   readonly news = (): void => { this.#pump() }
 
   /** The sink has room again. */
@@ -51,8 +62,8 @@ export class LiveAnswer {
 
   /** To be called about every second. @param sendTimeoutMs how long the sink may be full */
   tick (nowMs: number, sendTimeoutMs: number): void {
-    if (this.#isOver) return
-    const { rotateAtMs, heartbeatMs, place, source } = this.#options
+    if (nowMs < this.#quietUntilMs || this.#isOver) return
+    const { rotateAtMs, heartbeatMs, place, source, representation } = this.#options
     const { stalledMs, lastWriteMs } = this.#output
     place?.tick(nowMs, this.#takenOffset)
     if (stalledMs !== undefined) {
@@ -66,17 +77,25 @@ export class LiveAnswer {
     }
     if (this.#lacksRoom) this.#pump()
     source.look()
-    if (nowMs - lastWriteMs >= heartbeatMs) this.#control.heartbeat()
-    else this.#control.report()
+    if (nowMs - lastWriteMs >= heartbeatMs) {
+      this.#control.heartbeat()
+      return
+    }
+    this.#control.report()
+    if (place !== undefined || representation.isFiltered || this.#control.isBehind || this.#lacksRoom) return
+    this.#quietUntilMs = Math.min(lastWriteMs + heartbeatMs, rotateAtMs)
   }
 
   /** Its consumer was moved, or is the active one from now on, or is not. @returns up to where everything was taken */
   moved (name: 'reset' | 'active' | 'inactive', nextOffset: number): number {
+    this.#quietUntilMs = 0
     this.#noteTaken()
     if (this.#isOver) return this.#takenOffset
     if (name === 'reset') this.#options.source.seek(nextOffset)
     if (name !== 'inactive') this.#takenOffset = nextOffset
-    this.#control.isBehind = name !== 'inactive'
+    this.#isInactive = name === 'inactive'
+    this.#behindSinceMs = undefined
+    this.#control.isBehind = !this.#isInactive
     this.#control.say(name, { nextOffset }) // the source has news then
     return this.#takenOffset
   }
@@ -127,8 +146,9 @@ export class LiveAnswer {
 
   // Gives the sink what is at hand, in one write where it is not much.
   #pump (): void {
+    this.#quietUntilMs = 0
     let bytes = 0
-    while (!this.#isOver && this.#hasRoom && !this.#isPlanned) {
+    while (!this.#isOver && this.#hasRoom && !this.#isPlanned && !this.#options.sink.hasToWait(this.news)) {
       const gathered = this.#gather()
       if (gathered.length === 0) break
       for (const segment of gathered) bytes += segment.bytes
@@ -136,6 +156,8 @@ export class LiveAnswer {
       if (this.#left === 0) this.bye('limit')
       if (bytes >= TURN_BYTES) this.#pumpLater()
     }
+    if (this.#options.source.isAtEnd && this.#hasRoom) this.#behindSinceMs = undefined
+    else this.#behindSinceMs ??= performance.now()
     if (!this.#isOver && this.#hasRoom) this.#control.report()
   }
 

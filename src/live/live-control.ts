@@ -64,6 +64,7 @@ export class LiveControl {
     this.#isAsking = true
     const { lastWriteMs } = this.#output
     const state = await this.#options.source.state()
+    if (isHeartbeat) await this.#options.pace.turn()
     this.#isAsking = false
     if (this.#isOver || this.#output.stalledMs !== undefined) return
     const isDue = isHeartbeat && this.#output.lastWriteMs === lastWriteMs

@@ -1,4 +1,5 @@
 import type { LiveSource } from '../streams/index.ts'
+import type { Pace } from './pace.ts'
 import type { Representation } from './segment.ts'
 import type { Segments } from './segments.ts'
 
@@ -11,6 +12,11 @@ export interface LiveSink {
   readonly isChunked: boolean
   /** What it was given and the operating system has not taken. */
   readonly pendingBytes: number
+  /**
+   * Whether nothing may be written at the moment, since the caller has read more than its quota. Then `paid` is called
+   * once, when to ask again.
+   */
+  hasToWait: (paid: () => void) => boolean
   /** False when it is full: then `LiveAnswer.drained` is to be called. */
   write: (buffers: readonly Buffer[]) => boolean
   /** No more comes. */
@@ -41,6 +47,8 @@ export interface LiveAnswerOptions {
   readonly segments: Segments
   readonly representation: Representation
   readonly figures: LiveFigures
+  /** Of all answers. */
+  readonly pace: Pace
   readonly heartbeatMs: number
   /** Ends after this number of messages. */
   readonly limit: number

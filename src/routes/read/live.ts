@@ -76,14 +76,13 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
       await reply.headers(headers).send(Readable.from([]))
       return
     }
-    const sink = await LiveConnection.open(reply, headers)
+    const sink = await LiveConnection.open(reply, headers, all.sendTimeoutMs)
     const answer = new LiveAnswer({
       source,
       place,
       sink,
-      segments: all.segments,
+      ...all.shared,
       representation: representationOf(live),
-      figures: all.figures,
       heartbeatMs: (live.query.heartbeat ?? DEFAULT_HEARTBEAT_SECONDS) * 1000,
       limit,
       hasControl: live.query.control !== false,
@@ -131,7 +130,7 @@ class Listener implements LiveListener {
   }
 
   behind (): void {
-    this.#reply.server.live.figures.behind()
+    this.#reply.server.live.shared.figures.behind()
   }
 
   readonly moved = (nextOffset: number): void => { this.#answer?.moved('reset', nextOffset) }
