@@ -13,7 +13,7 @@ const QUERY = 'limit=1000'
 export const mergedReadCases: readonly Case[] = [
   {
     name: 'merged-read',
-    workload: `${CLIENTS} clients that each read ${PARTITIONS} partitions as one, 1,000 messages a page, 100 B JSON bodies`,
+    workload: `${CLIENTS} clients that each read ${PARTITIONS} partitions as one, by 1,000 messages, 100 B JSON bodies`,
     baseline: 'a client for each partition that reads it as a stream',
     async run (bench, amount) {
       const gateway = await bench.gateway()

@@ -46,10 +46,10 @@ await work<Load>(async (load) => {
   const connections: HttpConnection[] = []
   const count = load.kind === 'follow' ? load.paths.length : load.connections
   for (let opened = 0; opened < count; opened++) connections.push(await HttpConnection.open(load.port))
-  const steps = connections.map((_, index) =>
-    load.kind === 'repeat' ? repeat(load, index)
-      : load.kind === 'merged' ? merged(load) : follow(load, load.paths[index] ?? '')
-  )
+  const steps = connections.map((_, index) => {
+    if (load.kind === 'merged') return merged(load)
+    return load.kind === 'repeat' ? repeat(load, index) : follow(load, load.paths[index] ?? '')
+  })
   return async (seconds) => await round(connections, steps, seconds)
 })
 
