@@ -24,20 +24,27 @@ export class LiveConnection {
   readonly #isClosing: () => boolean
   readonly #timeoutMs: number
 
-  private constructor (reply: FastifyReply, socket: Socket) {
+  readonly #sendTimeoutMs: number
+
+  private constructor (reply: FastifyReply, socket: Socket, sendTimeoutMs: number) {
     this.#response = reply.raw
     this.#socket = socket
     this.isChunked = reply.raw.chunkedEncoding
     this.#quota = reply.request.quota
     this.#isClosing = () => reply.server.isDraining()
     this.#timeoutMs = reply.server.server.timeout
+    this.#sendTimeoutMs = sendTimeoutMs
   }
 
   /**
    * Sends the head of the answer, with what `begin` writes in the same packet. A request that waits behind another one
    * on its connection is answered in its turn.
+   *
+   * @param sendTimeoutMs how long the last words may take to leave
    */
-  static async open (reply: FastifyReply, headers: Record<string, string>): Promise<LiveConnection> {
+  static async open (
+    reply: FastifyReply, headers: Record<string, string>, sendTimeoutMs: number
+  ): Promise<LiveConnection> {
     reply.hijack()
     const { raw: response } = reply
     if (response.socket === null) await once(response, 'socket')
@@ -49,7 +56,7 @@ export class LiveConnection {
     for (const [name, value] of Object.entries(all)) if (value !== undefined) response.setHeader(name, value)
     response.flushHeaders()
     setImmediate(() => { socket.uncork() })
-    return new LiveConnection(reply, socket)
+    return new LiveConnection(reply, socket, sendTimeoutMs)
   }
 
   listen (listener: LiveConnectionListener): void {
@@ -98,6 +105,8 @@ export class LiveConnection {
   end (): void {
     const socket = this.#socket
     socket.setTimeout(this.#timeoutMs)
+    const cut = setTimeout(() => { socket.destroy() }, this.#sendTimeoutMs)
+    this.#response.once('close', () => { clearTimeout(cut) })
     this.#response.end(() => {
       if (this.#isClosing()) socket.end()
     })

@@ -76,6 +76,8 @@ export class LiveControl {
     const { hasControl, feed, format } = this.#options
     this.isBehind = !state.endOfStream
     feed.told()
-    this.#output.text(hasControl ? format.control('state', feed.id, state.data, retryMs) : format.quiet(feed.id, retryMs))
+    this.#output.text(hasControl
+      ? format.control('state', feed.id, state.data, retryMs)
+      : format.quiet(feed.id, retryMs))
   }
 }

@@ -18,8 +18,8 @@ export interface LiveFormat {
   /** In place of a state event, where the client wants none: it shows that the connection is alive. */
   readonly quiet: (id: number | string, retryMs?: number) => string
   /**
-   * Of a super stream, before each message: `cursorLead` of the beginning of the cursor after it, `cursorEnd` of its end,
-   * and `cursorOpening` in place of `{`.
+   * Of a super stream, before each message: `cursorLead` of the beginning of the cursor after it, `cursorEnd` of its
+   * end, and `cursorOpening` in place of `{`.
    */
   readonly cursorLead: (beginning: string) => string
   readonly cursorEnd: (end: string) => string

@@ -72,6 +72,11 @@ export class Live {
     }
   }
 
+  /** How long a client may take nothing before it is cut off. */
+  get sendTimeoutMs (): number {
+    return this.#settings.sendTimeoutMs
+  }
+
   /** When an answer that begins now is to be ended, so that clients spread over instances. */
   rotateAtMs (): number {
     const { maxDurationMs } = this.#settings
@@ -122,7 +127,7 @@ export class Live {
   #tick (): void {
     this.shared.segments.sweep()
     const nowMs = performance.now()
-    for (const answer of [...this.#answers.keys()]) answer.tick(nowMs, this.#settings.sendTimeoutMs)
+    for (const answer of [...this.#answers.keys()]) answer.tick(nowMs, this.sendTimeoutMs)
   }
 
   #behindMs (): number {

@@ -123,7 +123,7 @@ async function begin (reply: FastifyReply, live: Wanted, beginFeed: BeginFeed, l
       await reply.headers(headers).send(Readable.from([]))
       return
     }
-    const sink = await LiveConnection.open(reply, headers)
+    const sink = await LiveConnection.open(reply, headers, all.sendTimeoutMs)
     const answer = new LiveAnswer({
       feed,
       sink,

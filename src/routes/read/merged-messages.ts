@@ -38,42 +38,41 @@ function readSuperStream (app: ApiApp, limits: ReadLimits): void {
           'order. No partition is waited for while another one has messages, and each gets its share of an answer. ' +
           'With `wait`, an answer is held until any partition has a message.',
         params: SuperStreamParams,
-        querystring: strictObject(
-          {
-            ...mergedStartQuery,
-            ...partitionsQuery,
-            ...amountQuery(limits),
-            ...filterQuery,
-            ...bodyQuery,
-            ...liveQuery
-          },
-          FILTER_PATTERNS
-        ),
+        querystring: superStreamQuery(limits),
         response: { 200: mergedBatchResponse({ ...MERGED_HEADERS, ...LINK_HEADER }) }
       }
     },
     async (request, reply) => {
       const { params: { superStream }, query } = request
       const search = searchOf(query, async () => { await app.turn(Infinity) })
-      const names = partitionNames(query)
+      const partitions = partitionNames(query)
       const { reading } = brokerOf(request).merged
       const check = partitionCheck(request)
       const live = liveFormat(request.headers.accept, query)
       if (live !== undefined) {
         const filter = search?.filter
-        const follow = { from: mergedResumedAt(request, query) ?? mergedStartOf(query), filter, partitions: names }
+        const follow = { from: mergedResumedAt(request, query) ?? mergedStartOf(query), filter, partitions }
         const open: OpenMerged = async (listener, signal) =>
           await reading.follow(superStream, follow, check, listener, signal)
         return await sendMergedLive(reply, { format: live, query, filter, open }, false)
       }
       const format = answerFormat(request.headers.accept)
       const { limit, maxBytes, wait } = query
-      const read = {
-        from: mergedStartOf(query), partitions: names, limit, maxBytes, waitMs: wait * 1000, search
-      }
+      const read = { from: mergedStartOf(query), partitions, limit, maxBytes, waitMs: wait * 1000, search }
       const batch = await reading.read(superStream, read, check, clientSignal(reply))
       const setLink = (): void => { setNextLink(reply, batch.nextCursor, 'cursor') }
       return await sendMerged(reply, batch, format, query, { setLink })
     }
   )
+}
+
+function superStreamQuery (limits: ReadLimits) {
+  return strictObject({
+    ...mergedStartQuery,
+    ...partitionsQuery,
+    ...amountQuery(limits),
+    ...filterQuery,
+    ...bodyQuery,
+    ...liveQuery
+  }, FILTER_PATTERNS)
 }

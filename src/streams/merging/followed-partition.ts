@@ -43,7 +43,6 @@ export interface PartitionListener {
 
 export interface FollowedPartitionOptions {
   readonly partition: Partition
-  readonly key: PartitionKey
   /** Where to begin; undefined: not known before it is open. */
   readonly offset: number | undefined
   /** Whether it has something to take at once, and not only when it is the active one of a group. */
@@ -75,7 +74,7 @@ export class FollowedPartition implements ActiveFollowListener {
   constructor (options: FollowedPartitionOptions) {
     this.#options = options
     this.name = options.partition.name
-    this.key = options.key
+    this.key = options.partition.key
     this.isActive = options.isActive
     this.#position = options.offset
     this.#taken = options.offset

@@ -1,63 +1,15 @@
 import type { Lease } from '../common/lease.ts'
 import { OnceATurn } from '../common/once-a-turn.ts'
-import { pause } from '../common/wait.ts'
 import { StreamsError } from '../errors.ts'
-import { encodeCursor, keyOf, type Place } from './cursor.ts'
-import { FollowedPartition, type Opener, type PartitionListener } from './followed-partition.ts'
-import type { PartitionGap, Unavailable } from './merged-batch.ts'
-import type { Partition, SuperStream } from './partitions.ts'
-
-/** What a follower of a super stream is told. */
-export interface MergedFollowListener {
-  /** There may be something to take. */
-  news: () => void
-  /** A reader has moved on without it: it reads on from its own position. */
-  behind: () => void
-  /** It is the active one for this partition, and messages come from this offset on. */
-  activated: (partition: string, nextOffset: number) => void
-  /** It is not the active one for this partition, at first or no longer. */
-  deactivated: (partition: string, nextOffset: number) => void
-  /** The consumer was reset to this place. */
-  moved: (partition: string, nextOffset: number) => void
-  /** Following has ended with an error. */
-  failed: (error: unknown) => void
-}
-
-/** Where a follower of a super stream stands. */
-export interface MergedState {
-  /** Of the partitions for which it is the active one; null: not known at the moment. */
-  readonly lag: number | null
-  readonly endOfStream: boolean
-  /** Partitions that are not followed at the moment. */
-  readonly unavailable: readonly Unavailable[]
-  /** Whether nothing was taken since. */
-  readonly isCurrent: () => boolean
-}
-
-export interface MergedFollowOptions {
-  readonly superStream: SuperStream
-  /** Where to begin in each partition; undefined: a consumer has a place of its own. */
-  readonly partitions: ReadonlyArray<{ readonly partition: Partition, readonly offset: number | undefined }>
-  readonly otherPlaces: readonly Place[]
-  readonly gaps: readonly PartitionGap[]
-  /** Where to begin in a partition that is added. */
-  readonly addedAt: number | undefined
-  /** Whether what there is to take is divided among the members of a group. */
-  readonly isShared: boolean
-  readonly open: Opener
-  /** The partitions now: those that are wanted. @throws what ends the follower, when it is not retryable */
-  readonly find: () => Promise<readonly Partition[]>
-  /** They are looked up anew: one of them does not exist. */
-  readonly forget: () => void
-  /** Memory of the read budget; undefined without room. */
-  readonly lease: (bytes: number) => Lease | undefined
-  readonly listener: MergedFollowListener
-}
+import { encodeCursor } from './cursor.ts'
+import { FollowedPartition, type PartitionListener } from './followed-partition.ts'
+import type { PartitionGap } from './merged-batch.ts'
+import type { MergedFollowListener, MergedFollowOptions, MergedState } from './merged-follow-options.ts'
+import { isFinal, openAll } from './opening.ts'
+import type { Partition } from './partitions.ts'
 
 // How often it is looked for partitions that were added or removed. They are known for a minute.
 const REFRESH_MS = 5000
-// How long partitions that do not answer keep back the beginning, once another one has answered.
-const PATIENCE_MS = 500
 
 /**
  * A follower of several partitions. It holds a position in each of them and no data. It does not wait for any of them,
@@ -109,21 +61,7 @@ export class MergedFollow {
 
   /** @throws StreamsError when no partition can be followed, or one will never be; the signal's reason */
   async open (signal: AbortSignal): Promise<void> {
-    const parts = this.#parts
-    const patience = new AbortController()
-    let first: () => void = () => {}
-    const someAreOpen = new Promise<void>((resolve) => { first = resolve })
-    const all = Promise.all(parts.map(async (part) => {
-      await part.open()
-      if (part.failure === undefined) first()
-    }))
-    await Promise.race([all, someAreOpen.then(async () => { await pause(PATIENCE_MS, patience.signal) })])
-    patience.abort()
-    signal.throwIfAborted()
-    const failures = parts.flatMap(({ failure }) => failure ?? [])
-    const fatal = failures.find((failure) => isFinal(failure))
-    if (fatal !== undefined) throw fatal
-    if (failures[0] !== undefined && failures.length === parts.length) throw failures[0]
+    await openAll(this.#parts, signal)
   }
 
   /** The listener can be told from now on. */
@@ -173,8 +111,8 @@ export class MergedFollow {
 
   /** The next one that may have something. */
   next (): FollowedPartition | undefined {
-    for (const part of this.#hungry) return part
-    return undefined
+    const [part] = this.#hungry
+    return part
   }
 
   /** It has nothing until there are news of it. */
@@ -241,10 +179,9 @@ export class MergedFollow {
   }
 
   #part (partition: Partition, offset: number | undefined): FollowedPartition {
-    const { superStream: { name }, open, isShared } = this.#options
-    return new FollowedPartition({
-      partition, offset, open, key: keyOf(name, partition.name), isActive: !isShared, listener: this.#partitionListener
-    })
+    const { open, isShared } = this.#options
+    const listener = this.#partitionListener
+    return new FollowedPartition({ partition, offset, open, isActive: !isShared, listener })
   }
 
   #changed (): void {
@@ -302,9 +239,4 @@ export class MergedFollow {
     this.#changed()
     void part.open()
   }
-}
-
-// No later try will change it.
-function isFinal (error: StreamsError): boolean {
-  return error.code === 'draining' || (!error.retryable && error.code !== 'stream_not_found')
 }

@@ -8,7 +8,8 @@ import type { Follows } from '../reading/follows.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
 import { decodeCursor } from './cursor.ts'
 import type { Opener } from './followed-partition.ts'
-import { MergedFollow, type MergedFollowOptions } from './merged-follow.ts'
+import { MergedFollow } from './merged-follow.ts'
+import type { MergedFollowOptions } from './merged-follow-options.ts'
 import type { MergedPolls, MergedStart } from './merged-polls.ts'
 import type { MergedPlan } from './merged-read.ts'
 import { chosen, type SuperStream } from './partitions.ts'
@@ -79,7 +80,8 @@ export class MergedFollows {
     const { singleActive } = consumer
     const plan = await this.#planOf(superStream, consumer)
     const open = singleActive ? this.#asMember(superStream, consumer) : this.#asConsumer(consumer)
-    return await this.#begin(superStream, plan, { ...company, open, addedAt: undefined, isShared: singleActive }, signal)
+    const more = { ...company, open, addedAt: undefined, isShared: singleActive }
+    return await this.#begin(superStream, plan, more, signal)
   }
 
   async #begin (
@@ -109,7 +111,7 @@ export class MergedFollows {
     const known = new Set(decodeCursor(superStream.name, at.cursor).places.map(({ key }) => key))
     return {
       ...plan,
-      partitions: plan.partitions.map((started) => known.has(started.key) ? started : { ...started, offset: undefined })
+      partitions: plan.partitions.map((started) => known.has(started.partition.key) ? started : { ...started, offset: undefined })
     }
   }
 

@@ -1,6 +1,7 @@
 import type { MergedBatch } from '../merging/merged-batch.ts'
 import type { MergedPolls, MergedRequest } from '../merging/merged-polls.ts'
-import type { MergedFollow, MergedFollowListener } from '../merging/merged-follow.ts'
+import type { MergedFollow } from '../merging/merged-follow.ts'
+import type { MergedFollowListener } from '../merging/merged-follow-options.ts'
 import type { MergedFollowRequest, MergedFollows } from '../merging/merged-follows.ts'
 import { chosen, type Partitions } from '../merging/partitions.ts'
 import { checked } from './checked-partitions.ts'
