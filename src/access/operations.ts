@@ -48,6 +48,9 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   publishMessages: WRITE,
   publishRaw: WRITE,
   publishLines: WRITE,
+  publishSuperStreamMessages: WRITE,
+  publishSuperStreamRaw: WRITE,
+  publishSuperStreamLines: WRITE,
 
   readMessages: READ,
   readLines: READ,

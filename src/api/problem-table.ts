@@ -192,6 +192,13 @@ export const PROBLEMS = {
       'of the gateway, and use it as if it were its own. Nothing of the request was read.',
     remedy: 'Name the host in `HTTP_ALLOWED_HOSTS`, or call the gateway by its address.'
   },
+  no_route: {
+    status: 422,
+    title: 'The routing key leads to no partition',
+    when: 'With `routing=key`: no partition of the super stream is bound with the routing key of the message.',
+    remedy: 'Use a key that a partition is bound with: `GET /v1/super-streams/{superStream}` tells them. Or route by ' +
+      'hash.'
+  },
   offset_beyond_end: {
     status: 422,
     title: 'The offset is beyond the end',

@@ -16,6 +16,7 @@ import { PublishingPort } from './ports/publishing-port.ts'
 import { ReadingPort } from './ports/reading-port.ts'
 import { StreamsPort } from './ports/streams-port.ts'
 import { SuperStreamsPort } from './ports/super-streams-port.ts'
+import { PartitionedPublishing } from './partitions/partitioned-publishing.ts'
 import { PublisherPool } from './publishing/publisher-pool.ts'
 import { ReaderPool } from './reading/reader-pool.ts'
 import { Follows } from './reading/follows.ts'
@@ -58,8 +59,8 @@ export class Broker {
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
     const { dialing, readBudget: budget, readers: cap, expansions, compressor } = shared
-    const connections =
-      new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller })
+    const dial = { hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller }
+    const connections = new ConnectionPool(dial)
     this.#permissions = new Permissions(connections)
     const permissions = caller && this.#permissions
     const superStreams = new SuperStreams(connections, names, permissions)
@@ -74,23 +75,23 @@ export class Broker {
     const readers = new ReaderPool({ budget, cap, expansions, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
     const follows = new Follows(readers, ends, polls)
-    const store = new OffsetStore(connections, ends)
-    const offsets = new ConsumerOffsets({ store, ends, polls, readers })
+    this.#offsets = new OffsetStore(connections, ends)
+    const offsets = new ConsumerOffsets({ store: this.#offsets, ends, polls, readers })
     const directory = new Directory({ connections, ends, offsets, management, logger })
-    const topology = { connections, names, locator, superStreams, lists, ends }
-    const { streams, superStreams: superStreamsPort } = administration(topology, options, permissions, (stream) => {
+    const topology = { connections, names, locator, superStreams, lists, ends, publishers, directory }
+    const ports = administration(topology, options, permissions, (stream) => {
       follows.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
       offsets.forget(stream)
       directory.forget(stream)
     })
-    this.streams = streams
-    this.superStreams = superStreamsPort
+    this.streams = ports.streams
+    this.superStreams = ports.superStreams
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls, follows })
     this.merged = new MergedPorts({ ...topology, polls, offsets, directory })
     const members = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, follows, reconnect })
-    const consumerPolls = new ConsumerPolls(polls, offsets)
-    this.consumers = new ConsumersPort({ names, offsets, polls: consumerPolls, follows, members, directory })
+    this.consumers =
+      new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), follows, members, directory })
     this.#options = options
     this.#connections = connections
     this.#publishers = publishers
@@ -98,7 +99,6 @@ export class Broker {
     this.#members = members
     this.#polls = polls
     this.#follows = follows
-    this.#offsets = store
   }
 
   /** Whether the broker answers now; connects if need be. Never throws, and takes at most two seconds. */
@@ -119,6 +119,7 @@ export class Broker {
       connections: open,
       publishers: this.#publishers.size,
       readers: this.#readers.size,
+      activeConsumerMembers: this.#members.size,
       publishBudgetUsedBytes: this.#options.shared.publishBudget.usedBytes,
       readBudgetUsedBytes: this.#options.shared.readBudget.usedBytes,
       messagesConfirmed: confirmed,
@@ -222,6 +223,8 @@ interface Topology {
   readonly superStreams: SuperStreams
   readonly lists: PartitionLists
   readonly ends: StreamEnds
+  readonly publishers: PublisherPool
+  readonly directory: Directory
 }
 
 // The ports that create, describe and delete.
@@ -229,19 +232,19 @@ function administration (
   topology: Topology, options: BrokerOptions, permissions: Permissions | undefined,
   whenDeleted: (stream: string) => void
 ): { streams: StreamsPort, superStreams: SuperStreamsPort } {
-  const { names, lists } = topology
-  const { management, logger, connection: { requestTimeoutMs } } = options
+  const { names, lists, directory } = topology
+  const { management, logger, connection: { requestTimeoutMs, frameMaxBytes }, publishing } = options
   const admin = new StreamAdmin({ ...topology, management, permissions, logger })
+  const common = { names, management, permissions, whenDeleted }
   return {
-    streams: new StreamsPort({ names, admin, management, permissions, whenDeleted }),
+    streams: new StreamsPort({ ...common, admin }),
     superStreams: new SuperStreamsPort({
-      names,
+      ...common,
       admin: new SuperStreamAdmin({ ...topology, management, permissions, requestTimeoutMs }),
       view: new SuperStreamView({ admin, management, logger }),
       lists,
-      management,
-      permissions,
-      whenDeleted
+      publishing: new PartitionedPublishing({ ...topology, frameMaxBytes, ...publishing }),
+      directory
     })
   }
 }

@@ -13,6 +13,7 @@ export type StreamsErrorCode =
   | 'super_stream_differs' // a super stream to create exists with other partitions, or parts of it do
   | 'super_stream_exists' // a stream to create has the name of a super stream
   | 'stream_is_partition' // a stream to delete is a partition of a super stream
+  | 'no_route' // no partition of the super stream is bound with the routing key
   | 'offset_goes_back' // an offset to store below the stored one
   | 'expectation_failed' // `expected` or `expectedLastPublishingId` differs
   | 'publisher_overtaken' // somebody else has published under the name at the same moment

@@ -22,7 +22,7 @@ export { STREAM_ARGUMENTS } from './topology/stream-arguments.ts'
 export type { StreamArguments } from './topology/stream-arguments.ts'
 
 export type { PartitionDescription } from './topology/super-stream-view.ts'
-export type { Partition, PartitionCheck } from './ports/super-streams-port.ts'
+export type { Partition, PartitionCheck, RoutedPublishOptions } from './ports/super-streams-port.ts'
 export type { PublishingPort } from './ports/publishing-port.ts'
 export type { ActiveConsumer, ActiveConsumerHandlers, Deactivation } from './consuming/active-consumer.ts'
 export type { ActiveFollow, ActiveFollowListener } from './consuming/active-follow.ts'

@@ -32,6 +32,7 @@ export class MessageBatch implements Entries {
   #publishingIds: number[] | undefined
   // The index of the first entry of Publish v2.
   #filteredFrom: number | undefined
+  #routingKeys: Array<string | undefined> | undefined
 
   /** @param expectedBytes the encoded size, if it can be estimated: the buffer then need not grow */
   constructor (expectedBytes = INITIAL_BYTES) {
@@ -98,6 +99,37 @@ export class MessageBatch implements Entries {
     const at = this.#startEntry(sections.length + dataSectionHeaderLength(body.length) + body.length, filterValue)
     if (sections.length > 0) this.#buffer.set(sections, at)
     this.#buffer.set(body, writeDataSectionHeader(this.#buffer, at + sections.length, body.length))
+  }
+
+  /** Gives the last message a routing key of its own, by which its partition of a super stream is found. */
+  routeLast (routingKey: string): void {
+    this.#routingKeys ??= []
+    this.#routingKeys[this.#starts.length - 1] = routingKey
+  }
+
+  /** Whether a message has a routing key of its own. */
+  get hasRoutingKeys (): boolean {
+    return this.#routingKeys !== undefined
+  }
+
+  /** The routing key of a message; undefined when it has none of its own. */
+  routingKeyOf (index: number): string | undefined {
+    return this.#routingKeys?.[index]
+  }
+
+  /** Adds a message of another batch as it is there. Messages of one batch come in their order. */
+  addCopy (from: MessageBatch, index: number): void {
+    this.#number(from.#publishingIds?.[index])
+    if (from.versionOf(index) === 2) this.#filteredFrom ??= this.#starts.length
+    const start = from.#startOf(index)
+    const end = from.#startOf(index + 1)
+    const needed = this.#end + end - start
+    if (needed > this.#buffer.length) this.#grow(needed)
+    this.#starts.push(this.#end)
+    from.#buffer.copy(this.#buffer, this.#end, start, end)
+    this.#end = needed
+    const key = from.routingKeyOf(index)
+    if (key !== undefined) this.routeLast(key)
   }
 
   /** Adds a message that is encoded already, without a publishing id and without a filter value. It is copied. */

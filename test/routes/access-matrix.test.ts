@@ -28,6 +28,9 @@ const NEEDS: Readonly<Record<string, Need>> = {
   publishMessages: ['write'],
   publishRaw: ['write'],
   publishLines: ['write'],
+  publishSuperStreamMessages: ['write'],
+  publishSuperStreamRaw: ['write'],
+  publishSuperStreamLines: ['write'],
   readMessages: ['read'],
   readLines: ['read'],
   readMessage: ['read'],
@@ -52,12 +55,16 @@ const NAMES_CONSUMER = [
 ]
 // HEAD would commit messages that no client has seen.
 const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
-const NAMES_PUBLISHER = ['publishMessages', 'publishRaw', 'publishLines']
+const NAMES_PUBLISHER =
+  ['Messages', 'Raw', 'Lines'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 
 const BODIES: Readonly<Record<string, RequestOptions>> = {
   createSuperStream: { json: { partitions: 1 } },
   publishMessages: { json: { messages: [{ body: 1 }] } },
   publishRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishSuperStreamMessages: { json: { messages: [{ body: 1 }] } },
+  publishSuperStreamRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishSuperStreamLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
   publishLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
   storeOffset: { json: { offset: 0 } },
   resetOffset: { json: { to: 'first' } },

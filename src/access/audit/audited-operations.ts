@@ -23,7 +23,10 @@ export const AUDITED_OPERATIONS: Readonly<Record<string, Audited>> = {
   readAsConsumer: { event: 'offset.stored', isFrequent: true, hasChanged: did },
   publishMessages: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
   publishRaw: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
-  publishLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished }
+  publishLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
+  publishSuperStreamMessages: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
+  publishSuperStreamRaw: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
+  publishSuperStreamLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished }
 }
 
 // 200: it was there already.

@@ -1,11 +1,17 @@
+import type { Directory } from '../directory/directory.ts'
 import { StreamsError } from '../errors.ts'
 import type { ManagementClient } from '../management/management-client.ts'
 import { listSuperStreamNames } from '../management/super-stream-listing.ts'
+import type { MessageBatch } from '../message-batch.ts'
+import type { PartitionedPublishing } from '../partitions/partitioned-publishing.ts'
+import type { RoutedOptions } from '../partitions/partitioned-session.ts'
+import type { PublishResult } from '../publishing/outcome.ts'
+import type { StreamedSession } from '../publishing/publish-session.ts'
 import type { PartitionLists, UseOfPartitions } from '../topology/partition-lists.ts'
 import type { Permissions } from '../topology/permissions.ts'
 import type { StreamArguments } from '../topology/stream-arguments.ts'
 import { pageOf, type NamedStream, type PageQuery, type StreamFilter } from '../topology/stream-list.ts'
-import type { StreamNames } from '../topology/stream-names.ts'
+import { refuseBadReference, type StreamNames } from '../topology/stream-names.ts'
 import type { SuperStreamAdmin } from '../topology/super-stream-admin.ts'
 import type { PartitionDescription, SuperStreamView } from '../topology/super-stream-view.ts'
 
@@ -14,6 +20,8 @@ export interface SuperStreamsPortOptions {
   admin: SuperStreamAdmin
   view: SuperStreamView
   lists: PartitionLists
+  publishing: PartitionedPublishing
+  directory: Directory
   management: ManagementClient | undefined
   /** Of a caller's user: it is shown what RabbitMQ lets it read or write. */
   permissions?: Permissions | undefined
@@ -26,10 +34,13 @@ export type SuperStreamPage = { superStreams: string[], nextCursor: string | nul
 /** Looks at the broker's name of a partition, and throws when the caller may not do this with it. */
 export type PartitionCheck = (partition: string, streamOnBroker: string) => void
 
+/** How a request publishes to a super stream. */
+export type RoutedPublishOptions = Omit<RoutedOptions, 'check'> & { readonly check: PartitionCheck }
+
 /** A partition of a super stream, under both names. */
 export type Partition = NamedStream
 
-/** Creates, lists, describes and deletes super streams. Names are the API's. */
+/** Creates, lists, describes and deletes super streams, and publishes to them. Names are the API's. */
 export class SuperStreamsPort {
   readonly #options: SuperStreamsPortOptions
 
@@ -79,6 +90,7 @@ export class SuperStreamsPort {
     const streams = partitions.map((name) => names.toBroker(name))
     for (const [index, stream] of streams.entries()) check(partitions[index] ?? stream, stream)
     const outcome = await admin.create({ superStream: brokerName, partitions: streams, bindingKeys, args })
+    this.#options.publishing.forget(brokerName)
     return { outcome, partitions }
   }
 
@@ -111,9 +123,7 @@ export class SuperStreamsPort {
     const { names, lists } = this.#options
     const { partitions } = await lists.of(names.toBroker(superStream), use)
     return partitions.map((brokerName) => {
-      const name = names.fromBroker(brokerName)
-      // By another tool, under a pattern with something after the name.
-      if (name === undefined) throw notOfTheApi()
+      const name = this.#apiName(brokerName)
       check(name, brokerName)
       return { name, brokerName }
     })
@@ -130,7 +140,60 @@ export class SuperStreamsPort {
     const deleted = await admin.delete(names.toBroker(superStream), (partitions) => {
       for (const stream of partitions) check(names.fromBroker(stream) ?? stream, stream)
     })
+    this.#options.publishing.forget(names.toBroker(superStream))
     for (const partition of deleted) whenDeleted(partition)
+  }
+
+  /**
+   * Publishes a batch. Settles when every message has its outcome.
+   *
+   * @throws StreamsError when nothing was sent
+   */
+  async publish (superStream: string, batch: MessageBatch, options: RoutedPublishOptions): Promise<PublishResult> {
+    const session = this.#session(superStream, options, false)
+    try {
+      await session.write(batch)
+    } catch (error) {
+      await session.finish()
+      throw error
+    }
+    return await session.finish()
+  }
+
+  /** Begins a request whose messages come piece by piece. The caller has to call `finish`. */
+  open (superStream: string, options: RoutedPublishOptions): StreamedSession {
+    return this.#session(superStream, options, true)
+  }
+
+  #session (superStream: string, options: RoutedPublishOptions, isStreamed: boolean): StreamedSession {
+    const { names, publishing, directory } = this.#options
+    const { publisher, check } = options
+    if (publisher !== undefined) refuseBadReference('publisher', publisher)
+    const session = publishing.session(names.toBroker(superStream), {
+      ...options,
+      check: (partitions) => {
+        for (const stream of partitions) {
+          check(this.#apiName(stream), stream)
+          if (publisher !== undefined) directory.sawPublisher(stream, publisher)
+        }
+      }
+    }, isStreamed)
+    return {
+      write: async (batch) => { await session.write(batch) },
+      flush: async () => { await session.flush() },
+      finish: async () => {
+        const { partitions = {}, ...result } = await session.finish()
+        const named = Object.entries(partitions).map(([stream, count]) => [this.#apiName(stream), count] as const)
+        return { ...result, partitions: Object.fromEntries(named) }
+      }
+    }
+  }
+
+  // Another tool may have made it, under a pattern with something after the name.
+  #apiName (partition: string): string {
+    const name = this.#options.names.fromBroker(partition)
+    if (name === undefined) throw notOfTheApi()
+    return name
   }
 }
 

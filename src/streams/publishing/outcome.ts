@@ -19,6 +19,8 @@ export interface PublishResult {
   doubted?: { readonly count: number, readonly error: StreamsError } | undefined
   /** With a publisher name: its last publishing id, as the broker told it last. */
   lastPublishingId?: bigint | undefined
+  /** To a super stream: how many messages each partition that was published to has stored, by its name. */
+  partitions?: Readonly<Record<string, number>> | undefined
 }
 
 const PENDING = 0

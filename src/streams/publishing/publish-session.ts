@@ -18,6 +18,8 @@ export interface SessionOptions {
   signal: AbortSignal | undefined
   /** What the source of the batches holds beside them while they are on their way. */
   sourceBytes: number
+  /** A request that streams its messages waits for confirms when this much of it is on its way. */
+  maxPendingBytes: number
   /** Called once, when the session no longer needs the publisher. */
   done (result: PublishResult): void
 }
@@ -44,10 +46,6 @@ export interface StreamedSession {
    */
   finish (): Promise<PublishResult>
 }
-
-// A request that streams its messages waits for confirms when this much of it is on its way: it must not fill the
-// budget that all share.
-const MAX_SESSION_BYTES = 4 * 1024 * 1024
 
 // How long a broker that confirmed at the last moment may take to answer with its last publishing id.
 const MIN_VERIFY_MS = 1000
@@ -77,7 +75,8 @@ export class PublishSession implements StreamedSession {
   async write (batch: Entries, held?: Lease): Promise<void> {
     if (this.#options.signal?.aborted === true) throw callerLeft()
     const bytes = batch.heldBytes
-    while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > MAX_SESSION_BYTES) await this.#roomAgain()
+    const { maxPendingBytes } = this.#options
+    while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > maxPendingBytes) await this.#roomAgain()
     // No promise is made when there is room: this is done for every small publish.
     if (held !== undefined) this.#takeOver(held, bytes)
     else if (!this.#tryHold(bytes)) await this.#holdLater(bytes)

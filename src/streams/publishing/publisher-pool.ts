@@ -37,6 +37,8 @@ export interface PublishOptions {
   expectedLastPublishingId?: bigint | undefined
   /** Aborts when the caller has gone away: what was not sent by then is not sent. */
   signal?: AbortSignal | undefined
+  /** Among how many streams the messages of the request are spread, at most; they share what one request may hold. */
+  streams?: number | undefined
 }
 
 export interface StreamedPublishOptions extends PublishOptions {
@@ -46,6 +48,8 @@ export interface StreamedPublishOptions extends PublishOptions {
 
 // What a streamed publish holds of its body: a chunk that is being cut into messages, and those behind it.
 const STREAM_SOURCE_BYTES = 192 * 1024
+// It must not fill the budget that all share.
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
 /**
  * One publisher for each (stream, reference) in use. When there are too many, the least recently used ones are closed.
@@ -93,6 +97,7 @@ export class PublisherPool implements Holder {
     // Its first batch would be refused, and that may come much later.
     const { budget, limits } = this.#options
     if (isStreamed && !budget.hasRoomFor(STREAM_SOURCE_BYTES)) throw tooManyUnconfirmed(budget)
+    const { streams = 1 } = options
     const publisher = this.#use(stream, options.publisher)
     return {
       publisher,
@@ -100,7 +105,8 @@ export class PublisherPool implements Holder {
       confirmTimeoutMs: limits.confirmTimeoutMs,
       expectedLastPublishingId: options.expectedLastPublishingId,
       signal: options.signal,
-      sourceBytes: isStreamed ? STREAM_SOURCE_BYTES : 0,
+      sourceBytes: isStreamed ? Math.ceil(STREAM_SOURCE_BYTES / streams) : 0,
+      maxPendingBytes: Math.ceil(MAX_REQUEST_BYTES / streams),
       done: (result) => {
         publisher.users--
         publisher.lastUsedMs = performance.now()
