@@ -111,7 +111,8 @@ export class MergedFollows {
     const known = new Set(decodeCursor(superStream.name, at.cursor).places.map(({ key }) => key))
     return {
       ...plan,
-      partitions: plan.partitions.map((started) => known.has(started.partition.key) ? started : { ...started, offset: undefined })
+      partitions: plan.partitions.map(({ partition, offset }) =>
+        ({ partition, offset: known.has(partition.key) ? offset : undefined }))
     }
   }
 
