@@ -10,6 +10,7 @@ import { filterCases } from './cases/filter.ts'
 import { latencyCases } from './cases/latency.ts'
 import { liveCases } from './cases/live.ts'
 import { liveReadingCases } from './cases/live-reading.ts'
+import { mergedReadCases } from './cases/merged-read.ts'
 import { publishCases } from './cases/publish.ts'
 import { readCases } from './cases/read.ts'
 import { scrapeCases } from './cases/scrape.ts'
@@ -20,8 +21,8 @@ import { readOptions, USAGE, type Options } from './options.ts'
 import { describeMachine, table, toJson } from './report.ts'
 
 const CASES: readonly Case[] = [
-  ...publishCases, ...superStreamCases, ...compressionCases, ...readCases, ...filterCases, ...latencyCases,
-  ...liveCases, ...liveReadingCases, ...scrapeCases, ...accessCases
+  ...publishCases, ...superStreamCases, ...compressionCases, ...readCases, ...mergedReadCases, ...filterCases,
+  ...latencyCases, ...liveCases, ...liveReadingCases, ...scrapeCases, ...accessCases
 ]
 
 const CASE_NAMES = CASES.map(({ name }) => name).join(', ')

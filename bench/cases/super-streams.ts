@@ -33,7 +33,8 @@ export const superStreamCases: readonly Case[] = [3, 16].map((partitions) => ({
 async function superSide (
   bench: Bench, gateway: BenchGateway, partitions: number, { bodyBytes: _, path, ...request }: Batch
 ): Promise<Side> {
-  const name = await bench.superStream(gateway, partitions)
+  const name = `bench-${randomUUID()}`
+  await bench.superStream(gateway, name, partitions)
   const load = await bench.worker('load', {
     kind: 'repeat',
     port: gateway.port,

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HttpConnection, requestBytes } from './http-connection.ts'
+import { waitFor } from '../../scripts/setup/process.mjs'
+import { HttpConnection, requestBytes, type Answer } from './http-connection.ts'
 import { followRequest } from './live-request.ts'
 import { work, type Sample } from './worker.ts'
 
@@ -14,15 +15,18 @@ export interface LiveLatencyConfig {
   readonly stream: string
   readonly connections: number
   readonly bodyBytes: number
-  /** Where it is published, and how often; undefined: another worker publishes. */
-  readonly publish?: { readonly port: number, readonly everyMs: number }
+  /** How often a message is published. */
+  readonly everyMs: number
+  /** Where; undefined: another worker publishes. */
+  readonly publishPort?: number
 }
 
 const TIME = /"body":"(\d+\.\d+)x/g
-// What is on its way when a round ends.
-const LAST_MS = 1500
+// How long the last arrivals may take.
+const LAST = { timeoutMs: 30_000, everyMs: 50 }
 
-await work<LiveLatencyConfig>(async ({ port, stream, connections, bodyBytes, publish }) => {
+await work<LiveLatencyConfig>(async (config) => {
+  const { port, stream, connections, everyMs } = config
   let latenciesMs: number[] = []
   for (let opened = 0; opened < connections; opened++) {
     const socket = connect({ host: '127.0.0.1', port })
@@ -38,36 +42,38 @@ await work<LiveLatencyConfig>(async ({ port, stream, connections, bodyBytes, pub
       }
     })
     socket.write(followRequest(stream, 'next'))
+    await once(socket, 'data')
   }
   return async (seconds): Promise<Sample> => {
+    const messages = Math.floor(seconds * 1000 / everyMs)
+    await publish(config, messages)
+    const arrivals = messages * connections
+    const hasAll = await waitFor(async () => latenciesMs.length >= arrivals, LAST)
+    if (hasAll !== true) throw new Error(`of ${arrivals} messages ${latenciesMs.length} have come`)
+    const sample = { count: messages, seconds, latenciesMs }
     latenciesMs = []
-    const startedMs = performance.now()
-    const published = publish === undefined ? 0 : await publishEvery(publish, stream, bodyBytes, seconds)
-    await sleep(Math.max(0, startedMs + seconds * 1000 + LAST_MS - performance.now()))
-    return { count: published, seconds, latenciesMs }
+    return sample
   }
 })
 
 /** Does not wait for answers: what is late does not delay the next one. */
-async function publishEvery (
-  { port, everyMs }: { port: number, everyMs: number }, stream: string, bodyBytes: number, seconds: number
-): Promise<number> {
-  const publisher = await HttpConnection.open(port)
+async function publish ({ publishPort, stream, bodyBytes, everyMs }: LiveLatencyConfig, count: number): Promise<void> {
+  if (publishPort === undefined) return
+  const publisher = await HttpConnection.open(publishPort)
   const startMs = now()
-  let published = 0
-  for (let dueMs = startMs; dueMs < startMs + seconds * 1000; dueMs += everyMs) {
+  const answers: Array<Promise<Answer>> = []
+  for (let published = 0; published < count; published++) {
+    const dueMs = startMs + published * everyMs
     if (dueMs > now()) await sleep(dueMs - now())
     const text = `${dueMs.toFixed(3)}x`.padEnd(bodyBytes, 'x')
     const body = JSON.stringify({ messages: [{ body: text, bodyEncoding: 'text' }] })
     const headers = { 'content-type': 'application/json' }
-    publisher.send(requestBytes('POST', `/v1/streams/${stream}/messages`, headers, body), ({ status }) => {
-      if (status !== 200) throw new Error(`a publish was answered with ${status}`)
-    })
-    published++
+    answers.push(publisher.request(requestBytes('POST', `/v1/streams/${stream}/messages`, headers, body)))
   }
-  await sleep(LAST_MS)
+  for (const { status, text } of await Promise.all(answers)) {
+    if (status !== 200) throw new Error(`a publish was answered with ${text}`)
+  }
   publisher.close()
-  return published
 }
 
 // The same in all processes of this machine.

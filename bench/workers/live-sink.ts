@@ -17,6 +17,8 @@ await work<LiveSinkConfig>(async ({ port, stream, connections }) => {
   const buffer = Buffer.allocUnsafe(READ_BUFFER_BYTES)
   let reads = 0
   for (let opened = 0; opened < connections; opened++) {
+    let begun = (): void => {}
+    const hasBegun = new Promise<void>((resolve) => { begun = resolve })
     const socket = connect({
       host: '127.0.0.1',
       port,
@@ -24,12 +26,14 @@ await work<LiveSinkConfig>(async ({ port, stream, connections }) => {
         buffer,
         callback () {
           reads++
+          begun()
           return true
         }
       }
     })
     await once(socket, 'connect')
     socket.write(followRequest(stream, 'next'))
+    await hasBegun
   }
   return async (seconds): Promise<Sample> => {
     const before = reads

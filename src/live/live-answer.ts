@@ -19,6 +19,10 @@ export class LiveAnswer {
   readonly #control: LiveControl
   #left: number
   #isPlanned = false
+  // It is not the active one of its group.
+  #isInactive = false
+  // Since when it is not at the end of its stream.
+  #behindSinceMs: number | undefined
   // There was no memory for what comes next.
   #lacksRoom = false
   #isOver = false
@@ -40,6 +44,11 @@ export class LiveAnswer {
   /** What was written so far. */
   get delivered (): { readonly messages: number, readonly bytes: number } {
     return this.#output.delivered
+  }
+
+  /** For how long it has not been at the end of its stream. While it gets nothing, it is not behind. */
+  behindMs (nowMs: number): number {
+    return this.#behindSinceMs === undefined || this.#isInactive ? 0 : nowMs - this.#behindSinceMs
   }
 
   readonly news = (): void => { this.#pump() }
@@ -84,7 +93,9 @@ export class LiveAnswer {
     if (this.#isOver) return this.#takenOffset
     if (name === 'reset') this.#options.source.seek(nextOffset)
     if (name !== 'inactive') this.#takenOffset = nextOffset
-    this.#control.isBehind = name !== 'inactive'
+    this.#isInactive = name === 'inactive'
+    this.#behindSinceMs = undefined
+    this.#control.isBehind = !this.#isInactive
     this.#control.say(name, { nextOffset }) // the source has news then
     return this.#takenOffset
   }
@@ -137,7 +148,7 @@ export class LiveAnswer {
   #pump (): void {
     this.#quietUntilMs = 0
     let bytes = 0
-    while (!this.#isOver && this.#hasRoom && !this.#isPlanned) {
+    while (!this.#isOver && this.#hasRoom && !this.#isPlanned && !this.#options.sink.hasToWait(this.news)) {
       const gathered = this.#gather()
       if (gathered.length === 0) break
       for (const segment of gathered) bytes += segment.bytes
@@ -145,6 +156,8 @@ export class LiveAnswer {
       if (this.#left === 0) this.bye('limit')
       if (bytes >= TURN_BYTES) this.#pumpLater()
     }
+    if (this.#options.source.isAtEnd && this.#hasRoom) this.#behindSinceMs = undefined
+    else this.#behindSinceMs ??= performance.now()
     if (!this.#isOver && this.#hasRoom) this.#control.report()
   }
 

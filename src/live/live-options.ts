@@ -12,6 +12,11 @@ export interface LiveSink {
   readonly isChunked: boolean
   /** What it was given and the operating system has not taken. */
   readonly pendingBytes: number
+  /**
+   * Whether nothing may be written at the moment, since the caller has read more than its quota. Then `paid` is called
+   * once, when to ask again.
+   */
+  hasToWait: (paid: () => void) => boolean
   /** False when it is full: then `LiveAnswer.drained` is to be called. */
   write: (buffers: readonly Buffer[]) => boolean
   /** No more comes. */

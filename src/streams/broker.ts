@@ -59,8 +59,8 @@ export class Broker {
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
     const { dialing, readBudget: budget, readers: cap, expansions, compressor } = shared
-    const connections =
-      new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller })
+    const dial = { hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller }
+    const connections = new ConnectionPool(dial)
     this.#permissions = new Permissions(connections)
     const permissions = caller && this.#permissions
     const superStreams = new SuperStreams(connections, names, permissions)
@@ -75,23 +75,23 @@ export class Broker {
     const readers = new ReaderPool({ budget, cap, expansions, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
     const follows = new Follows(readers, ends, polls)
-    const store = new OffsetStore(connections, ends)
-    const offsets = new ConsumerOffsets({ store, ends, polls, readers })
+    this.#offsets = new OffsetStore(connections, ends)
+    const offsets = new ConsumerOffsets({ store: this.#offsets, ends, polls, readers })
     const directory = new Directory({ connections, ends, offsets, management, logger })
     const topology = { connections, names, locator, superStreams, lists, ends, publishers, directory }
-    const { streams, superStreams: superStreamsPort } = administration(topology, options, permissions, (stream) => {
+    const ports = administration(topology, options, permissions, (stream) => {
       follows.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
       offsets.forget(stream)
       directory.forget(stream)
     })
-    this.streams = streams
-    this.superStreams = superStreamsPort
+    this.streams = ports.streams
+    this.superStreams = ports.superStreams
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls, follows })
     this.merged = new MergedPorts({ ...topology, polls, offsets, directory })
     const members = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, follows, reconnect })
-    const consumerPolls = new ConsumerPolls(polls, offsets)
-    this.consumers = new ConsumersPort({ names, offsets, polls: consumerPolls, follows, members, directory })
+    this.consumers =
+      new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), follows, members, directory })
     this.#options = options
     this.#connections = connections
     this.#publishers = publishers
@@ -99,7 +99,6 @@ export class Broker {
     this.#members = members
     this.#polls = polls
     this.#follows = follows
-    this.#offsets = store
   }
 
   /** Whether the broker answers now; connects if need be. Never throws, and takes at most two seconds. */
@@ -120,6 +119,7 @@ export class Broker {
       connections: open,
       publishers: this.#publishers.size,
       readers: this.#readers.size,
+      activeConsumerMembers: this.#members.size,
       publishBudgetUsedBytes: this.#options.shared.publishBudget.usedBytes,
       readBudgetUsedBytes: this.#options.shared.readBudget.usedBytes,
       messagesConfirmed: confirmed,

@@ -118,6 +118,34 @@ t.test('half-open clients take bounded memory, are cut off, and their places are
   t.same(again.offsets, upTo(count).slice(had.length))
 })
 
+t.test('a client that does not take the last words gives back its place after LIVE_SEND_TIMEOUT_MS', async (t) => {
+  const gateway = await startGateway(t, { LIVE_MAX_CONNECTIONS: '1', LIVE_SEND_TIMEOUT_MS: '8000' })
+  const stream = await gateway.newStream(t)
+  const client = await LiveClient.open(t, `${gateway.url}/v1/streams/${stream}/messages`)
+  client.response.pause()
+  let count = 0
+  let quietMs = performance.now()
+  let written = ''
+  await until('it takes nothing more', async () => {
+    if (count < 60_000) await publish(gateway, stream, 1)
+    count += 1000
+    const { text } = await gateway.get('/metrics')
+    const bytes = /live_bytes_total (\d+)/.exec(text)?.[1] ?? ''
+    if (bytes !== written) quietMs = performance.now()
+    written = bytes
+    return performance.now() - quietMs > 500
+  })
+  await gateway.request('DELETE', `/v1/streams/${stream}`)
+  t.equal(gateway.log.find(({ msg }) => msg === 'live answer ended')?.['reason'], 'stream_not_found')
+  const other = await gateway.newStream(t)
+  const headers = { accept: 'text/event-stream' }
+  t.equal((await gateway.get(`/v1/streams/${other}/messages`, headers)).status, 503, 'the place is still taken')
+  await until('it is given back', async () => {
+    const client = await LiveClient.open(t, `${gateway.url}/v1/streams/${other}/messages`)
+    return client.response.statusCode === 200
+  }, 40_000)
+})
+
 t.test('a client behind a proxy that acknowledges and loses everything is ended by the rotation', async (t) => {
   const gateway = await startGateway(t, { LIVE_MAX_DURATION_MS: '2000', LIVE_SEND_TIMEOUT_MS: '1000' })
   const stream = await gateway.newStream(t)

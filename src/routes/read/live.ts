@@ -76,7 +76,7 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
       await reply.headers(headers).send(Readable.from([]))
       return
     }
-    const sink = await LiveConnection.open(reply, headers)
+    const sink = await LiveConnection.open(reply, headers, all.sendTimeoutMs)
     const answer = new LiveAnswer({
       source,
       place,

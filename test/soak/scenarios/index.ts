@@ -2,6 +2,7 @@ import { brokerScenarios } from './broker.ts'
 import { clientScenarios } from './clients.ts'
 import { clusterScenarios } from './cluster.ts'
 import { gatewayScenarios } from './gateway.ts'
+import { liveScenarios } from './live.ts'
 import { networkScenarios } from './network.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -13,5 +14,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...networkScenarios,
   ...gatewayScenarios,
   ...clientScenarios,
+  ...liveScenarios,
   ...clusterScenarios
 ]
