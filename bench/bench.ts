@@ -52,6 +52,16 @@ export class Bench {
     return name
   }
 
+  /** Creates a super stream. Returns the names of its partitions. */
+  async superStream (gateway: BenchGateway, name: string, partitions: number): Promise<string[]> {
+    const url = `${gateway.url}/v1/super-streams/${name}`
+    const body = JSON.stringify({ partitions, maxLengthBytes: 1_000_000_000 })
+    const response = await fetch(url, { method: 'PUT', headers: { 'content-type': 'application/json' }, body })
+    if (!response.ok) throw new Error(await response.text())
+    this.#closers.push(() => fetch(url, { method: 'DELETE' }))
+    return Array.from({ length: partitions }, (_, index) => `${name}-${index}`)
+  }
+
   /**
    * Creates a stream with at least `count` messages and returns how many it has. They are written through another
    * gateway, so that the measured one has done nothing yet.
@@ -62,6 +72,14 @@ export class Bench {
   ): Promise<{ stream: string, messages: number }> {
     const gateway = (this.#filler ??= await this.gateway())
     const stream = await this.stream(gateway)
+    return { stream, messages: await this.fill(gateway, stream, count, post) }
+  }
+
+  /** Publishes at least `count` messages to a stream. Returns how many. */
+  async fill (
+    gateway: BenchGateway, stream: string, count: number,
+    post: { path: string, contentType: string, body: string, messages: number }
+  ): Promise<number> {
     let messages = 0
     while (messages < count) {
       const response = await fetch(`${gateway.url}/v1/streams/${stream}/${post.path}`, {
@@ -73,7 +91,7 @@ export class Bench {
       await response.arrayBuffer()
       messages += post.messages
     }
-    return { stream, messages }
+    return messages
   }
 
   async close (): Promise<void> {

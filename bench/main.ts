@@ -10,6 +10,7 @@ import { filterCases } from './cases/filter.ts'
 import { latencyCases } from './cases/latency.ts'
 import { liveCases } from './cases/live.ts'
 import { liveReadingCases } from './cases/live-reading.ts'
+import { mergedReadCases } from './cases/merged-read.ts'
 import { publishCases } from './cases/publish.ts'
 import { readCases } from './cases/read.ts'
 import { scrapeCases } from './cases/scrape.ts'
@@ -19,7 +20,7 @@ import { readOptions, USAGE, type Options } from './options.ts'
 import { describeMachine, table, toJson } from './report.ts'
 
 const CASES: readonly Case[] = [
-  ...publishCases, ...compressionCases, ...readCases, ...filterCases, ...latencyCases, ...liveCases,
+  ...publishCases, ...compressionCases, ...readCases, ...mergedReadCases, ...filterCases, ...latencyCases, ...liveCases,
   ...liveReadingCases, ...scrapeCases, ...accessCases
 ]
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { testManagementUrl, testStreamUrl } from '../support/broker.ts'
 import { exactly } from '../support/exactly.ts'
@@ -9,6 +10,8 @@ import { until } from '../support/until.ts'
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 const publisher = await startGateway(t)
+// Between two messages: the followers share the machine with the gateways.
+const PAUSE_MS = 10
 
 async function start (t: Test, port = 0): Promise<GatewayProcess> {
   const gateway = await GatewayProcess.start({
@@ -45,6 +48,7 @@ class Publishing {
       const { status, text } = await publisher.publish(stream, this.count)
       if (status !== 200) throw new Error(text)
       this.count++
+      await delay(PAUSE_MS)
     }
   }
 }

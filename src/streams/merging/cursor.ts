@@ -20,6 +20,7 @@ export type PartitionKey = string
 
 const VERSION = 1
 const CHECK_BYTES = 4
+const MAX_VARINT_BYTES = 8
 const HASH_BYTES = 6
 // A longer end of a name is written as a hash.
 const MAX_SUFFIX_BYTES = 24
@@ -38,10 +39,14 @@ const MAX_TURN = 99_999
  * with numbers take less than 600 characters.
  */
 export function encodeCursor (superStream: string, { turn, places }: Cursor): string {
-  const parts: Buffer[] = [Buffer.of(VERSION), varint(turn)]
-  for (const { key, nextOffset } of places) parts.push(Buffer.from(key, 'latin1'), varint(nextOffset))
-  const payload = Buffer.concat(parts)
-  return Buffer.concat([payload, checkOf(superStream, payload)]).toString('base64url')
+  const room = places.reduce((sum, { key }) => sum + key.length + MAX_VARINT_BYTES, 1 + MAX_VARINT_BYTES + CHECK_BYTES)
+  const bytes = Buffer.allocUnsafe(room)
+  let end = writeVarint(bytes, turn, bytes.writeUInt8(VERSION))
+  for (const { key, nextOffset } of places) {
+    end = writeVarint(bytes, nextOffset, end + bytes.write(key, end, 'latin1'))
+  }
+  end += checkOf(superStream, bytes.subarray(0, end)).copy(bytes, end)
+  return bytes.toString('base64url', 0, end)
 }
 
 /** @throws StreamsError `cursor_invalid` for anything that `encodeCursor` has not written for this super stream */
@@ -130,11 +135,17 @@ class PayloadReader {
 }
 
 function varint (value: number): Buffer {
-  const bytes: number[] = []
+  const bytes = Buffer.allocUnsafe(MAX_VARINT_BYTES)
+  return bytes.subarray(0, writeVarint(bytes, value, 0))
+}
+
+/** Returns the position after it. */
+function writeVarint (bytes: Buffer, value: number, at: number): number {
+  let end = at
   let rest = value
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80)
-  bytes.push(rest)
-  return Buffer.from(bytes)
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes[end++] = (rest % 128) | 0x80
+  bytes[end++] = rest
+  return end
 }
 
 function checkOf (superStream: string, payload: Buffer): Buffer {

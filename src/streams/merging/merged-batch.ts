@@ -56,6 +56,7 @@ export class MergedBatch {
   readonly #nextOffsets: number[]
   #pieces: MergedPiece[]
   #endOfStream: boolean
+  #nextCursor: string | undefined
 
   constructor (end: MergedEnd) {
     this.gaps = end.gaps
@@ -106,6 +107,11 @@ export class MergedBatch {
   }
 
   get nextCursor (): string {
+    this.#nextCursor ??= this.#encodeCursor()
+    return this.#nextCursor
+  }
+
+  #encodeCursor (): string {
     const { superStream, reads, otherPlaces, turn } = this.#end
     const places = reads.map(({ place: { key } }, index) => ({ key, nextOffset: this.#nextOffsets[index] ?? 0 }))
     return encodeCursor(superStream, { turn, places: [...places, ...otherPlaces] })
@@ -121,12 +127,12 @@ export class MergedBatch {
 
   /** The answer ends before the message at this offset of the piece. */
   endBefore (offset: number, index: number): void {
-    const dropped = this.#pieces.slice(index)
-    this.#pieces = this.#pieces.slice(0, index + 1)
-    for (const { partition, piece } of dropped.reverse()) {
-      this.#nextOffsets[partition] = piece === dropped.at(-1)?.piece ? offset : piece.offset
-    }
+    const [first, ...others] = this.#pieces.splice(index)
+    // Backwards: of each partition the first piece that is dropped counts.
+    for (const { partition, piece } of others.reverse()) this.#nextOffsets[partition] = piece.offset
+    if (first !== undefined) this.#nextOffsets[first.partition] = offset
     this.#endOfStream = false
+    this.#nextCursor = undefined
   }
 
   /** The answer is encoded and takes this many bytes: the messages must not be used afterwards. */

@@ -8,7 +8,7 @@ import { Turns } from '../consuming/turns.ts'
 import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
 import type { ReadRequest } from '../reading/polls.ts'
-import { decodeCursor, keyOf } from './cursor.ts'
+import { decodeCursor } from './cursor.ts'
 import type { MergedBatch, Unavailable } from './merged-batch.ts'
 import { failuresOf, type MergedOffsets, type PartitionCommit } from './merged-offsets.ts'
 import type { MergedPolls } from './merged-polls.ts'
@@ -90,7 +90,7 @@ export class MergedConsumerPolls {
   async #commit ({ superStream: { name }, partitions, consumer }: Poll, cursor: string): Promise<void> {
     const places = new Map(decodeCursor(name, cursor).places.map(({ key, nextOffset }) => [key, nextOffset]))
     const commits = partitions.flatMap((partition): PartitionCommit[] => {
-      const nextOffset = places.get(keyOf(name, partition.name)) ?? 0
+      const nextOffset = places.get(partition.key) ?? 0
       return nextOffset === 0 ? [] : [{ partition, offset: nextOffset - 1 }]
     })
     await this.#storeAll(commits, consumer)
@@ -124,9 +124,7 @@ export class MergedConsumerPolls {
   async #readFrom (
     { superStream, amount }: Poll, { starts, unavailable }: Whereabouts, waitMs: number, signal: AbortSignal
   ): Promise<MergedBatch> {
-    const partitions = starts.map(({ partition, offset }) =>
-      ({ partition, offset, key: keyOf(superStream.name, partition.name) }))
-    const plan = { partitions, otherPlaces: [], turn: this.#reads++, gaps: [], unavailable }
+    const plan = { partitions: starts, otherPlaces: [], turn: this.#reads++, gaps: [], unavailable }
     return await this.#options.polls.readFrom(superStream, plan, { ...amount, waitMs }, signal)
   }
 

@@ -2,7 +2,7 @@ import { classify } from '../classify.ts'
 import { Deadline } from '../common/deadline.ts'
 import type { Position } from '../offset.ts'
 import type { Polls, ReadRequest } from '../reading/polls.ts'
-import { decodeCursor, keyOf, nameOf, type Cursor } from './cursor.ts'
+import { decodeCursor, nameOf, type Cursor } from './cursor.ts'
 import type { MergedBatch } from './merged-batch.ts'
 import { MergedRead, type MergedPlan } from './merged-read.ts'
 import type { StartedPartition } from './partition-state.ts'
@@ -40,7 +40,7 @@ export class MergedPolls {
     const partitions = chosen(superStream, names)
     const plan = from.type === 'cursor'
       ? await this.#resume(superStream, partitions, decodeCursor(superStream.name, from.cursor))
-      : planOf(await this.#start(superStream.name, partitions, from))
+      : planOf(await this.#start(partitions, from))
     return await this.readFrom(superStream, plan, amount, signal)
   }
 
@@ -62,14 +62,11 @@ export class MergedPolls {
   async #resume (
     { name, partitions: all }: SuperStream, partitions: readonly Partition[], { places, turn }: Cursor
   ): Promise<MergedPlan> {
-    const known = new Map(places.map((place) => [place.key, place]))
-    const keys = new Set(all.map((partition) => keyOf(name, partition.name)))
-    const wanted = new Set(partitions.map((partition) => keyOf(name, partition.name)))
-    const started = await Promise.all(partitions.map(async (partition): Promise<StartedPartition> => {
-      const key = keyOf(name, partition.name)
-      const nextOffset = known.get(key)?.nextOffset
-      return { partition, key, offset: nextOffset ?? await this.#resolve(partition, { type: 'first' }) }
-    }))
+    const known = new Map(places.map(({ key, nextOffset }) => [key, nextOffset]))
+    const keys = new Set(all.map(({ key }) => key))
+    const wanted = partitions === all ? keys : new Set(partitions.map(({ key }) => key))
+    const started = await Promise.all(partitions.map(async (partition): Promise<StartedPartition> =>
+      ({ partition, offset: known.get(partition.key) ?? await this.#resolve(partition, { type: 'first' }) })))
     return {
       partitions: started,
       otherPlaces: places.filter(({ key }) => keys.has(key) && !wanted.has(key)),
@@ -80,12 +77,9 @@ export class MergedPolls {
     }
   }
 
-  async #start (
-    superStream: string, partitions: readonly Partition[], from: Position
-  ): Promise<readonly StartedPartition[]> {
-    return await Promise.all(partitions.map(async (partition) => {
-      return { partition, key: keyOf(superStream, partition.name), offset: await this.#resolve(partition, from) }
-    }))
+  async #start (partitions: readonly Partition[], from: Position): Promise<readonly StartedPartition[]> {
+    return await Promise.all(partitions.map(async (partition) =>
+      ({ partition, offset: await this.#resolve(partition, from) })))
   }
 
   // The place of every partition has to be known, or the next read would not continue from there. Of one that cannot

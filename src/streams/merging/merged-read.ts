@@ -1,5 +1,4 @@
 import type { Deadline } from '../common/deadline.ts'
-import { pause } from '../common/wait.ts'
 import type { Polls, ReadRequest } from '../reading/polls.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
 import type { Place } from './cursor.ts'
@@ -26,7 +25,22 @@ const MAX_ROUNDS = 3
 const WORTHWHILE = 1 / 4
 // How long partitions that do not answer keep back what others have. A poll outlives a change of the leader, which
 // takes longer.
-const PATIENCE_MS = 500
+const PATIENCE_MS = 1000
+// The same of a read with a filter, which may look at messages for so long before it has one.
+const SEARCH_PATIENCE_MS = 6000
+// Of many partitions that have messages an answer has some, each with a share that is worth its question. The others
+// come with the next answer.
+const MIN_PARTITIONS = 4
+const FULL_SHARE = 250
+
+/** How long a round waits for partitions that do not answer. */
+interface RoundEnd {
+  /** From the first messages of another partition on; `isPart`: from the beginning, others are still to be read. */
+  readonly patienceMs: number
+  readonly isPart: boolean
+  /** What polls end with then. */
+  readonly reason: symbol
+}
 
 /** One read of several partitions. */
 export class MergedRead {
@@ -68,40 +82,44 @@ export class MergedRead {
   }
 
   async #readWhatIsThere (): Promise<void> {
-    const { limit, maxBytes } = this.#amount
+    const { limit, maxBytes, search } = this.#amount
+    const inTurn = this.#inTurn()
+    const first = Math.min(inTurn.length, Math.max(MIN_PARTITIONS, Math.floor(limit / FULL_SHARE)))
     for (let round = 0; round < MAX_ROUNDS && !this.#isTrimmed; round++) {
-      const hungry = this.#inTurn().filter((state) => state.mayHaveMore)
+      const hungry = (round === 0 ? inTurn.slice(0, first) : inTurn).filter((state) => state.mayHaveMore)
       const [messages, bytes] = [limit - this.#count, maxBytes - this.#bytes]
       const isWorthwhile = messages >= limit * WORTHWHILE && bytes >= maxBytes * WORTHWHILE
-      if (hungry.length === 0 || !isWorthwhile) return
+      if (hungry.length === 0 || !isWorthwhile) break
+      if (round === 0) this.#turn = (this.#turn + first) % inTurn.length
       const share = shareOf(messages, bytes, hungry.length)
-      await this.#round(hungry, { ...this.#amount, ...share, waitMs: 0 }, { patienceMs: PATIENCE_MS, reason: LATE })
+      await this.#round(hungry, { ...this.#amount, ...share, waitMs: 0 }, {
+        patienceMs: search === undefined ? PATIENCE_MS : SEARCH_PATIENCE_MS,
+        isPart: hungry.length < inTurn.length,
+        reason: LATE
+      })
     }
   }
 
   // Every partition is read at the same time, until the first of them has something.
   async #hold (wait: Deadline): Promise<void> {
     this.#wasHeld = true
-    await this.#round(this.#inTurn(), { ...this.#amount, waitMs: wait.remainingMs }, { patienceMs: 0, reason: SILENT })
+    const end = { patienceMs: 0, isPart: false, reason: SILENT }
+    await this.#round(this.#inTurn(), { ...this.#amount, waitMs: wait.remainingMs }, end)
   }
 
-  /** @param end how long the others are waited for, once one has messages, and what their polls end with then */
-  async #round (
-    states: readonly PartitionState[], amount: Amount, end: { readonly patienceMs: number, readonly reason: symbol }
-  ): Promise<void> {
+  async #round (states: readonly PartitionState[], amount: Amount, end: RoundEnd): Promise<void> {
     const stop = new AbortController()
-    const signal = AbortSignal.any([this.#signal, stop.signal])
-    let impatience: Promise<void> | undefined
-    const over = new AbortController()
+    const leave = (): void => { stop.abort(this.#signal.reason) }
+    const hurry = (): NodeJS.Timeout => setTimeout(() => { stop.abort(end.reason) }, end.patienceMs)
+    let patience = end.isPart ? hurry() : undefined
+    this.#signal.addEventListener('abort', leave, { once: true })
     const reads = await Promise.all(states.map(async (state) => {
-      const batch = await state.read(this.#polls, amount, signal, stop.signal)
-      if (batch !== undefined && (batch.count > 0 || batch.isSearchOver)) {
-        impatience ??= pause(end.patienceMs, over.signal).then(() => { stop.abort(end.reason) })
-      }
+      const batch = await state.read(this.#polls, amount, stop.signal)
+      if (batch !== undefined && (batch.count > 0 || batch.isSearchOver)) patience ??= hurry()
       return batch
     }))
-    over.abort()
-    await impatience
+    clearTimeout(patience)
+    this.#signal.removeEventListener('abort', leave)
     for (const [index, state] of states.entries()) {
       const batch = reads[index]
       if (batch !== undefined) this.#take(state, batch)

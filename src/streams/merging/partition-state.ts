@@ -2,14 +2,12 @@ import { classify } from '../classify.ts'
 import { StreamsError } from '../errors.ts'
 import type { Polls, ReadRequest } from '../reading/polls.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
-import type { PartitionKey } from './cursor.ts'
 import type { PartitionGap, PartitionRead, Unavailable } from './merged-batch.ts'
 import type { Partition } from './partitions.ts'
 
 /** A partition, and where it is read from. */
 export interface StartedPartition {
   readonly partition: Partition
-  readonly key: PartitionKey
   readonly offset: number
 }
 
@@ -58,18 +56,18 @@ export class PartitionState {
   }
 
   get result (): PartitionRead {
-    const { partition, key } = this.#started
+    const { name, key } = this.#started.partition
     const place = { key, nextOffset: this.#position }
-    return { partition: partition.name, batches: this.#batches, place, isAtEnd: this.#isAtEnd }
+    return { partition: name, batches: this.#batches, place, isAtEnd: this.#isAtEnd }
   }
 
   /**
    * Reads on. Undefined when that failed, or was ended because others have messages.
    *
-   * @param stop aborts in the latter case, and `signal` with it
+   * @param signal aborts with `LATE` or `SILENT` in the latter case
    */
   async read (
-    polls: Polls, amount: Omit<ReadRequest, 'from'>, signal: AbortSignal, stop: AbortSignal
+    polls: Polls, amount: Omit<ReadRequest, 'from'>, signal: AbortSignal
   ): Promise<ReadBatch | undefined> {
     const { name, stream } = this.#started.partition
     try {
@@ -77,9 +75,9 @@ export class PartitionState {
       this.#failure = undefined
       return batch
     } catch (error) {
-      if (stop.reason === SILENT) return undefined
-      const failure = stop.aborted
-        ? new StreamsError('broker_timeout', 'it did not answer while others had messages')
+      if (signal.reason === SILENT) return undefined
+      const failure = signal.reason === LATE
+        ? new StreamsError('broker_timeout', 'it did not answer in time')
         : classify(error)
       this.#failure = failure.inPartition(name)
       return undefined

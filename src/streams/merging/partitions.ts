@@ -1,6 +1,7 @@
 import { StreamsError } from '../errors.ts'
-import type { PartitionLists } from '../topology/partition-lists.ts'
+import type { PartitionList, PartitionLists } from '../topology/partition-lists.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
+import { keyOf, type PartitionKey } from './cursor.ts'
 
 /** A partition of a super stream. */
 export interface Partition {
@@ -8,6 +9,8 @@ export interface Partition {
   readonly name: string
   /** The broker's. */
   readonly stream: string
+  /** In cursors. */
+  readonly key: PartitionKey
 }
 
 /** A super stream as it is now. */
@@ -22,6 +25,7 @@ export interface SuperStream {
 export class Partitions {
   readonly #lists: PartitionLists
   readonly #names: StreamNames
+  readonly #found = new WeakMap<PartitionList, SuperStream>()
 
   constructor (lists: PartitionLists, names: StreamNames) {
     this.#lists = lists
@@ -34,11 +38,16 @@ export class Partitions {
    */
   async find (superStream: string): Promise<SuperStream> {
     const onBroker = this.#names.toBroker(superStream)
-    const { partitions } = await this.#lists.of(onBroker, 'read')
-    return {
-      name: superStream,
-      partitions: partitions.map((stream) => ({ name: this.#names.fromBroker(stream) ?? stream, stream }))
-    }
+    const list = await this.#lists.of(onBroker, 'read')
+    const known = this.#found.get(list)
+    if (known !== undefined) return known
+    const partitions = list.partitions.map((stream) => {
+      const name = this.#names.fromBroker(stream) ?? stream
+      return { name, stream, key: keyOf(superStream, name) }
+    })
+    const found = { name: superStream, partitions }
+    this.#found.set(list, found)
+    return found
   }
 
   /** They are asked for again: one of them does not exist. */
