@@ -6,6 +6,7 @@ import {
   cursorOf, messagesOf, readToEnd, superStreamOf, type PartitionMessage
 } from '../support/super-stream-requests.ts'
 import { manage } from '../support/super-streams.ts'
+import { until } from '../support/until.ts'
 
 const gateway = await startGateway(t)
 const pathOf = (superStream: string) => `/v1/super-streams/${superStream}/messages`
@@ -104,4 +105,26 @@ t.test('a partition that was deleted and created anew is unavailable, and the ot
   })
   t.equal(answer.headers['stream-unavailable'], `${partition}=offset_out_of_range`)
   t.equal(messagesOf(await another.get(pathOf(name))).length, 2, 'without a cursor it starts anew')
+})
+
+t.test('a partition that is deleted by hand is unavailable, then a gap, and the others are read', async (t) => {
+  const name = await superStreamOf(t, '0', '1')
+  await gateway.publish(`${name}-0`, 'a')
+  await gateway.publish(`${name}-1`, 'b', 'c')
+  let cursor = (await readToEnd(gateway, name, () => '')).cursor
+  await manage('DELETE', `queues/%2f/${name}-1`)
+  await gateway.publish(`${name}-0`, 'd')
+  const seen: unknown[] = []
+  const gaps: unknown[] = []
+  await until('the gap is reported', async () => {
+    const answer = await gateway.get(`${pathOf(name)}?cursor=${cursor}`)
+    if (answer.status !== 200) throw new Error(answer.text)
+    seen.push(...messagesOf(answer).map(({ body }) => body))
+    for (const gap of list(record(answer.json)['gaps'])) gaps.push(gap)
+    for (const one of list(record(answer.json)['unavailable'])) t.match(one, { partition: `${name}-1` })
+    cursor = cursorOf(answer)
+    return gaps.length > 0
+  })
+  t.same(seen, ['d'])
+  t.same(gaps, [{ partition: `${name}-1`, from: 2, to: null }])
 })

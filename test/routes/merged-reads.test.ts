@@ -1,6 +1,7 @@
 import t from 'tap'
 import { exactly } from '../support/exactly.ts'
 import { startGateway } from '../support/gateway.ts'
+import { newKey, startKeyedGateway } from '../support/keyed-gateway.ts'
 import { cursorOf, messagesOf, readToEnd, superStreamOf } from '../support/super-stream-requests.ts'
 
 const gateway = await startGateway(t)
@@ -143,4 +144,27 @@ t.test('what is wrong with a read is said', async (t) => {
   t.match((await gateway.get(pathOf('no-such-super-stream'))).json, { status: 404, code: 'super_stream_not_found' })
   const stream = await gateway.newStream(t)
   t.match((await gateway.get(pathOf(stream))).json, { status: 404 }, 'a stream is no super stream')
+})
+
+t.test('a caller reads the partitions that it may read, when it names them, and stores in no other', async (t) => {
+  const name = await superStreamOf(t, '0', '1')
+  for (const index of [0, 1]) await gateway.publish(`${name}-${index}`, index, index)
+  const whole = newKey({ scopes: [`read:*/${name}`, `read:*/${name}-*`] })
+  const part = newKey({ scopes: [`read:*/${name}`, `read:*/${name}-0`] })
+  const partitionsOnly = newKey({ scopes: [`read:*/${name}-*`] })
+  const { gateway: keyed } = await startKeyedGateway(t, whole, part, partitionsOnly)
+  const consumer = `/v1/super-streams/${name}/consumers/c`
+  t.equal(messagesOf(await keyed.get(pathOf(name), whole.headers)).length, 4)
+  t.match((await keyed.get(pathOf(name), partitionsOnly.headers)).json, { status: 403, code: 'access_refused' })
+  t.match((await keyed.get(pathOf(name), part.headers)).json, { status: 403, detail: new RegExp(`${name}-1`) })
+  const own = await keyed.get(`${pathOf(name)}?partitions=${name}-0`, part.headers)
+  t.same(messagesOf(own).map(({ partition }) => partition), [`${name}-0`, `${name}-0`])
+  const { headers: { 'stream-next-cursor': cursor } } = await keyed.get(pathOf(name), whole.headers)
+  const read = await keyed.get(`${consumer}/messages?partitions=${name}-0&commit=${String(cursor)}`, part.headers)
+  t.equal(read.status, 200)
+  const json = { offsets: { [`${name}-0`]: 1, [`${name}-1`]: 1 } }
+  t.equal((await keyed.request('PUT', `${consumer}/offset`, { json, headers: part.headers })).status, 403)
+  t.match((await keyed.get(`${consumer}/offset`, whole.headers)).json, {
+    partitions: exactly({ storedOffset: 1 }, { storedOffset: null })
+  })
 })

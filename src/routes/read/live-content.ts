@@ -30,9 +30,9 @@ export const MERGED_LIVE_CONTENT = {
   schema: Type.String({
     description:
       'A live read of all partitions as server-sent events. Events without a name are messages, as in a batch; `id` ' +
-      'is a cursor: where to go on in every partition. Named events are those of a stream with other members: `state` ' +
-      '(`nextCursor`, `lag` of all partitions together, `endOfStream`, and `unavailable`: `partition`, `code` and ' +
-      '`detail` of those that cannot be followed at the moment); `gap` (`partition`, `from`, `to`; `to` is null for a ' +
+      'is a cursor: where to go on in every partition. Named events are those of a stream with other members: ' +
+      '`state` (`nextCursor`, `lag` of all partitions together, `endOfStream`, and `unavailable`: `partition`, `code` ' +
+      'and `detail` of those that cannot be followed at the moment); `gap` (`partition`, `from`, `to`; `to` is null for a ' +
       'partition that is gone); `reset`, `active` and `inactive` (`partition`, `nextOffset`); `problem`; `bye` ' +
       '(`reason`, `nextCursor`). With `follow=true` and `Accept: application/x-ndjson` the same as lines; a message ' +
       'begins with its `nextCursor`.'

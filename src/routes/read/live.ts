@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
 import { LiveConnection } from '../../http/live-connection.ts'
 import { clientSignal } from '../../http/request-scope.ts'
+import { urlParts } from '../../http/url-parts.ts'
 import { invalidRequest, toProblemAnswer } from '../../api/problems.ts'
 import { LiveAnswer } from '../../live/live-answer.ts'
 import type { FeedListener, LiveFeed } from '../../live/live-feed.ts'
@@ -89,7 +90,7 @@ export async function sendMergedLive (
 type Wanted = Pick<LiveRequest<never, unknown>, 'format' | 'query' | 'filter'>
 
 async function sendFeed (reply: FastifyReply, live: Wanted, beginFeed: BeginFeed): Promise<FastifyReply> {
-  const given = new URLSearchParams((reply.request.raw.url ?? '').split('?', 2)[1])
+  const given = new URLSearchParams(urlParts(reply.request.raw.url).query)
   const refused = REFUSED.filter((name) => given.has(name))
   if (refused.length > 0) {
     throw invalidRequest(refused.map((name) => ({ pointer: `/query/${name}`, message: 'is not for live reads' })))
@@ -123,7 +124,7 @@ async function begin (reply: FastifyReply, live: Wanted, beginFeed: BeginFeed, l
       await reply.headers(headers).send(Readable.from([]))
       return
     }
-    const sink = await LiveConnection.open(reply, headers, all.sendTimeoutMs)
+    const sink = await LiveConnection.open(reply, headers, all.sendTimeoutMs, signal)
     const answer = new LiveAnswer({
       feed,
       sink,
