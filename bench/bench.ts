@@ -44,22 +44,21 @@ export class Bench {
 
   /** Creates a stream. Its old segments are deleted, so that no run fills the disk. */
   async stream (gateway: BenchGateway, name: string = `bench-${randomUUID()}`): Promise<string> {
-    const url = `${gateway.url}/v1/streams/${name}`
-    const body = JSON.stringify({ maxLengthBytes: 5_000_000_000 })
-    const response = await fetch(url, { method: 'PUT', headers: { 'content-type': 'application/json' }, body })
-    if (!response.ok) throw new Error(await response.text())
-    this.#closers.push(() => fetch(url, { method: 'DELETE' }))
+    await this.#create(`${gateway.url}/v1/streams/${name}`, { maxLengthBytes: 5_000_000_000 })
     return name
   }
 
-  /** Creates a super stream. Returns the names of its partitions. */
+  /** Creates a super stream, in the same way. Returns the names of its partitions. */
   async superStream (gateway: BenchGateway, name: string, partitions: number): Promise<string[]> {
-    const url = `${gateway.url}/v1/super-streams/${name}`
-    const body = JSON.stringify({ partitions, maxLengthBytes: 1_000_000_000 })
+    await this.#create(`${gateway.url}/v1/super-streams/${name}`, { partitions, maxLengthBytes: 1_000_000_000 })
+    return Array.from({ length: partitions }, (_, index) => `${name}-${index}`)
+  }
+
+  async #create (url: string, args: object): Promise<void> {
+    const body = JSON.stringify(args)
     const response = await fetch(url, { method: 'PUT', headers: { 'content-type': 'application/json' }, body })
     if (!response.ok) throw new Error(await response.text())
     this.#closers.push(() => fetch(url, { method: 'DELETE' }))
-    return Array.from({ length: partitions }, (_, index) => `${name}-${index}`)
   }
 
   /**

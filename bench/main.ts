@@ -14,14 +14,15 @@ import { mergedReadCases } from './cases/merged-read.ts'
 import { publishCases } from './cases/publish.ts'
 import { readCases } from './cases/read.ts'
 import { scrapeCases } from './cases/scrape.ts'
+import { superStreamCases } from './cases/super-streams.ts'
 import { growth } from './growth.ts'
 import { belowGuard } from './guard.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
 import { describeMachine, table, toJson } from './report.ts'
 
 const CASES: readonly Case[] = [
-  ...publishCases, ...compressionCases, ...readCases, ...mergedReadCases, ...filterCases, ...latencyCases, ...liveCases,
-  ...liveReadingCases, ...scrapeCases, ...accessCases
+  ...publishCases, ...superStreamCases, ...compressionCases, ...readCases, ...mergedReadCases, ...filterCases,
+  ...latencyCases, ...liveCases, ...liveReadingCases, ...scrapeCases, ...accessCases
 ]
 
 const CASE_NAMES = CASES.map(({ name }) => name).join(', ')

@@ -37,17 +37,19 @@ export class LiveConnection {
   }
 
   /**
-   * Sends the head of the answer, with what `begin` writes in the same packet. A request that waits behind another one
-   * on its connection is answered in its turn.
+   * Sends the head of the answer, with what is written in the same turn of the event loop in the same packet. A request
+   * that waits behind another one on its connection is answered in its turn.
    *
    * @param sendTimeoutMs how long the last words may take to leave
+   * @param signal aborts when the client leaves, which an answer that waits for its turn does not notice by itself
+   * @throws the signal's reason
    */
   static async open (
-    reply: FastifyReply, headers: Record<string, string>, sendTimeoutMs: number
+    reply: FastifyReply, headers: Record<string, string>, sendTimeoutMs: number, signal: AbortSignal
   ): Promise<LiveConnection> {
-    reply.hijack()
     const { raw: response } = reply
-    if (response.socket === null) await once(response, 'socket')
+    if (response.socket === null) await itsTurn(response, signal)
+    reply.hijack()
     const socket = response.socket ?? reply.request.raw.socket
     // It ends what does not drain, and a client need not send anything.
     socket.setTimeout(0)
@@ -114,5 +116,14 @@ export class LiveConnection {
 
   destroy (): void {
     this.#socket.destroy()
+  }
+}
+
+async function itsTurn (response: ServerResponse, signal: AbortSignal): Promise<void> {
+  try {
+    await once(response, 'socket', { signal })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
   }
 }

@@ -67,7 +67,7 @@ t.test('an id that is not ours is refused, and one beyond the end does not hang'
       accept: 'text/event-stream', 'last-event-id': id
     })
     t.equal(status, 400, id)
-    t.match(json, { errors: exactly({ pointer: '/header/last-event-id' }) })
+    t.match(json, { errors: exactly({ pointer: '/headers/last-event-id' }) })
   }
   const { status, json } = await gateway.get(`/v1/streams/${stream}/messages?lastEventId=99`, {
     accept: 'text/event-stream'

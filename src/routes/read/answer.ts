@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify'
 import { negotiate } from '../../http/accept.ts'
 import type { BufferPool } from '../../text/buffer-pool.ts'
 import { clientSignal, whenClosed } from '../../http/request-scope.ts'
+import { urlParts } from '../../http/url-parts.ts'
 import { RequestError } from '../../api/problems.ts'
 import { StreamsError, type ConsumerBatch, type ReadBatch, type ReadMessage } from '../../streams/index.ts'
 import {
@@ -186,7 +187,7 @@ const ORIGIN = /^https?:\/\/[^/]*/i
 
 /** Sets the link to the next read: the same one, from there on. */
 export function setNextLink (reply: FastifyReply, value: number | string, name = 'offset'): void {
-  const [path = '', query] = (reply.request.raw.url ?? '').split('?', 2)
+  const { path, query } = urlParts(reply.request.raw.url)
   const parameters = new URLSearchParams(query)
   parameters.delete('timestamp')
   parameters.delete('offset')

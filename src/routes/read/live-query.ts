@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { negotiate } from '../../http/accept.ts'
 import { parseDecimal } from '../../api/position.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
-import type { ReadEncoding } from '../../messages/index.ts'
+import { ANSWER_FORMATS, type ReadEncoding } from '../../messages/index.ts'
 import { FOLLOWING_NDJSON, SSE, type LiveFormat } from '../../live/live-format.ts'
 import type { Position } from '../../streams/index.ts'
 
@@ -46,22 +46,25 @@ export interface LiveQuery {
 }
 
 const LIVE_ONLY = ['lastEventId', 'heartbeat', 'control', 'errors', 'singleActive'] as const
-const JSON_TYPE = 'application/json'
+const ANSWER_TYPES = ANSWER_FORMATS.map(({ mediaType }) => mediaType)
 
 /** The format of a live answer; undefined when the request asks for a batch. @throws RequestError */
 export function liveFormat (accept: string | undefined, query: LiveQuery): LiveFormat | undefined {
-  const isFollow = query.follow === true
-  if (!isFollow && (accept === undefined || !/event-stream/i.test(accept))) {
-    refuseLiveParameters(query)
-    return undefined
-  }
-  const offered = isFollow ? [FOLLOWING_NDJSON.mediaType, SSE.mediaType] : [SSE.mediaType, JSON_TYPE]
-  const type = negotiate(accept, offered)
-  const format = [SSE, FOLLOWING_NDJSON].find(({ mediaType }) => mediaType === type)
-  if (format === undefined && isFollow) {
-    throw new RequestError('not_acceptable', `with follow=true a read is answered as ${offered.join(' or ')}`)
-  }
-  return format
+  if (query.follow === true) return followFormat(accept)
+  const isLive = accept !== undefined && /event-stream/i.test(accept) &&
+    negotiate(accept, [SSE.mediaType, ...ANSWER_TYPES]) === SSE.mediaType
+  if (isLive) return SSE
+  refuseLiveParameters(query)
+  return undefined
+}
+
+function followFormat (accept: string | undefined): LiveFormat {
+  const offered = [FOLLOWING_NDJSON, SSE]
+  const type = negotiate(accept, offered.map(({ mediaType }) => mediaType))
+  const format = offered.find(({ mediaType }) => mediaType === type)
+  if (format !== undefined) return format
+  const types = offered.map(({ mediaType }) => mediaType).join(' or ')
+  throw new RequestError('not_acceptable', `with follow=true a read is answered as ${types}`)
 }
 
 function refuseLiveParameters (query: LiveQuery): void {
@@ -79,6 +82,6 @@ export function resumedAt ({ headers }: FastifyRequest, { lastEventId }: LiveQue
   if (id === undefined) return undefined
   const offset = parseDecimal(id)
   if (offset !== undefined) return { type: 'offset', offset }
-  const pointer = header === undefined ? '/query/lastEventId' : '/header/last-event-id'
+  const pointer = header === undefined ? '/query/lastEventId' : '/headers/last-event-id'
   throw invalidRequest([{ pointer, message: 'is not an id of this stream: ids are offsets from 0 to 2^53-1' }])
 }

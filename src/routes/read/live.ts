@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
 import { LiveConnection } from '../../http/live-connection.ts'
 import { clientSignal } from '../../http/request-scope.ts'
+import { urlParts } from '../../http/url-parts.ts'
 import { invalidRequest, toProblemAnswer } from '../../api/problems.ts'
 import { LiveAnswer } from '../../live/live-answer.ts'
 import type { LivePlace } from '../../live/live-options.ts'
@@ -42,7 +43,7 @@ const REFUSED = ['wait', 'maxBytes', 'commit', 'expected']
 
 /** Answers with messages as they come, until the client leaves or the answer has to end. */
 export async function sendLive (reply: FastifyReply, live: LiveRequest): Promise<FastifyReply> {
-  const given = new URLSearchParams((reply.request.raw.url ?? '').split('?', 2)[1])
+  const given = new URLSearchParams(urlParts(reply.request.raw.url).query)
   const refused = REFUSED.filter((name) => given.has(name))
   if (refused.length > 0) {
     throw invalidRequest(refused.map((name) => ({ pointer: `/query/${name}`, message: 'is not for live reads' })))
@@ -76,7 +77,7 @@ async function begin (reply: FastifyReply, live: LiveRequest, limit: number): Pr
       await reply.headers(headers).send(Readable.from([]))
       return
     }
-    const sink = await LiveConnection.open(reply, headers, all.sendTimeoutMs)
+    const sink = await LiveConnection.open(reply, headers, all.sendTimeoutMs, signal)
     const answer = new LiveAnswer({
       source,
       place,

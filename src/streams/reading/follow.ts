@@ -181,7 +181,10 @@ export class Follow implements LiveSource {
     if (this.#isAttaching || this.#hasEnded) return
     this.#isAttaching = true
     void this.#findReader().finally(() => { this.#isAttaching = false }).then(() => {
-      if (!this.#hasEnded) this.#listener.news()
+      if (this.#hasEnded) return
+      // It was sent somewhere else in the moment after it had found one.
+      if (this.#tail === undefined) this.#attach()
+      else this.#listener.news()
     })
   }
 

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { hashOf } from '../../src/streams/partitions/hash.ts'
+import { clusterUrl, startPrivateBroker } from '../support/broker.ts'
+import { startGateway } from '../support/gateway.ts'
+import { list, record } from '../support/schema-values.ts'
+import { manage } from '../support/super-streams.ts'
+import { until } from '../support/until.ts'
+
+t.setTimeout(240_000)
+
+const PARTITIONS = 3
+const SUPER_STREAM = { type: 'direct', durable: true, arguments: { 'x-super-stream': true } }
+const ON_THIS_NODE = {
+  'x-queue-type': 'stream', 'x-initial-cluster-size': 1, 'x-queue-leader-locator': 'client-local'
+}
+const keys = Array.from({ length: 60 }, (_, index) => `customer-${index}`)
+const messages = keys.map((routingKey, at) => ({ body: at, routingKey }))
+
+t.test('partitions without a leader fail for their messages only, and serve again afterwards', async (t) => {
+  const { nodes } = await startPrivateBroker(t, { nodes: 3 })
+  const gateway = await startGateway(t, {
+    RABBITMQ_STREAM_URL: clusterUrl(nodes),
+    RABBITMQ_MAX_RECONNECT_DELAY_MS: '500',
+    RABBITMQ_REQUEST_TIMEOUT_MS: '3000',
+    PUBLISH_CONFIRM_TIMEOUT_MS: '3000'
+  })
+  const name = `orders-${randomUUID()}`
+  const path = `/v1/super-streams/${name}`
+  // Each partition is on a node of its own: when that is gone, no other can take its place.
+  const [first] = nodes
+  if (first === undefined) throw new Error('there is no node')
+  await manage('PUT', `exchanges/%2f/${name}`, SUPER_STREAM, first.managementUrl)
+  for (const [at, { managementUrl }] of nodes.entries()) {
+    await manage('PUT', `queues/%2f/${name}-${at}`, { durable: true, arguments: ON_THIS_NODE }, managementUrl)
+    const binding = { routing_key: String(at), arguments: { 'x-stream-partition-order': at } }
+    await manage('POST', `bindings/%2f/e/${name}/q/${name}-${at}`, binding, first.managementUrl)
+  }
+  const publish = async () => await gateway.request('POST', `${path}/messages`, { json: { messages } })
+  const describe = async () => list(record((await gateway.get(path)).json)['partitions']).map(record)
+  t.match((await publish()).json, { confirmed: keys.length })
+  await new Promise((resolve) => setTimeout(resolve, 2500)) // until then 4.0.5 may lose a stream whose node is killed
+
+  const victim = nodes[1]
+  if (victim === undefined) throw new Error('there is no second node')
+  t.same((await describe()).map(({ leader }) => leader), nodes.map(({ streamPort }) => `127.0.0.1:${streamPort}`))
+  const isGone = (at: number) => hashOf(keys[at] ?? '') % PARTITIONS === 1
+  const lost = keys.flatMap((_, at) => isGone(at) ? [at] : [])
+  await victim.kill('SIGKILL')
+  await until('only the messages of the lost partitions fail', async () => {
+    const answer = await publish()
+    if (answer.status !== 207) return false
+    const { confirmed, results } = record(answer.json)
+    const failed = list(results).map(record)
+    // A message that was on its way when the node was killed may be stored.
+    if (failed.some(({ status }) => status !== 'failed')) return false
+    if (failed.length !== lost.length) return false
+    t.same(failed.map(({ index }) => index), lost)
+    t.equal(confirmed, keys.length - lost.length)
+    return true
+  }, 90_000)
+  await until('the lost partitions are described with their fault', async () => {
+    const described = await describe()
+    return described.length === PARTITIONS &&
+      described.every(({ leader, fault }, at) => (at === 1) === (fault !== undefined || leader === null))
+  })
+
+  await victim.start()
+  await until('everything is confirmed again', async () => (await publish()).status === 200, 90_000)
+})
