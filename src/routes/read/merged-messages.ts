@@ -75,8 +75,8 @@ function readSuperStreamLines (app: ApiApp, limits: ReadLimits): void {
         tags: ['Super streams'],
         summary: 'Read bodies of all partitions as lines',
         description:
-          'Returns bodies byte for byte, each followed by LF, in the order of `readSuperStream`. The batch ends before ' +
-          'a body that contains LF, unless it is JSON of at most 1 MiB, whose line breaks become spaces.',
+          'Returns bodies byte for byte, each followed by LF, in the order of `readSuperStream`. The batch ends ' +
+          'before a body that contains LF, unless it is JSON of at most 1 MiB, whose line breaks become spaces.',
         params: SuperStreamParams,
         querystring: strictObject(
           { ...mergedStartQuery, ...partitionsQuery, ...amountQuery(limits), ...filterQuery }, FILTER_PATTERNS
