@@ -12,8 +12,6 @@ import type { LiveQuery } from './live-query.ts'
 import { StreamsError, type ActiveFollowListener, type LiveSource, type ReadFilter } from '../../streams/index.ts'
 
 const DEFAULT_HEARTBEAT_SECONDS = 15
-/** When a client is to come back after a problem that passes. */
-const PROBLEM_RETRY_MS = 3000
 
 const REPRESENTATIONS: readonly Representation[] = [SSE, FOLLOWING_NDJSON].flatMap((format) =>
   (['auto', 'json', 'text', 'base64'] as const).map((body) => representation(format, body)))
@@ -48,13 +46,7 @@ export async function sendLive (reply: FastifyReply, live: LiveRequest): Promise
   if (refused.length > 0) {
     throw invalidRequest(refused.map((name) => ({ pointer: `/query/${name}`, message: 'is not for live reads' })))
   }
-  try {
-    await begin(reply, live, given.has('limit') ? live.query.limit : Infinity)
-  } catch (error) {
-    const { problem } = problemOf(reply, error)
-    if (live.query.errors !== 'event' || !problem.retryable) throw error
-    await sendProblemEvent(reply, live.format, problem)
-  }
+  await begin(reply, live, given.has('limit') ? live.query.limit : Infinity)
   return reply
 }
 
@@ -192,10 +184,4 @@ function headersOf ({ mediaType }: LiveFormat, nextOffset: number): Record<strin
     'x-accel-buffering': 'no',
     'stream-next-offset': String(nextOffset)
   }
-}
-
-async function sendProblemEvent (reply: FastifyReply, { mediaType, control }: LiveFormat, problem: object) {
-  await reply
-    .headers({ 'content-type': mediaType, 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
-    .send(control('problem', undefined, problem, PROBLEM_RETRY_MS))
 }
