@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { hashOf } from '../../src/streams/partitions/hash.ts'
 import type { Bench } from '../bench.ts'
 import { compare, type Side } from '../compare.ts'
 import type { BenchGateway } from '../gateway.ts'
@@ -7,8 +8,8 @@ import { ratioGoal, type Case } from './case.ts'
 import { lines, publishSide, type Batch } from './publish.ts'
 
 const CONNECTIONS = 32
-// Enough keys for every partition to get its share.
-const KEYS = 256
+// For each partition.
+const KEYS = 16
 
 /**
  * Publishing to super streams, beside publishing to as many streams: the broker does more work for many streams than
@@ -41,7 +42,7 @@ async function superSide (
     connections: CONNECTIONS,
     method: 'POST',
     ...request,
-    paths: Array.from({ length: KEYS }, () => `/v1/super-streams/${name}/${path}?routingKey=${randomUUID()}`),
+    paths: keysFor(partitions).map((key) => `/v1/super-streams/${name}/${path}?routingKey=${key}`),
     status: 200,
     answer: undefined // it names the partition
   } satisfies Load)
@@ -50,4 +51,13 @@ async function superSide (
     pid: gateway.pid,
     round: (seconds) => load.round(seconds)
   }
+}
+
+// They take the partitions in turn, as the baseline takes its streams.
+function keysFor (partitions: number): string[] {
+  return Array.from({ length: KEYS * partitions }, (_, at) => {
+    let key = randomUUID()
+    while (hashOf(key) % partitions !== at % partitions) key = randomUUID()
+    return key
+  })
 }

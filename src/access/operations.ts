@@ -57,6 +57,7 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   readMessage: READ,
   readRaw: READ,
   readSuperStream: READ,
+  readSuperStreamLines: READ,
   listSuperStreamConsumers: READ,
   getSuperStreamOffsets: READ,
   storeSuperStreamOffsets: CONSUME,

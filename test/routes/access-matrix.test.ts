@@ -36,6 +36,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   readMessage: ['read'],
   readRaw: ['read'],
   readSuperStream: ['read'],
+  readSuperStreamLines: ['read'],
   listSuperStreamConsumers: ['read'],
   getSuperStreamOffsets: ['read'],
   storeSuperStreamOffsets: ['read'],

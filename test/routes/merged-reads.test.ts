@@ -52,6 +52,27 @@ t.test('a read as lines of JSON has its cursor in a header', async (t) => {
   t.match((await gateway.get(`${pathOf(name)}?cursor=${cursor}`)).json, { messages: exactly() })
 })
 
+t.test('bodies of all partitions are read as lines, up to the first one that is no line', async (t) => {
+  const name = await superStreamOf(t, '0', '1')
+  const headers = { 'content-type': 'text/plain' }
+  const raw = async (partition: string, body: string) =>
+    await gateway.request('POST', `/v1/streams/${partition}/messages/raw`, { body, headers })
+  for (const body of ['a', 'b', 'two\nlines', 'c']) await raw(`${name}-0`, body)
+  await raw(`${name}-1`, 'd')
+  const first = await gateway.get(`${pathOf(name)}/lines`)
+  t.match(first.headers['content-type'], 'text/plain')
+  t.equal(first.text, 'a\nb\n')
+  t.equal(first.headers['stream-end-of-stream'], 'false')
+  const cursor = String(first.headers['stream-next-cursor'])
+  t.match(first.headers['link'], `/lines?cursor=${cursor}`)
+  t.match((await gateway.get(`${pathOf(name)}/lines?cursor=${cursor}`)).json, {
+    status: 422, code: 'body_not_a_line', partition: `${name}-0`, offset: 2
+  })
+  const rest = messagesOf(await gateway.get(`${pathOf(name)}?cursor=${cursor}`)).map(({ body }) => body)
+  t.same(rest.sort(), ['c', 'd', 'two\nlines'])
+  t.equal((await gateway.get(`${pathOf(name)}/lines?partitions=${name}-1`)).text, 'd\n')
+})
+
 t.test('a start is for all partitions', async (t) => {
   const name = await superStreamOf(t, '0', '1')
   await gateway.publish(`${name}-0`, 'a', 'b')

@@ -167,7 +167,8 @@ export async function sendLines (
   return await reply.type(LINES_TYPE).send(bytes)
 }
 
-function notALine (offset: number): StreamsError {
+/** The error for a body that is not a line. */
+export function notALine (offset: number): StreamsError {
   return new StreamsError('body_not_a_line', `the message at offset ${offset} has a line feed in its body`, {
     details: { offset }
   })

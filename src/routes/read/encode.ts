@@ -108,7 +108,9 @@ export async function encodeSlices (
 }
 
 /** The bodies of a batch as lines. */
-export async function encodeLines (batch: ReadBatch, pool: BufferPool, pace: Pace): Promise<Lines> {
+export async function encodeLines (
+  batch: Pick<ReadBatch, 'pieces'>, pool: BufferPool, pace: Pace
+): Promise<Lines> {
   await pace.begin()
   const steps = linesOf(batch.pieces, pool)
   for (;;) {

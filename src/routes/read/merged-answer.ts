@@ -1,10 +1,11 @@
 import type { FastifyReply } from 'fastify'
 import { problemCodeOf } from '../../api/problems.ts'
 import { whenClosed } from '../../http/request-scope.ts'
-import type { AnswerFormat, MergedEnd } from '../../messages/index.ts'
+import { LINES_TYPE, type AnswerFormat, type MergedEnd } from '../../messages/index.ts'
 import type { MergedBatch } from '../../streams/index.ts'
-import { paceOf, sendBlocks, type Wanted } from './answer.ts'
-import { encodeBatch } from './encode.ts'
+import type { BufferPool } from '../../text/buffer-pool.ts'
+import { notALine, paceOf, sendBlocks, type Wanted } from './answer.ts'
+import { encodeBatch, encodeLines } from './encode.ts'
 
 export const MERGED_HEADERS = {
   'stream-next-cursor': { type: 'string', description: '`nextCursor`.' },
@@ -51,6 +52,28 @@ export async function encodeMerged (
     openingOf: (piece: number) => openingOf(batch.partitionOf(piece))
   }
   return await encodeBatch(batch, text, maxBytes, paceOf(reply, batch))
+}
+
+/**
+ * Answers with bodies, one a line. The batch ends before a body that has a line feed.
+ *
+ * @throws StreamsError `body_not_a_line` when the first body has a line feed
+ */
+export async function sendMergedLines (
+  reply: FastifyReply, batch: MergedBatch, pool: BufferPool, setLink: () => void
+): Promise<FastifyReply> {
+  whenClosed(reply, () => { batch.release() })
+  const { bytes, stoppedAt, stoppedIn, release } = await encodeLines(batch, pool, paceOf(reply, batch))
+  // The memory of an answer that was cut off is left to the garbage collector.
+  whenClosed(reply, (isDelivered) => { if (isDelivered) release() })
+  if (stoppedAt !== undefined) {
+    if (bytes.length === 0) throw notALine(stoppedAt).inPartition(batch.partitionOf(stoppedIn))
+    batch.endBefore(stoppedAt, stoppedIn)
+  }
+  setMergedHeaders(reply, endOf(batch))
+  setLink()
+  batch.encoded(bytes.buffer.byteLength)
+  return await reply.type(LINES_TYPE).send(bytes)
 }
 
 const openings = new Map<string, string>()

@@ -1,24 +1,30 @@
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
 import { brokerOf } from '../../http/caller.ts'
 import { partitionCheck } from '../../http/partition-check.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { strictObject, SUPER_STREAM_PROBLEMS, SuperStreamParams } from '../../api/schemas.ts'
-import { MergedBatchSchema, PartitionMessage } from '../../messages/index.ts'
+import { LINES_TYPE, MergedBatchSchema, PartitionMessage } from '../../messages/index.ts'
+import { BufferPool } from '../../text/buffer-pool.ts'
 import { answerFormat, LINK_HEADER, mergedBatchResponse, setNextLink } from './answer.ts'
 import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
-import { MERGED_HEADERS, sendMerged } from './merged-answer.ts'
-import { mergedStartOf, mergedStartQuery, partitionNames, partitionsQuery } from './merged-query.ts'
+import { MERGED_HEADERS, sendMerged, sendMergedLines } from './merged-answer.ts'
+import { mergedRequest, mergedStartQuery, partitionsQuery } from './merged-query.ts'
 import { amountQuery, bodyQuery, type ReadLimits } from './query.ts'
 
 const problems = [
   ...SUPER_STREAM_PROBLEMS, 'stream_not_found', 'overloaded', 'not_acceptable', 'offset_out_of_range', 'cursor_invalid'
 ] as const
 
+// Buffers for answers in lines of the usual size that are under way at the same time.
+const POOLED_ANSWERS = 8
+const MAX_POOLED_BYTES = 2 * 1024 * 1024
+
 /** Reads of super streams. */
 export const mergedMessageRoutes: FastifyPluginAsyncTypebox<{ limits: ReadLimits }> = async (app, { limits }) => {
   for (const schema of [PartitionMessage, MergedBatchSchema]) app.addSchema(schema)
   readSuperStream(app, limits)
+  readSuperStreamLines(app, limits)
 }
 
 function readSuperStream (app: ApiApp, limits: ReadLimits): void {
@@ -47,14 +53,50 @@ function readSuperStream (app: ApiApp, limits: ReadLimits): void {
       const { params: { superStream }, query } = request
       const search = searchOf(query, async () => { await app.turn(Infinity) })
       const format = answerFormat(request.headers.accept)
-      const { limit, maxBytes, wait } = query
-      const read = {
-        from: mergedStartOf(query), partitions: partitionNames(query), limit, maxBytes, waitMs: wait * 1000, search
-      }
+      const read = mergedRequest(query, search)
       const { reading } = brokerOf(request).merged
       const batch = await reading.read(superStream, read, partitionCheck(request), clientSignal(reply))
       const setLink = (): void => { setNextLink(reply, batch.nextCursor, 'cursor') }
       return await sendMerged(reply, batch, format, query, { setLink })
+    }
+  )
+}
+
+function readSuperStreamLines (app: ApiApp, limits: ReadLimits): void {
+  const pool = new BufferPool(POOLED_ANSWERS, MAX_POOLED_BYTES)
+  app.get(
+    '/super-streams/:superStream/messages/lines',
+    {
+      config: {
+        problems: [...problems.filter((code) => code !== 'not_acceptable'), 'body_not_a_line']
+      },
+      schema: {
+        operationId: 'readSuperStreamLines',
+        tags: ['Super streams'],
+        summary: 'Read bodies of all partitions as lines',
+        description:
+          'Returns bodies byte for byte, each followed by LF, in the order of `readSuperStream`. The batch ends ' +
+          'before a body that contains LF, unless it is JSON of at most 1 MiB, whose line breaks become spaces.',
+        params: SuperStreamParams,
+        querystring: strictObject(
+          { ...mergedStartQuery, ...partitionsQuery, ...amountQuery(limits), ...filterQuery }, FILTER_PATTERNS
+        ),
+        response: {
+          200: {
+            description: 'Bodies, one a line. The next read continues at `stream-next-cursor`.',
+            headers: { ...MERGED_HEADERS, ...LINK_HEADER },
+            content: { [LINES_TYPE]: { schema: Type.String(), example: 'first\nsecond\n' } }
+          }
+        }
+      }
+    },
+    async (request, reply) => {
+      const { params: { superStream }, query } = request
+      const read = mergedRequest(query, searchOf(query, async () => { await app.turn(Infinity) }))
+      const { reading } = brokerOf(request).merged
+      const batch = await reading.read(superStream, read, partitionCheck(request), clientSignal(reply))
+      const setLink = (): void => { setNextLink(reply, batch.nextCursor, 'cursor') }
+      return await sendMergedLines(reply, batch, pool, setLink)
     }
   )
 }

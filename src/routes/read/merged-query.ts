@@ -1,6 +1,6 @@
 import { Type } from '@fastify/type-provider-typebox'
 import { invalidRequest } from '../../api/problems.ts'
-import type { MergedStart } from '../../streams/index.ts'
+import type { MergedRequest, MergedStart, Search } from '../../streams/index.ts'
 import { startOf, startQuery } from './query.ts'
 
 const MAX_PARTITIONS_TEXT = 16 * 1024
@@ -24,7 +24,7 @@ export const partitionsQuery = {
 }
 
 /** @throws RequestError when more than one is given */
-export function mergedStartOf (query: { cursor?: string, offset?: string, timestamp?: string }): MergedStart {
+function mergedStartOf (query: { cursor?: string, offset?: string, timestamp?: string }): MergedStart {
   const { cursor, offset, timestamp } = query
   if (cursor === undefined) return startOf(query)
   if (offset !== undefined || timestamp !== undefined) {
@@ -36,4 +36,20 @@ export function mergedStartOf (query: { cursor?: string, offset?: string, timest
 /** The names in `partitions`; undefined: all. No name has a comma: those that do are read as a whole super stream. */
 export function partitionNames ({ partitions }: { partitions?: string }): readonly string[] | undefined {
   return partitions?.split(',')
+}
+
+interface MergedQuery {
+  readonly cursor?: string
+  readonly offset?: string
+  readonly timestamp?: string
+  readonly partitions?: string
+  readonly limit: number
+  readonly maxBytes: number
+  readonly wait: number
+}
+
+/** The read that the domain is asked for. @throws RequestError */
+export function mergedRequest (query: MergedQuery, search: Search | undefined): MergedRequest {
+  const { limit, maxBytes, wait } = query
+  return { from: mergedStartOf(query), partitions: partitionNames(query), limit, maxBytes, waitMs: wait * 1000, search }
 }
