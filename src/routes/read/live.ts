@@ -18,8 +18,6 @@ import {
 } from '../../streams/index.ts'
 
 const DEFAULT_HEARTBEAT_SECONDS = 15
-/** When a client is to come back after a problem that passes. */
-const PROBLEM_RETRY_MS = 3000
 
 const REPRESENTATIONS: readonly Representation[] = [SSE, FOLLOWING_NDJSON].flatMap((format) =>
   (['auto', 'json', 'text', 'base64'] as const).map((body) => representation(format, body)))
@@ -95,13 +93,7 @@ async function sendFeed (reply: FastifyReply, live: Wanted, beginFeed: BeginFeed
   if (refused.length > 0) {
     throw invalidRequest(refused.map((name) => ({ pointer: `/query/${name}`, message: 'is not for live reads' })))
   }
-  try {
-    await begin(reply, live, beginFeed, given.has('limit') ? live.query.limit : Infinity)
-  } catch (error) {
-    const { problem } = problemOf(reply, error)
-    if (live.query.errors !== 'event' || !problem.retryable) throw error
-    await sendProblemEvent(reply, live.format, problem)
-  }
+  await begin(reply, live, beginFeed, given.has('limit') ? live.query.limit : Infinity)
   return reply
 }
 
@@ -221,10 +213,4 @@ function representationOf ({ format, query: { body }, filter }: Wanted): Represe
 
 function headersOf ({ mediaType }: LiveFormat): Record<string, string> {
   return { 'content-type': mediaType, 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
-}
-
-async function sendProblemEvent (reply: FastifyReply, format: LiveFormat, problem: object) {
-  await reply
-    .headers(headersOf(format))
-    .send(format.control('problem', undefined, problem, PROBLEM_RETRY_MS))
 }
