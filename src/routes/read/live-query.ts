@@ -90,14 +90,21 @@ function refuseLiveParameters (query: LiveQuery): void {
   throw invalidRequest(given.map((name) => ({ pointer: `/query/${name}`, message })))
 }
 
+/** The id that the client names as its last one. */
+export function lastIdOf ({ headers }: FastifyRequest, { lastEventId }: LiveQuery): string | undefined {
+  return headerOf(headers) ?? lastEventId
+}
+
+function headerOf ({ 'last-event-id': given }: FastifyRequest['headers']): string | undefined {
+  return typeof given === 'string' && given !== '' ? given : undefined
+}
+
 /** The position that the client names as its last one. @throws RequestError when it is not an id of this gateway */
-export function resumedAt ({ headers }: FastifyRequest, { lastEventId }: LiveQuery): Position | undefined {
-  const given = headers['last-event-id']
-  const header = typeof given === 'string' && given !== '' ? given : undefined
-  const id = header ?? lastEventId
+export function resumedAt (request: FastifyRequest, query: LiveQuery): Position | undefined {
+  const id = lastIdOf(request, query)
   if (id === undefined) return undefined
   const offset = parseDecimal(id)
   if (offset !== undefined) return { type: 'offset', offset }
-  const pointer = header === undefined ? '/query/lastEventId' : '/headers/last-event-id'
+  const pointer = headerOf(request.headers) === undefined ? '/query/lastEventId' : '/headers/last-event-id'
   throw invalidRequest([{ pointer, message: 'is not an id of this stream: ids are offsets from 0 to 2^53-1' }])
 }
