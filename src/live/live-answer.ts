@@ -1,16 +1,15 @@
-import type { FollowState, Gap } from '../streams/index.ts'
 import { LiveControl } from './live-control.ts'
+import type { FeedState, Written } from './live-feed.ts'
 import { byeRetryMs } from './live-format.ts'
 import type { ByeReason, LiveAnswerOptions } from './live-options.ts'
 import { LiveOutput } from './live-output.ts'
-import type { Segment } from './segment.ts'
 
 // What is gathered for one write, and what one connection is given in one turn.
 const WRITE_BYTES = 64 * 1024
 const TURN_BYTES = 512 * 1024
 
 /**
- * A live answer: it gives a sink what its source has. It holds a position and no data: where the sink is full, it waits
+ * A live answer: it gives a sink what its feed has. It holds a position and no data: where the sink is full, it waits
  * with what was written last.
  */
 export class LiveAnswer {
@@ -19,8 +18,6 @@ export class LiveAnswer {
   readonly #control: LiveControl
   #left: number
   #isPlanned = false
-  // It is not the active one of its group.
-  #isInactive = false
   // Since when it is not at the end of its stream.
   #behindSinceMs: number | undefined
   // There was no memory for what comes next.
@@ -28,16 +25,13 @@ export class LiveAnswer {
   #isOver = false
   // Nothing has to be looked at before: of thousands of idle answers, a tick touches nothing but this.
   #quietUntilMs = 0
-  // Everything before this offset was taken by the operating system.
-  #takenOffset: number
   /** Settles when nothing is left to be stored for a consumer; undefined until the answer is over, and without one. */
   settled: Promise<void> | undefined
 
-  constructor (options: LiveAnswerOptions, opening: FollowState) {
+  constructor (options: LiveAnswerOptions, opening: FeedState) {
     this.#options = options
     this.#output = new LiveOutput(options.sink, options.figures)
     this.#left = options.limit
-    this.#takenOffset = opening.nextOffset
     this.#control = new LiveControl(options, this.#output, opening)
   }
 
@@ -48,7 +42,7 @@ export class LiveAnswer {
 
   /** For how long it has not been at the end of its stream. While it gets nothing, it is not behind. */
   behindMs (nowMs: number): number {
-    return this.#behindSinceMs === undefined || this.#isInactive ? 0 : nowMs - this.#behindSinceMs
+    return this.#behindSinceMs === undefined || !this.#options.feed.isActive ? 0 : nowMs - this.#behindSinceMs
   }
 
   readonly news = (): void => { this.#pump() }
@@ -63,9 +57,9 @@ export class LiveAnswer {
   /** To be called about every second. @param sendTimeoutMs how long the sink may be full */
   tick (nowMs: number, sendTimeoutMs: number): void {
     if (nowMs < this.#quietUntilMs || this.#isOver) return
-    const { rotateAtMs, heartbeatMs, place, source, representation } = this.#options
+    const { rotateAtMs, heartbeatMs, feed } = this.#options
     const { stalledMs, lastWriteMs } = this.#output
-    place?.tick(nowMs, this.#takenOffset)
+    feed.tick(nowMs)
     if (stalledMs !== undefined) {
       if (nowMs - stalledMs >= sendTimeoutMs) this.cut('not drained')
       return
@@ -76,36 +70,32 @@ export class LiveAnswer {
       return
     }
     if (this.#lacksRoom) this.#pump()
-    source.look()
+    feed.look()
     if (nowMs - lastWriteMs >= heartbeatMs) {
       this.#control.heartbeat()
       return
     }
     this.#control.report()
-    if (place !== undefined || representation.isFiltered || this.#control.isBehind || this.#lacksRoom) return
-    this.#quietUntilMs = Math.min(lastWriteMs + heartbeatMs, rotateAtMs)
+    if (this.#control.isBehind || this.#lacksRoom) return
+    this.#quietUntilMs = Math.min(lastWriteMs + heartbeatMs, rotateAtMs, nowMs + feed.quietMs)
   }
 
-  /** Its consumer was moved, or is the active one from now on, or is not. @returns up to where everything was taken */
-  moved (name: 'reset' | 'active' | 'inactive', nextOffset: number): number {
+  /** Its consumer was moved, or is the active one from now on, or is not. The feed has news then. */
+  moved (name: 'reset' | 'active' | 'inactive', data: object): void {
     this.#quietUntilMs = 0
     this.#noteTaken()
-    if (this.#isOver) return this.#takenOffset
-    if (name === 'reset') this.#options.source.seek(nextOffset)
-    if (name !== 'inactive') this.#takenOffset = nextOffset
-    this.#isInactive = name === 'inactive'
+    if (this.#isOver) return
     this.#behindSinceMs = undefined
-    this.#control.isBehind = !this.#isInactive
-    this.#control.say(name, { nextOffset }) // the source has news then
-    return this.#takenOffset
+    this.#control.isBehind = this.#options.feed.isActive
+    this.#control.say(name, data)
   }
 
   /** Ends it properly. */
   bye (reason: ByeReason): void {
     if (this.#isOver) return
-    const { figures, source: { position } } = this.#options
+    const { figures, feed } = this.#options
     figures.bye(reason)
-    this.#control.say('bye', { reason, nextOffset: position }, byeRetryMs())
+    this.#control.say('bye', { reason, ...feed.here }, byeRetryMs())
     this.#end(reason)
   }
 
@@ -139,8 +129,8 @@ export class LiveAnswer {
     this.#isOver = true
     this.#control.end()
     this.#output.letGo()
-    this.settled = this.#options.place?.end(this.#takenOffset)
-    this.#options.source.close()
+    this.settled = this.#options.feed.end()
+    this.#options.feed.close()
     this.#options.whenEnded(reason)
   }
 
@@ -156,7 +146,7 @@ export class LiveAnswer {
       if (this.#left === 0) this.bye('limit')
       if (bytes >= TURN_BYTES) this.#pumpLater()
     }
-    if (this.#options.source.isAtEnd && this.#hasRoom) this.#behindSinceMs = undefined
+    if (this.#options.feed.isAtEnd && this.#hasRoom) this.#behindSinceMs = undefined
     else this.#behindSinceMs ??= performance.now()
     if (!this.#isOver && this.#hasRoom) this.#control.report()
   }
@@ -174,46 +164,36 @@ export class LiveAnswer {
     })
   }
 
-  #gather (): Segment[] {
-    const { source, segments, representation } = this.#options
-    const gathered: Segment[] = []
+  #gather (): Written[] {
+    const { feed } = this.#options
+    const gathered: Written[] = []
     let bytes = 0
     while (bytes < WRITE_BYTES && this.#left > 0 && this.#hasRoom) {
-      const taken = source.take()
-      if (taken === undefined) break
-      if (taken.kind === 'gap') {
+      const fed = feed.take(this.#left)
+      this.#lacksRoom = fed === 'full'
+      if (fed === undefined || fed === 'full') break
+      if ('gap' in fed) {
         // What comes before the gap is written first.
         if (gathered.length > 0) break
-        this.#gap(taken.gap)
+        fed.gap.pass()
+        this.#control.isBehind = true
+        this.#control.say('gap', fed.gap.data)
         continue
       }
-      const wanting = { source, representation, limit: this.#left, whenMade: this.news }
-      const made = segments.of(taken.chunk, wanting)
-      this.#lacksRoom = made === 'full'
-      if (typeof made === 'string') break
-      source.advance(made)
-      if (made.count === 0) continue
-      this.#left -= made.count
-      bytes += made.bytes
-      gathered.push(made)
-      if (taken.chunk.chunk.endOffset > made.to && made.bytes >= WRITE_BYTES) break
+      const { messages } = fed
+      this.#left -= messages.count
+      bytes += messages.bytes
+      gathered.push(messages)
     }
     return gathered
   }
 
-  #write (segments: readonly Segment[]): void {
-    for (const { lastEnd } of segments) this.#control.lastId = lastEnd
-    this.#output.write(segments)
+  #write (gathered: readonly Written[]): void {
+    this.#output.write(gathered)
     this.#noteTaken()
   }
 
-  #gap ({ from, to }: Gap): void {
-    this.#options.source.advance({ to: to + 1, lastEnd: from, count: 0 })
-    this.#control.isBehind = true
-    this.#control.say('gap', { from, to })
-  }
-
   #noteTaken (): void {
-    if (this.#output.isTaken) this.#takenOffset = this.#options.source.position
+    if (this.#output.isTaken) this.#options.feed.noteTaken()
   }
 }

@@ -1,4 +1,4 @@
-import type { FollowState } from '../streams/index.ts'
+import type { FeedState } from './live-feed.ts'
 import { RETRY_MS, type ControlName } from './live-format.ts'
 import type { LiveAnswerOptions } from './live-options.ts'
 import type { LiveOutput } from './live-output.ts'
@@ -17,25 +17,23 @@ export class LiveControl {
   #isOver = false
   /** Whether the client is to be told when the end of the stream is reached. */
   isBehind = false
-  /** The last id that was written. */
-  lastId = 0
 
   /** Says where the answer begins. */
-  constructor (options: LiveAnswerOptions, output: LiveOutput, opening: FollowState) {
+  constructor (options: LiveAnswerOptions, output: LiveOutput, opening: FeedState) {
     this.#options = options
     this.#output = output
     this.#state(opening, RETRY_MS)
   }
 
   say (name: ControlName, data: object, retryMs?: number): void {
-    const { source: { position }, representation: { format } } = this.#options
-    this.lastId = position
-    this.#output.text(format.control(name, position, data, retryMs))
+    const { feed, format } = this.#options
+    feed.told()
+    this.#output.text(format.control(name, feed.id, data, retryMs))
   }
 
   /** Says where the answer is when the messages do not: at the end, and when a filter has skipped many. */
   report (): void {
-    const isAtEnd = this.isBehind && this.#options.source.isAtEnd
+    const isAtEnd = this.isBehind && this.#options.feed.isAtEnd
     if (isAtEnd || (this.#hasSkippedMany && performance.now() - this.#output.lastWriteMs >= JUST_NOW_MS)) {
       void this.#ask(false)
     }
@@ -52,8 +50,7 @@ export class LiveControl {
   }
 
   get #hasSkippedMany (): boolean {
-    const { source, representation } = this.#options
-    return representation.isFiltered && source.position - this.lastId >= SKIPPED_MESSAGES
+    return this.#options.isFiltered && this.#options.feed.skipped >= SKIPPED_MESSAGES
   }
 
   async #ask (isHeartbeat: boolean): Promise<void> {
@@ -63,24 +60,24 @@ export class LiveControl {
     }
     this.#isAsking = true
     const { lastWriteMs } = this.#output
-    const state = await this.#options.source.state()
+    const state = await this.#options.feed.state()
     if (isHeartbeat) await this.#options.pace.turn()
     this.#isAsking = false
     if (this.#isOver || this.#output.stalledMs !== undefined) return
     const isDue = isHeartbeat && this.#output.lastWriteMs === lastWriteMs
     const isWanted = isDue || (this.isBehind && state.endOfStream) || this.#hasSkippedMany
-    if (isWanted && state.nextOffset === this.#options.source.position) this.#state(state)
+    if (isWanted && state.isCurrent()) this.#state(state)
     if (!this.#hasNews) return
     this.#hasNews = false
     this.report()
   }
 
-  #state (state: FollowState, retryMs?: number): void {
-    const { hasControl, representation: { format } } = this.#options
+  #state (state: FeedState, retryMs?: number): void {
+    const { hasControl, feed, format } = this.#options
     this.isBehind = !state.endOfStream
-    this.lastId = state.nextOffset
+    feed.told()
     this.#output.text(hasControl
-      ? format.control('state', state.nextOffset, state, retryMs)
-      : format.quiet(state.nextOffset, retryMs))
+      ? format.control('state', feed.id, state.data, retryMs)
+      : format.quiet(feed.id, retryMs))
   }
 }

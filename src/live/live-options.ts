@@ -1,7 +1,6 @@
-import type { LiveSource } from '../streams/index.ts'
+import type { LiveFeed } from './live-feed.ts'
+import type { LiveFormat } from './live-format.ts'
 import type { Pace } from './pace.ts'
-import type { Representation } from './segment.ts'
-import type { Segments } from './segments.ts'
 
 /** Why a live answer has ended properly. */
 export type ByeReason = 'limit' | 'rotation' | 'draining' | 'slow'
@@ -42,10 +41,11 @@ export interface LivePlace {
 }
 
 export interface LiveAnswerOptions {
-  readonly source: LiveSource
+  readonly feed: LiveFeed
   readonly sink: LiveSink
-  readonly segments: Segments
-  readonly representation: Representation
+  readonly format: LiveFormat
+  /** Whether only some messages are wanted. */
+  readonly isFiltered: boolean
   readonly figures: LiveFigures
   /** Of all answers. */
   readonly pace: Pace
@@ -56,8 +56,6 @@ export interface LiveAnswerOptions {
   readonly hasControl: boolean
   /** When it is ended so that connections spread over instances, by performance.now(). */
   readonly rotateAtMs: number
-  /** Only for a consumer. */
-  readonly place?: LivePlace | undefined
   /** Told of the end, once. */
   readonly whenEnded: (reason: string) => void
 }

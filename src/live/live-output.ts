@@ -1,12 +1,13 @@
+import type { Written } from './live-feed.ts'
 import type { LiveFigures, LiveSink } from './live-options.ts'
-import { frameOf, type Segment } from './segment.ts'
+import { frameOf } from './segment.ts'
 
 /** What a live answer writes: it knows whether the client takes it, and holds what it does not. */
 export class LiveOutput {
   readonly #sink: LiveSink
   readonly #figures: LiveFigures
   // Of what a full sink holds.
-  #pending: readonly Segment[] = []
+  #pending: readonly Written[] = []
   #stalledMs: number | undefined
   /** When something was written last. */
   lastWriteMs = performance.now()
@@ -29,7 +30,7 @@ export class LiveOutput {
   }
 
   /** Writes messages. */
-  write (segments: readonly Segment[]): void {
+  write (segments: readonly Written[]): void {
     const { isChunked } = this.#sink
     const [only] = segments
     const buffers = segments.length === 1 && only !== undefined
@@ -40,9 +41,9 @@ export class LiveOutput {
       this.delivered.bytes += bytes
       this.#figures.delivered(count, bytes)
     }
-    if (this.#send(buffers)) return
     for (const segment of segments) segment.retain()
-    this.#pending = segments
+    if (this.#send(buffers)) for (const segment of segments) segment.release()
+    else this.#pending = segments
   }
 
   /** Writes a control event. */

@@ -1,5 +1,6 @@
-import { batchSlices, type ReadEncoding } from '../messages/index.ts'
+import { batchSlices, type Lead, type ReadEncoding } from '../messages/index.ts'
 import type { ChunkPart, Lease } from '../streams/index.ts'
+import type { Written } from './live-feed.ts'
 import type { LiveFormat } from './live-format.ts'
 
 /** How messages are written: all who want the same share what is made. */
@@ -10,21 +11,27 @@ export interface Representation {
   readonly isFiltered: boolean
   /** The same text for all who want the same. */
   readonly key: string
+  /** Before each message. */
+  readonly lead: Lead | undefined
+  /** With what each message begins, in place of `{`. */
+  readonly opening?: string
 }
 
 /** @param filter see `ReadFilter.identity`; undefined when all messages are wanted */
 export function representation (format: LiveFormat, body: ReadEncoding, filter?: string): Representation {
   const isFiltered = filter !== undefined
-  return { format, body, isFiltered, key: `${format.name} ${body} ${isFiltered ? JSON.stringify(filter) : ''}` }
+  const key = `${format.name} ${body} ${isFiltered ? JSON.stringify(filter) : ''}`
+  return { format, body, isFiltered, key, lead: format.lead }
 }
 
-const CRLF = '\r\n'
+/** What stands after a chunk of HTTP/1.1. */
+export const CRLF = '\r\n'
 
 /**
  * Messages of a chunk as text, made once for all who want them like this, and its memory. It is framed as a chunk of
  * HTTP/1.1, so that a connection takes one write.
  */
-export class Segment {
+export class Segment implements Written {
   readonly from: number
   /** All messages before this offset are in it. */
   readonly to: number
@@ -63,6 +70,11 @@ export class Segment {
     return isChunked ? this.#framed : this.#plain
   }
 
+  /** The texts, one after the other. */
+  get texts (): readonly Buffer[] {
+    return this.#plain
+  }
+
   retain (): void {
     this.#holders++
   }
@@ -74,9 +86,12 @@ export class Segment {
 }
 
 /** The texts of the messages, piece by piece. */
-export function * segmentTexts (part: ChunkPart, { format, body }: Representation): Generator<string, void> {
+export function * segmentTexts (
+  part: ChunkPart, { format, body, lead, opening }: Representation
+): Generator<string, void> {
   if (part.count === 0) return
-  for (const { text } of batchSlices(part.pieces, body, format.between, format.lead)) if (text !== '') yield text
+  const slices = batchSlices(part.pieces, body, format.between, lead, opening === undefined ? undefined : () => opening)
+  for (const { text } of slices) if (text !== '') yield text
   yield format.after
 }
 
@@ -92,6 +107,7 @@ export function frameOf (text: Buffer | string): { readonly framed: Buffer, read
   return { framed, plain: framed.subarray(head.length, head.length + length) }
 }
 
-function sizeLine (bytes: number): string {
+/** What stands before a chunk of HTTP/1.1 of so many bytes. */
+export function sizeLine (bytes: number): string {
   return bytes.toString(16) + CRLF
 }

@@ -7,7 +7,7 @@ export type Made = Segment | 'later' | 'full'
 
 /** Who wants messages, and at most how many. */
 export interface Wanting {
-  readonly source: LiveSource
+  readonly source: Pick<LiveSource, 'position' | 'part'>
   readonly representation: Representation
   readonly limit: number
   /** Called when what was `later` is made. */
@@ -114,7 +114,7 @@ export class Segments {
     return shelf
   }
 
-  async #partLater (source: LiveSource, chunk: HeldChunk, bounds: PartBounds): Promise<ChunkPart> {
+  async #partLater (source: Wanting['source'], chunk: HeldChunk, bounds: PartBounds): Promise<ChunkPart> {
     chunk.retain()
     try {
       await this.#turn()

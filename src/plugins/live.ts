@@ -29,7 +29,7 @@ interface Entry { readonly format: LiveFormat['name'], readonly request: Fastify
 /** The live answers of the process: how many there may be, their one clock, their figures and their end. */
 export class Live {
   /** What all answers share. */
-  readonly shared: Pick<LiveAnswerOptions, 'segments' | 'pace' | 'figures'>
+  readonly shared: Pick<LiveAnswerOptions, 'pace' | 'figures'> & { readonly segments: Segments }
   readonly #settings: Config['live']
   readonly #isDraining: () => boolean
   readonly #answers = new Map<LiveAnswer, Entry>()

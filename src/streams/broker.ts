@@ -88,8 +88,8 @@ export class Broker {
     this.superStreams = ports.superStreams
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls, follows })
-    this.merged = new MergedPorts({ ...topology, polls, offsets, directory })
     const members = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, follows, reconnect })
+    this.merged = new MergedPorts({ ...topology, polls, offsets, follows, members })
     this.consumers =
       new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), follows, members, directory })
     this.#options = options

@@ -65,3 +65,23 @@ t.test('a single active consumer does not go on at an id, and yet refuses what i
   const path = `/v1/streams/${stream}/consumers/c/messages?follow=true&singleActive=true&lastEventId=abc`
   t.match((await gateway.get(path)).json, { status: 400, errors: exactly({ pointer: '/query/lastEventId' }) })
 })
+
+t.test('errors=event is true of refusals that come before the read, too', async (t) => {
+  const gateway = await startGateway(t, { QUOTA_CONCURRENT_REQUESTS: '1' })
+  const stream = await gateway.newStream(t)
+  const url = (query: string): string => `${gateway.url}/v1/streams/${stream}/messages${query}`
+  const first = await LiveClient.open(t, url('?errors=event'))
+  await first.until('the opening', ({ events }) => events.length > 0)
+  for (const [query, accept] of [['', 'text/event-stream'], ['&follow=true', '*/*']] as const) {
+    const second = await LiveClient.open(t, url(`?errors=event${query}`), { accept })
+    await second.until('the end', ({ isClosed }) => isClosed)
+    t.equal(second.response.statusCode, 200)
+    const problems = [...second.named('problem'), ...second.named('$problem')]
+    t.match(problems, exactly({ code: 'too_many_requests', status: 429 }))
+  }
+  for (const query of ['', '?errors=status']) {
+    const refused = await LiveClient.open(t, url(query))
+    t.equal(refused.response.statusCode, 429)
+  }
+  first.close()
+})

@@ -9,7 +9,7 @@ import { StreamsError, type ConsumerBatch, type ReadBatch, type ReadMessage } fr
 import {
   ANSWER_FORMATS, isInert, LINES_TYPE, mediaTypeOf, messageSlices, rawBody, type AnswerFormat, type ReadEncoding
 } from '../../messages/index.ts'
-import { LIVE_CONTENT } from './live-content.ts'
+import { LIVE_CONTENT, MERGED_LIVE_CONTENT } from './live-content.ts'
 import { encodeBatch, encodeLines, encodeSlices, Pace } from './encode.ts'
 
 const JSON_TYPE = 'application/json'
@@ -45,7 +45,9 @@ export function consumerBatchResponse () {
 
 /** The answer to a read of a super stream, as the document shows it. */
 export function mergedBatchResponse (headers: Record<string, unknown>) {
-  return response(headers, ANSWER_FORMATS.map(({ mediaType, merged }) => ({ mediaType, ...merged })))
+  return response(headers, [
+    ...ANSWER_FORMATS.map(({ mediaType, merged }) => ({ mediaType, ...merged })), MERGED_LIVE_CONTENT
+  ])
 }
 
 function response (

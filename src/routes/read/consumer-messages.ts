@@ -11,7 +11,7 @@ import { answerFormat, consumerBatchResponse, encodeAnswer, sendConsumerBatch } 
 import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
 import type { LiveFormat } from '../../live/live-format.ts'
 import { sendLive } from './live.ts'
-import { liveFormat, liveQuery, resumedAt, type LiveQuery } from './live-query.ts'
+import { liveFormat, liveQuery, problemText, resumedAt, type LiveQuery } from './live-query.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, type ReadLimits } from './query.ts'
 
 /** Where a live read starts, in place of where the consumer is. */
@@ -40,7 +40,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
     {
       // A HEAD request would commit messages that no client has seen.
       exposeHeadRoute: false,
-      config: { problems },
+      config: { problems, problemText },
       schema: {
         operationId: 'readAsConsumer',
         tags: ['Consumers'],

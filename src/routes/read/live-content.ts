@@ -19,3 +19,25 @@ export const LIVE_CONTENT = {
   }),
   example: `retry: 2000\nid: 0\nevent: state\ndata: ${STATE}\n\nid: 1\ndata: ${JSON.stringify(EXAMPLE_MESSAGE)}\n\n`
 } as const
+
+const CURSOR = 'AQAZARoC0kfXlw'
+const MERGED_STATE = `{"nextCursor":"${CURSOR}","lag":1,"endOfStream":false,"unavailable":[]}`
+const MERGED_MESSAGE = JSON.stringify({ partition: 'orders-0', ...EXAMPLE_MESSAGE })
+
+/** A live answer of a super stream, as the document shows it. */
+export const MERGED_LIVE_CONTENT = {
+  mediaType: 'text/event-stream',
+  schema: Type.String({
+    description:
+      'A live read of all partitions as server-sent events. Events without a name are messages, as in a ' +
+      'batch; `id` is a cursor: where to go on in every partition. Named events are those of a stream with ' +
+      'other members: `state` (`nextCursor`, `lag` of all partitions together, `endOfStream`, and ' +
+      '`unavailable`: `partition`, `code` and `detail` of those that cannot be followed at the moment); ' +
+      '`gap` (`partition`, `from`, `to`; `to` is null for a partition that is gone); `reset`, `active` and ' +
+      '`inactive` (`partition`, `nextOffset`); `problem`; `bye` (`reason`, `nextCursor`). With ' +
+      '`follow=true` and `Accept: application/x-ndjson` the same as lines; a message begins with its ' +
+      '`nextCursor`.'
+  }),
+  example: `retry: 2000\nid: ${CURSOR}\nevent: state\ndata: ${MERGED_STATE}\n\n` +
+    `id: ${CURSOR}.GQ.1\ndata: ${MERGED_MESSAGE}\n\n`
+} as const

@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
 import { brokerOf } from '../../http/caller.ts'
@@ -5,11 +6,14 @@ import { partitionCheck } from '../../http/partition-check.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { strictObject, SUPER_STREAM_PROBLEMS, SuperStreamConsumerParams } from '../../api/schemas.ts'
 import { toStart } from '../../api/text-formats.ts'
-import type { MergedBatch } from '../../streams/index.ts'
+import type { LiveFormat } from '../../live/live-format.ts'
+import type { MergedBatch, ReadFilter } from '../../streams/index.ts'
 import { answerFormat, mergedBatchResponse } from './answer.ts'
 import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
+import { sendMergedLive, type OpenMerged } from './live.ts'
+import { liveFormat, liveQuery, type LiveQuery } from './live-query.ts'
 import { encodeMerged, MERGED_HEADERS, sendMerged } from './merged-answer.ts'
-import { partitionNames, partitionsQuery } from './merged-query.ts'
+import { mergedResumedAt, partitionNames, partitionsQuery } from './merged-query.ts'
 import { amountQuery, bodyQuery, type ReadLimits } from './query.ts'
 
 const problems = [
@@ -48,6 +52,8 @@ function readSuperStreamAsConsumer (app: ApiApp, limits: ReadLimits): void {
     async (request, reply) => {
       const { params: { superStream, consumer }, query } = request
       const search = searchOf(query, async () => { await app.turn(Infinity) })
+      const live = liveFormat(request.headers.accept, query)
+      if (live !== undefined) return await followAsConsumer(request, reply, live, search?.filter)
       const format = answerFormat(request.headers.accept)
       const { commit, limit, maxBytes, wait, autoCommit } = query
       // By batch: when the consumer is moved while an answer is made, that batch is given up for another one.
@@ -72,6 +78,32 @@ function readSuperStreamAsConsumer (app: ApiApp, limits: ReadLimits): void {
   )
 }
 
+interface ConsumerRequest {
+  readonly params: { readonly superStream: string, readonly consumer: string }
+  readonly query: LiveQuery & { readonly from: string, readonly autoCommit: boolean, readonly partitions?: string }
+}
+
+async function followAsConsumer (
+  request: FastifyRequest & ConsumerRequest, reply: FastifyReply, format: LiveFormat, filter: ReadFilter | undefined
+): Promise<FastifyReply> {
+  const { params: { superStream, consumer }, query } = request
+  const { consumers } = brokerOf(request).merged
+  const singleActive = query.singleActive === true
+  const follow = {
+    consumer,
+    at: singleActive ? undefined : mergedResumedAt(request, query),
+    from: toStart(query.from, '/query/from'),
+    partitions: partitionNames(query),
+    filter,
+    autoCommit: query.autoCommit,
+    singleActive
+  }
+  const check = partitionCheck(request)
+  const open: OpenMerged = async (listener, signal) =>
+    await consumers.follow(superStream, follow, check, listener, signal)
+  return await sendMergedLive(reply, { format, query, filter, open }, true)
+}
+
 function consumerQuery (limits: ReadLimits) {
   return strictObject({
     from: Type.String({
@@ -93,9 +125,16 @@ function consumerQuery (limits: ReadLimits) {
         'as long as one instance serves the consumer: its reads take turns there. When a store fails, the answer is ' +
         'an error, no message is sent, and the next read may continue after those messages.'
     }),
+    singleActive: Type.Optional(Type.Boolean({
+      description:
+        'Live reads: be a member of RabbitMQ\'s group of single active consumers of that name in each partition, ' +
+        'beside native clients. The partitions are spread over the members. Messages come of those for which this is ' +
+        'the active one, which `active` and `inactive` events say.'
+    })),
     ...partitionsQuery,
     ...amountQuery(limits),
     ...filterQuery,
-    ...bodyQuery
+    ...bodyQuery,
+    ...liveQuery
   }, FILTER_PATTERNS)
 }

@@ -8,8 +8,10 @@ import { LINES_TYPE, MergedBatchSchema, PartitionMessage } from '../../messages/
 import { BufferPool } from '../../text/buffer-pool.ts'
 import { answerFormat, LINK_HEADER, mergedBatchResponse, setNextLink } from './answer.ts'
 import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
+import { sendMergedLive, type OpenMerged } from './live.ts'
+import { liveFormat, liveQuery } from './live-query.ts'
 import { MERGED_HEADERS, sendMerged, sendMergedLines } from './merged-answer.ts'
-import { mergedRequest, mergedStartQuery, partitionsQuery } from './merged-query.ts'
+import { mergedRequest, mergedResumedAt, mergedStartQuery, partitionsQuery } from './merged-query.ts'
 import { amountQuery, bodyQuery, type ReadLimits } from './query.ts'
 
 const problems = [
@@ -42,20 +44,26 @@ function readSuperStream (app: ApiApp, limits: ReadLimits): void {
           'order. No partition is waited for while another one has messages, and each gets its share of an answer. ' +
           'With `wait`, an answer is held until any partition has a message.',
         params: SuperStreamParams,
-        querystring: strictObject(
-          { ...mergedStartQuery, ...partitionsQuery, ...amountQuery(limits), ...filterQuery, ...bodyQuery },
-          FILTER_PATTERNS
-        ),
+        querystring: superStreamQuery(limits),
         response: { 200: mergedBatchResponse({ ...MERGED_HEADERS, ...LINK_HEADER }) }
       }
     },
     async (request, reply) => {
       const { params: { superStream }, query } = request
       const search = searchOf(query, async () => { await app.turn(Infinity) })
-      const format = answerFormat(request.headers.accept)
       const read = mergedRequest(query, search)
       const { reading } = brokerOf(request).merged
-      const batch = await reading.read(superStream, read, partitionCheck(request), clientSignal(reply))
+      const check = partitionCheck(request)
+      const live = liveFormat(request.headers.accept, query)
+      if (live !== undefined) {
+        const filter = search?.filter
+        const follow = { from: mergedResumedAt(request, query) ?? read.from, filter, partitions: read.partitions }
+        const open: OpenMerged = async (listener, signal) =>
+          await reading.follow(superStream, follow, check, listener, signal)
+        return await sendMergedLive(reply, { format: live, query, filter, open }, false)
+      }
+      const format = answerFormat(request.headers.accept)
+      const batch = await reading.read(superStream, read, check, clientSignal(reply))
       const setLink = (): void => { setNextLink(reply, batch.nextCursor, 'cursor') }
       return await sendMerged(reply, batch, format, query, { setLink })
     }
@@ -99,4 +107,15 @@ function readSuperStreamLines (app: ApiApp, limits: ReadLimits): void {
       return await sendMergedLines(reply, batch, pool, setLink)
     }
   )
+}
+
+function superStreamQuery (limits: ReadLimits) {
+  return strictObject({
+    ...mergedStartQuery,
+    ...partitionsQuery,
+    ...amountQuery(limits),
+    ...filterQuery,
+    ...bodyQuery,
+    ...liveQuery
+  }, FILTER_PATTERNS)
 }

@@ -1,6 +1,8 @@
 import { Type } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { invalidRequest } from '../../api/problems.ts'
 import type { MergedRequest, MergedStart, Search } from '../../streams/index.ts'
+import { lastIdOf, type LiveQuery } from './live-query.ts'
 import { startOf, startQuery } from './query.ts'
 
 const MAX_PARTITIONS_TEXT = 16 * 1024
@@ -11,6 +13,12 @@ export const mergedStartQuery = {
     description: 'Where to start: `nextCursor` of an earlier answer. In place of `offset` and `timestamp`.'
   })),
   ...startQuery
+}
+
+/** The place that a client of a live read names as its last one. */
+export function mergedResumedAt (request: FastifyRequest, query: LiveQuery): MergedStart | undefined {
+  const cursor = lastIdOf(request, query)
+  return cursor === undefined ? undefined : { type: 'cursor', cursor }
 }
 
 /** Which partitions to read. */

@@ -12,7 +12,7 @@ import {
 } from './answer.ts'
 import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
 import { sendLive } from './live.ts'
-import { liveFormat, liveQuery, resumedAt } from './live-query.ts'
+import { liveFormat, liveQuery, problemText, resumedAt } from './live-query.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
 
 const MessageParams = strictObject({
@@ -39,7 +39,7 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
   app.get(
     '/streams/:stream/messages',
     {
-      config: { problems: [...problems, 'not_acceptable', 'offset_out_of_range'] },
+      config: { problems: [...problems, 'not_acceptable', 'offset_out_of_range'], problemText },
       schema: {
         operationId: 'readMessages',
         tags,

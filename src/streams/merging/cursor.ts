@@ -49,8 +49,38 @@ export function encodeCursor (superStream: string, { turn, places }: Cursor): st
   return bytes.toString('base64url', 0, end)
 }
 
-/** @throws StreamsError `cursor_invalid` for anything that `encodeCursor` has not written for this super stream */
+/**
+ * What makes, after the text of a cursor, the text of the same cursor with another place in one partition. Messages
+ * that are written one after the other have the beginning in common.
+ *
+ * @param keyText see `keyTextOf`
+ */
+export function cursorSuffix (keyText: string, nextOffset: number): string {
+  return `.${keyText}.${nextOffset}`
+}
+
+/** A key as it is in a `cursorSuffix`. */
+export function keyTextOf (key: PartitionKey): string {
+  return Buffer.from(key, 'latin1').toString('base64url')
+}
+
+/**
+ * @throws StreamsError `cursor_invalid` for anything that `encodeCursor`, with or without `cursorSuffix`, has not
+ *   written for this super stream
+ */
 export function decodeCursor (superStream: string, text: string): Cursor {
+  const [cursorText = '', keyText, offsetText, ...more] = text.split('.')
+  const cursor = decodeWhole(superStream, cursorText)
+  if (keyText === undefined) return cursor
+  const key = Buffer.from(keyText, 'base64url').toString('latin1')
+  const nextOffset = /^(?:0|[1-9][0-9]{0,15})$/.test(offsetText ?? '') ? Number(offsetText) : Infinity
+  const isOurs = more.length === 0 && nextOffset <= MAX_OFFSET && keyTextOf(key) === keyText &&
+    cursor.places.some((place) => place.key === key)
+  if (!isOurs) throw invalid()
+  return { ...cursor, places: cursor.places.map((place) => place.key === key ? { key, nextOffset } : place) }
+}
+
+function decodeWhole (superStream: string, text: string): Cursor {
   const bytes = text.length > MAX_TEXT ? Buffer.alloc(0) : Buffer.from(text, 'base64url')
   const payload = bytes.subarray(0, -CHECK_BYTES)
   if (payload.length < 2 || bytes.toString('base64url') !== text) throw invalid()

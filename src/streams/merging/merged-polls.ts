@@ -36,12 +36,21 @@ export class MergedPolls {
    * @throws StreamsError `cursor_invalid`; what `Polls.read` throws, when no partition can be read; the signal's reason
    */
   async read (superStream: SuperStream, request: MergedRequest, signal: AbortSignal): Promise<MergedBatch> {
-    const { from, partitions: names, ...amount } = request
+    const { from, partitions, ...amount } = request
+    return await this.readFrom(superStream, await this.plan(superStream, partitions, from), amount, signal)
+  }
+
+  /**
+   * Where each partition is read from.
+   *
+   * @param names see `MergedRequest`
+   * @throws StreamsError `cursor_invalid`, `stream_not_found`, ...
+   */
+  async plan (superStream: SuperStream, names: readonly string[] | undefined, from: MergedStart): Promise<MergedPlan> {
     const partitions = chosen(superStream, names)
-    const plan = from.type === 'cursor'
+    return from.type === 'cursor'
       ? await this.#resume(superStream, partitions, decodeCursor(superStream.name, from.cursor))
       : planOf(await this.#start(partitions, from))
-    return await this.readFrom(superStream, plan, amount, signal)
   }
 
   /** Reads a batch from known places. @throws as `read` */

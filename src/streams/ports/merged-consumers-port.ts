@@ -1,17 +1,22 @@
 import type { ConsumerInfo, Directory, Sources } from '../directory/directory.ts'
 import type { MergedBatch } from '../merging/merged-batch.ts'
 import type { MergedConsumerPolls, MergedConsumerRequest } from '../merging/merged-consumer-polls.ts'
+import type { MergedFollow } from '../merging/merged-follow.ts'
+import type { MergedFollowListener } from '../merging/merged-follow-options.ts'
+import type { MergedConsumerFollow, MergedFollows } from '../merging/merged-follows.ts'
 import type { MergedOffsets, PartitionOffset, PartitionStored } from '../merging/merged-offsets.ts'
 import { chosen, type Partition, type Partitions, type SuperStream } from '../merging/partitions.ts'
 import type { Position } from '../offset.ts'
 import { refuseBadReference } from '../topology/stream-names.ts'
-import { forgetMissing } from './missing-partitions.ts'
+import { checked } from './checked-partitions.ts'
+import { forgetMissing, forgettingMissing } from './missing-partitions.ts'
 import type { PartitionCheck } from './super-streams-port.ts'
 
 export interface MergedConsumersPortOptions {
   partitions: Partitions
   polls: MergedConsumerPolls
   offsets: MergedOffsets
+  follows: MergedFollows
   directory: Directory
 }
 
@@ -56,6 +61,29 @@ export class MergedConsumersPort {
     const hasStored = request.commit !== undefined || (request.prepare !== undefined && batch.count > 0)
     if (hasStored) this.#noteCommits(wanted, consumer)
     return batch
+  }
+
+  /**
+   * Follows the partitions from where the consumer is. `begin` what this returns when the listener can be told, and
+   * `end` and `close` it, whatever happens.
+   *
+   * @param check may refuse a partition, also one that is added later
+   * @throws StreamsError what `read` throws
+   */
+  async follow (
+    superStream: string, request: MergedConsumerFollow, check: PartitionCheck, listener: MergedFollowListener,
+    signal: AbortSignal
+  ): Promise<MergedFollow> {
+    const { partitions, follows, directory } = this.#options
+    const { consumer } = request
+    refuseBadReference('consumer', consumer)
+    const find = checked(partitions, superStream, request.partitions, (name, stream) => {
+      check(name, stream)
+      directory.noteRead(stream, consumer)
+    })
+    const committed = (stream: string): void => { directory.noteCommit(stream, consumer) }
+    return await forgettingMissing(partitions, superStream, async () =>
+      await follows.openAs(await find.first(), { ...request, committed }, { listener, ...find.again }, signal))
   }
 
   /** Where the consumer stands in each partition. @throws StreamsError `super_stream_not_found`, ... */

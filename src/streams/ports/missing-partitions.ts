@@ -6,10 +6,19 @@ import type { Partitions } from '../merging/partitions.ts'
 export async function forgetMissing (
   partitions: Partitions, superStream: string, read: () => Promise<MergedBatch>
 ): Promise<MergedBatch> {
-  try {
+  return await forgettingMissing(partitions, superStream, async () => {
     const batch = await read()
     if (batch.unavailable.some(({ error }) => isMissing(error))) partitions.forget(superStream)
     return batch
+  })
+}
+
+/** Does what a partition may turn out not to exist for. */
+export async function forgettingMissing<Result> (
+  partitions: Partitions, superStream: string, work: () => Promise<Result>
+): Promise<Result> {
+  try {
+    return await work()
   } catch (error) {
     if (isMissing(error)) partitions.forget(superStream)
     throw error

@@ -1,5 +1,4 @@
 import type { Lease } from '../common/lease.ts'
-import type { StreamsError } from '../errors.ts'
 import type { Answers } from './answers.ts'
 import type { ReadFilter } from './filter.ts'
 import type { HeldChunk } from './held-chunk.ts'
@@ -103,11 +102,7 @@ class Part implements ChunkPart {
   }
 
   lease (bytes: number): Lease | undefined {
-    const lease = this.#answers.lease()
-    const refusal: StreamsError | undefined = this.#answers.grow(lease, bytes)
-    if (refusal === undefined) return lease
-    lease.end()
-    return undefined
+    return this.#answers.take(bytes)
   }
 
   release (): void {

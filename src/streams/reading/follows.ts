@@ -1,3 +1,4 @@
+import type { Lease } from '../common/lease.ts'
 import type { Position } from '../offset.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import type { ReadFilter } from './filter.ts'
@@ -38,6 +39,11 @@ export class Follows implements Company {
     await follow.begin(from.type !== 'offset', signal)
     this.#follows.add(follow)
     return follow
+  }
+
+  /** Takes memory for what is made of messages; undefined when there is no room for it. End the lease. */
+  lease (bytes: number): Lease | undefined {
+    return this.#readers.answers.take(bytes)
   }
 
   /** The followers that read by this reader. */
