@@ -136,20 +136,28 @@ t.test('`partitions` chooses, and a filter too', async (t) => {
   t.equal((await gateway.get(pathOf(name, '?partitions=nothing'), { accept })).status, 404)
 })
 
-t.test('a partition that is deleted is a gap, and the others go on', async (t) => {
+t.test('a partition that is deleted is a gap, the others go on, and one that was added is there too', async (t) => {
   const name = await superStreamOf(t, '0', '1')
   await fill(name, { 0: 2, 1: 2 })
   const client = await LiveClient.open(t, gateway.url + pathOf(name))
   await client.until('all', ({ messages }) => messages.length === 4)
   const before = client.lastId ?? ''
+  // The gateway knows the partitions for a minute, unless it learns that one does not exist.
+  await manage('PUT', `queues/%2f/${name}-2`, { durable: true, arguments: { 'x-queue-type': 'stream' } })
+  t.teardown(async () => { await manage('DELETE', `queues/%2f/${name}-2`) })
+  await manage('POST', `bindings/%2f/e/${name}/q/${name}-2`, {
+    routing_key: '2', arguments: { 'x-stream-partition-order': 2 }
+  })
   await manage('DELETE', `queues/%2f/${name}-1`)
   await client.until('the gap', (client) => client.named('gap').length === 1, 30_000)
   t.same(client.named('gap'), [{ partition: `${name}-1`, from: 2, to: null }])
   await gateway.publish(`${name}-0`, 'after')
-  await client.until('the others go on', ({ messages }) => messages.length === 5)
+  await gateway.publish(`${name}-2`, 'added')
+  await client.until('the others go on', ({ messages }) => messages.length === 6)
+  t.same(places(client.messages.slice(4)).sort(), [`${name}-0:2`, `${name}-2:0`])
   const resumed = await LiveClient.open(t, gateway.url + pathOf(name), { 'last-event-id': before })
   await resumed.until('the gap', (client) => client.named('gap').length === 1)
-  await resumed.until('the rest', ({ messages }) => messages.length === 1)
+  await resumed.until('the rest', ({ messages }) => messages.length === 2)
 })
 
 t.test('a super stream that is deleted ends the answer with a problem', async (t) => {

@@ -11,7 +11,7 @@ import type { MergedBatch, ReadFilter } from '../../streams/index.ts'
 import { answerFormat, mergedBatchResponse } from './answer.ts'
 import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
 import { sendMergedLive, type OpenMerged } from './live.ts'
-import { liveFormat, liveQuery, type LiveQuery } from './live-query.ts'
+import { liveFormat, liveQuery, problemText, type LiveQuery } from './live-query.ts'
 import { encodeMerged, MERGED_HEADERS, sendMerged } from './merged-answer.ts'
 import { mergedResumedAt, partitionNames, partitionsQuery } from './merged-query.ts'
 import { amountQuery, bodyQuery, type ReadLimits } from './query.ts'
@@ -34,7 +34,7 @@ function readSuperStreamAsConsumer (app: ApiApp, limits: ReadLimits): void {
     {
       // A HEAD request would commit messages that no client has seen.
       exposeHeadRoute: false,
-      config: { problems },
+      config: { problems, problemText },
       schema: {
         operationId: 'readSuperStreamAsConsumer',
         tags: ['Super streams'],

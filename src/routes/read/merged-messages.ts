@@ -9,7 +9,7 @@ import { BufferPool } from '../../text/buffer-pool.ts'
 import { answerFormat, LINK_HEADER, mergedBatchResponse, setNextLink } from './answer.ts'
 import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
 import { sendMergedLive, type OpenMerged } from './live.ts'
-import { liveFormat, liveQuery } from './live-query.ts'
+import { liveFormat, liveQuery, problemText } from './live-query.ts'
 import { MERGED_HEADERS, sendMerged, sendMergedLines } from './merged-answer.ts'
 import { mergedRequest, mergedResumedAt, mergedStartQuery, partitionsQuery } from './merged-query.ts'
 import { amountQuery, bodyQuery, type ReadLimits } from './query.ts'
@@ -33,7 +33,7 @@ function readSuperStream (app: ApiApp, limits: ReadLimits): void {
   app.get(
     '/super-streams/:superStream/messages',
     {
-      config: { problems },
+      config: { problems, problemText },
       schema: {
         operationId: 'readSuperStream',
         tags: ['Super streams'],
