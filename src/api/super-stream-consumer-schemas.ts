@@ -66,7 +66,7 @@ export const CommitOffsets = strictObject(
       'Refuse with 412 unless these offsets are stored now; with null, unless no offset is stored.'
     ))
   },
-  { title: 'OffsetsCommit', examples: [{ offsets: { 'orders-0': 0 } }] }
+  { title: 'OffsetsCommit', examples: [{ offsets: { 'orders-2': 0 } }] }
 )
 
 /** The body of a reset. */

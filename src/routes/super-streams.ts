@@ -135,7 +135,7 @@ function createSuperStream (app: ApiApp, maxPartitions: number): void {
       config: {
         problems: [
           ...SUPER_STREAM_PROBLEMS.filter((code) => code !== 'super_stream_not_found'), ...BODY_PROBLEMS,
-          'super_stream_differs'
+          'super_stream_differs', 'stream_arguments_differ', 'management_unavailable'
         ]
       },
       schema: {
@@ -144,8 +144,9 @@ function createSuperStream (app: ApiApp, maxPartitions: number): void {
         summary: 'Create a super stream',
         description:
           'Creates the partitions, which are streams, and what binds them together. Creating a super stream that ' +
-          'exists is not an error, unless its partitions have other names; their arguments are not compared. When ' +
-          'the broker cannot create all partitions it takes back what it has created.',
+          'exists is not an error, unless its partitions have other names or other values of the arguments that are ' +
+          'given. The answer has the partitions in their order. When the broker cannot create all partitions it ' +
+          'takes back what it has created.',
         params: SuperStreamParams,
         body: ToCreate,
         response: {

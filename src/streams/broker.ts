@@ -240,7 +240,7 @@ function administration (
     streams: new StreamsPort({ ...common, admin }),
     superStreams: new SuperStreamsPort({
       ...common,
-      admin: new SuperStreamAdmin({ ...topology, management, permissions, requestTimeoutMs }),
+      admin: new SuperStreamAdmin({ ...topology, streams: admin, management, permissions, requestTimeoutMs }),
       view: new SuperStreamView({ admin, management, logger }),
       lists,
       publishing: new PartitionedPublishing({ ...topology, frameMaxBytes, ...publishing }),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { hashOf } from '../../src/streams/partitions/hash.ts'
 import { clusterUrl, startPrivateBroker } from '../support/broker.ts'
-import { startGateway } from '../support/gateway.ts'
+import { startGateway, type Gateway } from '../support/gateway.ts'
 import { list, record } from '../support/schema-values.ts'
 import { manage } from '../support/super-streams.ts'
 import { until } from '../support/until.ts'
@@ -65,6 +65,34 @@ t.test('partitions without a leader fail for their messages only, and serve agai
       described.every(({ leader, fault }, at) => (at === 1) === (fault !== undefined || leader === null))
   })
 
+  const merged = await readToEnd(gateway, path)
+  t.same(merged.unavailable, [`${name}-1`])
+  t.same([...new Set(merged.messages.map(({ partition }) => partition))].sort(), [`${name}-0`, `${name}-2`])
+
   await victim.start()
   await until('everything is confirmed again', async () => (await publish()).status === 200, 90_000)
+  const rest = await readToEnd(gateway, path, merged.cursor)
+  t.same(rest.unavailable, [])
+  const read = [...merged.messages, ...rest.messages]
+  const places = read.map(({ partition, offset }) => `${String(partition)}/${String(offset)}`)
+  t.equal(new Set(places).size, places.length, 'no message comes twice')
+  const whole = await readToEnd(gateway, path)
+  t.equal(places.length, whole.messages.length, 'the cursor has kept the place of the lost partition')
 })
+
+/** Reads on from a cursor until the partitions that can be read are at their end. */
+async function readToEnd (gateway: Gateway, path: string, from?: string) {
+  const messages: Array<Record<string, unknown>> = []
+  let cursor = from
+  for (let reads = 0; reads < 100; reads++) {
+    const answer = await gateway.get(`${path}/messages?limit=50${cursor === undefined ? '' : `&cursor=${cursor}`}`)
+    const json = record(answer.json)
+    const batch = list(json['messages']).map(record)
+    messages.push(...batch)
+    cursor = String(json['nextCursor'])
+    if (batch.length > 0) continue
+    const unavailable = list(json['unavailable']).map((partition) => record(partition)['partition'])
+    return { messages, cursor, unavailable }
+  }
+  throw new Error('the end was not reached in 100 reads')
+}

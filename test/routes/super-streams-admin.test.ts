@@ -51,6 +51,19 @@ t.test('binding keys name the partitions, in the order in which they are given',
   t.match(refused.json, { code: 'stream_is_partition', superStream: name })
 })
 
+t.test('creating it with other arguments is refused, and what is not given is not compared', async (t) => {
+  const name = newName(t)
+  t.equal((await create(name, { bindingKeys: ['us', 'eu'], maxAge: '7D', maxLengthBytes: 10_000_000 })).status, 201)
+  const { json } = await create(name, { bindingKeys: ['us', 'eu'], maxAge: '8D' })
+  t.match(json, { status: 409, code: 'stream_arguments_differ', partition: `${name}-us`, sideEffects: 'none' })
+  t.match(record(json)['detail'], 'the stream exists with other values of: maxAge')
+  const partitions = [`${name}-us`, `${name}-eu`]
+  for (const args of [{}, { maxAge: '7D' }, { maxAge: '7D', maxLengthBytes: 10_000_000 }]) {
+    const same = await create(name, { bindingKeys: ['eu', 'us'], ...args })
+    t.match(same, { status: 200, json: { name, partitions } }, 'in the order that decides where a key goes')
+  }
+})
+
 t.test('creating it with other partitions is refused, and the answer names the difference', async (t) => {
   const name = newName(t)
   await create(name, { partitions: 2 })

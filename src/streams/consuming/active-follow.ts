@@ -8,8 +8,7 @@ import type { Follows } from '../reading/follows.ts'
 import type { HeldChunk } from '../reading/held-chunk.ts'
 import type { FollowListener, FollowState, LiveSource, Progress, Taken } from '../reading/live-source.ts'
 import type { ActiveConsumer, Deactivation } from './active-consumer.ts'
-import { ConsumerFollow } from './consumer-follow.ts'
-import type { ConsumerOffsets } from './consumer-offsets.ts'
+import { ConsumerFollow, type ConsumerFollowOptions } from './consumer-follow.ts'
 
 /** What a follower that is a single active consumer is told beside that. */
 export interface ActiveFollowListener extends FollowListener {
@@ -30,9 +29,9 @@ export interface ActiveFollowOptions {
   readonly consumer: string
   /** Where the consumer reads on now. */
   readonly position: number
-  readonly member: ActiveConsumer
-  readonly follows: Follows
-  readonly offsets: ConsumerOffsets
+  readonly member: Pick<ActiveConsumer, 'listen' | 'place' | 'end'>
+  readonly follows: { open: (...args: Parameters<Follows['open']>) => Promise<LiveSource> }
+  readonly offsets: ConsumerFollowOptions['offsets']
   /** Stores what was taken while it is the active one. */
   readonly autoCommit: boolean
   /** Given: only the messages that it matches. */

@@ -75,11 +75,12 @@ export class SuperStreamsPort {
   }
 
   /**
-   * Creates the super stream, unless it is there with the same partitions.
+   * Creates the super stream, unless it is there with the same partitions. Arguments that are not given are not
+   * compared.
    *
    * @param check may refuse a partition
    * @returns the names of the partitions, in their order
-   * @throws StreamsError `super_stream_differs`, `invalid_argument`, ...
+   * @throws StreamsError `super_stream_differs`, `stream_arguments_differ`, `invalid_argument`, ...
    */
   async create (
     superStream: string, bindingKeys: readonly string[], args: StreamArguments, check: PartitionCheck
@@ -89,9 +90,11 @@ export class SuperStreamsPort {
     const partitions = bindingKeys.map((key) => `${superStream}-${key}`)
     const streams = partitions.map((name) => names.toBroker(name))
     for (const [index, stream] of streams.entries()) check(partitions[index] ?? stream, stream)
-    const outcome = await admin.create({ superStream: brokerName, partitions: streams, bindingKeys, args })
+    const existing = await admin.create({ superStream: brokerName, partitions: streams, bindingKeys, args })
     this.#options.publishing.forget(brokerName)
-    return { outcome, partitions }
+    return existing === undefined
+      ? { outcome: 'created', partitions }
+      : { outcome: 'exists', partitions: existing.map((stream) => names.fromBroker(stream) ?? stream) }
   }
 
   /**

@@ -11,6 +11,7 @@ import type { Locator } from './locator.ts'
 import type { PartitionLists } from './partition-lists.ts'
 import type { Permissions } from './permissions.ts'
 import { encodeArguments, type StreamArguments } from './stream-arguments.ts'
+import type { StreamAdmin } from './stream-admin.ts'
 import type { StreamNames } from './stream-names.ts'
 import type { SuperStreams } from './super-streams.ts'
 
@@ -28,6 +29,8 @@ export interface SuperStreamAdminOptions {
   names: StreamNames
   locator: Locator
   superStreams: SuperStreams
+  /** Compares what a partition was created with. */
+  streams: StreamAdmin
   lists: PartitionLists
   management: ManagementClient | undefined
   /** Of a caller's user: it is not told of streams that it may not use. */
@@ -49,15 +52,16 @@ export class SuperStreamAdmin {
   }
 
   /**
-   * Creates the super stream, unless it is there with the same partitions. What they were created with is not compared.
+   * Creates the super stream, unless it is there with the same partitions.
    *
    * When the broker cannot create a partition it takes back what it has created. When its node fails meanwhile, streams
    * may be left that are bound to nothing: the next call names them.
    *
+   * @returns what was there already: its partitions in their order; undefined when it was created
    * @throws StreamsError `super_stream_differs`, `invalid_argument`, `access_refused`, `stream_not_available` when the
-   *   broker could not create all
+   *   broker could not create all; `stream_arguments_differ`
    */
-  async create (wanted: NewSuperStream): Promise<'created' | 'exists'> {
+  async create (wanted: NewSuperStream): Promise<readonly string[] | undefined> {
     const { connections, requestTimeoutMs } = this.#options
     const { superStream, partitions } = wanted
     const args = encodeArguments(wanted.args)
@@ -66,7 +70,7 @@ export class SuperStreamAdmin {
     try {
       const connection = await connections.connection('streams', superStream)
       await connection.createSuperStream({ ...wanted, args }, requestTimeoutMs + partitions.length * MS_A_PARTITION)
-      return 'created'
+      return undefined
     } catch (error) {
       const code = error instanceof ResponseError ? error.responseCode : undefined
       if (code === ResponseCode.streamAlreadyExists) return await this.#compare(wanted)
@@ -114,8 +118,8 @@ export class SuperStreamAdmin {
     }
   }
 
-  async #compare ({ superStream, partitions }: NewSuperStream): Promise<'exists'> {
-    const { superStreams } = this.#options
+  async #compare ({ superStream, partitions, args }: NewSuperStream): Promise<readonly string[]> {
+    const { superStreams, streams, names } = this.#options
     const deadline = new Deadline(CREATION_MS)
     const backoff = new Backoff(20, 500)
     for (;;) {
@@ -123,7 +127,14 @@ export class SuperStreamAdmin {
       const found = [...new Set(bound)]
       const missing = partitions.filter((name) => !found.includes(name))
       const unexpected = found.filter((name) => !partitions.includes(name))
-      if (missing.length === 0 && unexpected.length === 0) return 'exists'
+      if (missing.length === 0 && unexpected.length === 0) {
+        for (const stream of found) {
+          await streams.compare(stream, args).catch((error) => {
+            throw classify(error).inPartition(names.fromBroker(stream) ?? stream)
+          })
+        }
+        return found
+      }
       if (bound === undefined || unexpected.length > 0 || deadline.hasPassed) {
         throw await this.#difference(found, missing, unexpected)
       }
