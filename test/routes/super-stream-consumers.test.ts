@@ -204,6 +204,16 @@ t.test('the consumers of a super stream are those of its partitions', async (t) 
   ))
 })
 
+t.test('a commit of other partitions than those that are read is refused', async (t) => {
+  const name = await superStreamOf(t, '0', '1')
+  await gateway.publish(`${name}-0`, 'a', 'b')
+  const cursor = cursorOf(await read(name, `partitions=${name}-0`))
+  t.match((await read(name, `partitions=${name}-1&commit=${cursor}`)).json, { status: 400, code: 'cursor_invalid' })
+  t.match((await offsetsOf(name)).json, { partitions: exactly({ storedOffset: null }, { storedOffset: null }) })
+  t.equal((await read(name, `partitions=${name}-0,${name}-1&commit=${cursor}`)).status, 200)
+  t.match((await offsetsOf(name)).json, { partitions: exactly({ storedOffset: 1 }, { storedOffset: null }) })
+})
+
 t.test('a list has no lag in all where it is not known in each', async (t) => {
   const name = await superStreamOf(t, '0', '1')
   await gateway.publish(`${name}-0`, 'a')

@@ -89,6 +89,9 @@ export class MergedConsumerPolls {
   // A partition that is gone has nothing to be stored.
   async #commit ({ superStream: { name }, partitions, consumer }: Poll, cursor: string): Promise<void> {
     const places = new Map(decodeCursor(name, cursor).places.map(({ key, nextOffset }) => [key, nextOffset]))
+    if (!partitions.some(({ key }) => places.has(key))) {
+      throw new StreamsError('cursor_invalid', 'the cursor to commit is of other partitions than those that are read')
+    }
     const commits = partitions.flatMap((partition): PartitionCommit[] => {
       const nextOffset = places.get(partition.key) ?? 0
       return nextOffset === 0 ? [] : [{ partition, offset: nextOffset - 1 }]
