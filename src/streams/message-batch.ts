@@ -25,6 +25,9 @@ export function sectionsOf (message: Omit<OutgoingMessage, 'body'>): Buffer {
  * value, or its absence, before the size.
  */
 export class MessageBatch implements Entries {
+  /** What is kept of a message beside its bytes. */
+  static readonly noteBytes = NOTE_BYTES
+
   readonly messagesPerEntry = 1
   #buffer: Buffer
   #end = 0
@@ -130,6 +133,11 @@ export class MessageBatch implements Entries {
     this.#end = needed
     const key = from.routingKeyOf(index)
     if (key !== undefined) this.routeLast(key)
+  }
+
+  /** Lets go of the bytes: the batch must not be used afterwards. */
+  clear (): void {
+    this.#buffer = NO_SECTIONS
   }
 
   /** Adds a message that is encoded already, without a publishing id and without a filter value. It is copied. */

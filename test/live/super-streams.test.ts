@@ -120,6 +120,28 @@ t.test('one full partition does not keep the others back', async (t) => {
   for (const small of [`${name}-1`, `${name}-2`]) t.ok(order.indexOf(small) < 80, `${order.indexOf(small)}`)
 })
 
+t.test('a client that stands still while much is published gets everything once, in order', async (t) => {
+  const behind = await startGateway(t, { READER_WINDOW_BYTES: '65536' })
+  const suffixes = ['0', '1', '2']
+  const name = await superStreamOf(t, ...suffixes)
+  const client = await LiveClient.open(t, behind.url + pathOf(name))
+  await client.until('the opening', ({ events }) => events.length > 0)
+  client.response.pause()
+  const body = `${'x'.repeat(1000)}\n`.repeat(1000)
+  for (let times = 0; times < 5; times++) {
+    for (const suffix of suffixes) {
+      const url = `${behind.url}/v1/streams/${name}-${suffix}/messages/lines`
+      t.equal((await fetch(url, { method: 'POST', body })).status, 200)
+    }
+  }
+  client.response.resume()
+  await client.until('everything', ({ messages }) => messages.length >= 15_000, 30_000)
+  for (const suffix of suffixes) {
+    const own = client.messages.filter(({ data }) => fieldOf(data, 'partition') === `${name}-${suffix}`)
+    t.same(own.map(({ data }) => fieldOf(data, 'offset')), Array.from({ length: 5000 }, (_, offset) => offset))
+  }
+})
+
 t.test('`partitions` chooses, and a filter too', async (t) => {
   const name = await superStreamOf(t, '0', '1', '2')
   await fill(name, { 0: 1, 1: 1, 2: 1 })

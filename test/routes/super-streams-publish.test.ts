@@ -53,6 +53,16 @@ t.test('a message goes to the partition that the hash of its routing key chooses
   }
 })
 
+t.test('an answer names the partitions in their order, whichever got a message first', async (t) => {
+  const name = await newSuper(t)
+  const inTurn = [2, 1, 0].map((wanted) => keys.find((key) => place(key) === wanted))
+  for (const routingKeys of [inTurn, inTurn.toReversed()]) {
+    const json = { messages: routingKeys.map((routingKey) => ({ body: 1, routingKey })) }
+    const { partitions } = record((await post(name, 'messages', { json })).json)
+    t.same(Object.keys(record(partitions)), [`${name}-0`, `${name}-1`, `${name}-2`])
+  }
+})
+
 t.test('the key of the request is that of all messages without one of their own', async (t) => {
   const name = await newSuper(t)
   const lines = await post(name, 'messages/lines?routingKey=abcd', { body: 'a\nb\nc\n' })

@@ -1,5 +1,4 @@
 import { request as httpRequest, Agent, type IncomingMessage } from 'node:http'
-import type { Test } from 'tap'
 import { fieldOf } from './live-client.ts'
 
 /**
@@ -23,11 +22,17 @@ export class SharedWorker {
   #isStoring = false
   readonly #storesItself: boolean
 
-  /** @param query with `autoCommit=true` it leaves it to the gateway to store */
-  constructor (t: Test, gateway: string, superStream: string, consumer: string, query = '') {
+  /**
+   * @param owner ends it
+   * @param query with `autoCommit=true` it leaves it to the gateway to store
+   */
+  constructor (
+    owner: { teardown: (end: () => void) => unknown },
+    gateway: string, superStream: string, consumer: string, query = ''
+  ) {
     this.#url = `${gateway}/v1/super-streams/${superStream}/consumers/${consumer}`
     this.#storesItself = query === ''
-    t.teardown(() => { this.kill() })
+    owner.teardown(() => { this.kill() })
     const path = `${this.#url}/messages?singleActive=true&follow=true${query}`
     const request = httpRequest(path, { agent: false }, (response) => {
       this.#response = response

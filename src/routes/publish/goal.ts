@@ -13,8 +13,13 @@ import { PUBLISH_PROBLEMS } from './options.ts'
 
 /** Where the messages of a request go. */
 export interface PublishGoal {
-  /** Publishes a batch. @throws StreamsError when nothing was sent */
-  publish (batch: MessageBatch, options: StreamedPublishOptions): Promise<PublishResult>
+  /**
+   * Publishes a batch.
+   *
+   * @param turn given for a large batch: settles when work on it may go on, in another turn of the event loop
+   * @throws StreamsError when nothing was sent
+   */
+  publish (batch: MessageBatch, options: StreamedPublishOptions, turn?: () => Promise<void>): Promise<PublishResult>
   /** Begins a request whose messages come piece by piece. */
   open (options: StreamedPublishOptions): StreamedSession
 }
@@ -118,9 +123,12 @@ class SuperStreamGoal implements PublishGoal {
     this.#routing = routing
   }
 
-  async publish (batch: MessageBatch, options: StreamedPublishOptions): Promise<PublishResult> {
+  async publish (
+    batch: MessageBatch, options: StreamedPublishOptions, turn?: () => Promise<void>
+  ): Promise<PublishResult> {
     const { superStreams } = brokerOf(this.#request)
-    return await superStreams.publish(nameIn(this.#request, 'superStream'), batch, { ...options, ...this.#routing })
+    const routed = { ...options, ...this.#routing, turn }
+    return await superStreams.publish(nameIn(this.#request, 'superStream'), batch, routed)
   }
 
   open (options: StreamedPublishOptions): StreamedSession {

@@ -75,10 +75,14 @@ export function publishMessages (
       const signalled = { ...options, signal: clientSignal(reply) }
       const result = batch.count === 0
         ? await goal.open(signalled).finish()
-        : await goal.publish(batch, signalled)
+        : await goal.publish(batch, signalled, turnsFor(app, body.length))
       return await sendPublished(reply, result)
     }
   )
+}
+
+function turnsFor (app: ApiApp, bodyBytes: number): (() => Promise<void>) | undefined {
+  return app.isHeavy(bodyBytes) ? async () => { await app.turn(bodyBytes) } : undefined
 }
 
 /** What is the same for all messages of a request. */

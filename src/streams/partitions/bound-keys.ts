@@ -1,5 +1,6 @@
 import { classify } from '../classify.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
+import { StreamsError } from '../errors.ts'
 import { noRoute, type Targets } from './routing.ts'
 
 interface Known {
@@ -36,9 +37,14 @@ export class BoundKeys {
       else unknown.push(key)
     }
     for (let at = 0; at < unknown.length; at += AT_A_TIME) {
-      await Promise.all(unknown.slice(at, at + AT_A_TIME).map(async (key) => {
-        found.set(key, await this.#ask(superStream, key, known))
-      }))
+      const asked = unknown.slice(at, at + AT_A_TIME)
+      const answers = await Promise.all(asked.map(async (key) => await this.#ask(superStream, key, known)))
+      for (const [index, key] of asked.entries()) found.set(key, answers[index] ?? noRoute())
+      // A broker that does not answer is not waited for again and again.
+      const failure = answers.find((answer) => answer instanceof StreamsError && answer.code !== 'no_route')
+      if (failure === undefined) continue
+      for (const key of unknown.slice(at + AT_A_TIME)) found.set(key, failure)
+      break
     }
     return found
   }

@@ -43,6 +43,7 @@ export class PartitionedPublishing {
       turns: this.#turns,
       maxEntryBytes: frameMaxBytes - PUBLISH_FRAME_OVERHEAD_BYTES,
       confirmTimeoutMs,
+      reserve: (bytes) => publishers.reserve(bytes),
       open: (partition, streams) => isStreamed
         ? publishers.streamedSession(partition, { publisher, signal, compression, streams })
         : publishers.session(partition, { publisher, signal, streams })

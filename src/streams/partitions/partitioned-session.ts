@@ -1,3 +1,4 @@
+import type { Lease } from '../common/lease.ts'
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
 import { messageTooLarge } from '../publishing/message-size.ts'
@@ -10,12 +11,14 @@ import { Lane } from './lane.ts'
 import { MessageOutcomes } from './message-outcomes.ts'
 import type { NameTurns } from './name-turns.ts'
 import { byHash, byKey, noRoute, type Route, type Routing } from './routing.ts'
-import { sharesOf, type Share } from './shares.ts'
+import { sharesOf, splitting, type Numbered, type Share } from './shares.ts'
 
 export interface RoutedOptions extends Omit<StreamedPublishOptions, 'expectedLastPublishingId' | 'streams'> {
   routing: Routing
   /** Of the messages without a key of their own. */
   routingKey?: string | undefined
+  /** Given for a large batch: settles when work on it may go on, in another turn of the event loop. */
+  turn?: (() => Promise<void>) | undefined
   /** Throws when the caller may not publish to these partitions, given by the names of the broker. */
   check: (partitions: readonly string[]) => void
 }
@@ -29,6 +32,8 @@ export interface PartitionedSessionOptions {
   /** No entry of a frame can be larger. */
   maxEntryBytes: number
   confirmTimeoutMs: number
+  /** Holds memory for messages. @throws StreamsError `overloaded`, `draining` */
+  reserve: (bytes: number) => Lease
   /** Begins a request to one of so many partitions. */
   open: (partition: string, partitions: number) => StreamedSession
 }
@@ -64,9 +69,7 @@ export class PartitionedSession implements StreamedSession {
     this.#refuseLarge(batch)
     const list = this.#list ?? await this.#begin()
     this.#throwIfAllFailed(list)
-    const messages = { batch, indexes: this.#count }
-    const { routingKey } = this.#options.request
-    const shares = sharesOf(messages, routingKey, await this.#routeFor(batch, list), this.#outcomes)
+    const shares = await this.#split({ batch, indexes: this.#count }, list)
     this.#count += batch.count
     await Promise.all(shares.map(async (share) => { await this.#send(share, list) }))
   }
@@ -78,18 +81,26 @@ export class PartitionedSession implements StreamedSession {
 
   /** See `StreamedSession`. The partitions of the result have the names of the broker. */
   async finish (): Promise<PublishResult> {
-    const partitions: Record<string, number> = {}
+    const confirmedIn = new Map<string, number>()
     let lastPublishingId: bigint | undefined
     for (const lane of this.#lanes) {
       const { confirmed, lastPublishingId: last, failures } = await lane.finish(this.#outcomes)
-      partitions[lane.partition] = (partitions[lane.partition] ?? 0) + confirmed
+      confirmedIn.set(lane.partition, (confirmedIn.get(lane.partition) ?? 0) + confirmed)
       if (last !== undefined && last > (lastPublishingId ?? -1n)) lastPublishingId = last
       const isGone = lane.failure?.code === 'stream_not_found' ||
         failures.some(({ error }) => error.code === 'stream_not_found')
       if (isGone) this.#forget()
     }
     this.#endTurn()
+    const partitions = this.#inOrder(confirmedIn)
     return { ...this.#outcomes.result(), partitions, ...(lastPublishingId !== undefined && { lastPublishingId }) }
+  }
+
+  // The order is that of the partitions. One that is gone or new comes last.
+  #inOrder (confirmedIn: ReadonlyMap<string, number>): Record<string, number> {
+    const places = new Map(this.#list?.partitions.map((partition, place) => [partition, place]))
+    const placeOf = (partition: string): number => places.get(partition) ?? places.size
+    return Object.fromEntries([...confirmedIn].sort(([a], [b]) => placeOf(a) - placeOf(b)))
   }
 
   async #begin (): Promise<PartitionList> {
@@ -124,6 +135,31 @@ export class PartitionedSession implements StreamedSession {
     // A partition that is new: its caller may have no right to it.
     if (targets.some((partition) => !list.partitions.includes(partition))) this.#options.request.check(targets)
     return byKey(list, bound)
+  }
+
+  async #split (messages: Numbered, list: PartitionList): Promise<Share[]> {
+    const { request: { routingKey, turn }, reserve } = this.#options
+    const { batch } = messages
+    const route = await this.#routeFor(batch, list)
+    if (turn === undefined) return sharesOf(messages, routingKey, route, this.#outcomes)
+    const steps = splitting(messages, routingKey, route, this.#outcomes)
+    let held = reserve(batch.heldBytes)
+    try {
+      let step = steps.next()
+      for (; step.done !== true; step = steps.next()) {
+        if (step.value !== undefined) {
+          // Both at once: into an empty budget one lease always fits.
+          held.end()
+          held = reserve(batch.heldBytes + step.value)
+        }
+        await turn()
+        if (this.#options.request.signal?.aborted === true) throw callerLeft()
+      }
+      if (step.value.every((share) => share.batch !== batch)) batch.clear()
+      return step.value
+    } finally {
+      held.end()
+    }
   }
 
   async #send (share: Share, list: PartitionList, mayGo = true): Promise<void> {

@@ -4,6 +4,7 @@ import { clusterScenarios } from './cluster.ts'
 import { gatewayScenarios } from './gateway.ts'
 import { liveScenarios } from './live.ts'
 import { networkScenarios } from './network.ts'
+import { sharedPartitionScenarios } from './shared-partitions.ts'
 import type { Scenario } from './scenario.ts'
 
 export type { Scenario } from './scenario.ts'
@@ -15,5 +16,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...gatewayScenarios,
   ...clientScenarios,
   ...liveScenarios,
+  ...sharedPartitionScenarios,
   ...clusterScenarios
 ]

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { StreamsError } from '../../../src/streams/errors.ts'
-import { decodeCursor, encodeCursor, keyOf, nameOf } from '../../../src/streams/merging/cursor.ts'
+import {
+  cursorSuffix, decodeCursor, encodeCursor, keyOf, keyTextOf, nameOf
+} from '../../../src/streams/merging/cursor.ts'
 
 const MAX = Number.MAX_SAFE_INTEGER
 const place = (name: string, nextOffset: number, of = 'orders') => ({ key: keyOf(of, name), nextOffset })
@@ -80,4 +82,23 @@ t.test('random bytes never do more than be refused', async (t) => {
     }
   }
   t.equal(taken, 0)
+})
+
+t.test('a cursor with a suffix is the same one with another place in one partition', async (t) => {
+  const places = ['orders-0', 'orders-eu', `orders-${'x'.repeat(60)}`].map((name) => place(name, random(1000)))
+  const text = encodeCursor('orders', { turn: 0, places })
+  for (const { key } of places) {
+    for (const nextOffset of [0, 1, 4711, MAX]) {
+      const moved = places.map((place) => place.key === key ? { key, nextOffset } : place)
+      t.same(decodeCursor('orders', text + cursorSuffix(keyTextOf(key), nextOffset)), { turn: 0, places: moved })
+    }
+  }
+  const key = keyTextOf(keyOf('orders', 'orders-0'))
+  const other = keyTextOf(keyOf('orders', 'orders-1'))
+  for (const suffix of [
+    '.', '..', `.${key}`, `.${key}.`, `.${key}.1.2`, `.${key}.01`, `.${key}.-1`, `.${key}.1e3`, `.${key}.${MAX + 1}`,
+    `.${other}.1`, `.${key}=.1`, `.${key}. 1`, '..1'
+  ]) {
+    t.throws(() => decodeCursor('orders', text + suffix), { code: 'cursor_invalid' }, suffix)
+  }
 })

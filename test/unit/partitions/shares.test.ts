@@ -1,7 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { MessageBatch } from '../../../src/streams/message-batch.ts'
-import { indexIn, sharesOf } from '../../../src/streams/partitions/shares.ts'
+import { indexIn, sharesOf, splitting } from '../../../src/streams/partitions/shares.ts'
 
 const silent = { unrouted () {}, copied () {} }
 
@@ -41,7 +41,7 @@ t.test('every message reaches its partition with its bytes, its id, its filter v
   }))
 })
 
-t.test('a batch that goes to one partition is not copied, and one to two partitions once', async (t) => {
+t.test('a batch that goes to one partition is not copied, and one to two partitions is copied for each', async (t) => {
   const batch = new MessageBatch()
   batch.addData(Buffer.from('x'))
   const [share] = sharesOf({ batch, indexes: 0 }, 'a', () => ['s-0'], silent)
@@ -50,8 +50,30 @@ t.test('a batch that goes to one partition is not copied, and one to two partiti
   const shares = sharesOf({ batch, indexes: 4 }, 'a', () => ['s-0', 's-1'], {
     unrouted () {}, copied (index) { copied.push(index) }
   })
-  t.equal(shares[0]?.batch, batch)
+  t.not(shares[0]?.batch, batch)
+  t.same(shares[0]?.batch.entries(0, 1), batch.entries(0, 1))
   t.not(shares[1]?.batch, batch)
   t.same(shares[1]?.batch.entries(0, 1), batch.entries(0, 1))
   t.same(copied, [4])
+})
+
+t.test('a large batch is split in many steps, which say what the copies take before they are made', async (t) => {
+  const batch = new MessageBatch()
+  for (let at = 0; at < 4000; at++) {
+    batch.addData(Buffer.alloc(1000))
+    batch.routeLast(String(at % 7))
+  }
+  const partitions = ['s-0', 's-1', 's-2']
+  const steps = splitting({ batch, indexes: 0 }, undefined, () => partitions, silent)
+  const told: number[] = []
+  let count = 0
+  let step = steps.next()
+  for (; step.done !== true; step = steps.next()) {
+    count++
+    if (step.value !== undefined) told.push(step.value)
+  }
+  t.ok(count > 3 * batch.byteLength / 1_000_000, `${count} steps for ${batch.byteLength} bytes to three partitions`)
+  t.same(told, [step.value.reduce((sum, share) => sum + share.batch.heldBytes, 0)])
+  t.same(step.value.map(({ partition }) => partition), partitions)
+  for (const share of step.value) t.same(share.batch.entries(0, 4000), batch.entries(0, 4000))
 })
