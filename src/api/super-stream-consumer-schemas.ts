@@ -6,7 +6,7 @@ import { storedNumber, storedNumberOrNull } from './stored-number.ts'
 const MAX_PARTITIONS = 1000
 
 const partition = Type.String({ description: 'The name of the partition.' })
-const summedLag = storedNumberOrNull('The sum over the partitions; null when one of them is `beyond_end`.')
+const summedLag = storedNumberOrNull('The sum over the partitions; null when that of one is not known.')
 
 /** By the name of a partition. */
 function byPartition<Value> (value: TSchema, description: string) {

@@ -181,11 +181,11 @@ function send (reply: FastifyReply, results: readonly PartitionStored[]) {
   return { partitions }
 }
 
-function sumOfLags (partitions: ReadonlyArray<{ readonly lag: bigint | null, readonly state: string }>): bigint | null {
+function sumOfLags (partitions: ReadonlyArray<{ readonly lag: bigint | null }>): bigint | null {
   let sum = 0n
-  for (const { lag, state } of partitions) {
-    if (state === 'beyond_end') return null
-    sum += lag ?? 0n
+  for (const { lag } of partitions) {
+    if (lag === null) return null
+    sum += lag
   }
   return sum
 }

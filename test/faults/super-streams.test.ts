@@ -96,3 +96,15 @@ async function readToEnd (gateway: Gateway, path: string, from?: string) {
   }
   throw new Error('the end was not reached in 100 reads')
 }
+
+t.test('a message that does not fit into a frame of the broker is refused with the whole request', async (t) => {
+  const { nodes } = await startPrivateBroker(t, { configuration: ['stream.frame_max = 20000'] })
+  const gateway = await startGateway(t, { RABBITMQ_STREAM_URL: clusterUrl(nodes) })
+  const path = `/v1/super-streams/orders-${randomUUID()}`
+  t.equal((await gateway.request('PUT', path, { json: { partitions: PARTITIONS } })).status, 201)
+  const json = { messages: [...messages, { body: 'x'.repeat(30_000), routingKey: 'large' }] }
+  const { json: problem } = await gateway.request('POST', `${path}/messages`, { json })
+  t.match(problem, { status: 413, code: 'payload_too_large', sideEffects: 'none', detail: /^message 60 does not fit/ })
+  t.equal(record(problem)['published'], undefined)
+  t.match(await gateway.request('POST', `${path}/messages`, { json: { messages } }), { status: 200 })
+})

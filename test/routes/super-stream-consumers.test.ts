@@ -203,3 +203,15 @@ t.test('the consumers of a super stream are those of its partitions', async (t) 
     { name: 'other', partitions: exactly({ partition: `${name}-1` }) }
   ))
 })
+
+t.test('a list has no lag in all where it is not known in each', async (t) => {
+  const name = await superStreamOf(t, '0', '1')
+  await gateway.publish(`${name}-0`, 'a')
+  await gateway.publish(`${name}-1`, 'b')
+  await read(name)
+  await gateway.request('PUT', `/v1/streams/${name}-0/consumers/c/offset`, { json: { offset: 0 } })
+  const { json } = await gateway.get(`/v1/super-streams/${name}/consumers`)
+  t.match(record(json)['consumers'], exactly({
+    name: 'c', lag: null, partitions: exactly({ lag: 0 }, { state: 'nothing_stored', lag: null })
+  }))
+})

@@ -32,7 +32,7 @@ export class PartitionedPublishing {
    * @throws StreamsError `draining`
    */
   session (superStream: string, request: RoutedOptions, isStreamed: boolean): PartitionedSession {
-    const { publishers, lists, frameMaxBytes, confirmTimeoutMs } = this.#options
+    const { publishers, lists, confirmTimeoutMs } = this.#options
     publishers.reserve(0).end()
     const { publisher, signal, compression } = request
     return new PartitionedSession({
@@ -41,13 +41,21 @@ export class PartitionedPublishing {
       lists,
       keys: this.#keys,
       turns: this.#turns,
-      maxEntryBytes: frameMaxBytes - PUBLISH_FRAME_OVERHEAD_BYTES,
+      maxEntryBytes: async () => await this.#maxEntryBytes(),
       confirmTimeoutMs,
       reserve: (bytes) => publishers.reserve(bytes),
       open: (partition, streams) => isStreamed
         ? publishers.streamedSession(partition, { publisher, signal, compression, streams })
         : publishers.session(partition, { publisher, signal, streams })
     })
+  }
+
+  // The broker may allow smaller frames than the gateway.
+  async #maxEntryBytes (): Promise<number> {
+    const { connections, frameMaxBytes } = this.#options
+    const agreedBytes = await connections.connection('streams', undefined)
+      .then((connection) => connection.frameMaxBytes, () => frameMaxBytes)
+    return agreedBytes - PUBLISH_FRAME_OVERHEAD_BYTES
   }
 
   /** Call this when a super stream was created or deleted. */

@@ -30,13 +30,16 @@ export interface PartitionedSessionOptions {
   keys: BoundKeys
   turns: NameTurns
   /** No entry of a frame can be larger. */
-  maxEntryBytes: number
+  maxEntryBytes: () => Promise<number>
   confirmTimeoutMs: number
   /** Holds memory for messages. @throws StreamsError `overloaded`, `draining` */
   reserve: (bytes: number) => Lease
   /** Begins a request to one of so many partitions. */
   open: (partition: string, partitions: number) => StreamedSession
 }
+
+// A batch of this size fits into a frame of any broker.
+const SURE_FRAME_BYTES = 4096
 
 /**
  * One publish request to a super stream. Each message goes to its partition. What fails at one partition fails for the
@@ -50,6 +53,7 @@ export class PartitionedSession implements StreamedSession {
   readonly #outcomes = new MessageOutcomes()
   // What the whole request goes by, unless a partition turns out to be gone.
   #list: PartitionList | undefined
+  #maxEntryBytes: number | undefined
   #endTurn: () => void = () => {}
   #count = 0
 
@@ -66,8 +70,8 @@ export class PartitionedSession implements StreamedSession {
   async write (batch: MessageBatch): Promise<void> {
     const { signal } = this.#options.request
     if (signal?.aborted === true) throw callerLeft()
-    this.#refuseLarge(batch)
     const list = this.#list ?? await this.#begin()
+    if (batch.byteLength > SURE_FRAME_BYTES) await this.#refuseLarge(batch)
     this.#throwIfAllFailed(list)
     const shares = await this.#split({ batch, indexes: this.#count }, list)
     this.#count += batch.count
@@ -213,8 +217,9 @@ export class PartitionedSession implements StreamedSession {
     if (failure !== undefined) throw failure
   }
 
-  #refuseLarge (batch: MessageBatch): void {
-    const { maxEntryBytes } = this.#options
+  // At one partition it would fail for all messages of the request that go there.
+  async #refuseLarge (batch: MessageBatch): Promise<void> {
+    const maxEntryBytes = this.#maxEntryBytes ??= await this.#options.maxEntryBytes()
     if (batch.byteLength <= maxEntryBytes) return
     for (let at = 0; at < batch.count; at++) {
       if (batch.entryLength(at) > maxEntryBytes) throw messageTooLarge(this.#count + at, maxEntryBytes)
