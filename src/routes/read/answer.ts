@@ -192,7 +192,7 @@ export function setNextLink (reply: FastifyReply, value: number | string, name =
   const { path, query } = urlParts(reply.request.raw.url)
   const parameters = new URLSearchParams(query)
   parameters.delete('timestamp')
-  parameters.delete('offset')
+  if (name !== 'offset') parameters.delete('offset')
   parameters.set(name, String(value))
   const prefix = reply.server.publicPrefix(reply.request)
   reply.header('link', `<${prefix}${path.replace(ORIGIN, '').replaceAll('>', '%3E')}?${parameters}>; rel="next"`)
