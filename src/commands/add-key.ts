@@ -56,7 +56,7 @@ function lock (whole: string, path: string, timeoutMs: number): number {
     } catch (error) {
       if (!isError(error, 'EEXIST')) throw unwritable(path, error)
       if (performance.now() < deadlineMs) sleep(LOCK_RETRY_MS)
-      else throw new KeyFileError(`${path} is being changed by another command; if there is none, delete ${whole}`)
+      else throw new KeyFileError(`${path} is being changed by another command; if no command runs, delete ${whole}`)
     }
   }
 }

@@ -35,7 +35,7 @@ export type Fed = { readonly messages: Written } | { readonly gap: FeedGap } | '
 
 /** Where a live answer has its messages from: a stream, or the partitions of a super stream. */
 export interface LiveFeed {
-  /** Where a client goes on that has everything that was taken. */
+  /** Where a client continues that has everything that was taken. */
   readonly id: number | string
   /** The same, as a member of control events. */
   readonly here: object

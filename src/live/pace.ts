@@ -2,8 +2,8 @@
 const IN_A_TURN = 256
 
 /**
- * The heartbeats of all answers, so many in each turn of the event loop. Answers that got the same message are due at
- * the same moment: thousands of writes in one turn would hold up everything else.
+ * The heartbeats of all answers, a bounded number in each turn of the event loop. Answers that got the same message are
+ * due at the same moment: thousands of writes in one turn would hold up everything else.
  */
 export class Pace {
   readonly #waiting: Array<() => void> = []

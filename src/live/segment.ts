@@ -35,7 +35,7 @@ export class Segment implements Written {
   readonly from: number
   /** All messages before this offset are in it. */
   readonly to: number
-  /** The offset after the last message in it; `from` when there is none. */
+  /** The offset after the last message in it; `from` when it has no message. */
   readonly lastEnd: number
   /** How many messages there are. */
   readonly count: number
@@ -107,7 +107,7 @@ export function frameOf (text: Buffer | string): { readonly framed: Buffer, read
   return { framed, plain: framed.subarray(head.length, head.length + length) }
 }
 
-/** What stands before a chunk of HTTP/1.1 of so many bytes. */
+/** What stands before a chunk of HTTP/1.1, by its size in bytes. */
 export function sizeLine (bytes: number): string {
   return bytes.toString(16) + CRLF
 }

@@ -107,7 +107,7 @@ export class StreamFeed implements LiveFeed {
     this.#takenOffset = this.id
   }
 
-  /** It goes on from there, whatever was taken. */
+  /** It continues from there, whatever was taken. */
   movedTo (nextOffset: number): void {
     this.#takenOffset = nextOffset
   }

@@ -20,7 +20,7 @@ export type StreamsErrorCode =
   | 'publisher_exhausted' // the name has the highest publishing id: whatever follows would be a duplicate
   | 'message_too_large' // does not fit into one frame of the broker
   | 'offset_out_of_range' // a read from beyond the end
-  | 'cursor_invalid' // a cursor of another super stream, or none at all
+  | 'cursor_invalid' // a cursor of another super stream, or not a cursor at all
   | 'offset_beyond_end' // an offset to store, or a reset, beyond the end
   | 'body_not_a_line' // a line read that starts at a body with a line feed in it
   | 'broker_protocol_error' // what the broker should never answer; own credentials refused

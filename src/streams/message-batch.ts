@@ -115,7 +115,7 @@ export class MessageBatch implements Entries {
     return this.#routingKeys !== undefined
   }
 
-  /** The routing key of a message; undefined when it has none of its own. */
+  /** The routing key of a message; undefined when it has no key of its own. */
   routingKeyOf (index: number): string | undefined {
     return this.#routingKeys?.[index]
   }

@@ -1,4 +1,4 @@
-// A limit may change while somebody waits.
+// A limit may change while an answer waits.
 const MAX_PAUSE_MS = 5000
 
 /** Those of one caller who wait until a debt is paid: one timer for all of them, and they continue in turn. */

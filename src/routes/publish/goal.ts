@@ -16,7 +16,7 @@ export interface PublishGoal {
   /**
    * Publishes a batch.
    *
-   * @param turn given for a large batch: settles when work on it may go on, in another turn of the event loop
+   * @param turn given for a large batch: settles when work on it may continue, in another turn of the event loop
    * @throws StreamsError when nothing was sent
    */
   publish (batch: MessageBatch, options: StreamedPublishOptions, turn?: () => Promise<void>): Promise<PublishResult>

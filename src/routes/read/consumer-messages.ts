@@ -106,7 +106,7 @@ async function followAsConsumer (
   const { autoCommit, singleActive } = query
   if (singleActive === true) {
     refuseStart(query, 'must not be given with singleActive: the active consumer begins after the stored offset')
-    // It begins at the stored offset all the same, and yet an id that is none shows a mistake of the client.
+    // It begins at the stored offset all the same. An id that is not valid still shows a mistake of the client.
     resumedAt(request, query)
     return await sendLive(reply, {
       format,

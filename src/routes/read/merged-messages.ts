@@ -40,7 +40,7 @@ function readSuperStream (app: ApiApp, limits: ReadLimits): void {
         summary: 'Read messages of all partitions',
         description:
           'Reads all partitions as one; the next read continues at `nextCursor`. Messages of a partition come in ' +
-          'their order; across partitions the older ones of those that are there come first, which is no total ' +
+          'their order; across partitions the older ones of those that are there come first, which is not a total ' +
           'order. No partition is waited for while another one has messages, and each gets its share of an answer. ' +
           'With `wait`, an answer is held until any partition has a message.',
         params: SuperStreamParams,

@@ -104,7 +104,7 @@ export class MergedConsumerPolls {
     if (failure !== undefined) throw failure.afterSideEffects()
   }
 
-  // A partition that cannot be asked is left out, unless none can.
+  // A partition that cannot be asked is left out, unless no partition can.
   async #look ({ partitions, consumer, from, signal }: Poll): Promise<Whereabouts> {
     const { offsets } = this.#options
     const unavailable: Unavailable[] = []

@@ -26,7 +26,7 @@ const WORTHWHILE = 1 / 4
 // How long partitions that do not answer keep back what others have. A poll outlives a change of the leader, which
 // takes longer.
 const PATIENCE_MS = 1000
-// The same of a read with a filter, which may look at messages for so long before it has one.
+// The same of a read with a filter, which may look at messages for seconds before it has one that matches.
 const SEARCH_PATIENCE_MS = 6000
 // Of many partitions that have messages an answer has some, each with a share that is worth its question. The others
 // come with the next answer.
@@ -165,7 +165,7 @@ export class MergedRead {
   }
 }
 
-// A share of each partition: at least one message, so that none is passed over for ever.
+// A share of each partition: at least one message, so that no partition is passed over for ever.
 function shareOf (messages: number, bytes: number, partitions: number): Pick<Amount, 'limit' | 'maxBytes'> {
   return {
     limit: Math.max(1, Math.floor(messages / partitions)),

@@ -60,7 +60,7 @@ export class Partitions {
  * Those of the partitions that have these names, in their own order.
  *
  * @param names undefined: all
- * @throws StreamsError `stream_not_found` when one is no partition of the super stream
+ * @throws StreamsError `stream_not_found` when one is not a partition of the super stream
  */
 export function chosen ({ name, partitions }: SuperStream, names: readonly string[] | undefined): readonly Partition[] {
   if (names === undefined) return partitions
@@ -68,7 +68,7 @@ export function chosen ({ name, partitions }: SuperStream, names: readonly strin
   if (unknown === undefined) return partitions.filter((partition) => names.includes(partition.name))
   throw new StreamsError(
     'stream_not_found',
-    `${JSON.stringify(unknown.slice(0, 200))} is no partition of the super stream ${JSON.stringify(name)}: it has ` +
+    `${JSON.stringify(unknown.slice(0, 200))} is not a partition of the super stream ${JSON.stringify(name)}: it has ` +
       partitions.slice(0, 20).map((partition) => JSON.stringify(partition.name)).join(', ')
   )
 }

@@ -8,7 +8,7 @@ import { indexIn, type Share } from './shares.ts'
 // Not the messages, which are let go when they are confirmed.
 type Written = Pick<Share, 'indexes'> & { readonly count: number }
 
-/** What a request publishes to one partition. A failure of it is no failure of the others. */
+/** What a request publishes to one partition. When it fails, the others are not touched. */
 export class Lane {
   readonly partition: string
   readonly #session: StreamedSession | undefined

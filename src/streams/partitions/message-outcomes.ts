@@ -31,7 +31,7 @@ export class MessageOutcomes implements ShareListener {
     this.#copies.set(index, { confirmed: 0, duplicates: 0, unknown: 0, error: undefined })
   }
 
-  /** Messages that are stored, none of which goes to several partitions. */
+  /** Messages that are stored. Each of them goes to one partition only. */
   addStored (confirmed: number, duplicates: number): void {
     this.#confirmed += confirmed
     this.#duplicates += duplicates
@@ -64,7 +64,7 @@ export class MessageOutcomes implements ShareListener {
   result (): { confirmed: number, duplicates: number, failures: PublishFailure[] } {
     for (const [index, { confirmed, duplicates, unknown, error }] of this.#copies) {
       if (error === undefined) this.addStored(confirmed > 0 ? 1 : 0, confirmed > 0 ? 0 : 1)
-      // Stored at one partition and not at another: nobody can say that it is stored, or that it is not.
+      // Stored at one partition and not at another: neither "stored" nor "not stored" would be true of it.
       else if (confirmed + duplicates + unknown > 0) {
         this.#failures.push({ index, status: 'unknown', error: error.afterSideEffects() })
       } else this.#failures.push({ index, status: 'failed', error })

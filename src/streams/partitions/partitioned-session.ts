@@ -17,7 +17,7 @@ export interface RoutedOptions extends Omit<StreamedPublishOptions, 'expectedLas
   routing: Routing
   /** Of the messages without a key of their own. */
   routingKey?: string | undefined
-  /** Given for a large batch: settles when work on it may go on, in another turn of the event loop. */
+  /** Given for a large batch: settles when work on it may continue, in another turn of the event loop. */
   turn?: (() => Promise<void>) | undefined
   /** Throws when the caller may not publish to these partitions, given by the names of the broker. */
   check: (partitions: readonly string[]) => void
@@ -34,7 +34,7 @@ export interface PartitionedSessionOptions {
   confirmTimeoutMs: number
   /** Holds memory for messages. @throws StreamsError `overloaded`, `draining` */
   reserve: (bytes: number) => Lease
-  /** Begins a request to one of so many partitions. */
+  /** Begins a request to a partition. `partitions`: how many there are. */
   open: (partition: string, partitions: number) => StreamedSession
 }
 

@@ -11,7 +11,7 @@ export type Targets = readonly string[] | StreamsError
 /**
  * Where a message goes.
  *
- * @param key undefined when the message has none
+ * @param key undefined when the message has no key
  * @param index of the message in its request
  * @throws StreamsError `invalid_argument` when it needs a key
  */

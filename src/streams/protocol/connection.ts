@@ -115,7 +115,7 @@ export class Connection {
     return await this.#request(partitions, { superStream })
   }
 
-  /** The partitions that are bound with the key; empty when none is. @throws as `partitions` */
+  /** The partitions that are bound with the key; empty when no partition is. @throws as `partitions` */
   async route (superStream: string, routingKey: string): Promise<string[]> {
     return await this.#request(route, { superStream, routingKey })
   }

@@ -78,7 +78,7 @@ export class PackingSession implements StreamedSession {
     }
   }
 
-  /** @returns the index after the messages that it has added, which may be none */
+  /** @returns the index after the messages that it has added, which may be the same index */
   async #add (batch: MessageBatch, from: number, maxBytes: number): Promise<number> {
     this.#throwFailure()
     const { budget } = this.#options

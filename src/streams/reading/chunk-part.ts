@@ -19,7 +19,7 @@ export interface PartBounds {
 export interface ChunkPart {
   readonly from: number
   readonly to: number
-  /** The offset after the last message; `from` when there is none. */
+  /** The offset after the last message; `from` when there is no message. */
   readonly lastEnd: number
   readonly pieces: readonly ReadPiece[]
   /** How many messages there are; an unreadable piece counts as one. */

@@ -129,7 +129,7 @@ export class SuperStreams {
     return this.#permissions === undefined || (await this.#permissions.known(streams)).length === streams.length
   }
 
-  // A name that no stream can have is none of a super stream.
+  // A name that no stream can have is not that of a super stream either.
   #onBroker (name: string): string {
     try {
       return this.#names.toBroker(name)
