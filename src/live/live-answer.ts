@@ -7,6 +7,8 @@ import { LiveOutput } from './live-output.ts'
 // What is gathered for one write, and what one connection is given in one turn.
 const WRITE_BYTES = 64 * 1024
 const TURN_BYTES = 512 * 1024
+// A client that has taken nothing for this time is not about to.
+const REST_MS = 1000
 
 /**
  * A live answer: it gives a sink what its feed has. It holds a position and no data: where the sink is full, it waits
@@ -62,6 +64,8 @@ export class LiveAnswer {
     feed.tick(nowMs)
     if (stalledMs !== undefined) {
       if (nowMs - stalledMs >= sendTimeoutMs) this.cut('not drained')
+      // The window of a reader is memory that others need.
+      else if (nowMs - stalledMs >= REST_MS) feed.rest()
       return
     }
     this.#noteTaken()

@@ -55,6 +55,8 @@ export interface LiveFeed {
   noteTaken: () => void
   /** Never throws. */
   state: () => Promise<FeedState>
+  /** The client takes nothing: what is held for it beside its position is let go until the next `take`. */
+  rest: () => void
   /** Finds out what has changed. There are news when something has. */
   look: () => void
   tick: (nowMs: number) => void

@@ -104,6 +104,10 @@ export class MergedFeed implements LiveFeed {
     return { data, endOfStream, isCurrent }
   }
 
+  rest (): void {
+    this.#follow.pause()
+  }
+
   look (): void {
     this.#follow.look()
   }

@@ -121,6 +121,10 @@ export class StreamFeed implements LiveFeed {
     return { data, endOfStream: data.endOfStream, isCurrent: () => data.nextOffset === this.id }
   }
 
+  rest (): void {
+    this.#source.rest()
+  }
+
   look (): void {
     this.#source.look()
   }

@@ -109,6 +109,10 @@ export class ActiveFollow implements LiveSource {
     this.#follow.advance(part)
   }
 
+  rest (): void {
+    this.#follow?.rest()
+  }
+
   look (): void {
     this.#follow?.look()
   }

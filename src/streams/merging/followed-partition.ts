@@ -127,6 +127,10 @@ export class FollowedPartition implements ActiveFollowListener {
     this.#opened?.source.advance(part)
   }
 
+  rest (): void {
+    this.#opened?.source.rest()
+  }
+
   look (): void {
     this.#opened?.source.look()
   }

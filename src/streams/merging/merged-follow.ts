@@ -127,6 +127,14 @@ export class MergedFollow {
     this.#hungry.add(part)
   }
 
+  /** Nothing is taken for a while: see `LiveSource.rest`. */
+  pause (): void {
+    for (const part of this.#parts) {
+      part.rest()
+      this.#hungry.add(part) // until then it has no news
+    }
+  }
+
   /** Finds out what has changed. To be called every second or so. */
   look (): void {
     for (const part of this.#parts) if (part.isAtEnd) part.look()

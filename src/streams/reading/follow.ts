@@ -48,6 +48,7 @@ export class Follow implements LiveSource {
   #position: number
   #tail: Tail | undefined
   #isAttaching = false
+  #isResting = false
   #hasEnded = false
 
   constructor ({ stream, offset, filter, listener, readers, follows }: FollowOptions) {
@@ -77,7 +78,10 @@ export class Follow implements LiveSource {
 
   take (): Taken | undefined {
     const tail = this.#tail
-    if (tail === undefined || this.#hasEnded) return undefined
+    if (tail === undefined || this.#hasEnded) {
+      if (this.#isResting) this.#attach()
+      return undefined
+    }
     const { reader } = tail
     const position = this.#position
     if (!reader.covers(position)) {
@@ -112,6 +116,12 @@ export class Follow implements LiveSource {
 
   look (): void {
     if (this.isAtEnd) this.#tail?.look()
+  }
+
+  rest (): void {
+    if (this.#tail === undefined) return
+    this.#isResting = true
+    this.#leave()
   }
 
   seek (offset: number): void {
@@ -177,6 +187,7 @@ export class Follow implements LiveSource {
   }
 
   #attach (): void {
+    this.#isResting = false
     this.#leave()
     if (this.#isAttaching || this.#hasEnded) return
     this.#isAttaching = true

@@ -43,6 +43,8 @@ export interface LiveSource {
   advance: (part: Progress) => void
   /** With a filter: finds out how far the broker has come with what it leaves out. There are news when it has. */
   look: () => void
+  /** Nothing is taken for a while: it lets its reader and that one's memory go. `take` finds a reader again. */
+  rest: () => void
   /** Goes on somewhere else. */
   seek: (offset: number) => void
   /** Never throws. */

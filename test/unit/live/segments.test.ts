@@ -48,6 +48,7 @@ function sourceOf (budget: ByteBudget, filter: ReadFilter | undefined) {
     },
     advance ({ to }) { position = to },
     look () {},
+    rest () {},
     seek () {},
     state: async () => state,
     close () {}

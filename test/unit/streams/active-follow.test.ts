@@ -19,6 +19,7 @@ async function storedAfter (why: 'asked' | 'lost'): Promise<number[]> {
     part () { throw new Error('there is nothing') },
     advance () {},
     look () {},
+    rest () {},
     seek () {},
     state: async () => ({ nextOffset: TAKEN, lastOffset: TAKEN - 1, lag: 0, endOfStream: true }),
     close () {}
