@@ -64,6 +64,23 @@ t.test('a client that is behind gets `bye slow` when all readers are in use, and
   t.same(again.offsets, upTo(12_000).slice(had.length))
 })
 
+t.test('a client that stands still leaves its reader to others, and misses nothing', async (t) => {
+  const gateway = await startGateway(t, { MAX_READERS: '1', READER_WINDOW_BYTES: '65536' })
+  const stream = await gateway.newStream(t)
+  const client = await LiveClient.open(t, `${gateway.url}/v1/streams/${stream}/messages`)
+  await client.until('the opening', ({ events }) => events.length > 0)
+  client.response.pause()
+  await publish(gateway, stream, 40) // more than the operating system keeps for it
+  const read = await until('the only reader is free', async () => {
+    const answer = await gateway.get(`/v1/streams/${stream}/messages?offset=0&limit=1`)
+    return answer.status === 200 && answer
+  })
+  t.match(read.json, { nextOffset: 1 })
+  client.response.resume()
+  await client.until('everything', ({ messages }) => messages.length === 40_000)
+  t.same(client.offsets, upTo(40_000))
+})
+
 t.test('half-open clients take bounded memory, are cut off, and their places are given back', async (t) => {
   const gateway = await GatewayProcess.start({
     env: {
