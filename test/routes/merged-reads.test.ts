@@ -159,7 +159,7 @@ t.test('what is wrong with a read is said', async (t) => {
   t.match((await gateway.get(`${pathOf(name)}?partitions=${name}-0,${name}-7`)).json, {
     status: 404,
     code: 'stream_not_found',
-    detail: `"${name}-7" is no partition of the super stream "${name}": it has "${name}-0", "${name}-1"`
+    detail: `"${name}-7" is not a partition of the super stream "${name}": it has "${name}-0", "${name}-1"`
   })
   t.match((await gateway.get(`${pathOf(name)}?offset=1000`)).json, { status: 416, code: 'offset_out_of_range' })
   t.match((await gateway.get(pathOf('no-such-super-stream'))).json, { status: 404, code: 'super_stream_not_found' })

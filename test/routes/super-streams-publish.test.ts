@@ -6,6 +6,7 @@ import { startGateway, type RequestOptions } from '../support/gateway.ts'
 import { newKey, startKeyedGateway } from '../support/keyed-gateway.ts'
 import { list, record } from '../support/schema-values.ts'
 import { manage } from '../support/super-streams.ts'
+import { until } from '../support/until.ts'
 
 const gateway = await startGateway(t)
 const NDJSON = { 'content-type': 'application/x-ndjson' }
@@ -180,7 +181,12 @@ t.test('what is published follows a super stream that was deleted and made anew'
   // Another gateway does not tell this one.
   const other = await startGateway(t)
   t.equal((await other.request('DELETE', `/v1/super-streams/${name}`)).status, 204)
-  t.match((await post(name, 'messages', { json })).json, { status: 404, code: 'super_stream_not_found' })
+  // The broker answers before the last replica is gone: a message on its way may still be confirmed, or have no outcome.
+  const gone = await until('the super stream is known to be gone', async () => {
+    const answer = await post(name, 'messages', { json })
+    return answer.status === 404 && answer
+  })
+  t.match(gone.json, { status: 404, code: 'super_stream_not_found' })
   t.equal((await other.request('PUT', `/v1/super-streams/${name}`, { json: { partitions: 2 } })).status, 201)
   const answer = record((await post(name, 'messages', { json })).json)
   t.equal(answer['confirmed'], 60)
