@@ -44,12 +44,21 @@ export class Bench {
 
   /** Creates a stream. Its old segments are deleted, so that no run fills the disk. */
   async stream (gateway: BenchGateway, name: string = `bench-${randomUUID()}`): Promise<string> {
-    const url = `${gateway.url}/v1/streams/${name}`
-    const body = JSON.stringify({ maxLengthBytes: 5_000_000_000 })
+    await this.#create(`${gateway.url}/v1/streams/${name}`, { maxLengthBytes: 5_000_000_000 })
+    return name
+  }
+
+  /** Creates a super stream, in the same way. Returns the names of its partitions. */
+  async superStream (gateway: BenchGateway, name: string, partitions: number): Promise<string[]> {
+    await this.#create(`${gateway.url}/v1/super-streams/${name}`, { partitions, maxLengthBytes: 1_000_000_000 })
+    return Array.from({ length: partitions }, (_, index) => `${name}-${index}`)
+  }
+
+  async #create (url: string, args: object): Promise<void> {
+    const body = JSON.stringify(args)
     const response = await fetch(url, { method: 'PUT', headers: { 'content-type': 'application/json' }, body })
     if (!response.ok) throw new Error(await response.text())
     this.#closers.push(() => fetch(url, { method: 'DELETE' }))
-    return name
   }
 
   /**
@@ -62,6 +71,14 @@ export class Bench {
   ): Promise<{ stream: string, messages: number }> {
     const gateway = (this.#filler ??= await this.gateway())
     const stream = await this.stream(gateway)
+    return { stream, messages: await this.fill(gateway, stream, count, post) }
+  }
+
+  /** Publishes at least `count` messages to a stream. Returns how many. */
+  async fill (
+    gateway: BenchGateway, stream: string, count: number,
+    post: { path: string, contentType: string, body: string, messages: number }
+  ): Promise<number> {
     let messages = 0
     while (messages < count) {
       const response = await fetch(`${gateway.url}/v1/streams/${stream}/${post.path}`, {
@@ -73,7 +90,7 @@ export class Bench {
       await response.arrayBuffer()
       messages += post.messages
     }
-    return { stream, messages }
+    return messages
   }
 
   async close (): Promise<void> {

@@ -5,19 +5,24 @@ import { interruption } from '../scripts/setup/signals.mjs'
 import { Bench, type BenchBroker } from './bench.ts'
 import { accessCases } from './cases/access.ts'
 import type { Case, CaseResult } from './cases/case.ts'
+import { compressionCases } from './cases/compression.ts'
 import { filterCases } from './cases/filter.ts'
 import { latencyCases } from './cases/latency.ts'
 import { liveCases } from './cases/live.ts'
+import { liveReadingCases } from './cases/live-reading.ts'
+import { mergedReadCases } from './cases/merged-read.ts'
 import { publishCases } from './cases/publish.ts'
 import { readCases } from './cases/read.ts'
 import { scrapeCases } from './cases/scrape.ts'
+import { superStreamCases } from './cases/super-streams.ts'
 import { growth } from './growth.ts'
 import { belowGuard } from './guard.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
 import { describeMachine, table, toJson } from './report.ts'
 
 const CASES: readonly Case[] = [
-  ...publishCases, ...readCases, ...filterCases, ...latencyCases, ...liveCases, ...scrapeCases, ...accessCases
+  ...publishCases, ...superStreamCases, ...compressionCases, ...readCases, ...mergedReadCases, ...filterCases,
+  ...latencyCases, ...liveCases, ...liveReadingCases, ...scrapeCases, ...accessCases
 ]
 
 const CASE_NAMES = CASES.map(({ name }) => name).join(', ')

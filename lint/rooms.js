@@ -49,23 +49,29 @@ export const rooms = {
     'broker-set': ['broker', 'broker-options', 'broker-stats', 'shared', 'connections', 'management'],
     broker: [
       'broker-options', 'broker-stats', 'broker-status', 'ports', 'directory', 'consuming', 'reading', 'publishing',
-      'topology', 'connections', 'management', ...shared
+      'partitions', 'topology', 'connections', 'management', ...shared
     ],
     'broker-options': ['shared', 'publishing', 'reading', 'connections', 'management', 'protocol/index', 'common'],
-    shared: ['reading', 'connections', 'common'],
+    shared: ['publishing', 'reading', 'connections', 'common'],
     'broker-stats': [],
     'broker-status': ['connections', ...shared],
     ports: [
-      'directory', 'consuming', 'reading', 'publishing', 'topology', 'management', 'message-batch', ...shared
+      'merging', 'directory', 'consuming', 'reading', 'partitions', 'publishing', 'topology', 'management',
+      'message-batch', ...shared
     ],
     directory: ['consuming', 'topology', 'connections', 'management', ...shared],
+    // Super streams: reads and consumers of several partitions as one.
+    merging: ['consuming', 'reading', 'topology', ...shared],
     consuming: ['reading', 'topology', 'connections', ...shared],
+    // Where the messages of a super stream go.
+    partitions: ['publishing', 'topology', 'connections', 'message-batch', 'protocol/index', ...shared],
     // Publishing and reading do not know each other.
     reading: ['topology', 'connections', 'protocol/index', 'amqp/index', 'filter-value', ...shared],
-    publishing: ['topology', 'connections', 'message-batch', 'protocol/index', ...shared],
+    publishing: ['topology', 'connections', 'message-batch', 'entries', 'protocol/index', ...shared],
     topology: ['connections', 'management', 'protocol/index', ...shared],
     connections: ['protocol/index', ...shared],
-    'message-batch': ['protocol/index', 'amqp/index'],
+    'message-batch': ['entries', 'protocol/index', 'amqp/index'],
+    entries: ['protocol/index'],
     'filter-value': [],
     management: ['errors'],
     classify: ['errors', 'protocol/index'],

@@ -27,12 +27,16 @@ import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
 import { healthRoutes } from './routes/health.ts'
+import { mergedConsumerMessageRoutes } from './routes/read/merged-consumer-messages.ts'
+import { mergedMessageRoutes } from './routes/read/merged-messages.ts'
 import { messageRoutes } from './routes/read/messages.ts'
 import { problemRoutes } from './routes/problems.ts'
 import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { rootRoutes } from './routes/root.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { superStreamRoutes } from './routes/super-streams.ts'
+import { superStreamConsumerRoutes } from './routes/super-stream-consumers.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
 import { VERSION } from './version.ts'
 
@@ -73,10 +77,14 @@ export async function buildApp (
 
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
+  await app.register(superStreamRoutes, { prefix, maxPartitions: config.rabbitmq.superStreamMaxPartitions })
   await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
+  await app.register(mergedMessageRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
+  await app.register(superStreamConsumerRoutes, { prefix })
+  await app.register(mergedConsumerMessageRoutes, { prefix, limits: config.read })
   await app.register(publisherRoutes, { prefix })
   await app.register(whoamiRoutes, { prefix, virtualHost: config.rabbitmq.stream.virtualHost })
   await app.register(healthRoutes)

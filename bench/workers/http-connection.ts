@@ -55,6 +55,7 @@ export class HttpConnection {
 
   /** Sends a request; `answered` is called with its answer. Several requests may be in flight. */
   send (request: Buffer, answered: (answer: Answer) => void): void {
+    if (this.#socket.destroyed) throw new Error('the server has closed the connection')
     this.#waiting.push(answered)
     this.#socket.write(request)
   }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { HttpConnection, requestBytes } from './http-connection.ts'
+import { followRequest } from './live-request.ts'
 import { work, type Sample } from './worker.ts'
 
 /** Connections that follow one stream, and one client that publishes. */
@@ -14,8 +15,6 @@ export interface LiveConfig {
   readonly bodyBytes: number
   /** In one publish. */
   readonly messages: number
-  /** Between two publishes, ms; undefined: the next one comes when all have got the last one. */
-  readonly everyMs?: number
 }
 
 const LINE_FEED = 0x0a
@@ -26,7 +25,7 @@ class Follower {
   events = 0
   #wasLineFeed = false
   #wanted = Infinity
-  #arrived: (atMs: number) => void = () => {}
+  #arrived: () => void = () => {}
 
   private constructor (socket: Socket) {
     socket.on('data', (chunk) => { this.#count(chunk) })
@@ -37,18 +36,16 @@ class Follower {
     await once(socket, 'connect')
     const follower = new Follower(socket)
     const opened = follower.until(1)
-    socket.write(
-      `GET /v1/streams/${stream}/messages?offset=next HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n`
-    )
+    socket.write(followRequest(stream, 'next'))
     await opened
     return follower
   }
 
   /** Settles when this number of events has come. */
-  async until (events: number): Promise<number> {
-    if (this.events >= events) return performance.now()
+  async until (events: number): Promise<void> {
+    if (this.events >= events) return
     this.#wanted = events
-    return await new Promise((resolve) => { this.#arrived = resolve })
+    await new Promise<void>((resolve) => { this.#arrived = resolve })
   }
 
   #count (chunk: Buffer): void {
@@ -57,17 +54,16 @@ class Follower {
     this.#wasLineFeed = chunk[chunk.length - 1] === LINE_FEED && chunk[chunk.length - 2] !== LINE_FEED
     if (this.events < this.#wanted) return
     this.#wanted = Infinity
-    this.#arrived(performance.now())
+    this.#arrived()
   }
 }
 
 /*
- * A round publishes again and again. Each connection has to get each message. A latency is the time from a publish to
- * its arrival at a connection: at the last one, or with `everyMs` at some of them.
+ * A round publishes again and again: the next one comes when each connection has got the last one. A latency is the
+ * time until the last of them has it.
  */
 await work<LiveConfig>(async (config) => {
-  const { publishPort, stream, connections, bodyBytes, messages, everyMs } = config
-  const publisher = await HttpConnection.open(publishPort)
+  const { publishPort, stream, connections, bodyBytes, messages } = config
   const followers: Follower[] = []
   for (let opened = 0; opened < connections; opened++) followers.push(await Follower.open(config))
   const body = JSON.stringify({
@@ -76,26 +72,24 @@ await work<LiveConfig>(async (config) => {
   const publish = requestBytes(
     'POST', `/v1/streams/${stream}/messages`, { 'content-type': 'application/json' }, body
   )
-  const send = async (): Promise<void> => {
-    const { status, text } = await publisher.request(publish)
-    if (status !== 200) throw new Error(`a publish was answered with ${text}`)
-  }
   return async (seconds): Promise<Sample> => {
+    // The gateway closes connections on which nothing is asked for long.
+    const publisher = await HttpConnection.open(publishPort)
+    const send = async (): Promise<void> => {
+      const { status, text } = await publisher.request(publish)
+      if (status !== 200) throw new Error(`a publish was answered with ${text}`)
+    }
     const startedMs = performance.now()
     const latenciesMs: number[] = []
     let published = 0
     while (performance.now() < startedMs + seconds * 1000) {
       const sentMs = performance.now()
       published += messages
-      const goal = everyMs === undefined ? followers : followers.slice(0, 20)
-      const arrivals = goal.map(async (follower) => {
-        const atMs = await follower.until(follower.events + messages)
-        if (everyMs !== undefined) latenciesMs.push(atMs - sentMs)
-      })
+      const arrivals = followers.map(async (follower) => { await follower.until(follower.events + messages) })
       await Promise.all([send(), ...arrivals])
-      if (everyMs === undefined) latenciesMs.push(performance.now() - sentMs)
-      else await new Promise((resolve) => { setTimeout(resolve, Math.max(0, sentMs + everyMs - performance.now())) })
+      latenciesMs.push(performance.now() - sentMs)
     }
+    publisher.close()
     return { count: published * connections, seconds: (performance.now() - startedMs) / 1000, latenciesMs }
   }
 })

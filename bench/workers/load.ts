@@ -1,3 +1,4 @@
+import { decodeCursor } from '../../src/streams/merging/cursor.ts'
 import { headerOf, HttpConnection, requestBytes, type Answer } from './http-connection.ts'
 import { work, type Sample } from './worker.ts'
 
@@ -29,15 +30,26 @@ export interface FollowLoad {
   readonly bytesPerMessage: number | undefined
 }
 
-export type Load = RepeatLoad | FollowLoad
+/** Reads of a super stream that follow `stream-next-cursor`. Each connection reads by itself, and starts again. */
+export interface MergedLoad {
+  readonly kind: 'merged'
+  readonly port: number
+  readonly superStream: string
+  /** The query without the cursor. */
+  readonly query: string
+  readonly connections: number
+}
+
+export type Load = RepeatLoad | FollowLoad | MergedLoad
 
 await work<Load>(async (load) => {
   const connections: HttpConnection[] = []
-  const count = load.kind === 'repeat' ? load.connections : load.paths.length
+  const count = load.kind === 'follow' ? load.paths.length : load.connections
   for (let opened = 0; opened < count; opened++) connections.push(await HttpConnection.open(load.port))
-  const steps = connections.map((_, index) =>
-    load.kind === 'repeat' ? repeat(load, index) : follow(load, load.paths[index] ?? '')
-  )
+  const steps = connections.map((_, index) => {
+    if (load.kind === 'merged') return merged(load)
+    return load.kind === 'repeat' ? repeat(load, index) : follow(load, load.paths[index] ?? '')
+  })
   return async (seconds) => await round(connections, steps, seconds)
 })
 
@@ -106,6 +118,27 @@ function follow ({ bytesPerMessage }: FollowLoad, path: string): Step {
         throw new Error(`${count} messages in ${answer.bodyBytes} bytes`)
       }
       offset = headerOf(answer, 'stream-end-of-stream') === 'true' ? 0 : next
+      return count
+    }
+  }
+}
+
+function merged ({ superStream, query }: MergedLoad): Step {
+  const path = `/v1/super-streams/${superStream}/messages?${query}`
+  let cursor = ''
+  let reached = 0
+  return {
+    next: () => requestBytes('GET', cursor === '' ? path : `${path}&cursor=${cursor}`),
+    count (answer) {
+      const next = headerOf(answer, 'stream-next-cursor')
+      if (answer.status !== 200 || next === undefined) throw new Error(`answered with ${answer.head}\n\n${answer.text}`)
+      // The partitions have messages alone, no other records, so that offsets count messages.
+      const { places } = decodeCursor(superStream, next)
+      const sum = places.reduce((total, { nextOffset }) => total + nextOffset, 0)
+      const count = sum - reached
+      const isEnd = headerOf(answer, 'stream-end-of-stream') === 'true'
+      cursor = isEnd ? '' : next
+      reached = isEnd ? 0 : sum
       return count
     }
   }

@@ -28,7 +28,7 @@ const heartbeat = 15 * time.Second
 // errFinal says that coming back does not help.
 var errFinal = errors.New("this will not pass by itself")
 
-// follower holds where it goes on, and how long it waits before that.
+// follower holds where it continues, and how long it waits before that.
 type follower struct {
 	url, lastID string
 	pause       time.Duration
@@ -154,7 +154,7 @@ func (f *follower) take(event map[string]string) error {
 	return nil
 }
 
-// problem reads what the gateway says of an error. What a proxy says is no JSON; mayPass decides then.
+// problem reads what the gateway says of an error. What a proxy says is not JSON; mayPass decides then.
 func problem(text []byte, mayPass bool) error {
 	details := struct {
 		Code, Detail string

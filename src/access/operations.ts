@@ -7,7 +7,7 @@ import type { Verb } from './verb.ts'
  * - `known`: a valid credential
  * - `monitor`: that verb
  * - `stream`: on the stream of the path each verb of `all`, or one verb of `any`, and the right to the consumer or the
- *   publisher that the request names
+ *   publisher that the request names. For a super stream: on it and, which its handler sees to, on each partition
  */
 export type Requirement =
   | { readonly type: 'open' | 'documents' | 'known' | 'monitor' }
@@ -19,6 +19,7 @@ const CONFIGURE = { type: 'stream', all: ['configure'] } as const
 const WRITE = { type: 'stream', all: ['write'], names: 'publisher' } as const
 const READ = { type: 'stream', all: ['read'] } as const
 const CONSUME = { type: 'stream', all: ['read'], names: 'consumer' } as const
+const RESET = { type: 'stream', all: ['read', 'reset'], names: 'consumer' } as const
 
 /**
  * What each operation needs, by its operationId. This table makes the check of a request, the `security` of the OpenAPI
@@ -38,21 +39,37 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   deleteStream: CONFIGURE,
   describeStream: { type: 'stream', any: ['read', 'write'] },
 
+  // It shows the super streams that the caller may read or write.
+  listSuperStreams: { type: 'known' },
+  createSuperStream: CONFIGURE,
+  deleteSuperStream: CONFIGURE,
+  describeSuperStream: { type: 'stream', any: ['read', 'write'] },
+
   publishMessages: WRITE,
   publishRaw: WRITE,
   publishLines: WRITE,
+  publishSuperStreamMessages: WRITE,
+  publishSuperStreamRaw: WRITE,
+  publishSuperStreamLines: WRITE,
 
   readMessages: READ,
   readLines: READ,
   readMessage: READ,
   readRaw: READ,
+  readSuperStream: READ,
+  readSuperStreamLines: READ,
+  listSuperStreamConsumers: READ,
+  getSuperStreamOffsets: READ,
+  storeSuperStreamOffsets: CONSUME,
+  readSuperStreamAsConsumer: CONSUME,
+  resetSuperStreamOffsets: RESET,
 
   listConsumers: READ,
   getStoredOffset: READ,
   storeOffset: CONSUME,
   // Also without a commit: the first read may store where the consumer begins.
   readAsConsumer: CONSUME,
-  resetOffset: { type: 'stream', all: ['read', 'reset'], names: 'consumer' },
+  resetOffset: RESET,
 
   listPublishers: READ,
   describePublisher: READ

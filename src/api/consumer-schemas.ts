@@ -21,31 +21,36 @@ const seenAt = (description: string) => Type.Union([Type.String(), Type.Null()],
   description: `${description}: ISO 8601, UTC; null when it does not know. Other instances may know of later ones.`
 })
 
+/** Where a consumer stands, when nothing may be stored. */
+export const consumerPlace = {
+  storedOffset: storedNumberOrNull('The offset of the last message processed; null when no offset is stored.'),
+  nextOffset: storedNumberOrNull('Where reading resumes; null when no offset is stored.'),
+  state: Type.Union([...STATES, Type.Literal('nothing_stored')], { description: stateDescription }),
+  lag: storedNumberOrNull(lagDescription)
+}
+
+/** What a list says of a consumer of a stream. */
+export const consumerInfo = {
+  ...consumerPlace,
+  subscriptions: Type.Array(
+    Type.Object({
+      active: Type.Boolean(),
+      ...liveConnection,
+      offset: Type.Union([Type.Integer(), Type.Null()], {
+        description: 'The first offset of the last chunk sent.'
+      }),
+      offsetLag: Type.Union([Type.Integer(), Type.Null()])
+    }, { title: 'ConsumerSubscription' }),
+    { description: 'Live subscriptions under this name, of any client.' }
+  ),
+  lastReadAt: seenAt('When the last read under this name began at this instance'),
+  lastCommitAt: seenAt('When the last commit under this name was stored by this instance')
+}
+
 /** Every consumer of a stream. */
 export const ConsumerList = Type.Object(
   {
-    consumers: Type.Array(
-      Type.Object({
-        name: Type.String(),
-        storedOffset: storedNumberOrNull('The offset of the last message processed; null when no offset is stored.'),
-        nextOffset: storedNumberOrNull('Where reading resumes.'),
-        state: Type.Union([...STATES, Type.Literal('nothing_stored')], { description: stateDescription }),
-        lag: storedNumberOrNull(lagDescription),
-        subscriptions: Type.Array(
-          Type.Object({
-            active: Type.Boolean(),
-            ...liveConnection,
-            offset: Type.Union([Type.Integer(), Type.Null()], {
-              description: 'The first offset of the last chunk sent.'
-            }),
-            offsetLag: Type.Union([Type.Integer(), Type.Null()])
-          }, { title: 'ConsumerSubscription' }),
-          { description: 'Live subscriptions under this name, of any client.' }
-        ),
-        lastReadAt: seenAt('When the last read under this name began at this instance'),
-        lastCommitAt: seenAt('When the last commit under this name was stored by this instance')
-      }, { title: 'Consumer' })
-    ),
+    consumers: Type.Array(Type.Object({ name: Type.String(), ...consumerInfo }, { title: 'Consumer' })),
     sources: Sources
   },
   { $id: 'ConsumerList' }
@@ -83,21 +88,19 @@ export const Commit = strictObject(
   { title: 'OffsetCommit', examples: [{ offset: 0 }] }
 )
 
-/** The body of a reset. */
-export const Reset = strictObject(
+/** The next message to be delivered. */
+export const ResetTarget = Type.Union(
+  [
+    Type.Union([Type.Literal('first'), Type.Literal('last'), Type.Literal('next')]),
+    strictObject({ offset: offset('Any offset up to the next one.') }),
+    strictObject({ timestamp: Type.String({ format: 'timestamp', examples: ['2026-01-31T12:00:00.000Z'] }) })
+  ],
   {
-    to: Type.Union(
-      [
-        Type.Union([Type.Literal('first'), Type.Literal('last'), Type.Literal('next')]),
-        strictObject({ offset: offset('Any offset up to the next one.') }),
-        strictObject({ timestamp: Type.String({ format: 'timestamp', examples: ['2026-01-31T12:00:00.000Z'] }) })
-      ],
-      {
-        description:
-          'The next message to be delivered: "first", "last", "next", {"offset": 3}, or the first one stored at or ' +
-          'after a time: {"timestamp": "2026-01-31T12:00:00.000Z"}.'
-      }
-    )
-  },
-  { title: 'OffsetReset', examples: [{ to: 'first' }] }
+    description:
+      'The next message to be delivered: "first", "last", "next", {"offset": 3}, or the first one stored at or ' +
+      'after a time: {"timestamp": "2026-01-31T12:00:00.000Z"}.'
+  }
 )
+
+/** The body of a reset. */
+export const Reset = strictObject({ to: ResetTarget }, { title: 'OffsetReset', examples: [{ to: 'first' }] })

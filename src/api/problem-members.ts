@@ -24,7 +24,11 @@ export const PROBLEM_MEMBERS = {
   storedOffset: storedNumberOrNull('The offset stored for the consumer; null when none is stored.'),
   lastPublishingId: exactIntegerSchema('The last publishing id that the broker has stored for the publisher.'),
   partitions: Type.Array(Type.String(), { description: 'The partitions of the super stream of this name.' }),
-  superStream: Type.String({ description: 'The super stream that has the stream as a partition.' }),
+  partition: Type.String({ description: 'The partition of the super stream that the problem is about.' }),
+  superStream: Type.Unsafe<string | true>({
+    type: ['string', 'boolean'],
+    description: 'The super stream that has the stream as a partition; true when a super stream has this name.'
+  }),
   offset: integer('The offset of the message that the problem is about.'),
   index: integer('Which message of the request the problem is about, from 0.'),
   limit: integer('The limit that was reached.'),

@@ -19,6 +19,12 @@ export const PROBLEMS = {
       'Correct what `errors` names. After a streamed publish, `published` says what became of the messages before ' +
       'the bad one.'
   },
+  cursor_invalid: {
+    status: 400,
+    title: 'Cursor invalid',
+    when: 'The cursor was not made by this gateway for this super stream, or it was cut or changed.',
+    remedy: 'Pass `nextCursor` of an answer of the same super stream unchanged. Without one, start with `offset=`.'
+  },
   unauthorized: {
     status: 401,
     title: 'Unauthorized',
@@ -44,8 +50,16 @@ export const PROBLEMS = {
   stream_not_found: {
     status: 404,
     title: 'Stream not found',
-    when: 'The stream does not exist. When a super stream has the name, `partitions` names its streams.',
-    remedy: 'Create it with `PUT /v1/streams/{stream}`, or use the partitions.'
+    when: 'The stream does not exist. When a super stream has the name, `superStream` is true and `partitions` names ' +
+      'its streams.',
+    remedy: 'Create it with `PUT /v1/streams/{stream}`. A super stream is used by `/v1/super-streams/{superStream}`.'
+  },
+  super_stream_not_found: {
+    status: 404,
+    title: 'Super stream not found',
+    when: 'The super stream does not exist. Or the name belongs to something else: a stream, or an exchange whose ' +
+      'streams are not named as partitions are, `{superStream}-{key}`.',
+    remedy: 'Create it with `PUT /v1/super-streams/{superStream}`. A stream is used by `/v1/streams/{stream}`.'
   },
   consumer_offset_not_found: {
     status: 404,
@@ -88,13 +102,21 @@ export const PROBLEMS = {
     status: 409,
     title: 'A super stream has this name',
     when: 'A super stream has the name of the stream to create; `partitions` names its streams.',
-    remedy: 'Use its partitions, or another name.'
+    remedy: 'Use it by `/v1/super-streams/{superStream}`, or use another name.'
+  },
+  super_stream_differs: {
+    status: 409,
+    title: 'The super stream exists with other partitions',
+    when: 'A super stream, an exchange or a stream of the name exists, or streams have the names of its partitions. ' +
+      '`detail` names the difference, `partitions` what is there.',
+    remedy: 'Use another name, or delete what is there first. A creation that was cut short leaves streams behind.'
   },
   stream_is_partition: {
     status: 409,
     title: 'The stream is a partition',
     when: 'The stream to delete is a partition of a super stream, which would then send messages to nowhere.',
-    remedy: 'Delete the super stream by the tools of RabbitMQ, or the partition alone with `partition=true`.'
+    remedy: 'Delete the super stream with `DELETE /v1/super-streams/{superStream}`, or the partition alone with ' +
+      '`force=true`.'
   },
   stream_arguments_differ: {
     status: 409,
@@ -169,6 +191,13 @@ export const PROBLEMS = {
     when: 'The gateway does not go by the name in `Host`. A web page could otherwise give its own name the address ' +
       'of the gateway, and use it as if it were its own. Nothing of the request was read.',
     remedy: 'Name the host in `HTTP_ALLOWED_HOSTS`, or call the gateway by its address.'
+  },
+  no_route: {
+    status: 422,
+    title: 'The routing key leads to no partition',
+    when: 'With `routing=key`: no partition of the super stream is bound with the routing key of the message.',
+    remedy: 'Use a key that a partition is bound with: `GET /v1/super-streams/{superStream}` tells them. Or route by ' +
+      'hash.'
   },
   offset_beyond_end: {
     status: 422,

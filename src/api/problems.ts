@@ -60,6 +60,9 @@ export interface Problem {
   readonly [extension: string]: unknown
 }
 
+/** A problem in another form than `application/problem+json`. Its status is 200. */
+export interface ProblemText { readonly mediaType: string, readonly text: string }
+
 /** What to answer: the problem and the headers that go with it. */
 export interface ProblemAnswer { problem: Problem, headers: Record<string, string> }
 

@@ -11,6 +11,11 @@ export const BROKER_PROBLEMS = [
   'broker_protocol_error', 'broker_unavailable', 'stream_not_available', 'broker_timeout'
 ] as const satisfies readonly ProblemCode[]
 
+/** The problems that every operation on a super stream can answer. */
+export const SUPER_STREAM_PROBLEMS = [
+  ...BROKER_PROBLEMS.filter((code) => code !== 'stream_not_found'), 'super_stream_not_found'
+] as const satisfies readonly ProblemCode[]
+
 /** The further problems that every operation with a body can answer. */
 export const BODY_PROBLEMS = [
   'request_timeout', 'payload_too_large', 'unsupported_media_type', 'overloaded'
@@ -44,6 +49,12 @@ const streamName = Type.String({
     'percent-encoded, a `/` as `%2F`.',
   examples: ['hello']
 })
+const superStreamName = Type.String({
+  minLength: 1,
+  ...nameRules(STREAM_NAME, 200),
+  description: 'Name of the super stream, by the rules for names of streams; percent-encoded, a `/` as `%2F`.',
+  examples: ['orders']
+})
 const referenceBounds =
   '1 to 255 bytes of UTF-8, no control characters, not `.` or `..`; percent-encoded, a `/` as `%2F`.'
 const referenceRules = nameRules(REFERENCE_NAME, 255)
@@ -61,6 +72,8 @@ export function publisherName (more: string, options: StringOptions = {}) {
 }
 
 export const StreamParams = strictObject({ stream: streamName })
+export const SuperStreamParams = strictObject({ superStream: superStreamName })
+export const SuperStreamConsumerParams = strictObject({ superStream: superStreamName, consumer: consumerName })
 export const ConsumerParams = strictObject({ stream: streamName, consumer: consumerName })
 export const PublisherParams = strictObject({
   stream: streamName,

@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Quota } from '../access/quotas/quota.ts'
 
 /** Learns what happens to the connection. */
 export interface LiveConnectionListener {
@@ -18,28 +19,37 @@ export class LiveConnection {
   readonly isChunked: boolean
   readonly #response: ServerResponse
   readonly #socket: Socket
-  readonly #paid: (bytes: number) => void
+  readonly #quota: Quota | undefined
+  #waiting: (() => void) | undefined
   readonly #isClosing: () => boolean
   readonly #timeoutMs: number
 
-  private constructor (reply: FastifyReply, socket: Socket) {
+  readonly #sendTimeoutMs: number
+
+  private constructor (reply: FastifyReply, socket: Socket, sendTimeoutMs: number) {
     this.#response = reply.raw
     this.#socket = socket
     this.isChunked = reply.raw.chunkedEncoding
-    const { quota } = reply.request
-    this.#paid = (bytes) => { quota?.chargeRead(bytes, performance.now()) }
+    this.#quota = reply.request.quota
     this.#isClosing = () => reply.server.isDraining()
     this.#timeoutMs = reply.server.server.timeout
+    this.#sendTimeoutMs = sendTimeoutMs
   }
 
   /**
-   * Sends the head of the answer, with what `begin` writes in the same packet. A request that waits behind another one
-   * on its connection is answered in its turn.
+   * Sends the head of the answer, with what is written in the same turn of the event loop in the same packet. A request
+   * that waits behind another one on its connection is answered in its turn.
+   *
+   * @param sendTimeoutMs how long the last words may take to leave
+   * @param signal aborts when the client leaves, which an answer that waits for its turn does not notice by itself
+   * @throws the signal's reason
    */
-  static async open (reply: FastifyReply, headers: Record<string, string>): Promise<LiveConnection> {
-    reply.hijack()
+  static async open (
+    reply: FastifyReply, headers: Record<string, string>, sendTimeoutMs: number, signal: AbortSignal
+  ): Promise<LiveConnection> {
     const { raw: response } = reply
-    if (response.socket === null) await once(response, 'socket')
+    if (response.socket === null) await itsTurn(response, signal)
+    reply.hijack()
     const socket = response.socket ?? reply.request.raw.socket
     // It ends what does not drain, and a client need not send anything.
     socket.setTimeout(0)
@@ -48,19 +58,27 @@ export class LiveConnection {
     for (const [name, value] of Object.entries(all)) if (value !== undefined) response.setHeader(name, value)
     response.flushHeaders()
     setImmediate(() => { socket.uncork() })
-    return new LiveConnection(reply, socket)
+    return new LiveConnection(reply, socket, sendTimeoutMs)
   }
 
   listen (listener: LiveConnectionListener): void {
     this.#socket.on('drain', listener.drained)
     this.#response.once('close', () => {
       this.#socket.removeListener('drain', listener.drained)
+      if (this.#waiting !== undefined) this.#quota?.readers.leave(this.#waiting)
       listener.closed()
     })
   }
 
   get pendingBytes (): number {
     return this.#socket.writableLength
+  }
+
+  /** Whether the caller has read more than its quota. Then `paid` is called once, when to ask again. */
+  hasToWait (paid: () => void): boolean {
+    if (this.#quota === undefined || this.#response.closed) return false
+    this.#waiting = paid
+    return this.#quota.readers.join(paid)
   }
 
   /** False when it is full. */
@@ -70,21 +88,27 @@ export class LiveConnection {
     let hasRoom = true
     if (buffers.length === 1 && first !== undefined) {
       hasRoom = socket.write(first)
-      this.#paid(first.length)
+      this.#charge(first.length)
       return hasRoom
     }
     socket.cork()
     for (const buffer of buffers) {
       hasRoom = socket.write(buffer)
-      this.#paid(buffer.length)
+      this.#charge(buffer.length)
     }
     socket.uncork()
     return hasRoom
   }
 
+  #charge (bytes: number): void {
+    this.#quota?.chargeRead(bytes, performance.now())
+  }
+
   end (): void {
     const socket = this.#socket
     socket.setTimeout(this.#timeoutMs)
+    const cut = setTimeout(() => { socket.destroy() }, this.#sendTimeoutMs)
+    this.#response.once('close', () => { clearTimeout(cut) })
     this.#response.end(() => {
       if (this.#isClosing()) socket.end()
     })
@@ -92,5 +116,14 @@ export class LiveConnection {
 
   destroy (): void {
     this.#socket.destroy()
+  }
+}
+
+async function itsTurn (response: ServerResponse, signal: AbortSignal): Promise<void> {
+  try {
+    await once(response, 'socket', { signal })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
   }
 }

@@ -14,9 +14,16 @@ export interface LiveFormat {
   /** After the last message. */
   readonly after: string
   /** @param id where to go on; undefined where nothing was read */
-  readonly control: (name: ControlName, id: number | undefined, data: object, retryMs?: number) => string
+  readonly control: (name: ControlName, id: number | string | undefined, data: object, retryMs?: number) => string
   /** In place of a state event, where the client wants none: it shows that the connection is alive. */
-  readonly quiet: (id: number, retryMs?: number) => string
+  readonly quiet: (id: number | string, retryMs?: number) => string
+  /**
+   * Of a super stream, before each message: `cursorLead` of the beginning of the cursor after it, `cursorEnd` of its
+   * end, and `cursorOpening` in place of `{`.
+   */
+  readonly cursorLead: (beginning: string) => string
+  readonly cursorEnd: (end: string) => string
+  readonly cursorOpening: string
 }
 
 /** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
@@ -29,7 +36,10 @@ export const SSE: LiveFormat = {
   control: (name, id, data, retryMs) =>
     `${retryText(retryMs)}${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`,
   // A block without data is no event, and yet its id is kept.
-  quiet: (id, retryMs) => `${retryText(retryMs)}id: ${id}\n\n`
+  quiet: (id, retryMs) => `${retryText(retryMs)}id: ${id}\n\n`,
+  cursorLead: (beginning) => `id: ${beginning}`,
+  cursorEnd: (end) => `${end}\ndata: `,
+  cursorOpening: '{'
 }
 
 /** One message a line. A line that is not a message has one key, which begins with `$`. */
@@ -40,7 +50,10 @@ export const FOLLOWING_NDJSON: LiveFormat = {
   lead: undefined,
   after: '\n',
   control: (name, _id, data) => `${JSON.stringify({ [`$${name}`]: data })}\n`,
-  quiet: () => '\n'
+  quiet: () => '\n',
+  cursorLead: (beginning) => `{"nextCursor":"${beginning}`,
+  cursorEnd: (end) => `${end}",`,
+  cursorOpening: ''
 }
 
 function retryText (retryMs: number | undefined): string {

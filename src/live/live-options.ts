@@ -1,6 +1,6 @@
-import type { LiveSource } from '../streams/index.ts'
-import type { Representation } from './segment.ts'
-import type { Segments } from './segments.ts'
+import type { LiveFeed } from './live-feed.ts'
+import type { LiveFormat } from './live-format.ts'
+import type { Pace } from './pace.ts'
 
 /** Why a live answer has ended properly. */
 export type ByeReason = 'limit' | 'rotation' | 'draining' | 'slow'
@@ -11,6 +11,11 @@ export interface LiveSink {
   readonly isChunked: boolean
   /** What it was given and the operating system has not taken. */
   readonly pendingBytes: number
+  /**
+   * Whether nothing may be written at the moment, since the caller has read more than its quota. Then `paid` is called
+   * once, when to ask again.
+   */
+  hasToWait: (paid: () => void) => boolean
   /** False when it is full: then `LiveAnswer.drained` is to be called. */
   write: (buffers: readonly Buffer[]) => boolean
   /** No more comes. */
@@ -36,11 +41,14 @@ export interface LivePlace {
 }
 
 export interface LiveAnswerOptions {
-  readonly source: LiveSource
+  readonly feed: LiveFeed
   readonly sink: LiveSink
-  readonly segments: Segments
-  readonly representation: Representation
+  readonly format: LiveFormat
+  /** Whether only some messages are wanted. */
+  readonly isFiltered: boolean
   readonly figures: LiveFigures
+  /** Of all answers. */
+  readonly pace: Pace
   readonly heartbeatMs: number
   /** Ends after this number of messages. */
   readonly limit: number
@@ -48,8 +56,6 @@ export interface LiveAnswerOptions {
   readonly hasControl: boolean
   /** When it is ended so that connections spread over instances, by performance.now(). */
   readonly rotateAtMs: number
-  /** Only for a consumer. */
-  readonly place?: LivePlace | undefined
   /** Told of the end, once. */
   readonly whenEnded: (reason: string) => void
 }

@@ -1,20 +1,42 @@
-import { batchSlices, type ReadEncoding } from '../messages/index.ts'
+import { batchSlices, type Lead, type ReadEncoding } from '../messages/index.ts'
 import type { ChunkPart, Lease } from '../streams/index.ts'
+import type { Written } from './live-feed.ts'
 import type { LiveFormat } from './live-format.ts'
 
 /** How messages are written: all who want the same share what is made. */
-export interface Representation { readonly format: LiveFormat, readonly body: ReadEncoding }
+export interface Representation {
+  readonly format: LiveFormat
+  readonly body: ReadEncoding
+  /** Whether only some messages are wanted. */
+  readonly isFiltered: boolean
+  /** The same text for all who want the same. */
+  readonly key: string
+  /** Before each message. */
+  readonly lead: Lead | undefined
+  /** With what each message begins, in place of `{`. */
+  readonly opening?: string
+}
 
-const CRLF = '\r\n'
+/** @param filter see `ReadFilter.identity`; undefined when all messages are wanted */
+export function representation (format: LiveFormat, body: ReadEncoding, filter?: string): Representation {
+  const isFiltered = filter !== undefined
+  const key = `${format.name} ${body} ${isFiltered ? JSON.stringify(filter) : ''}`
+  return { format, body, isFiltered, key, lead: format.lead }
+}
+
+/** What stands after a chunk of HTTP/1.1. */
+export const CRLF = '\r\n'
 
 /**
  * Messages of a chunk as text, made once for all who want them like this, and its memory. It is framed as a chunk of
  * HTTP/1.1, so that a connection takes one write.
  */
-export class Segment {
+export class Segment implements Written {
   readonly from: number
   /** All messages before this offset are in it. */
   readonly to: number
+  /** The offset after the last message in it; `from` when it has no message. */
+  readonly lastEnd: number
   /** How many messages there are. */
   readonly count: number
   readonly bytes: number
@@ -24,9 +46,10 @@ export class Segment {
   readonly #lease: Lease
   #holders = 1
 
-  constructor ({ from, to, count }: ChunkPart, texts: readonly Buffer[], lease: Lease) {
+  constructor ({ from, to, lastEnd, count }: ChunkPart, texts: readonly Buffer[], lease: Lease) {
     this.from = from
     this.to = to
+    this.lastEnd = lastEnd
     this.count = count
     this.#lease = lease
     this.bytes = texts.reduce((sum, { length }) => sum + length, 0)
@@ -47,6 +70,11 @@ export class Segment {
     return isChunked ? this.#framed : this.#plain
   }
 
+  /** The texts, one after the other. */
+  get texts (): readonly Buffer[] {
+    return this.#plain
+  }
+
   retain (): void {
     this.#holders++
   }
@@ -58,9 +86,12 @@ export class Segment {
 }
 
 /** The texts of the messages, piece by piece. */
-export function * segmentTexts (part: ChunkPart, { format, body }: Representation): Generator<string, void> {
+export function * segmentTexts (
+  part: ChunkPart, { format, body, lead, opening }: Representation
+): Generator<string, void> {
   if (part.count === 0) return
-  for (const { text } of batchSlices(part.pieces, body, format.between, format.lead)) if (text !== '') yield text
+  const slices = batchSlices(part.pieces, body, format.between, lead, opening === undefined ? undefined : () => opening)
+  for (const { text } of slices) if (text !== '') yield text
   yield format.after
 }
 
@@ -76,6 +107,7 @@ export function frameOf (text: Buffer | string): { readonly framed: Buffer, read
   return { framed, plain: framed.subarray(head.length, head.length + length) }
 }
 
-function sizeLine (bytes: number): string {
+/** What stands before a chunk of HTTP/1.1, by its size in bytes. */
+export function sizeLine (bytes: number): string {
   return bytes.toString(16) + CRLF
 }

@@ -1,4 +1,5 @@
-import type { ChunkPart, HeldChunk, Lease, LiveSource } from '../streams/index.ts'
+import type { ChunkPart, HeldChunk, Lease, LiveSource, PartBounds } from '../streams/index.ts'
+import { ScanAllowance } from './scan-allowance.ts'
 import { Segment, segmentTexts, type Representation } from './segment.ts'
 
 /** The text of a chunk. `later`: it is being made. `full`: there is no memory for it at the moment. */
@@ -6,7 +7,7 @@ export type Made = Segment | 'later' | 'full'
 
 /** Who wants messages, and at most how many. */
 export interface Wanting {
-  readonly source: LiveSource
+  readonly source: Pick<LiveSource, 'position' | 'part'>
   readonly representation: Representation
   readonly limit: number
   /** Called when what was `later` is made. */
@@ -20,8 +21,9 @@ const LARGE_BYTES = 256 * 1024
 const TURN_MS = 4
 // Until what had no room is tried again.
 const PAUSE_MS = 250
-// How much is kept for others who want the same.
+// How much is kept for others who want the same. What is empty takes memory too.
 const MAX_KEPT_BYTES = 16 * 1024 * 1024
+const KEPT_BYTES = 256
 
 /** What is made of a chunk in a representation, and the answers that wait for it, by the first offset. */
 interface Shelf { readonly segments: Segment[], readonly making: Map<number, Array<() => void>> }
@@ -34,11 +36,12 @@ interface Kept { readonly segment: Segment, readonly shelf: Shelf, age: number }
  */
 export class Segments {
   readonly #turn: () => Promise<void> | undefined
-  readonly #shelves = new WeakMap<HeldChunk, Map<Representation, Shelf>>()
+  readonly #shelves = new WeakMap<HeldChunk, Map<string, Shelf>>()
   readonly #kept: Kept[] = []
   #keptBytes = 0
+  readonly #scans = new ScanAllowance()
   // All who follow a stream come for the same one after the other.
-  #last: { readonly chunk: HeldChunk, readonly representation: Representation, readonly shelf: Shelf } | undefined
+  #last: { readonly chunk: HeldChunk, readonly key: string, readonly shelf: Shelf } | undefined
 
   /** @param turn settles when heavy work may begin; undefined when it may begin at once */
   constructor (turn: () => Promise<void> | undefined) {
@@ -60,10 +63,14 @@ export class Segments {
       waiting.push(wanting.whenMade)
       return 'later'
     }
+    const { source, representation, limit } = wanting
     // Those who begin in the middle of a chunk come to the same pieces as the others with the next one.
-    const part = wanting.source.part(chunk, from, Math.min(wanting.limit, end - from), SEGMENT_BYTES)
+    const bounds = { from, before: end, limit, maxBytes: SEGMENT_BYTES }
+    const part = !representation.isFiltered || this.#scans.take(chunk.chunk.endOffset - from)
+      ? source.part(chunk, bounds)
+      : this.#partLater(source, chunk, bounds)
     if (!(part instanceof Promise) && part.storedBytes <= LARGE_BYTES) {
-      return this.#encodeNow(part, wanting.representation, shelf)
+      return this.#encodeNow(part, representation, shelf)
     }
     shelf.making.set(from, [wanting.whenMade])
     const ended = (): void => {
@@ -71,7 +78,7 @@ export class Segments {
       shelf.making.delete(from)
       for (const whenMade of told) whenMade()
     }
-    void this.#encodeLater(part, wanting.representation, shelf).catch(() => false).then((isMade) => {
+    void this.#encodeLater(part, representation, shelf).catch(() => false).then((isMade) => {
       if (isMade) ended()
       else setTimeout(ended, PAUSE_MS)
     })
@@ -92,18 +99,29 @@ export class Segments {
 
   #shelfOf (chunk: HeldChunk, representation: Representation): Shelf {
     const last = this.#last
-    if (last?.chunk === chunk && last.representation === representation) return last.shelf
-    const shelf = this.#findShelf(chunk, representation)
-    this.#last = { chunk, representation, shelf }
+    if (last?.chunk === chunk && last.key === representation.key) return last.shelf
+    const { key } = representation
+    const shelf = this.#findShelf(chunk, key)
+    this.#last = { chunk, key, shelf }
     return shelf
   }
 
-  #findShelf (chunk: HeldChunk, representation: Representation): Shelf {
+  #findShelf (chunk: HeldChunk, key: string): Shelf {
     let shelves = this.#shelves.get(chunk)
     if (shelves === undefined) this.#shelves.set(chunk, shelves = new Map())
-    let shelf = shelves.get(representation)
-    if (shelf === undefined) shelves.set(representation, shelf = { segments: [], making: new Map() })
+    let shelf = shelves.get(key)
+    if (shelf === undefined) shelves.set(key, shelf = { segments: [], making: new Map() })
     return shelf
+  }
+
+  async #partLater (source: Wanting['source'], chunk: HeldChunk, bounds: PartBounds): Promise<ChunkPart> {
+    chunk.retain()
+    try {
+      await this.#turn()
+      return await source.part(chunk, bounds)
+    } finally {
+      chunk.release()
+    }
   }
 
   #encodeNow (part: ChunkPart, representation: Representation, shelf: Shelf): Made {
@@ -154,7 +172,7 @@ export class Segments {
   #keep (segment: Segment, shelf: Shelf): Segment {
     shelf.segments.push(segment)
     this.#kept.push({ segment, shelf, age: 0 })
-    this.#keptBytes += segment.bytes
+    this.#keptBytes += segment.bytes + KEPT_BYTES
     while (this.#keptBytes > MAX_KEPT_BYTES && this.#kept.length > 1) this.#dropOldest()
     return segment
   }
@@ -163,7 +181,7 @@ export class Segments {
     const oldest = this.#kept.shift()
     if (oldest === undefined) return
     const { segment, shelf: { segments } } = oldest
-    this.#keptBytes -= segment.bytes
+    this.#keptBytes -= segment.bytes + KEPT_BYTES
     segments.splice(segments.indexOf(segment), 1)
     segment.release()
   }

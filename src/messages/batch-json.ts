@@ -22,7 +22,12 @@ export interface BatchSlice {
   readonly text: string
   /** The offset after the last message, when the text ends with a message; undefined in the middle of one. */
   readonly reached: number | undefined
+  /** The index of the piece that this is of. */
+  readonly piece: number
 }
+
+/** With what the objects of the messages of a piece begin, by its index: `{` and, perhaps, members of its own. */
+export type Opening = (piece: number) => string
 
 /** What stands right before a message, by the offset after it. */
 export type Lead = (reached: number) => string
@@ -33,33 +38,34 @@ export type Lead = (reached: number) => string
  * mostly have the same properties, which are then read and printed once, and a JSON body is checked instead of parsed.
  */
 export function * batchSlices (
-  pieces: readonly ReadPiece[], encoding: ReadEncoding, between: string, lead?: Lead
+  pieces: readonly ReadPiece[], encoding: ReadEncoding, between: string, lead?: Lead, openingOf?: Opening
 ): Generator<BatchSlice, void> {
   const printer = new Printer(encoding, between, lead)
-  for (const piece of pieces) {
+  for (const [index, piece] of pieces.entries()) {
+    const opening = openingOf?.(index)
     if (piece.kind === 'unreadable') {
-      yield * withSeparator(
-        printer.separator(piece.offset + piece.records),
-        messageSlices(piece, encoding),
-        piece.offset + piece.records
-      )
+      const reached = piece.offset + piece.records
+      yield * withSeparator(printer.separator(reached), messageSlices(piece, encoding, opening), reached, index)
       continue
     }
-    printer.begin(piece)
+    printer.begin(piece, opening)
     while (!printer.isAtEnd) {
       const text = printer.print()
-      if (text !== '') yield { text: escapeSeparators(text), reached: printer.reached }
+      if (text !== '') yield { text: escapeSeparators(text), reached: printer.reached, piece: index }
       const large = printer.takeLarge()
       if (large === undefined) continue
-      yield * withSeparator(printer.separator(printer.reached), messageSlices(large, encoding), printer.reached)
+      const { reached } = printer
+      yield * withSeparator(printer.separator(reached), messageSlices(large, encoding, opening), reached, index)
     }
   }
 }
 
-function * withSeparator (separator: string, slices: Slices, reached: number): Generator<BatchSlice, void> {
-  yield { text: separator, reached: undefined }
-  for (const text of slices) yield { text, reached: undefined }
-  yield { text: '', reached }
+function * withSeparator (
+  separator: string, slices: Slices, reached: number, piece: number
+): Generator<BatchSlice, void> {
+  yield { text: separator, reached: undefined, piece }
+  for (const text of slices) yield { text, reached: undefined, piece }
+  yield { text: '', reached, piece }
 }
 
 /** The sections before a body. Many messages have the same ones. */
@@ -76,6 +82,7 @@ class Printer {
   readonly #lead: Lead | undefined
   #isFirst = true
   #run: EntryRun | undefined
+  #opening: string | undefined
   #index = 0
   // Where the length of the next message stands.
   #at = 0
@@ -88,8 +95,9 @@ class Printer {
     this.#lead = lead
   }
 
-  begin (run: EntryRun): void {
+  begin (run: EntryRun, opening?: string): void {
     this.#run = run
+    this.#opening = opening
     this.#index = 0
     this.#at = run.start
   }
@@ -122,7 +130,7 @@ class Printer {
       if (isLarge(to - from)) break
       text +=
         this.separator(offset + this.#index + 1) +
-        startText(offset + this.#index, timestamp) +
+        startText(offset + this.#index, timestamp, this.#opening) +
         (this.#likeTheOneBefore(data, from, to) ?? this.#anew(data.subarray(from, to)))
       this.#at = to
       this.#index++

@@ -1,11 +1,12 @@
 import { Type, type TSchema } from '@sinclair/typebox'
 import { byName } from '../api/by-name.ts'
-import { JSON_FRAME, NDJSON_FRAME, type BatchFrame } from './batch-text.ts'
+import { JSON_FRAME, MERGED_JSON_FRAME, NDJSON_FRAME, type BatchFrame, type MergedEnd } from './batch-text.ts'
 import { addNdjsonLine, type UnfinishedLine } from './incoming.ts'
 import type { Destination } from './json-message.ts'
 import { JsonRequest, type WholeBodyLimits } from './json-request.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { ConsumerBatchSchema } from './consumer-batch-schema.ts'
+import { MergedBatchSchema } from './merged-schemas.ts'
 import { BatchSchema, MessageWrite } from './schemas.ts'
 
 /** A media type of a request body, as the OpenAPI document shows it. */
@@ -35,6 +36,8 @@ export interface AnswerFormat {
   /** How the answer to a consumer is shown, where it differs. */
   readonly forConsumer?: Pick<AnswerFormat, 'schema' | 'example'>
   readonly frame: BatchFrame
+  /** The answer to a read of a super stream. */
+  readonly merged: Pick<AnswerFormat, 'schema' | 'example'> & { readonly frame: BatchFrame<MergedEnd> }
 }
 
 interface MessagesFormat {
@@ -60,6 +63,8 @@ export const EXAMPLE_MESSAGE = {
   properties: { contentType: 'application/json' }
 }
 
+const EXAMPLE_PARTITION_MESSAGE = { partition: 'orders-0', ...EXAMPLE_MESSAGE }
+
 const JSON_FORMAT = {
   mediaType: 'application/json',
   request: { framing: 'whole', decode: (body, limits) => new JsonRequest(body, limits), schema: jsonBodySchema },
@@ -70,6 +75,17 @@ const JSON_FORMAT = {
     forConsumer: {
       schema: byName(ConsumerBatchSchema),
       example: { messages: [EXAMPLE_MESSAGE], nextOffset: 1, commitOffset: 0, endOfStream: true }
+    },
+    merged: {
+      frame: MERGED_JSON_FRAME,
+      schema: byName(MergedBatchSchema),
+      example: {
+        messages: [EXAMPLE_PARTITION_MESSAGE],
+        nextCursor: 'AQAZARoC0kfXlw',
+        endOfStream: true,
+        gaps: [],
+        unavailable: []
+      }
     }
   }
 } as const satisfies MessagesFormat
@@ -93,7 +109,12 @@ const FORMATS: readonly MessagesFormat[] = [
     answer: {
       frame: NDJSON_FRAME,
       schema: Type.String({ description: 'One message a line.' }),
-      example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n`
+      example: `${JSON.stringify(EXAMPLE_MESSAGE)}\n`,
+      merged: {
+        frame: NDJSON_FRAME,
+        schema: Type.String({ description: 'One message a line.' }),
+        example: `${JSON.stringify(EXAMPLE_PARTITION_MESSAGE)}\n`
+      }
     }
   }
 ]

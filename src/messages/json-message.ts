@@ -20,7 +20,15 @@ export interface Destination {
   readonly work: Work
   /** Of the messages without a value of their own. */
   readonly filterValue?: FilterValue | undefined
+  /** Whether the messages are compressed. Then no message has a filter value. */
+  readonly isCompressed?: boolean
+  /** Whether messages may have routing keys: they go to a super stream. */
+  readonly isRouted?: boolean
 }
+
+const COMPRESSED = 'does not go together with compression: compressed entries have no filter values'
+
+const UNROUTED = 'is for super streams: this is a stream. See /v1/super-streams/{superStream}/messages'
 
 // A text may be written in escapes of six bytes for each of its bytes, base64 then takes eight, and a tagged value has
 // some 30 bytes beside its content.
@@ -48,10 +56,13 @@ export function addMessage (
     addJsonLine(bytes.subarray(span.bodyStart, span.bodyEnd), undefined, to.batch, to.filterValue)
     return
   }
-  const { message, publishingId, filterValue = to.filterValue } = toMessage(bytes, span, index, pointer, to)
+  const { message, publishingId, routingKey, filterValue = to.filterValue } = toMessage(bytes, span, index, pointer, to)
+  if (routingKey !== undefined && to.isRouted !== true) throw new MessageFormatError(`${pointer}/routingKey`, UNROUTED)
   to.ids.check(publishingId, `${pointer}/publishingId`)
   if (filterValue === undefined) to.batch.add(message, publishingId)
+  else if (to.isCompressed === true) throw new MessageFormatError(`${pointer}/filterValue`, COMPRESSED)
   else to.batch.add(filterValue.addedTo(message), publishingId, filterValue.bytes)
+  if (routingKey !== undefined) to.batch.routeLast(routingKey)
 }
 
 /** The message of a span. @throws as `addMessage` */

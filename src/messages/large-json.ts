@@ -19,12 +19,12 @@ export function isLarge (bytes: number): boolean {
  * The text of a message as `messageToJsonText` makes it, in slices: a message of 16 MiB takes longer than others can
  * wait.
  */
-export function * messageSlices (message: ReadMessage, encoding: ReadEncoding): Slices {
-  for (const slice of slicesOf(message, encoding)) yield escapeSeparators(slice)
+export function * messageSlices (message: ReadMessage, encoding: ReadEncoding, opening?: string): Slices {
+  for (const slice of slicesOf(message, encoding, opening)) yield escapeSeparators(slice)
 }
 
-function * slicesOf (message: ReadMessage, encoding: ReadEncoding): Slices {
-  yield startText(message.offset, message.timestamp)
+function * slicesOf (message: ReadMessage, encoding: ReadEncoding, opening: string | undefined): Slices {
+  yield startText(message.offset, message.timestamp, opening)
   if (message.kind === 'unreadable') {
     yield * base64Body(message.bytes)
     yield unreadableTail(message)

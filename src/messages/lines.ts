@@ -14,6 +14,8 @@ export interface Lines {
    * messages before it.
    */
   readonly stoppedAt: number | undefined
+  /** The index of the piece that has it. */
+  readonly stoppedIn: number
   /** Gives the memory back. Call it once; after that `bytes` must not be used. */
   release (): void
 }
@@ -30,13 +32,15 @@ const DECODED_BYTES = 16 * 1024
 export function * linesOf (pieces: readonly ReadPiece[], pool: BufferPool): Generator<void, Lines> {
   const joiner = new LineJoiner(pieces, pool)
   let stoppedAt: number | undefined
-  for (const piece of pieces) {
+  let stoppedIn = 0
+  for (const [index, piece] of pieces.entries()) {
+    stoppedIn = index
     if (piece.kind === 'run') stoppedAt = yield * runLines(piece, joiner)
     else if (!joiner.addBody(piece.bytes)) stoppedAt = piece.offset
     if (stoppedAt !== undefined) break
     yield
   }
-  return { bytes: joiner.bytes, stoppedAt, release: () => { joiner.release() } }
+  return { bytes: joiner.bytes, stoppedAt, stoppedIn, release: () => { joiner.release() } }
 }
 
 /** @returns the offset of the message whose body has a line feed, if there is one */

@@ -7,6 +7,7 @@ import { isJson } from '../text/json-steps.ts'
 import { bufferOf } from './json-parts.ts'
 import { longJson, longValue } from './large-json.ts'
 import { decodeEntry, isJsonType, joinSections, typedBodyJson } from './read-json.ts'
+import { refuseBadRoutingKey } from './routing-key.ts'
 import type { Slices } from './slices.ts'
 import type { ParsedMessage } from './write-json.ts'
 
@@ -17,7 +18,7 @@ const APP_PROPERTY = 'app-property-'
 /**
  * A message of exactly these bytes. Headers become properties: content-type, message-id, correlation-id, subject, and
  * application properties from app-property-* and the kept headers, in lower case, as strings; publishing-id numbers the
- * message; filter-value is its filter value.
+ * message; filter-value is its filter value, routing-key its routing key.
  *
  * @param kept names of headers that become application properties, in lower case, each once
  * @throws MessageFormatError, with a pointer like /headers/publishing-id
@@ -30,9 +31,12 @@ export function rawMessage (body: Buffer, headers: Headers, kept: readonly strin
     contentType: headerText(headers['content-type'])
   }
   const filterValue = headerText(headers['filter-value'])
+  const routingKey = headerText(headers['routing-key'])
+  if (routingKey !== undefined) refuseBadRoutingKey(routingKey, '/headers/routing-key')
   return {
     message: { properties, applicationProperties: applicationProperties(headers, kept), body },
     publishingId: parsePublishingId(headerText(headers['publishing-id'])),
+    routingKey,
     filterValue: filterValue === undefined ? undefined : new FilterValue(filterValue, '/headers/filter-value')
   }
 }

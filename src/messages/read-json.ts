@@ -46,9 +46,9 @@ export function undecodedTail (decoded: Exclude<DecodedEntry, { kind: 'message' 
     : `,"format":"undecoded","reason":${JSON.stringify(decoded.reason)}}`
 }
 
-/** The text before the body. */
-export function startText (offset: number, timestamp: number): string {
-  return `{"offset":${offset},"timestamp":"${chunkTime(timestamp)}","body":`
+/** The text before the body. @param opening with what the object begins */
+export function startText (offset: number, timestamp: number, opening = '{'): string {
+  return `${opening}"offset":${offset},"timestamp":"${chunkTime(timestamp)}","body":`
 }
 
 /** The text after the body. It does not depend on the body. */

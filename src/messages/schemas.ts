@@ -66,8 +66,18 @@ export const MessageWrite = Type.Object(
         examples: ['emea']
       })
     ),
+    routingKey: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        description: 'To a super stream only: what chooses the partition of the message, 1 to 255 bytes of UTF-8. It ' +
+          'is not stored.',
+        examples: ['customer-42']
+      })
+    ),
     offset: ignored({ ...Type.Integer(), minimum: 0, maximum: MAX_SAFE }),
     timestamp: ignored(Type.String()),
+    partition: ignored(Type.String()),
     format: ignored(Type.String()),
     records: ignored(Type.Integer()),
     compression: ignored(Type.String()),

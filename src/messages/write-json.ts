@@ -6,6 +6,7 @@ import { expectString, expectUnicode, parseBase64 } from './json-parts.ts'
 import { parseProperties } from './properties-json.ts'
 import { parseAnnotations, parseApplicationProperties, parseHeader } from './sections-json.ts'
 import { parseValue } from './value-from-json.ts'
+import { refuseBadRoutingKey } from './routing-key.ts'
 import type { MessageWrite } from './schemas.ts'
 
 /** A message ready for the domain. */
@@ -14,6 +15,8 @@ export interface ParsedMessage {
   readonly publishingId?: number
   /** The message's own one. Its annotation is not added yet. */
   readonly filterValue?: FilterValue | undefined
+  /** By which the message finds its partition of a super stream. */
+  readonly routingKey?: string | undefined
 }
 
 /** The body of a JSON message. */
@@ -53,6 +56,7 @@ export function parseMessage (json: MessageWrite, pointer: string, body: JsonBod
   const annotations = (name: 'deliveryAnnotations' | 'messageAnnotations' | 'footer') =>
     parseAnnotations(json[name], `${pointer}/${name}`)
   const messageAnnotations = annotations('messageAnnotations')
+  if (json.routingKey !== undefined) refuseBadRoutingKey(json.routingKey, `${pointer}/routingKey`)
   return {
     message: {
       header: parseHeader(json.header),
@@ -65,6 +69,7 @@ export function parseMessage (json: MessageWrite, pointer: string, body: JsonBod
       footer: annotations('footer')
     },
     publishingId: json.publishingId,
+    routingKey: json.routingKey,
     filterValue: json.filterValue === undefined && messageAnnotations === undefined
       ? undefined
       : ownFilterValue(json.filterValue, messageAnnotations, pointer)

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AccessError } from '../access/access-error.ts'
 import { lackingFor } from '../access/decision.ts'
 import { Gate, type Authenticators, type Presented } from '../access/gate.ts'
@@ -22,7 +23,12 @@ function access (app: FastifyInstance, config: Config): void {
   app.problemListeners.push(challenger(ways))
   const gate = new Gate(authenticators(app, config))
   const takesCertificates = ways.includes('mtls')
-  app.addHook('onRequest', (request, _reply, done) => {
+  const expectations = holdExpectations(app)
+  app.addHook('onRequest', (request, _reply, next) => {
+    const done = (error?: Error): void => {
+      if (error === undefined && request.headers.expect !== undefined) expectations.meet(request.raw)
+      next(error)
+    }
     const requirement = requirementOf(request, docs)
     if (requirement === undefined || app.isForOperations(request)) {
       done()
@@ -41,6 +47,20 @@ function access (app: FastifyInstance, config: Config): void {
       done(toError(error))
     }
   })
+}
+
+/**
+ * A client with `Expect: 100-continue` is told to send its body once it may. Node.js would tell it at once.
+ */
+function holdExpectations ({ server }: FastifyInstance): { meet: (request: IncomingMessage) => void } {
+  const waiting = new WeakMap<IncomingMessage, ServerResponse>()
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    waiting.set(request, response)
+    server.emit('request', request, response)
+  })
+  return {
+    meet (request) { waiting.get(request)?.writeContinue() }
+  }
 }
 
 // A class: V8 makes a new hidden class for each object literal with a getter, and collecting these took a third of the
@@ -97,7 +117,7 @@ function refusal (
     return rights.allowsMonitor() ? undefined : refused('the caller has no "monitor"')
   }
   if (requirement.type !== 'stream') return undefined
-  const stream = textOf(request.params, 'stream') ?? ''
+  const stream = textOf(request.params, 'stream') ?? textOf(request.params, 'superStream') ?? ''
   try {
     const lacking = lackingFor(requirement, rights, {
       stream,

@@ -182,9 +182,11 @@ function factsIn (answer: unknown): Facts {
   }
 }
 
+const READS: ReadonlySet<string | undefined> = new Set(['readAsConsumer', 'readSuperStreamAsConsumer'])
+
 // Of the operations that are watched, only a read of a consumer can be one that stores nothing.
 function mayStore (request: FastifyRequest): boolean {
-  if (operationIdOf(request) !== 'readAsConsumer') return true
+  if (!READS.has(operationIdOf(request))) return true
   return memberOf(request.query, 'commit') !== undefined || memberOf(request.query, 'autoCommit') === true
 }
 

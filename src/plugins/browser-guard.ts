@@ -18,7 +18,8 @@ const ANY_ORIGIN = '*'
 
 const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE']
 const EXPOSED_HEADERS = [
-  'stream-next-offset', 'stream-end-of-stream', 'stream-gap', 'stream-commit-offset', 'link', 'content-disposition',
+  'stream-next-offset', 'stream-end-of-stream', 'stream-gap', 'stream-commit-offset', 'stream-next-cursor',
+  'stream-gaps', 'stream-unavailable', 'link', 'content-disposition',
   'x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'
 ]
 const PREFLIGHT_SECONDS = 7200

@@ -1,11 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Counter } from 'prom-client'
 
 interface ConnectionsOptions { maxConnections: number }
 
 // A burst of refusals is one line in the log, not one for each.
 const MIN_WARNING_INTERVAL_MS = 10_000
+// How long a connection that has sent nothing may still begin when the process ends. Its first request may be on its
+// way.
+const SILENCE_MS = 500
 
 /** The bound on connections, and how an operator learns that it was reached. */
 function connections (app: FastifyInstance, { maxConnections }: ConnectionsOptions): void {
@@ -28,7 +33,36 @@ function connections (app: FastifyInstance, { maxConnections }: ConnectionsOptio
   })
 }
 
-export default fp<ConnectionsOptions>(async (app, options) => connections(app, options), {
+/**
+ * Node.js does not count a connection as idle before its first request: one that sends nothing would hold up the end of
+ * the process until HTTP_HEADERS_TIMEOUT_MS.
+ */
+function endSilentConnections (app: FastifyInstance): void {
+  const connections = new Set<Socket>()
+  let whenNoneLeft = (): void => {}
+  const add = (socket: Socket): void => {
+    connections.add(socket)
+    socket.once('close', () => {
+      connections.delete(socket)
+      if (connections.size === 0) whenNoneLeft()
+    })
+  }
+  app.server.on('connection', add)
+  // With TLS `connection` comes before the handshake. The bytes of the handshake count there, and here they do not.
+  app.server.on('secureConnection', add)
+  app.onShutdown('requests', async () => {
+    if (connections.size === 0) return
+    const noneLeft = new AbortController()
+    whenNoneLeft = () => { noneLeft.abort() }
+    await delay(SILENCE_MS, undefined, { signal: noneLeft.signal }).catch(() => {})
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy()
+  })
+}
+
+export default fp<ConnectionsOptions>(async (app, options) => {
+  connections(app, options)
+  endSilentConnections(app)
+}, {
   name: 'connections',
-  dependencies: ['metrics']
+  dependencies: ['metrics', 'lifecycle']
 })

@@ -5,7 +5,9 @@ import { Readable, type Duplex } from 'node:stream'
 import { AccessError } from '../access/access-error.ts'
 import { discard } from '../http/body.ts'
 import { answeredWhole } from '../http/request-scope.ts'
-import { invalidRequest, RequestError, toProblemAnswer, type Problem, type ProblemCode } from '../api/problems.ts'
+import {
+  invalidRequest, RequestError, toProblemAnswer, type Problem, type ProblemCode, type ProblemText
+} from '../api/problems.ts'
 import { ANY_TYPE } from '../messages/index.ts'
 import { StreamsError } from '../streams/index.ts'
 import { COMMON_HEADERS, requestId } from './requests.ts'
@@ -52,6 +54,10 @@ function errors (app: FastifyInstance, { pathPrefix }: ErrorsOptions): void {
 }
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Another form of a problem that the client wants, also of one that is found before the handler. */
+    problemText?: (request: FastifyRequest, problem: Problem) => ProblemText | undefined
+  }
   interface FastifyInstance {
     /** Answers 405 for the methods that a path does not have. Call once, after all routes. */
     refuseOtherMethods: () => void
@@ -104,8 +110,9 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
   }
   // Fastify closes the connection after a body that it could not parse. Here the rest of the body is read and dropped.
   reply.removeHeader('connection')
-  const text = JSON.stringify(problem)
-  reply.code(problem.status).headers(headers).type(PROBLEM_JSON)
+  const wanted = request.routeOptions.config.problemText?.(request, problem)
+  const text = wanted?.text ?? JSON.stringify(problem)
+  reply.code(wanted === undefined ? problem.status : 200).headers(headers).type(wanted?.mediaType ?? PROBLEM_JSON)
   for (const listener of request.server.problemListeners) listener(request, reply, problem, known)
   if (isComplete(request.raw)) reply.send(text)
   else {

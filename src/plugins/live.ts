@@ -1,13 +1,14 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Counter, Gauge } from 'prom-client'
 import type { Config } from '../config.ts'
 import type { LiveAnswer } from '../live/live-answer.ts'
 import type { LiveFormat } from '../live/live-format.ts'
-import type { ByeReason, LiveFigures } from '../live/live-options.ts'
+import type { LiveAnswerOptions } from '../live/live-options.ts'
+import { Pace } from '../live/pace.ts'
 import { Segments } from '../live/segments.ts'
 import { shuttingDown, StreamsError } from '../streams/index.ts'
+import { liveFigures } from './live-figures.ts'
 import { namesOf } from './requests.ts'
 
 declare module 'fastify' {
@@ -17,9 +18,6 @@ declare module 'fastify' {
   }
 }
 
-const PREFIX = 'rabbitmq_stream_gateway_live_'
-const FORMATS = ['sse', 'ndjson'] as const
-const BYES = ['limit', 'rotation', 'draining', 'slow'] as const
 const TICK_MS = 1000
 // So many steps of a shutdown end some of the live answers each.
 const DRAIN_STEP_MS = 100
@@ -30,8 +28,8 @@ interface Entry { readonly format: LiveFormat['name'], readonly request: Fastify
 
 /** The live answers of the process: how many there may be, their one clock, their figures and their end. */
 export class Live {
-  readonly segments: Segments
-  readonly figures: LiveFigures
+  /** What all answers share. */
+  readonly shared: Pick<LiveAnswerOptions, 'pace' | 'figures'> & { readonly segments: Segments }
   readonly #settings: Config['live']
   readonly #isDraining: () => boolean
   readonly #answers = new Map<LiveAnswer, Entry>()
@@ -40,8 +38,14 @@ export class Live {
   #admitted = 0
 
   constructor (app: FastifyInstance, settings: Config['live']) {
-    this.segments = new Segments(() => app.turn(Infinity))
-    this.figures = figuresOf(app, (format) => this.#count(format))
+    this.shared = {
+      segments: new Segments(() => app.turn(Infinity)),
+      pace: new Pace(),
+      figures: liveFigures(app.metrics, {
+        count: (format) => this.#count(format),
+        behindMs: () => this.#behindMs()
+      })
+    }
     this.#settings = settings
     this.#log = app.log
     this.#isDraining = () => app.isDraining()
@@ -66,6 +70,11 @@ export class Live {
       if (isHeld) this.#admitted--
       isHeld = false
     }
+  }
+
+  /** How long a client may take nothing before it is cut off. */
+  get sendTimeoutMs (): number {
+    return this.#settings.sendTimeoutMs
   }
 
   /** When an answer that begins now is to be ended, so that clients spread over instances. */
@@ -112,63 +121,26 @@ export class Live {
   close (): void {
     clearInterval(this.#clock)
     for (const answer of [...this.#answers.keys()]) answer.cut('the process ends')
-    this.segments.clear()
+    this.shared.segments.clear()
   }
 
   #tick (): void {
-    this.segments.sweep()
+    this.shared.segments.sweep()
     const nowMs = performance.now()
-    for (const answer of [...this.#answers.keys()]) answer.tick(nowMs, this.#settings.sendTimeoutMs)
+    for (const answer of [...this.#answers.keys()]) answer.tick(nowMs, this.sendTimeoutMs)
+  }
+
+  #behindMs (): number {
+    const nowMs = performance.now()
+    let behindMs = 0
+    for (const answer of this.#answers.keys()) behindMs = Math.max(behindMs, answer.behindMs(nowMs))
+    return behindMs
   }
 
   #count (wanted: LiveFormat['name']): number {
     let count = 0
     for (const { format } of this.#answers.values()) if (format === wanted) count++
     return count
-  }
-}
-
-function figuresOf (app: FastifyInstance, count: (format: LiveFormat['name']) => number): LiveFigures {
-  const registers = [app.metrics]
-  const connections: Gauge<'format'> = new Gauge({
-    name: `${PREFIX}connections`,
-    help: 'Live answers, by format',
-    labelNames: ['format'],
-    registers,
-    collect () {
-      for (const format of FORMATS) connections.set({ format }, count(format))
-    }
-  })
-  const counter = (name: string, help: string): Counter => new Counter({ name: `${PREFIX}${name}`, help, registers })
-  const sumOf = (name: string, help: string, sum: () => number): void => {
-    const figure: Counter = new Counter({
-      name: `${PREFIX}${name}`,
-      help,
-      registers,
-      collect () {
-        figure.reset()
-        figure.inc(sum())
-      }
-    })
-  }
-  // Counted in variables: a counter of the registry would cost a tenth of a delivery.
-  const delivered = { messages: 0, bytes: 0 }
-  sumOf('deliveries_total', 'Messages written to live answers', () => delivered.messages)
-  sumOf('bytes_total', 'Bytes of messages written to live answers', () => delivered.bytes)
-  const stalls = counter('write_stalls_total', 'How often a live answer had to wait for its client')
-  const cold = counter('cold_readers_total', 'How often a live answer fell behind and went on by a reader of its own')
-  const byes = new Counter({
-    name: `${PREFIX}byes_total`, help: 'Live answers that ended with a bye', labelNames: ['reason'], registers
-  })
-  for (const reason of BYES) byes.inc({ reason }, 0)
-  return {
-    delivered: (messages, bytes) => {
-      delivered.messages += messages
-      delivered.bytes += bytes
-    },
-    stalled: () => { stalls.inc() },
-    behind: () => { cold.inc() },
-    bye: (reason: ByeReason) => { byes.inc({ reason }) }
   }
 }
 

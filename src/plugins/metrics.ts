@@ -22,6 +22,7 @@ const GAUGES = {
   connections: 'Open connections to the broker',
   publishers: 'Declared publishers',
   readers: 'Open subscriptions',
+  activeConsumerMembers: 'Members of groups of single active consumers',
   publishBudgetUsedBytes: 'Bytes that wait for confirms',
   readBudgetUsedBytes: 'Bytes held for readers and answers under way'
 } as const satisfies Partial<Record<keyof BrokerStats, string>>

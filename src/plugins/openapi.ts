@@ -6,6 +6,7 @@ import { ProblemSchema } from '../api/problem-schema.ts'
 import type { ProblemCode } from '../api/problems.ts'
 import { PublishFailureSchema } from '../api/publish-failure.ts'
 import type { Config } from '../config.ts'
+import { urlParts } from '../http/url-parts.ts'
 import type { BodyFormat } from '../messages/index.ts'
 import { VERSION } from '../version.ts'
 import { COMMON_RESPONSE_HEADERS, completeDocument } from './openapi-document.ts'
@@ -39,6 +40,7 @@ Every error is \`application/problem+json\`; programs decide by its \`code\`, \`
 
 const TAGS = [
   { name: 'Streams', description: 'Create, describe, list.' },
+  { name: 'Super streams', description: 'Streams that are partitions of one.' },
   { name: 'Publish', description: 'The answer comes when the broker has confirmed the messages.' },
   { name: 'Read', description: 'From any offset, without a session.' },
   { name: 'Consumers', description: 'Offsets kept by the broker.' },
@@ -140,7 +142,7 @@ const UI_OPTIONS: FastifySwaggerUiOptions = {
 // Behind a prefix the links of the page have to be relative, which they are below /docs/ only. The next site need not
 // know where the gateway is.
 function toRelativeLinks (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
-  const [path, query] = (request.raw.url ?? '').split('?', 2)
+  const { path, query } = urlParts(request.raw.url)
   const target = path === '/docs' ? 'docs/' : path === '/docs/static/index.html' ? '../' : undefined
   void reply.header('referrer-policy', 'no-referrer')
   if (target === undefined || request.server.publicPrefix(request) === '') done()

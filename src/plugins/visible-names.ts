@@ -18,6 +18,7 @@ export function withVisibleNames (problem: Problem, { identified, server }: Fast
   return {
     ...rest,
     ...(Array.isArray(partitions) && { partitions: partitions.filter(isVisible) }),
-    ...(superStream !== undefined && isVisible(superStream) && { superStream })
+    // True: it is the name that the caller has asked for.
+    ...(superStream !== undefined && (superStream === true || isVisible(superStream)) && { superStream })
   }
 }

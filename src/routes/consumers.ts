@@ -1,11 +1,9 @@
-import type { FastifyPluginAsyncTypebox, Static } from '@fastify/type-provider-typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
 import { brokerOf } from '../http/caller.ts'
 import { Commit, ConsumerList, ConsumerOffset, Reset, Stored } from '../api/consumer-schemas.ts'
 import { BODY_PROBLEMS, BROKER_PROBLEMS, ConsumerParams, json, StreamParams } from '../api/schemas.ts'
-import { invalidRequest } from '../api/problems.ts'
-import { toTimePosition } from '../api/text-formats.ts'
-import type { Position } from '../streams/index.ts'
+import { bareTarget, targetOf } from '../api/reset-target.ts'
 
 const MAX_BODY_BYTES = 16 * 1024
 const tags = ['Consumers']
@@ -132,29 +130,7 @@ function resetOffset (app: ApiApp): void {
     },
     async (request) => {
       const { stream, consumer } = request.params
-      return await brokerOf(request).consumers.resetOffset(stream, consumer, targetOf(request.body.to))
+      return await brokerOf(request).consumers.resetOffset(stream, consumer, targetOf(request.body.to, '/to'))
     }
   )
-}
-
-// The most common mistake: the position without its kind. The schema's own message would not say how it is written.
-function bareTarget (body: unknown): Error | undefined {
-  if (typeof body !== 'object' || body === null || !('to' in body)) return undefined
-  const { to } = body
-  if (typeof to === 'number' || (typeof to === 'string' && /^-?[0-9]+$/.test(to))) {
-    return wrongTarget(`an offset is written as {"to": {"offset": ${to}}}`)
-  }
-  if (typeof to === 'string' && /^[0-9]{4}-/.test(to)) {
-    return wrongTarget(`a time is written as {"to": {"timestamp": ${JSON.stringify(to.slice(0, 40))}}}`)
-  }
-  return undefined
-}
-
-function wrongTarget (message: string): Error {
-  return invalidRequest([{ pointer: '/to', message }])
-}
-
-function targetOf (to: Static<typeof Reset>['to']): Position {
-  if (typeof to === 'string') return { type: to }
-  return 'offset' in to ? { type: 'offset', offset: to.offset } : toTimePosition(to.timestamp, '/to/timestamp')
 }

@@ -1,20 +1,11 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../http/api-app.ts'
 import { brokerOf, callerOf } from '../http/caller.ts'
-import {
-  BODY_PROBLEMS, BROKER_PROBLEMS, json, offset, SourceState, StreamParams, strictObject
-} from '../api/schemas.ts'
-import { STREAM_ARGUMENTS } from '../streams/index.ts'
+import { BODY_PROBLEMS, BROKER_PROBLEMS, json, StreamParams, strictObject } from '../api/schemas.ts'
+import { NameQuery, STREAM_ARGUMENT_PROPERTIES, STREAM_DESCRIPTION_PROPERTIES } from '../api/stream-schemas.ts'
 
-const MAX_LIST = 1000
 const MAX_ARGUMENTS_BYTES = 64 * 1024
 const tags = ['Streams']
-
-const ListQuery = strictObject({
-  prefix: Type.Optional(Type.String({ description: 'Only names that begin with this text.' })),
-  limit: Type.Integer({ minimum: 1, maximum: MAX_LIST, default: 100, description: 'How many names at most.' }),
-  cursor: Type.Optional(Type.String({ minLength: 1, description: '`nextCursor` of the previous page.' }))
-})
 
 const StreamList = Type.Object(
   {
@@ -26,42 +17,8 @@ const StreamList = Type.Object(
   { $id: 'StreamList' }
 )
 
-const { maxLengthBytes, maxAge, maxSegmentSizeBytes, initialClusterSize, filterSizeBytes } = STREAM_ARGUMENTS
-
 const Arguments = strictObject(
-  {
-    maxLengthBytes: Type.Optional(
-      Type.Integer({
-        ...maxLengthBytes.bounds,
-        description: 'When the stream is larger, its oldest segments are removed.'
-      })
-    ),
-    maxAge: Type.Optional(
-      Type.String({
-        ...maxAge.bounds,
-        description: 'Segments older than this are removed: a number and Y, M, D, h, m or s.',
-        examples: ['7D']
-      })
-    ),
-    maxSegmentSizeBytes: Type.Optional(
-      Type.Integer({
-        ...maxSegmentSizeBytes.bounds,
-        description: 'Size of a segment; retention removes whole segments.'
-      })
-    ),
-    initialClusterSize: Type.Optional(
-      Type.Integer({
-        ...initialClusterSize.bounds,
-        description: 'The number of nodes with a copy of the stream; by default all nodes.'
-      })
-    ),
-    leaderLocator: Type.Optional(
-      Type.Union([Type.Literal('client-local'), Type.Literal('balanced')], { description: 'Where the leader goes.' })
-    ),
-    filterSizeBytes: Type.Optional(
-      Type.Integer({ ...filterSizeBytes.bounds, description: 'Size of the filter of each chunk.' })
-    )
-  },
+  STREAM_ARGUMENT_PROPERTIES,
   {
     title: 'StreamToCreate',
     description: 'The arguments of the stream. Without them the defaults of the broker apply, which keep all messages.',
@@ -83,42 +40,12 @@ const Created = Type.Object({
 }, { title: 'CreatedStream' })
 
 const DeleteQuery = strictObject({
-  partition: Type.Boolean({
+  force: Type.Boolean({
     default: false, description: 'Delete the stream also when it is a partition of a super stream.'
   })
 })
 
-const Description = Type.Object(
-  {
-    name: Type.String(),
-    firstOffset: offset('The first offset that the stream still has.'),
-    nextOffset: offset(
-      'The offset after the last one. The next message gets this offset or a later one. An empty stream has ' +
-      '`firstOffset` = `nextOffset`.'
-    ),
-    leader: Type.Union([Type.String(), Type.Null()], {
-      description: '`host:port` as the broker advertises it; null while the stream has no leader.'
-    }),
-    replicas: Type.Array(Type.String(), { description: 'The other nodes with a copy, each as `host:port`.' }),
-    arguments: Type.Optional(
-      Type.Record(Type.String(), Type.Unknown(), {
-        description: 'The arguments that the stream was created with. Only with the management API.'
-      })
-    ),
-    segments: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        description: 'The number of segments. Only with the management API, from some seconds after the stream was ' +
-          'created.'
-      })
-    ),
-    sources: Type.Object({ management: SourceState }, {
-      title: 'StreamSources',
-      description: 'Which sources the answer is made from.'
-    })
-  },
-  { $id: 'Stream' }
-)
+const Description = Type.Object({ name: Type.String(), ...STREAM_DESCRIPTION_PROPERTIES }, { $id: 'Stream' })
 
 /** Streams: list, create, describe, delete. */
 export const streamRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -144,7 +71,7 @@ function listStreams (app: ApiApp): void {
         summary: 'List streams',
         description:
           'Names in ascending order, from the management API: the streams that the caller may read or write.',
-        querystring: ListQuery,
+        querystring: NameQuery,
         response: { 200: json('A page of names.', StreamList, { streams: ['hello'], nextCursor: null }) }
       }
     },
@@ -234,14 +161,14 @@ function deleteStream (app: ApiApp): void {
         tags: ['Deletion'],
         summary: 'Delete a stream',
         description: 'Deletes the stream with all its messages and stored offsets. A partition of a super stream ' +
-          'is refused unless `partition` is true.',
+          'is refused unless `force` is true.',
         params: StreamParams,
         querystring: DeleteQuery,
         response: { 204: { description: 'The stream was deleted.', type: 'null' } }
       }
     },
     async (request, reply) => {
-      await brokerOf(request).streams.delete(request.params.stream, request.query.partition)
+      await brokerOf(request).streams.delete(request.params.stream, request.query.force)
       return reply.code(204).send()
     }
   )

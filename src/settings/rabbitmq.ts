@@ -76,6 +76,11 @@ function readNames (read: SettingReader) {
       /^[^{}]*\{name\}[^{}]*$/,
       'text with {name} in it once',
       'The name on the broker of a stream of the API, for example `orders_{name}`'
+    ),
+    superStreamMaxPartitions: read.integer(
+      'SUPER_STREAM_MAX_PARTITIONS',
+      { default: 64, min: 1, max: 1000 },
+      'Most partitions of a super stream that is created'
     )
   }
 }

@@ -81,7 +81,7 @@ export class BrokerSet {
 }
 
 function withoutGauges (stats: BrokerStats): BrokerStats {
-  return { ...stats, connections: 0, publishers: 0, readers: 0 }
+  return { ...stats, connections: 0, publishers: 0, readers: 0, activeConsumerMembers: 0 }
 }
 
 function sumOf (all: readonly BrokerStats[]): BrokerStats {
@@ -89,6 +89,7 @@ function sumOf (all: readonly BrokerStats[]): BrokerStats {
     connections: sum.connections + stats.connections,
     publishers: sum.publishers + stats.publishers,
     readers: sum.readers + stats.readers,
+    activeConsumerMembers: sum.activeConsumerMembers + stats.activeConsumerMembers,
     publishBudgetUsedBytes: 0,
     readBudgetUsedBytes: 0,
     messagesConfirmed: sum.messagesConfirmed + stats.messagesConfirmed,

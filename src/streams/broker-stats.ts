@@ -3,6 +3,8 @@ export interface BrokerStats {
   connections: number
   publishers: number
   readers: number
+  /** Members of groups of single active consumers. */
+  activeConsumerMembers: number
   publishBudgetUsedBytes: number
   readBudgetUsedBytes: number
   messagesConfirmed: number

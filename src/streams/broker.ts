@@ -11,29 +11,37 @@ import { Directory } from './directory/directory.ts'
 import { hasPermissions } from './management/user-permissions.ts'
 import { askManagement, type ManagementFault } from './management/management-fault.ts'
 import { ConsumersPort } from './ports/consumers-port.ts'
+import { MergedPorts } from './ports/merged-ports.ts'
 import { PublishingPort } from './ports/publishing-port.ts'
 import { ReadingPort } from './ports/reading-port.ts'
 import { StreamsPort } from './ports/streams-port.ts'
+import { SuperStreamsPort } from './ports/super-streams-port.ts'
+import { PartitionedPublishing } from './partitions/partitioned-publishing.ts'
 import { PublisherPool } from './publishing/publisher-pool.ts'
 import { ReaderPool } from './reading/reader-pool.ts'
 import { Follows } from './reading/follows.ts'
 import { Polls } from './reading/polls.ts'
 import { Locator } from './topology/locator.ts'
+import { PartitionLists } from './topology/partition-lists.ts'
 import { Permissions, type Purpose } from './topology/permissions.ts'
 import { StreamAdmin } from './topology/stream-admin.ts'
 import { StreamEnds } from './topology/stream-ends.ts'
+import { SuperStreamAdmin } from './topology/super-stream-admin.ts'
+import { SuperStreamView } from './topology/super-stream-view.ts'
 import { SuperStreams } from './topology/super-streams.ts'
 import { StreamNames } from './topology/stream-names.ts'
 
 /**
- * RabbitMQ streams, in four ports. Names are the API's, offsets are numbers, and everything that can go wrong is a
+ * RabbitMQ streams, in six ports. Names are the API's, offsets are numbers, and everything that can go wrong is a
  * `StreamsError`. A broker connects when it is first asked for something, and again whenever it has to.
  */
 export class Broker {
   readonly streams: StreamsPort
+  readonly superStreams: SuperStreamsPort
   readonly publishing: PublishingPort
   readonly reading: ReadingPort
   readonly consumers: ConsumersPort
+  readonly merged: MergedPorts
   readonly #options: BrokerOptions
   readonly #connections: ConnectionPool
   readonly #publishers: PublisherPool
@@ -50,42 +58,40 @@ export class Broker {
     const names = new StreamNames(options.streamNamePattern)
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
-    const { dialing, readBudget: budget, readers: cap, expansions } = shared
-    const connections =
-      new ConnectionPool({ hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller })
+    const { dialing, readBudget: budget, readers: cap, expansions, compressor } = shared
+    const dial = { hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller }
+    const connections = new ConnectionPool(dial)
     this.#permissions = new Permissions(connections)
     const permissions = caller && this.#permissions
     const superStreams = new SuperStreams(connections, names, permissions)
     const locator = new Locator(connections, superStreams, permissions)
+    const lists = new PartitionLists(connections, superStreams, permissions)
     const ends = new StreamEnds(connections, locator)
-    const publishers = new PublisherPool({
-      budget: shared.publishBudget,
-      cap: shared.publishers,
-      publisher: { connections, locator, ...reconnect, openTimeoutMs: openTimeoutOf(options) },
-      limits: options.publishing
-    })
+    const openTimeoutMs = Math.min(connection.requestTimeoutMs, options.publishing.confirmTimeoutMs)
+    const publisher = { connections, locator, ...reconnect, openTimeoutMs }
+    const publishers = new PublisherPool(
+      { budget: shared.publishBudget, cap: shared.publishers, compressor, publisher, limits: options.publishing }
+    )
     const readers = new ReaderPool({ budget, cap, expansions, connections, locator, ends, limits: options.reading })
     const polls = new Polls(readers, ends)
     const follows = new Follows(readers, ends, polls)
-    const store = new OffsetStore(connections, ends)
-    const offsets = new ConsumerOffsets({ store, ends, polls, readers })
+    this.#offsets = new OffsetStore(connections, ends)
+    const offsets = new ConsumerOffsets({ store: this.#offsets, ends, polls, readers })
     const directory = new Directory({ connections, ends, offsets, management, logger })
-    this.streams = new StreamsPort({
-      names,
-      admin: new StreamAdmin({ connections, locator, superStreams, ends, management, permissions, logger }),
-      management,
-      permissions,
-      whenDeleted (stream) {
-        follows.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
-        offsets.forget(stream)
-        directory.forget(stream)
-      }
+    const topology = { connections, names, locator, superStreams, lists, ends, publishers, directory }
+    const ports = administration(topology, options, permissions, (stream) => {
+      follows.drop(stream) // the broker's own word of it takes a moment, in which a window would still answer
+      offsets.forget(stream)
+      directory.forget(stream)
     })
+    this.streams = ports.streams
+    this.superStreams = ports.superStreams
     this.publishing = new PublishingPort({ names, publishers, directory })
     this.reading = new ReadingPort({ names, polls, follows })
     const members = new ActiveConsumers({ connections, locator, superStreams, offsets, polls, follows, reconnect })
-    const consumerPolls = new ConsumerPolls(polls, offsets)
-    this.consumers = new ConsumersPort({ names, offsets, polls: consumerPolls, follows, members, directory })
+    this.merged = new MergedPorts({ ...topology, polls, offsets, follows, members })
+    this.consumers =
+      new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), follows, members, directory })
     this.#options = options
     this.#connections = connections
     this.#publishers = publishers
@@ -93,7 +99,6 @@ export class Broker {
     this.#members = members
     this.#polls = polls
     this.#follows = follows
-    this.#offsets = store
   }
 
   /** Whether the broker answers now; connects if need be. Never throws, and takes at most two seconds. */
@@ -114,6 +119,7 @@ export class Broker {
       connections: open,
       publishers: this.#publishers.size,
       readers: this.#readers.size,
+      activeConsumerMembers: this.#members.size,
       publishBudgetUsedBytes: this.#options.shared.publishBudget.usedBytes,
       readBudgetUsedBytes: this.#options.shared.readBudget.usedBytes,
       messagesConfirmed: confirmed,
@@ -210,6 +216,35 @@ export class Broker {
   }
 }
 
-function openTimeoutOf ({ connection, publishing }: BrokerOptions): number {
-  return Math.min(connection.requestTimeoutMs, publishing.confirmTimeoutMs)
+interface Topology {
+  readonly connections: ConnectionPool
+  readonly names: StreamNames
+  readonly locator: Locator
+  readonly superStreams: SuperStreams
+  readonly lists: PartitionLists
+  readonly ends: StreamEnds
+  readonly publishers: PublisherPool
+  readonly directory: Directory
+}
+
+// The ports that create, describe and delete.
+function administration (
+  topology: Topology, options: BrokerOptions, permissions: Permissions | undefined,
+  whenDeleted: (stream: string) => void
+): { streams: StreamsPort, superStreams: SuperStreamsPort } {
+  const { names, lists, directory } = topology
+  const { management, logger, connection: { requestTimeoutMs, frameMaxBytes }, publishing } = options
+  const admin = new StreamAdmin({ ...topology, management, permissions, logger })
+  const common = { names, management, permissions, whenDeleted }
+  return {
+    streams: new StreamsPort({ ...common, admin }),
+    superStreams: new SuperStreamsPort({
+      ...common,
+      admin: new SuperStreamAdmin({ ...topology, streams: admin, management, permissions, requestTimeoutMs }),
+      view: new SuperStreamView({ admin, management, logger }),
+      lists,
+      publishing: new PartitionedPublishing({ ...topology, frameMaxBytes, ...publishing }),
+      directory
+    })
+  }
 }

@@ -9,14 +9,18 @@ export type StreamsErrorCode =
   | 'consumer_offset_not_found' // broker 19
   | 'message_not_found' // no readable message at that offset
   | 'stream_arguments_differ' // broker 17 on create: exists with other arguments, or is not a stream
+  | 'super_stream_not_found' // no exchange of the name, or its streams are not named as partitions
+  | 'super_stream_differs' // a super stream to create exists with other partitions, or parts of it do
   | 'super_stream_exists' // a stream to create has the name of a super stream
   | 'stream_is_partition' // a stream to delete is a partition of a super stream
+  | 'no_route' // no partition of the super stream is bound with the routing key
   | 'offset_goes_back' // an offset to store below the stored one
   | 'expectation_failed' // `expected` or `expectedLastPublishingId` differs
   | 'publisher_overtaken' // somebody else has published under the name at the same moment
   | 'publisher_exhausted' // the name has the highest publishing id: whatever follows would be a duplicate
   | 'message_too_large' // does not fit into one frame of the broker
   | 'offset_out_of_range' // a read from beyond the end
+  | 'cursor_invalid' // a cursor of another super stream, or not a cursor at all
   | 'offset_beyond_end' // an offset to store, or a reset, beyond the end
   | 'body_not_a_line' // a line read that starts at a body with a line feed in it
   | 'broker_protocol_error' // what the broker should never answer; own credentials refused
@@ -36,8 +40,9 @@ export type SideEffects = 'none' | 'possible'
 /** The facts that an error has for the caller, by its code; safe to show. An error with another code has none. */
 export interface ErrorDetails {
   invalid_argument: { readonly argument: 'stream' | 'consumer' | 'publisher' }
-  stream_not_found: { readonly partitions: readonly string[] }
-  super_stream_exists: { readonly partitions: readonly string[] }
+  stream_not_found: { readonly superStream: true, readonly partitions: readonly string[] }
+  super_stream_exists: { readonly superStream: true, readonly partitions: readonly string[] }
+  super_stream_differs: { readonly partitions: readonly string[] }
   stream_is_partition: { readonly superStream: string }
   offset_goes_back: { readonly storedOffset: bigint }
   expectation_failed: { readonly storedOffset: bigint | null } | { readonly lastPublishingId: bigint }
@@ -54,8 +59,8 @@ export interface ErrorDetails {
 type AnyDetails = ErrorDetails[keyof ErrorDetails]
 type KeysOf<T> = T extends unknown ? keyof T : never
 
-/** The name of any of these facts. */
-export type DetailName = KeysOf<AnyDetails>
+/** The name of any of these facts. `partition`: of a super stream, whatever the error. */
+export type DetailName = KeysOf<AnyDetails> | 'partition'
 
 export interface StreamsErrorOptions<Details = undefined> {
   /** Whether the same call may succeed later. Default: by code. */
@@ -101,5 +106,12 @@ export class StreamsError extends Error {
     const { code, message, retryable, details, cause } = this
     const error = new StreamsError(code, message, { retryable, sideEffects: 'possible', cause })
     return Object.assign(error, { details })
+  }
+
+  /** The same error, of one partition of a super stream. */
+  inPartition (partition: string): StreamsError {
+    const { code, message, retryable, sideEffects, details, cause } = this
+    const error = new StreamsError(code, `${partition}: ${message}`, { retryable, sideEffects, cause })
+    return Object.assign(error, { details: { ...details, partition } })
   }
 }

@@ -1,14 +1,14 @@
 import { dataSectionHeaderLength, encodedLength, encodeMessage, writeDataSectionHeader } from './amqp/index.ts'
 import type { OutgoingMessage } from './amqp/index.ts'
+import type { Entries } from './entries.ts'
 import {
-  FILTER_VALUE_LENGTH_BYTES, NO_FILTER_VALUE, PUBLISH_ENTRY_OVERHEAD_BYTES, type PublishVersion
+  FILTER_VALUE_LENGTH_BYTES, NO_FILTER_VALUE, PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISHING_ID_BYTES, type PublishVersion
 } from './protocol/index.ts'
 
 const INITIAL_BYTES = 1024
 const NO_SECTIONS = Buffer.alloc(0)
 // For each message: where it starts, its publishing id, its outcome.
 const NOTE_BYTES = 17
-const ID_BYTES = 8
 
 /** The encoded sections before the body, for messages that all have the same. */
 export function sectionsOf (message: Omit<OutgoingMessage, 'body'>): Buffer {
@@ -24,13 +24,18 @@ export function sectionsOf (message: Omit<OutgoingMessage, 'body'>): Buffer {
  * copying. From the first message with a filter value on, the entries are those of Publish v2, which have the filter
  * value, or its absence, before the size.
  */
-export class MessageBatch {
+export class MessageBatch implements Entries {
+  /** What is kept of a message beside its bytes. */
+  static readonly noteBytes = NOTE_BYTES
+
+  readonly messagesPerEntry = 1
   #buffer: Buffer
   #end = 0
   readonly #starts: number[] = []
   #publishingIds: number[] | undefined
   // The index of the first entry of Publish v2.
   #filteredFrom: number | undefined
+  #routingKeys: Array<string | undefined> | undefined
 
   /** @param expectedBytes the encoded size, if it can be estimated: the buffer then need not grow */
   constructor (expectedBytes = INITIAL_BYTES) {
@@ -99,6 +104,61 @@ export class MessageBatch {
     this.#buffer.set(body, writeDataSectionHeader(this.#buffer, at + sections.length, body.length))
   }
 
+  /** Gives the last message a routing key of its own, by which its partition of a super stream is found. */
+  routeLast (routingKey: string): void {
+    this.#routingKeys ??= []
+    this.#routingKeys[this.#starts.length - 1] = routingKey
+  }
+
+  /** Whether a message has a routing key of its own. */
+  get hasRoutingKeys (): boolean {
+    return this.#routingKeys !== undefined
+  }
+
+  /** The routing key of a message; undefined when it has no key of its own. */
+  routingKeyOf (index: number): string | undefined {
+    return this.#routingKeys?.[index]
+  }
+
+  /** Adds a message of another batch as it is there. Messages of one batch come in their order. */
+  addCopy (from: MessageBatch, index: number): void {
+    this.#number(from.#publishingIds?.[index])
+    if (from.versionOf(index) === 2) this.#filteredFrom ??= this.#starts.length
+    const start = from.#startOf(index)
+    const end = from.#startOf(index + 1)
+    const needed = this.#end + end - start
+    if (needed > this.#buffer.length) this.#grow(needed)
+    this.#starts.push(this.#end)
+    from.#buffer.copy(this.#buffer, this.#end, start, end)
+    this.#end = needed
+    const key = from.routingKeyOf(index)
+    if (key !== undefined) this.routeLast(key)
+  }
+
+  /** Lets go of the bytes: the batch must not be used afterwards. */
+  clear (): void {
+    this.#buffer = NO_SECTIONS
+  }
+
+  /** Adds a message that is encoded already, without a publishing id and without a filter value. It is copied. */
+  addEncoded (message: Uint8Array): void {
+    this.#number(undefined)
+    this.#buffer.set(message, this.#startEntry(message.length, undefined))
+  }
+
+  /**
+   * The messages from `from` up to but not including `to` as the records of a sub-entry batch: `(Size u32, AMQP
+   * message)*`. A copy. The batch has no filter values.
+   */
+  records (from: number, to: number): Buffer {
+    const length = this.#startOf(to) - this.#startOf(from) - (to - from) * PUBLISHING_ID_BYTES
+    const records = Buffer.allocUnsafe(length)
+    for (let index = from, at = 0; index < to; index++) {
+      at += this.#buffer.copy(records, at, this.#startOf(index) + PUBLISHING_ID_BYTES, this.#startOf(index + 1))
+    }
+    return records
+  }
+
   /** The encoded size of one message with the header of its entry. */
   entryLength (index: number): number {
     return this.#startOf(index + 1) - this.#startOf(index)
@@ -143,8 +203,8 @@ export class MessageBatch {
     if (end > this.#buffer.length) this.#grow(end)
     this.#starts.push(start)
     this.#writeId(start, this.#publishingIds?.at(-1) ?? 0)
-    if (filterBytes > 0) this.#writeFilterValue(start + ID_BYTES, filterValue)
-    this.#buffer.writeUInt32BE(length, start + ID_BYTES + filterBytes)
+    if (filterBytes > 0) this.#writeFilterValue(start + PUBLISHING_ID_BYTES, filterValue)
+    this.#buffer.writeUInt32BE(length, start + PUBLISHING_ID_BYTES + filterBytes)
     this.#end = end
     return end - length
   }

@@ -1,6 +1,7 @@
 import { ByteBudget } from './common/budget.ts'
 import { Cap } from './common/cap.ts'
 import { Dialing } from './connections/dialing.ts'
+import { Compressor } from './publishing/compressor.ts'
 import { Expansions } from './reading/expansions.ts'
 
 export interface SharedLimits {
@@ -23,6 +24,7 @@ export class Shared {
   readonly publishBudget: ByteBudget
   readonly readBudget: ByteBudget
   readonly publishers: Cap
+  readonly compressor = new Compressor()
   readonly readers: Cap
   readonly dialing: Dialing
   readonly expansions: Expansions

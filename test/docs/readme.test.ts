@@ -19,6 +19,10 @@ t.test('the five requests of the README answer what it says', async (t) => {
   await runAsPrinted(t, section('Five requests'), 6)
 })
 
+t.test('work is shared as the README says', async (t) => {
+  await runAsPrinted(t, section('Share the work'), 2)
+})
+
 t.test('the tour answers what it says', async (t) => {
   await runAsPrinted(t, readFileSync('docs/tour.md', 'utf8'), 15)
 })

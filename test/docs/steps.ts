@@ -15,13 +15,13 @@ export function blocksOf (markdown: string): Block[] {
   return [...markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(([, language = '', text = '']) => ({ language, text }))
 }
 
-/** The commands of a text, each with the answer that is printed below it. */
+/** The commands of a text, each with the answer below it. What is marked as `bash` is shown and not run. */
 export function stepsOf (markdown: string): Step[] {
   const steps: Step[] = []
   for (const block of blocksOf(markdown)) {
     const last = steps.at(-1)
     if (block.language === 'sh') steps.push({ command: block.text, answer: undefined })
-    else if (last !== undefined) last.answer = block
+    else if (block.language !== 'bash' && last !== undefined) last.answer = block
   }
   return steps
 }

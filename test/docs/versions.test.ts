@@ -22,7 +22,7 @@ t.test('the table says what CI runs on the newer RabbitMQ', async (t) => {
   const [, folders = ''] = /find (test\/\S+ test\/\S+) -name/.exec(ci) ?? []
   t.equal(folders.split(' ').filter((folder) => runs.includes(`\`${folder}/\``)).length, 2, folders)
   const [, faults = ''] = /test\/faults\/\{([^}]+)\}/.exec(ci) ?? []
-  const inWords = ['restart', 'leader', 'cluster', 'disk-alarm', 'rabbitmq-users', 'rabbitmq-logins']
+  const inWords = ['restart', 'leader', 'cluster', 'disk-alarm', 'rabbitmq-users', 'rabbitmq-logins', 'super-streams']
   t.same(faults.split(','), inWords, 'the row names them')
 })
 

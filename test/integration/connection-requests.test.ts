@@ -22,6 +22,23 @@ t.test('a stream is created, found and deleted', async (t) => {
   await t.rejects(connection.deleteStream(stream), { responseCode: ResponseCode.streamDoesNotExist, message: /./ })
 })
 
+t.test('a super stream is created, routed to and deleted', async (t) => {
+  const { connection } = await open(t)
+  const superStream = uniqueName('super')
+  const partitions = [`${superStream}-eu`, `${superStream}-us`]
+  const wanted = { superStream, partitions, bindingKeys: ['eu', 'us'], args: none }
+  await connection.createSuperStream(wanted, 30_000)
+  const exists = { responseCode: ResponseCode.streamAlreadyExists, command: 'createSuperStream', message: /./ }
+  await t.rejects(connection.createSuperStream(wanted, 30_000), exists)
+  t.same(await connection.partitions(superStream), partitions)
+  t.same(await connection.route(superStream, 'us'), [`${superStream}-us`])
+  t.same(await connection.route(superStream, 'mars'), [])
+  await connection.deleteSuperStream(superStream, 30_000)
+  const missing = { responseCode: ResponseCode.streamDoesNotExist, message: /./ }
+  await t.rejects(connection.deleteSuperStream(superStream, 30_000), missing)
+  await t.rejects(connection.route(superStream, 'us'), missing)
+})
+
 t.test('a stored offset reads back on the same connection, whatever it is', async (t) => {
   const { connection } = await open(t)
   const stream = await createStream(t, connection)

@@ -76,6 +76,29 @@ t.test('the JavaScript client reads what the gateway writes', async (t) => {
   t.equal(received[1]?.content.toString(), 'line')
 })
 
+t.test('the JavaScript client reads what the gateway writes compressed', async (t) => {
+  const broker = openBroker(t)
+  const stream = await newStream(t, broker)
+  const texts = Array.from({ length: 500 }, (_, n) => `{"id":${n}}`)
+  const session = broker.publishing.open(stream, { compression: 'gzip' })
+  for (const [at, text] of texts.entries()) {
+    const batch = new MessageBatch()
+    batch.add({ body: Buffer.from(text), properties: { subject: `s-${at}`, contentType: 'application/json' } })
+    await session.write(batch)
+  }
+  await session.flush()
+  t.match(await session.finish(), { confirmed: 500 })
+  const client = await connectClient(t)
+  const received: string[] = []
+  const arrivals = new EventEmitter()
+  await client.declareConsumer({ stream, offset: jsClient.Offset.first() }, (message) => {
+    received.push(`${message.messageProperties?.subject} ${message.content.toString()}`)
+    if (received.length === texts.length) arrivals.emit('all')
+  })
+  if (received.length < texts.length) await once(arrivals, 'all')
+  t.same(received, texts.map((text, at) => `s-${at} ${text}`))
+})
+
 t.test('an entry that is not AMQP does not end the read', async (t) => {
   const broker = openBroker(t)
   const stream = await newStream(t, broker)

@@ -17,6 +17,12 @@ async function store (stream: string, offset: number): Promise<number> {
   return status
 }
 
+/** How many messages live reads have written. */
+async function written (): Promise<number> {
+  const { text } = await gateway.get('/metrics')
+  return Number(/live_deliveries_total (\d+)/.exec(text)?.[1])
+}
+
 t.test('a consumer goes on from its stored offset, and commits itself', async (t) => {
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 0, 1, 2, 3)
@@ -45,6 +51,27 @@ t.test('autoCommit stores what was taken: at the end, and every five seconds mea
   await limited.until('the end', ({ isClosed }) => isClosed)
   const [offset] = limited.offsets
   await until('it is stored at bye', async () => await storedOffset(stream) === offset, 4000)
+})
+
+t.test('autoCommit does not store what waits in the gateway for a client that does not read', async (t) => {
+  const stream = await gateway.newStream(t)
+  const body = 'x'.repeat(500_000)
+  const COUNT = 48 // more than the buffers of a connection take
+  for (let n = 0; n < COUNT; n++) t.equal((await gateway.publish(stream, body)).status, 200)
+  const before = await written()
+  const client = await LiveClient.open(t, gateway.url + path(stream, '?autoCommit=true'))
+  client.response.pause()
+  const stored = await until('something is stored', async () => {
+    const offset = await storedOffset(stream)
+    return typeof offset === 'number' && offset
+  })
+  const count = await written() - before
+  t.ok(count < COUNT, 'it waits')
+  t.ok(stored + 1 < count, `${stored + 1} of ${count} messages that were written are stored`)
+  client.response.resume()
+  await client.until('all', ({ messages }) => messages.length === COUNT)
+  client.close()
+  await until('all is stored', async () => await storedOffset(stream) === COUNT - 1)
 })
 
 t.test('a reset through this gateway moves a live consumer at once, also forward', async (t) => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { exactly } from '../support/exactly.ts'
 import { startGateway } from '../support/gateway.ts'
-import { LiveClient } from '../support/live-client.ts'
+import { fieldOf, LiveClient } from '../support/live-client.ts'
 import { openRaw } from '../support/raw-http.ts'
 
 const gateway = await startGateway(t)
@@ -67,13 +67,44 @@ t.test('an id that is not ours is refused, and one beyond the end does not hang'
       accept: 'text/event-stream', 'last-event-id': id
     })
     t.equal(status, 400, id)
-    t.match(json, { errors: exactly({ pointer: '/header/last-event-id' }) })
+    t.match(json, { errors: exactly({ pointer: '/headers/last-event-id' }) })
   }
   const { status, json } = await gateway.get(`/v1/streams/${stream}/messages?lastEventId=99`, {
     accept: 'text/event-stream'
   })
   t.equal(status, 416)
   t.match(json, { code: 'offset_out_of_range', firstOffset: 0, lastOffset: 0 })
+})
+
+t.test('an id of another stream is an offset like any other: beyond the end it is refused', async (t) => {
+  const [short, long] = [await gateway.newStream(t), await gateway.newStream(t)]
+  await gateway.publish(short, 'a', 'b')
+  await gateway.publish(long, 0, 1, 2, 3)
+  const client = await LiveClient.open(t, liveUrl(long))
+  await client.until('all', ({ messages }) => messages.length === 4)
+  const answer = await gateway.get(`/v1/streams/${short}/messages`, {
+    accept: 'text/event-stream', 'last-event-id': client.lastId ?? ''
+  })
+  t.match(answer, { status: 416, json: { code: 'offset_out_of_range', lastOffset: 1 } })
+  const [first] = client.messages
+  const other = await LiveClient.open(t, liveUrl(short), { 'last-event-id': first?.id ?? '' })
+  await other.until('what comes after it', ({ messages }) => messages.length === 1)
+  t.match(other.messages, exactly({ data: { offset: 1, body: 'b' } }))
+})
+
+t.test('line breaks of any kind in a body are neither lost nor taken for the end of an event', async (t) => {
+  const stream = await gateway.newStream(t)
+  const event = 'id: 9\n\nevent: bye\ndata: {}\n\n'
+  const bodies = ['\r', '\n', '\r\n', 'a\rb\nc\r\n\r\nd', '\u2028\u2029\u0085', event, { '\r': '\n' }]
+  await gateway.publish(stream, ...bodies)
+  for (const query of ['', '&follow=true']) {
+    const accept = query === '' ? 'text/event-stream' : 'application/x-ndjson'
+    const client = await LiveClient.open(t, liveUrl(stream, `?limit=${bodies.length}${query}`), { accept })
+    await client.until('the end', ({ isClosed }) => isClosed)
+    t.same(client.messages.map(({ data }) => fieldOf(data, 'body')), bodies)
+    t.same(client.named('bye'), [{ reason: 'limit', nextOffset: bodies.length }])
+    t.notMatch(client.text, /\r/, 'a lone CR would end a line')
+  }
 })
 
 t.test('limit ends with a bye, at and beside the border of a chunk', async (t) => {

@@ -21,13 +21,27 @@ const NEEDS: Readonly<Record<string, Need>> = {
   createStream: ['configure'],
   deleteStream: ['configure'],
   describeStream: { any: ['read', 'write'] },
+  listSuperStreams: 'known',
+  createSuperStream: ['configure'],
+  deleteSuperStream: ['configure'],
+  describeSuperStream: { any: ['read', 'write'] },
   publishMessages: ['write'],
   publishRaw: ['write'],
   publishLines: ['write'],
+  publishSuperStreamMessages: ['write'],
+  publishSuperStreamRaw: ['write'],
+  publishSuperStreamLines: ['write'],
   readMessages: ['read'],
   readLines: ['read'],
   readMessage: ['read'],
   readRaw: ['read'],
+  readSuperStream: ['read'],
+  readSuperStreamLines: ['read'],
+  listSuperStreamConsumers: ['read'],
+  getSuperStreamOffsets: ['read'],
+  storeSuperStreamOffsets: ['read'],
+  readSuperStreamAsConsumer: ['read'],
+  resetSuperStreamOffsets: ['read', 'reset'],
   listConsumers: ['read'],
   getStoredOffset: ['read'],
   storeOffset: ['read'],
@@ -36,15 +50,27 @@ const NEEDS: Readonly<Record<string, Need>> = {
   listPublishers: ['read'],
   describePublisher: ['read']
 }
-const NAMES_CONSUMER = ['storeOffset', 'readAsConsumer', 'resetOffset']
-const NAMES_PUBLISHER = ['publishMessages', 'publishRaw', 'publishLines']
+const NAMES_CONSUMER = [
+  'storeOffset', 'readAsConsumer', 'resetOffset', 'storeSuperStreamOffsets', 'readSuperStreamAsConsumer',
+  'resetSuperStreamOffsets'
+]
+// HEAD would commit messages that no client has seen.
+const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
+const NAMES_PUBLISHER =
+  ['Messages', 'Raw', 'Lines'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 
 const BODIES: Readonly<Record<string, RequestOptions>> = {
+  createSuperStream: { json: { partitions: 1 } },
   publishMessages: { json: { messages: [{ body: 1 }] } },
   publishRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishSuperStreamMessages: { json: { messages: [{ body: 1 }] } },
+  publishSuperStreamRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishSuperStreamLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
   publishLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
   storeOffset: { json: { offset: 0 } },
-  resetOffset: { json: { to: 'first' } }
+  resetOffset: { json: { to: 'first' } },
+  storeSuperStreamOffsets: { json: { offsets: { 'm-storeSuperStreamOffsets-0': 0 } } },
+  resetSuperStreamOffsets: { json: { to: 'first' } }
 }
 
 const VERBS: readonly Verb[] = ['configure', 'write', 'read', 'reset', 'monitor']
@@ -151,19 +177,21 @@ t.test('every operation has its caller, and no other', async (t) => {
   t.same(operations.map(({ id }) => id).sort(), Object.keys(NEEDS).sort())
   for (const { method, path, id } of operations) {
     const stream = `m-${id}`
-    await ask(right, 'PUT', `/v1/streams/${stream}`, {})
-    await ask(right, 'POST', `/v1/streams/${stream}/messages/raw`, { body: 'a' })
-    const url = path.replace('{stream}', stream).replace('{consumer}', 'mine').replace('{publisher}', 'mine')
-      .replace('{offset}', '0').replace('{code}', 'unauthorized')
+    const kindOfStream = path.includes('{superStream}') ? 'super-streams' : 'streams'
+    const json = kindOfStream === 'streams' ? {} : { partitions: 1 }
+    await ask(right, 'PUT', `/v1/${kindOfStream}/${stream}`, { json })
+    await ask(right, 'POST', `/v1/${kindOfStream}/${stream}/messages/raw`, { body: 'a' })
+    const url = path.replace('{stream}', stream).replace('{superStream}', stream).replace('{consumer}', 'mine')
+      .replace('{publisher}', 'mine').replace('{offset}', '0').replace('{code}', 'unauthorized')
     for (const kind of KINDS) {
       const query = NAMES_PUBLISHER.includes(id) && kind === otherPublisher ? '?publisher=mine' : ''
       const answer = await ask(kind, method, url + query, BODIES[id] ?? {})
       checkAnswer(t, answer, expected(id, kind), `${id} by ${kind.name}`)
-      if (method !== 'GET' || id === 'readAsConsumer') continue
+      if (method !== 'GET' || READS_OF_CONSUMERS.includes(id)) continue
       const head = await ask(kind, 'HEAD', url, {})
       t.equal(head.status, answer.status, `HEAD of ${id} by ${kind.name}`)
     }
-    await ask(right, 'DELETE', `/v1/streams/${stream}`, {})
+    await ask(right, 'DELETE', `/v1/${kindOfStream}/${stream}`, {})
   }
 })
 

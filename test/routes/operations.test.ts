@@ -129,10 +129,12 @@ t.test('every operation of the document works as its example shows it', async (t
   const hello = await gateway.newStream(t)
   await gateway.publish(hello, { hello: 'world' })
   await gateway.request('PUT', `/v1/streams/${hello}/consumers/my-app/offset`, { json: { offset: 0 } })
+  await gateway.request('PUT', `/v1/super-streams/${hello}-all`, { json: { partitions: 3 } })
+  await gateway.publish(`${hello}-all-0`, { hello: 'world' })
   const examples = examplesOf(gateway.app.swagger(), hello)
   // They work in any order, except that the deletion comes last.
   examples.sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'))
-  t.equal(examples.length, 25)
+  t.equal(examples.length, 40)
   for (const { method, path, body, type } of examples) {
     const sent = body !== undefined && { body, headers: { 'content-type': type } }
     const { status, text } = await gateway.request(method, path, { ...sent })
@@ -188,7 +190,7 @@ function examplesOf (document: unknown, stream: string): Example[] {
       const query = new URLSearchParams()
       for (const { name, place, example } of parameters) {
         if (example === undefined) continue
-        const value = name === 'stream' ? stream : String(example)
+        const value = name === 'stream' ? stream : name === 'superStream' ? `${stream}-all` : String(example)
         if (place === 'path') path = path.replace(`{${name}}`, encodeURIComponent(value))
         if (place === 'query') query.set(name, value)
       }
@@ -199,11 +201,16 @@ function examplesOf (document: unknown, stream: string): Example[] {
       if (contents.length === 0) examples.push({ ...at, type: '' })
       for (const [type, media] of contents) {
         const example = field(media).example ?? field(Object.values(field(media, 'examples'))[0]).value
-        examples.push({ ...at, type, body: typeof example === 'string' ? example : JSON.stringify(example) })
+        examples.push({ ...at, type, body: typeof example === 'string' ? example : bodyText(example, stream) })
       }
     }
   }
   return examples
+}
+
+// The super stream of the examples has another name here, and so have its partitions.
+function bodyText (example: unknown, stream: string): string {
+  return JSON.stringify(example).replaceAll('"orders-', `"${stream}-all-`)
 }
 
 function methodOf (name: string): Method {

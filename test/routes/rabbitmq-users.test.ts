@@ -196,8 +196,30 @@ t.test('partitions are told to users who may know all of them', async (t) => {
   t.same(await told(half), [404, undefined])
   t.same(await told(reader), [403, undefined])
   for (const name of partitions) {
-    await gateway.request('DELETE', `/v1/streams/${name}?partition=true`, { headers: admin })
+    await gateway.request('DELETE', `/v1/streams/${name}?force=true`, { headers: admin })
   }
+})
+
+t.test('RabbitMQ decides who may use a super stream', async (t) => {
+  const maker = await newUser('maker', '^sales', '^sales', '^sales')
+  const seller = await newUser('seller', '^$', '^sales', '^$')
+  const path = '/v1/super-streams/sales'
+  const create = async (headers: Record<string, string>): Promise<Answer> =>
+    await gateway.request('PUT', path, { headers, json: { partitions: 2 } })
+  const refused = { status: 403, code: 'access_refused' }
+  t.match((await create(seller)).json, refused)
+  t.match(await create(maker), { status: 201 })
+  const publish = async (headers: Record<string, string>): Promise<Answer> =>
+    await gateway.request('POST', `${path}/messages/lines?routingKey=a`, { headers, body: 'a' })
+  t.match((await publish(seller)).json, { confirmed: 1 })
+  t.match((await publish(reader)).json, refused)
+  t.match(await gateway.get(path, maker), { status: 200 })
+  t.match((await gateway.get(path, reader)).json, refused)
+  t.match((await gateway.get('/v1/super-streams/absent', reader)).json, refused, 'as for one that does not exist')
+  t.match((await gateway.get('/v1/super-streams?prefix=sales', maker)).json, { superStreams: exactly('sales') })
+  t.match((await gateway.get('/v1/super-streams?prefix=sales', reader)).json, { superStreams: exactly() })
+  t.match((await gateway.request('DELETE', path, { headers: seller })).json, refused)
+  t.equal((await gateway.request('DELETE', path, { headers: maker })).status, 204)
 })
 
 t.test('no log line shows a password', async (t) => {

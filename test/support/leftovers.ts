@@ -11,8 +11,8 @@ export const QUICKLY_IDLE = {
 } as const
 
 const GAUGES = [
-  'connections', 'publishers', 'readers', 'publish_budget_used_bytes', 'read_budget_used_bytes',
-  'http_bodies_held_bytes'
+  'connections', 'publishers', 'readers', 'active_consumer_members', 'publish_budget_used_bytes',
+  'read_budget_used_bytes', 'http_bodies_held_bytes'
 ]
 /** A test may still hold one connection to the gateway, or have just closed it. */
 const SPARE_FILES = 1

@@ -46,7 +46,8 @@ export class OpenapiCheck {
     if (!/json$/.test(type)) return []
     if (type !== 'application/x-ndjson') return this.#schemaFaults([...place, 'content', type, 'schema'], text)
     const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('{"$'))
-    return lines.flatMap((line) => this.#schemaFaults(['components', 'schemas', 'MessageRead'], line))
+    const message = operation.path.includes('/super-streams/') ? 'PartitionMessage' : 'MessageRead'
+    return lines.flatMap((line) => this.#schemaFaults(['components', 'schemas', message], line))
   }
 
   #problemFaults ({ status, contentType, text }: CheckedAnswer): string[] {

@@ -1,9 +1,11 @@
 import type { Test } from 'tap'
 import { testManagementUrl } from './broker.ts'
 
-/** Calls the management API for a thing of the virtual host. */
-export async function manage (method: string, path: string, body?: object): Promise<void> {
-  const { origin, username, password } = new URL(testManagementUrl())
+/** Calls the management API for a thing of the virtual host, by default that of the broker of the tests. */
+export async function manage (
+  method: string, path: string, body?: object, managementUrl = testManagementUrl()
+): Promise<void> {
+  const { origin, username, password } = new URL(managementUrl)
   const { status } = await fetch(`${origin}/api/${path}`, {
     method,
     headers: { authorization: `Basic ${btoa(`${username}:${password}`)}`, 'content-type': 'application/json' },

@@ -215,7 +215,8 @@ t.test('every setting with a secret may come from a file', async (t) => {
   for (const { name } of secrets) t.match(refusal({ [`${name}_FILE`]: '/nowhere' }), `${name}_FILE names a file`)
 })
 
-const isCount = /_PORT$|_(PUBLISHERS|READERS|MESSAGES|VALUES|CONNECTIONS?|REQUESTS|CALLERS|PENDING|PER_SECOND)$/
+const isCount =
+  /_PORT$|_(PUBLISHERS|READERS|MESSAGES|VALUES|CONNECTIONS?|REQUESTS|CALLERS|PENDING|PARTITIONS|PER_SECOND)$/
 
 t.test('every setting says its unit, its default and its meaning', async (t) => {
   const settings = describeSettings()

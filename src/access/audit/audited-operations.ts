@@ -11,15 +11,27 @@ export interface Audited {
 
 /** The operations that change something, by their operationId. A test holds that none is missing. */
 export const AUDITED_OPERATIONS: Readonly<Record<string, Audited>> = {
-  // 200: the stream was there already.
-  createStream: { event: 'stream.created', isFrequent: false, hasChanged: (ending) => ending !== 200 && did(ending) },
+  createStream: { event: 'stream.created', isFrequent: false, hasChanged: hasCreated },
   deleteStream: { event: 'stream.deleted', isFrequent: false, hasChanged: did },
+  createSuperStream: { event: 'super_stream.created', isFrequent: false, hasChanged: hasCreated },
+  deleteSuperStream: { event: 'super_stream.deleted', isFrequent: false, hasChanged: did },
   resetOffset: { event: 'offset.reset', isFrequent: false, hasChanged: did },
   storeOffset: { event: 'offset.stored', isFrequent: true, hasChanged: did },
+  resetSuperStreamOffsets: { event: 'offset.reset', isFrequent: false, hasChanged: did },
+  storeSuperStreamOffsets: { event: 'offset.stored', isFrequent: true, hasChanged: did },
+  readSuperStreamAsConsumer: { event: 'offset.stored', isFrequent: true, hasChanged: did },
   readAsConsumer: { event: 'offset.stored', isFrequent: true, hasChanged: did },
   publishMessages: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
   publishRaw: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
-  publishLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished }
+  publishLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
+  publishSuperStreamMessages: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
+  publishSuperStreamRaw: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
+  publishSuperStreamLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished }
+}
+
+// 200: it was there already.
+function hasCreated (ending: Ending): boolean {
+  return ending !== 200 && did(ending)
 }
 
 // A fault may come after the change.

@@ -17,11 +17,14 @@ export type RefusalName = 'auth.refused' | 'access.refused'
 /** What a request has changed. */
 export interface ChangeEvent extends Facts { readonly event: ChangeName }
 
-export type ChangeName = 'stream.created' | 'stream.deleted' | 'offset.reset' | 'offset.stored' | 'publish'
+export type ChangeName =
+  | 'stream.created' | 'stream.deleted' | 'super_stream.created' | 'super_stream.deleted'
+  | 'offset.reset' | 'offset.stored' | 'publish'
 
 /** What is known of a change, where there is something to know. */
 export interface Facts {
   readonly stream?: string | undefined
+  readonly superStream?: string | undefined
   readonly consumer?: string | undefined
   readonly publisher?: string | undefined
   /** The stored offset before; null when nothing was stored. */

@@ -1,5 +1,6 @@
 import type { Limits } from '../caller.ts'
 import { Bucket } from './bucket.ts'
+import { Debtors } from './debtors.ts'
 
 /** What a quota is about. */
 export const QUOTAS = ['requests', 'publish-bytes', 'read-bytes', 'concurrent-requests'] as const
@@ -29,6 +30,8 @@ export class Quota {
   readonly #requests: Bucket
   readonly #publishBytes: Bucket
   readonly #readBytes: Bucket
+  /** Answers under way that wait until the debt of read bytes is paid. */
+  readonly readers = new Debtors((nowMs) => this.#secondsUntilRead(nowMs))
   #maxConcurrent = 0
   #concurrent = 0
 
@@ -76,6 +79,10 @@ export class Quota {
   /** How long until the debt of published bytes is paid. */
   secondsUntilPublish (nowMs: number): number {
     return this.#publishBytes.perSecond > 0 ? this.#publishBytes.secondsUntil(0, nowMs) : 0
+  }
+
+  #secondsUntilRead (nowMs: number): number {
+    return this.#readBytes.perSecond > 0 ? this.#readBytes.secondsUntil(0, nowMs) : 0
   }
 
   /** Where the quotas stand that limit the caller. */

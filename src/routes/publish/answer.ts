@@ -19,8 +19,14 @@ const lastPublishingId = Type.Optional(exactIntegerSchema(
   'it says how far behind the request was.'
 ))
 
+const partitions = Type.Optional(Type.Record(Type.String(), Type.Integer({ minimum: 0 }), {
+  description: 'To a super stream: how many messages each partition has stored, of those that got any.',
+  examples: [{ 'orders-0': 1, 'orders-2': 1 }]
+}))
+
 /** The answer when all messages are stored. */
-export const PublishedSchema = Type.Object({ confirmed, duplicates, lastPublishingId }, { $id: 'Published' })
+export const PublishedSchema =
+  Type.Object({ confirmed, duplicates, lastPublishingId, partitions }, { $id: 'Published' })
 
 /** The answer when some messages are not. */
 export const PartlyPublishedSchema = Type.Object(
@@ -28,6 +34,7 @@ export const PartlyPublishedSchema = Type.Object(
     confirmed,
     duplicates,
     lastPublishingId,
+    partitions,
     results: Type.Array(byName(PublishFailureSchema), {
       description: 'The messages that did not succeed, in the order of the request.'
     })
@@ -40,7 +47,9 @@ export async function sendPublished (reply: FastifyReply, result: PublishResult)
   const { confirmed, duplicates, failures, doubted } = result
   if (doubted !== undefined) throw withOutcome(doubted.error, result)
   const [first] = failures
-  if (first === undefined) return await reply.send({ confirmed, duplicates, ...lastIdOf(result) })
+  if (first === undefined) {
+    return await reply.send({ confirmed, duplicates, ...lastIdOf(result), ...partitionsOf(result) })
+  }
   if (confirmed + duplicates === 0 && failures.every(({ error }) => error.code === first.error.code)) {
     throw new RequestError(problemCodeOf(first.error.code), first.error.message, {
       retryable: first.error.retryable,
@@ -53,6 +62,7 @@ export async function sendPublished (reply: FastifyReply, result: PublishResult)
     confirmed,
     duplicates,
     ...lastIdOf(result),
+    ...partitionsOf(result),
     results: failures.map(toResult)
   })
 }
@@ -86,6 +96,10 @@ export function withOutcome (error: unknown, result: PublishResult): unknown {
 
 function lastIdOf ({ lastPublishingId }: PublishResult): { lastPublishingId?: number | string } {
   return lastPublishingId === undefined ? {} : { lastPublishingId: exactInteger(lastPublishingId) }
+}
+
+function partitionsOf ({ partitions }: PublishResult): Pick<PublishResult, 'partitions'> {
+  return partitions === undefined ? {} : { partitions }
 }
 
 function isUnknown ({ status }: PublishFailure): boolean {

@@ -1,35 +1,36 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
-import { brokerOf } from '../../http/caller.ts'
 import { invalidRequest } from '../../api/problems.ts'
-import { StreamParams, strictObject } from '../../api/schemas.ts'
+import { strictObject } from '../../api/schemas.ts'
 import {
   addJsonLine, hasJsonLines, isBlank, isForm, LINES_BODY_FORMATS, mediaTypeOf, type FilterValue
 } from '../../messages/index.ts'
 import { MAX_OFFSET, type MessageBatch } from '../../streams/index.ts'
 import { refuseForm } from './body.ts'
+import { CompressionQuery, compressionOf } from './compression.ts'
+import type { GoalKind } from './goal.ts'
 import {
-  commonFilterValue, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery, SEVERAL_PUBLISHED,
-  type PublishLimits
+  commonFilterValue, publishingId, publishOptions, PublishQuery, SEVERAL_PUBLISHED, type PublishLimits
 } from './options.ts'
 import { publishStreamed } from './streamed.ts'
 
 const LinesQuery = strictObject({
   ...PublishQuery.properties,
+  ...CompressionQuery,
   firstPublishingId: Type.Optional(
     publishingId('Publishing id of the first line; each following message has the next id. Needs `publisher`.')
   )
 })
 
-export function publishLines (app: ApiApp, limits: PublishLimits): void {
+export function publishLines (app: ApiApp, limits: PublishLimits, kind: GoalKind): void {
   app.post(
-    '/streams/:stream/messages/lines',
+    `${kind.path}/messages/lines`,
     {
-      config: { problems: PUBLISH_PROBLEMS, bodyFormats: LINES_BODY_FORMATS, mayLackBody: true },
+      config: { problems: kind.problems, bodyFormats: LINES_BODY_FORMATS, mayLackBody: true },
       schema: {
-        operationId: 'publishLines',
-        tags: PUBLISH_TAGS,
-        summary: 'Publish each line as a message',
+        operationId: `publish${kind.subject}Lines`,
+        tags: kind.tags,
+        summary: `Publish each line as a message${kind.to}`,
         description:
           'The fastest way to publish: lines are stored byte for byte, without parsing, while the body arrives. A ' +
           'line ends with LF, which is optional after the last line. An empty line is an empty message. A CR is part ' +
@@ -37,14 +38,14 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
           '`application/jsonl`, `application/json`, any `+json`), the messages have the content type ' +
           '`application/json`, and empty lines are skipped. A form is refused with 415: `curl -d @file` takes the ' +
           'line feeds out of the file. A CSV file whose fields have quoted line feeds has to be cut into records ' +
-          'by its sender.',
-        params: StreamParams,
-        querystring: LinesQuery,
+          'by its sender.' + kind.about,
+        params: kind.params,
+        querystring: kind.query(LinesQuery),
         response: SEVERAL_PUBLISHED
       }
     },
     async (request, reply) => {
-      const { params: { stream }, query, headers } = request
+      const { query, headers } = request
       const { publisher, firstPublishingId } = query
       if ((publisher === undefined) !== (firstPublishingId === undefined)) {
         throw invalidRequest([{ pointer: '/query/firstPublishingId', message: 'goes together with publisher' }])
@@ -53,13 +54,15 @@ export function publishLines (app: ApiApp, limits: PublishLimits): void {
       if (isForm(mediaType) || mediaType.startsWith('multipart/')) {
         throw refuseForm(headers, 'lines are never sent as a form')
       }
+      const compression = compressionOf(query)
       const common = { firstPublishingId, filterValue: commonFilterValue(query) }
+      const goal = kind.goalOf(request, query)
       return await publishStreamed({
         request,
         reply,
         limits,
         hold: (bytes) => app.holdBody(request, bytes),
-        open: ({ signal }) => brokerOf(request).publishing.open(stream, { ...publishOptions(query), signal }),
+        open: ({ signal }) => goal.open({ ...publishOptions(query), compression, signal }),
         turn: async () => { await app.turn(Infinity) },
         addLine: hasJsonLines(mediaType) ? jsonLines(common) : plainLines(common)
       })

@@ -3,7 +3,7 @@ import type { ApiApp } from '../../http/api-app.ts'
 import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
-import { StreamParams } from '../../api/schemas.ts'
+import { strictObject } from '../../api/schemas.ts'
 import type { FieldError } from '../../api/field-error.ts'
 import {
   PublishingIds, requestCodec, UNBOUNDED_WORK, WORK_OF_A_TURN, type BodyFormat, type Destination, type JsonRequest,
@@ -12,8 +12,10 @@ import {
 import { MessageBatch, type PublishingPort } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
 import { toRequestError, wholeBody } from './body.ts'
+import { CompressionQuery, compressionOf } from './compression.ts'
+import type { GoalKind } from './goal.ts'
 import {
-  commonFilterValue, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishOptions, PublishQuery, SEVERAL_PUBLISHED, type PublishLimits
+  commonFilterValue, publishOptions, PublishQuery, SEVERAL_PUBLISHED, type PublishLimits
 } from './options.ts'
 import { publishStreamed } from './streamed.ts'
 
@@ -22,62 +24,80 @@ const MESSAGE_OVERHEAD_BYTES = 64
 // What is kept of a message beside its bytes, until it is sent.
 const NOTE_BYTES = 160
 
-export function publishMessages (app: ApiApp, limits: PublishLimits, formats: readonly BodyFormat[]): void {
+const DESCRIPTION =
+  'As a JSON object, all of whose messages are checked before the first one is sent; or as NDJSON, one message a ' +
+  'line, published while the body arrives. The body may be compressed (`Content-Encoding`).'
+
+const MessagesQuery = strictObject({ ...PublishQuery.properties, ...CompressionQuery })
+
+export function publishMessages (
+  app: ApiApp, limits: PublishLimits, formats: readonly BodyFormat[], kind: GoalKind
+): void {
   app.post(
-    '/streams/:stream/messages',
+    `${kind.path}/messages`,
     {
       bodyLimit: limits.maxBodyBytes,
-      config: { problems: PUBLISH_PROBLEMS, bodyFormats: formats },
+      config: { problems: kind.problems, bodyFormats: formats },
       schema: {
-        operationId: 'publishMessages',
-        tags: PUBLISH_TAGS,
-        summary: 'Publish messages',
-        description:
-          'As a JSON object, all of whose messages are checked before the first one is sent; or as NDJSON, one ' +
-          'message a line, published while the body arrives. The body may be compressed (`Content-Encoding`).',
-        params: StreamParams,
-        querystring: PublishQuery,
+        operationId: `publish${kind.subject}Messages`,
+        tags: kind.tags,
+        summary: `Publish messages${kind.to}`,
+        description: DESCRIPTION + kind.about,
+        params: kind.params,
+        querystring: kind.query(MessagesQuery),
         response: SEVERAL_PUBLISHED
       }
     },
     async (request, reply) => {
-      const { stream } = request.params
       const { publishing } = brokerOf(request)
-      const common = commonOf(request.query)
+      const goal = kind.goalOf(request, request.query)
+      const common = commonOf(request.query, kind)
       const options = publishOptions(request.query)
       const codec = requestCodec(request.headers['content-type'])
+      const compression = compressionOf(request.query, codec.framing)
       if (codec.framing === 'lines') {
+        const destination = { ...common, limits, isCompressed: compression !== undefined }
         return await publishStreamed({
           request,
           reply,
           limits,
           hold: (bytes) => app.holdBody(request, bytes),
-          open: ({ signal }) => publishing.open(stream, { ...options, signal }),
+          open: ({ signal }) => goal.open({ ...options, compression, signal }),
           turn: async () => { await app.turn(Infinity) },
-          addLine: (line, index, batch, work) => codec.addLine(line, index, { ...common, batch, limits, work })
+          addLine: (line, index, batch, work) => codec.addLine(line, index, { ...destination, batch, work })
         })
       }
       const body = await wholeBody(app, request)
       const read = codec.decode(body, limits)
-      const batch = app.isHeavy(body.length)
-        ? await batchInTurns(app, publishing, read, body.length, limits, common)
-        : batchAtOnce(read, body.length, limits, common)
+      const batch = await batchOf(app, publishing, read, body.length, limits, common)
       // From here on the batch takes the memory, and the broker counts it.
       app.holdBody(request, 0)
       const signalled = { ...options, signal: clientSignal(reply) }
       const result = batch.count === 0
-        ? await publishing.open(stream, signalled).finish()
-        : await publishing.publish(stream, batch, signalled)
+        ? await goal.open(signalled).finish()
+        : await goal.publish(batch, signalled, turnsFor(app, body.length))
       return await sendPublished(reply, result)
     }
   )
 }
 
-/** What is the same for all messages of a request. */
-type Common = Pick<Destination, 'ids' | 'filterValue'>
+function turnsFor (app: ApiApp, bodyBytes: number): (() => Promise<void>) | undefined {
+  return app.isHeavy(bodyBytes) ? async () => { await app.turn(bodyBytes) } : undefined
+}
 
-function commonOf (query: Static<typeof PublishQuery>): Common {
-  return { ids: new PublishingIds(query.publisher), filterValue: commonFilterValue(query) }
+/** What is the same for all messages of a request. */
+type Common = Pick<Destination, 'ids' | 'filterValue' | 'isRouted'>
+
+function commonOf (query: Static<typeof PublishQuery>, { isRouted }: GoalKind): Common {
+  return { ids: new PublishingIds(query.publisher), filterValue: commonFilterValue(query), isRouted }
+}
+
+async function batchOf (
+  app: ApiApp, publishing: PublishingPort, read: JsonRequest, bodyBytes: number, limits: PublishLimits, common: Common
+): Promise<MessageBatch> {
+  return app.isHeavy(bodyBytes)
+    ? await batchInTurns(app, publishing, read, bodyBytes, limits, common)
+    : batchAtOnce(read, bodyBytes, limits, common)
 }
 
 function batchAtOnce (

@@ -60,8 +60,6 @@ export function commonFilterValue ({ filterValue }: Static<typeof PublishQuery>)
   }
 }
 
-export const PUBLISH_TAGS = ['Publish']
-
 export const PUBLISH_PROBLEMS = [
   ...BROKER_PROBLEMS,
   ...BODY_PROBLEMS,

@@ -1,9 +1,8 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ApiApp } from '../../http/api-app.ts'
-import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
-import { StreamParams, strictObject } from '../../api/schemas.ts'
+import { strictObject } from '../../api/schemas.ts'
 import {
   isForm, KEPT_HEADERS, mediaTypeOf, parseKeptHeaders, PublishingIds, RAW_BODY_FORMATS, rawMessage,
   type FilterValue
@@ -11,9 +10,9 @@ import {
 import { MessageBatch } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
 import { refuseForm, toRequestError, wholeBody } from './body.ts'
+import type { GoalKind } from './goal.ts'
 import {
-  commonFilterValue, ONE_PUBLISHED, PUBLISH_PROBLEMS, PUBLISH_TAGS, publishingId, publishOptions, PublishQuery,
-  type PublishLimits
+  commonFilterValue, ONE_PUBLISHED, publishingId, publishOptions, PublishQuery, type PublishLimits
 } from './options.ts'
 
 // By how much a message with few properties is larger than its body. Room for it saves growing the batch.
@@ -25,6 +24,11 @@ const RawHeaders = Type.Object({
   subject: Type.Optional(Type.String({ description: 'Subject.' })),
   'publishing-id': Type.Optional(publishingId('Publishing id; needs `publisher`.')),
   'filter-value': Type.Optional(Type.String({ description: 'Filter value, in place of the one of the query.' }))
+})
+
+const RoutedRawHeaders = Type.Object({
+  ...RawHeaders.properties,
+  'routing-key': Type.Optional(Type.String({ description: 'Routing key, in place of the one of the query.' }))
 })
 
 const RawQuery = strictObject({
@@ -50,24 +54,29 @@ interface Raw {
   headers: IncomingHttpHeaders
   kept: readonly string[]
   filterValue: FilterValue | undefined
+  isRouted: boolean
 }
 
-export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void {
+export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits, kind: GoalKind): void {
   app.post(
-    '/streams/:stream/messages/raw',
+    `${kind.path}/messages/raw`,
     {
       bodyLimit: maxBodyBytes,
-      config: { problems: PUBLISH_PROBLEMS, bodyFormats: RAW_BODY_FORMATS, describedHeaders: RawHeaders },
+      config: {
+        problems: kind.problems,
+        bodyFormats: RAW_BODY_FORMATS,
+        describedHeaders: kind.isRouted ? RoutedRawHeaders : RawHeaders
+      },
       schema: {
-        operationId: 'publishRaw',
-        tags: PUBLISH_TAGS,
-        summary: 'Publish the body as one message',
+        operationId: `publish${kind.subject}Raw`,
+        tags: kind.tags,
+        summary: `Publish the body as one message${kind.to}`,
         description:
           'The body is stored byte for byte, whatever its type; its `Content-Type` becomes the content type of the ' +
           'message. For webhooks of other systems and for files. `app-property-*` headers become application ' +
-          'properties, and so do the headers that `keep` names.',
-        params: StreamParams,
-        querystring: RawQuery,
+          'properties, and so do the headers that `keep` names.' + kind.about,
+        params: kind.params,
+        querystring: kind.query(RawQuery),
         response: ONE_PUBLISHED
       }
     },
@@ -77,23 +86,26 @@ export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits): void 
         throw refuseForm(headers, 'a form is stored with keepForm=true')
       }
       const kept = keptHeaders(keep)
+      const goal = kind.goalOf(request, query)
       const filterValue = commonFilterValue(query)
       const body = await wholeBody(app, request)
       const batch = new MessageBatch(body.length + MESSAGE_OVERHEAD_BYTES)
-      addRaw(batch, { body, headers, kept, filterValue }, new PublishingIds(query.publisher))
+      addRaw(batch, { body, headers, kept, filterValue, isRouted: kind.isRouted }, new PublishingIds(query.publisher))
       app.holdBody(request, 0)
       const options = { ...publishOptions(query), signal: clientSignal(reply) }
-      const result = await brokerOf(request).publishing.publish(request.params.stream, batch, options)
+      const result = await goal.publish(batch, options)
       return await sendPublished(reply, result)
     }
   )
 }
 
-function addRaw (batch: MessageBatch, { body, headers, kept, filterValue: common }: Raw, ids: PublishingIds): void {
+function addRaw (batch: MessageBatch, raw: Raw, ids: PublishingIds): void {
+  const { body, headers, kept, filterValue: common, isRouted } = raw
   try {
-    const { message, publishingId, filterValue = common } = rawMessage(body, headers, kept)
+    const { message, publishingId, routingKey, filterValue = common } = rawMessage(body, headers, kept)
     ids.check(publishingId, '/headers/publishing-id')
     batch.add(filterValue?.addedTo(message) ?? message, publishingId, filterValue?.bytes)
+    if (routingKey !== undefined && isRouted) batch.routeLast(routingKey)
   } catch (error) {
     throw toRequestError(error)
   }

@@ -7,7 +7,7 @@ import { untilAborted } from '../../http/until-aborted.ts'
 import { LineSplitter } from '../../text/line-splitter.ts'
 import { RequestError } from '../../api/problems.ts'
 import { UNBOUNDED_WORK, WORK_OF_A_TURN, type UnfinishedLine, type Work } from '../../messages/index.ts'
-import { MessageBatch, type PublishOptions, type PublishSession } from '../../streams/index.ts'
+import { MessageBatch, type PublishOptions, type StreamedSession } from '../../streams/index.ts'
 import { sendPublished, withOutcome } from './answer.ts'
 import { toRequestError } from './body.ts'
 
@@ -30,7 +30,7 @@ interface StreamedPublish {
   limits: StreamedLimits
   /** Says how many bytes of an unfinished line are held here. @throws RequestError `overloaded` */
   hold: (bytes: number) => void
-  open: (options: Pick<PublishOptions, 'signal'>) => PublishSession
+  open: (options: Pick<PublishOptions, 'signal'>) => StreamedSession
   /** Settles when heavy work may go on. */
   turn: () => Promise<void>
   /**
@@ -48,17 +48,24 @@ export async function publishStreamed (publish: StreamedPublish): Promise<Fastif
   const { request, reply, open } = publish
   const signal = clientSignal(reply)
   const session = open({ signal })
-  let failure: { error: unknown } | undefined
-  try {
+  const failureOf = async (work: () => Promise<void>): Promise<{ error: unknown } | undefined> => {
+    try {
+      await work()
+      return undefined
+    } catch (error) {
+      // A credential that has ended may show itself as a failure of what was done with it.
+      const { ended } = callerOf(request)
+      return { error: ended?.aborted === true ? ended.reason : error }
+    }
+  }
+  const bodyFailure = await failureOf(async () => {
     for await (const batch of batches(publish, signal)) {
       noteEffects(reply)
       await session.write(batch)
     }
-  } catch (error) {
-    // A credential that has ended may show itself as a failure of what was done with it.
-    const { ended } = callerOf(request)
-    failure = { error: ended?.aborted === true ? ended.reason : error }
-  }
+  })
+  // Messages that could not be sent lie before a line that cannot be read.
+  const failure = await failureOf(() => session.flush()) ?? bodyFailure
   const result = await session.finish()
   // The client is gone and cannot be answered.
   if (request.raw.socket.destroyed) return reply

@@ -3,12 +3,13 @@ import type { FastifyReply } from 'fastify'
 import { negotiate } from '../../http/accept.ts'
 import type { BufferPool } from '../../text/buffer-pool.ts'
 import { clientSignal, whenClosed } from '../../http/request-scope.ts'
+import { urlParts } from '../../http/url-parts.ts'
 import { RequestError } from '../../api/problems.ts'
 import { StreamsError, type ConsumerBatch, type ReadBatch, type ReadMessage } from '../../streams/index.ts'
 import {
   ANSWER_FORMATS, isInert, LINES_TYPE, mediaTypeOf, messageSlices, rawBody, type AnswerFormat, type ReadEncoding
 } from '../../messages/index.ts'
-import { LIVE_CONTENT } from './live-content.ts'
+import { LIVE_CONTENT, MERGED_LIVE_CONTENT } from './live-content.ts'
 import { encodeBatch, encodeLines, encodeSlices, Pace } from './encode.ts'
 
 const JSON_TYPE = 'application/json'
@@ -42,7 +43,16 @@ export function consumerBatchResponse () {
   ])
 }
 
-function response (headers: Record<string, unknown>, formats: ReadonlyArray<Omit<AnswerFormat, 'frame'>>) {
+/** The answer to a read of a super stream, as the document shows it. */
+export function mergedBatchResponse (headers: Record<string, unknown>) {
+  return response(headers, [
+    ...ANSWER_FORMATS.map(({ mediaType, merged }) => ({ mediaType, ...merged })), MERGED_LIVE_CONTENT
+  ])
+}
+
+function response (
+  headers: Record<string, unknown>, formats: ReadonlyArray<Pick<AnswerFormat, 'mediaType' | 'schema' | 'example'>>
+) {
   return {
     description: 'Messages; none at the end of the stream.',
     headers,
@@ -90,7 +100,7 @@ export async function encodeAnswer (
   reply: FastifyReply, batch: ReadBatch, format: AnswerFormat, wanted: Wanted
 ): Promise<readonly Buffer[]> {
   whenClosed(reply, () => batch.release())
-  return await encodeBatch(batch, format, wanted, paceOf(reply, batch))
+  return await encodeBatch(batch, { frame: format.frame, body: wanted.body }, wanted.maxBytes, paceOf(reply, batch))
 }
 
 /** Answers with one message as JSON. */
@@ -116,7 +126,8 @@ export async function sendRaw (reply: FastifyReply, message: ReadMessage, batch:
     : await sendBlocks(reply, await encodeSlices(batch, body, pace))
 }
 
-function paceOf (reply: FastifyReply, batch: ReadBatch): Pace {
+/** How work on a batch is spread. */
+export function paceOf (reply: FastifyReply, batch: Pick<ReadBatch, 'storedBytes' | 'isReleased'>): Pace {
   return new Pace(
     (bytes) => reply.server.turn(bytes),
     batch.storedBytes,
@@ -126,7 +137,8 @@ function paceOf (reply: FastifyReply, batch: ReadBatch): Pace {
   )
 }
 
-async function sendBlocks (reply: FastifyReply, blocks: readonly Buffer[]): Promise<FastifyReply> {
+/** Answers with bytes. */
+export async function sendBlocks (reply: FastifyReply, blocks: readonly Buffer[]): Promise<FastifyReply> {
   const [only = Buffer.alloc(0), ...others] = blocks
   if (others.length === 0) return await reply.send(only)
   let length = 0
@@ -157,7 +169,8 @@ export async function sendLines (
   return await reply.type(LINES_TYPE).send(bytes)
 }
 
-function notALine (offset: number): StreamsError {
+/** The error for a body that is not a line. */
+export function notALine (offset: number): StreamsError {
   return new StreamsError('body_not_a_line', `the message at offset ${offset} has a line feed in its body`, {
     details: { offset }
   })
@@ -174,12 +187,13 @@ function setReadHeaders (
 // A request line may hold a whole URL.
 const ORIGIN = /^https?:\/\/[^/]*/i
 
-/** Sets the link to the next read: the same one, from `nextOffset` on. */
-export function setNextLink (reply: FastifyReply, nextOffset: number): void {
-  const [path = '', query] = (reply.request.raw.url ?? '').split('?', 2)
+/** Sets the link to the next read: the same one, from there on. */
+export function setNextLink (reply: FastifyReply, value: number | string, name = 'offset'): void {
+  const { path, query } = urlParts(reply.request.raw.url)
   const parameters = new URLSearchParams(query)
   parameters.delete('timestamp')
-  parameters.set('offset', String(nextOffset))
+  if (name !== 'offset') parameters.delete('offset')
+  parameters.set(name, String(value))
   const prefix = reply.server.publicPrefix(reply.request)
   reply.header('link', `<${prefix}${path.replace(ORIGIN, '').replaceAll('>', '%3E')}?${parameters}>; rel="next"`)
 }

@@ -6,12 +6,12 @@ import { clientSignal } from '../../http/request-scope.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { BROKER_PROBLEMS, ConsumerParams, offset, strictObject } from '../../api/schemas.ts'
 import { toStart } from '../../api/text-formats.ts'
-import { StreamsError, type ConsumerBatch } from '../../streams/index.ts'
+import { StreamsError, type ConsumerBatch, type ReadFilter } from '../../streams/index.ts'
 import { answerFormat, consumerBatchResponse, encodeAnswer, sendConsumerBatch } from './answer.ts'
-import { FILTER_PATTERNS, filteredLive, filterQuery, searchOf } from './filter-query.ts'
+import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
 import type { LiveFormat } from '../../live/live-format.ts'
 import { sendLive } from './live.ts'
-import { liveFormat, liveQuery, resumedAt, type LiveQuery } from './live-query.ts'
+import { liveFormat, liveQuery, problemText, resumedAt, type LiveQuery } from './live-query.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, type ReadLimits } from './query.ts'
 
 /** Where a live read starts, in place of where the consumer is. */
@@ -40,7 +40,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
     {
       // A HEAD request would commit messages that no client has seen.
       exposeHeadRoute: false,
-      config: { problems },
+      config: { problems, problemText },
       schema: {
         operationId: 'readAsConsumer',
         tags: ['Consumers'],
@@ -60,7 +60,7 @@ function readAsConsumer (app: ApiApp, limits: ReadLimits): void {
       const { params: { stream, consumer }, query } = request
       const live = liveFormat(request.headers.accept, query)
       const search = searchOf(query, async () => { await app.turn(Infinity) })
-      if (live !== undefined) return await followAsConsumer(request, reply, live, search !== undefined)
+      if (live !== undefined) return await followAsConsumer(request, reply, live, search?.filter)
       const format = answerFormat(request.headers.accept)
       refuseStart(query, 'is for live reads only: a consumer reads on from its stored offset, and a reset moves it')
       const { commit, expected } = query
@@ -98,30 +98,33 @@ function refuseStart (query: { offset?: string, timestamp?: string }, message: s
 }
 
 async function followAsConsumer (
-  request: FastifyRequest & ConsumerRequest, reply: FastifyReply, format: LiveFormat, hasFilter: boolean
+  request: FastifyRequest & ConsumerRequest, reply: FastifyReply, format: LiveFormat, filter: ReadFilter | undefined
 ): Promise<FastifyReply> {
-  if (hasFilter) throw filteredLive()
   const { params: { stream, consumer }, query } = request
   const { consumers } = brokerOf(request)
   const from = toStart(query.from, '/query/from')
   const { autoCommit, singleActive } = query
   if (singleActive === true) {
     refuseStart(query, 'must not be given with singleActive: the active consumer begins after the stored offset')
+    // It begins at the stored offset all the same. An id that is not valid still shows a mistake of the client.
+    resumedAt(request, query)
     return await sendLive(reply, {
       format,
       query,
+      filter,
       async open (listener) {
-        const source = await consumers.followActive(stream, consumer, { from, autoCommit }, listener)
+        const source = await consumers.followActive(stream, consumer, { from, autoCommit, filter }, listener)
         return { source, place: source, begin: () => { source.begin() } }
       }
     })
   }
   const hasStart = query.offset !== undefined || query.timestamp !== undefined
   const at = resumedAt(request, query) ?? (hasStart ? startOf(query) : undefined)
-  const follow = { at, from, autoCommit }
+  const follow = { at, from, autoCommit, filter }
   return await sendLive(reply, {
     format,
     query,
+    filter,
     open: async (listener, signal) =>
       await consumers.follow(stream, consumer, follow, listener, signal).catch((error) => { throw withReset(error) })
   })

@@ -1,4 +1,6 @@
-import { batchSlices, linesOf, type AnswerFormat, type Lines, type ReadEncoding } from '../../messages/index.ts'
+import {
+  batchSlices, linesOf, type BatchFrame, type Lines, type Opening, type ReadEncoding
+} from '../../messages/index.ts'
 import type { ReadBatch } from '../../streams/index.ts'
 import type { BufferPool } from '../../text/buffer-pool.ts'
 import { AnswerBlocks, type Mark } from './answer-blocks.ts'
@@ -48,32 +50,42 @@ export class Pace {
   }
 }
 
+/** What is encoded: a batch of one stream, or of several partitions. */
+interface Encodable extends Pick<ReadBatch, 'pieces' | 'count' | 'likelyAnswerBytes' | 'hold' | 'encoded'> {
+  /** The answer ends before the message at this offset, which is in the piece of this index or right behind it. */
+  readonly endBefore: (offset: number, piece: number) => void
+}
+
+/** What the text of a batch looks like. */
+export interface BatchText<Batch> {
+  readonly frame: BatchFrame<Batch>
+  readonly body: ReadEncoding
+  readonly openingOf?: Opening
+}
+
 /**
  * The bytes of a batch in a format. Its memory is charged piece by piece before it is taken. Where there is no room for
  * more, or the answer grows too large, the batch ends before the message that did not fit.
  *
  * @throws StreamsError `overloaded` when there is no room for the first message
  */
-export async function encodeBatch (
-  batch: ReadBatch,
-  { frame }: AnswerFormat,
-  { body, maxBytes }: { readonly body: ReadEncoding, readonly maxBytes: number },
-  pace: Pace
+export async function encodeBatch<Batch extends Encodable> (
+  batch: Batch, { frame, body, openingOf }: BatchText<Batch>, maxBytes: number, pace: Pace
 ): Promise<readonly Buffer[]> {
   await pace.begin()
   const blocks = blocksFor(batch)
   const limitBytes = ANSWER_FACTOR * maxBytes + MESSAGE_BYTES * batch.count
-  let last: { readonly mark: Mark, readonly reached: number } | undefined
+  let last: { readonly mark: Mark, readonly reached: number, readonly piece: number } | undefined
   let refusal = blocks.add(frame.before)
-  for (const { text, reached } of batchSlices(batch.pieces, body, frame.between)) {
+  for (const { text, reached, piece } of batchSlices(batch.pieces, body, frame.between, undefined, openingOf)) {
     refusal ??= blocks.add(text)
     if (refusal !== undefined && last === undefined) throw refusal
     if (last !== undefined && (refusal !== undefined || blocks.bytes > limitBytes)) {
       blocks.cutTo(last.mark)
-      batch.endBefore(last.reached)
+      batch.endBefore(last.reached, last.piece)
       break
     }
-    if (reached !== undefined) last = { mark: blocks.mark(), reached }
+    if (reached !== undefined) last = { mark: blocks.mark(), reached, piece }
     const turn = pace.next()
     if (turn !== undefined) await turn
   }
@@ -96,7 +108,9 @@ export async function encodeSlices (
 }
 
 /** The bodies of a batch as lines. */
-export async function encodeLines (batch: ReadBatch, pool: BufferPool, pace: Pace): Promise<Lines> {
+export async function encodeLines (
+  batch: Pick<ReadBatch, 'pieces'>, pool: BufferPool, pace: Pace
+): Promise<Lines> {
   await pace.begin()
   const steps = linesOf(batch.pieces, pool)
   for (;;) {
@@ -107,11 +121,11 @@ export async function encodeLines (batch: ReadBatch, pool: BufferPool, pace: Pac
   }
 }
 
-function blocksFor (batch: ReadBatch): AnswerBlocks {
+function blocksFor (batch: Encodable): AnswerBlocks {
   return new AnswerBlocks(batch.likelyAnswerBytes, (bytes) => batch.hold(bytes))
 }
 
-function finish (batch: ReadBatch, blocks: AnswerBlocks, end: string): readonly Buffer[] {
+function finish (batch: Encodable, blocks: AnswerBlocks, end: string): readonly Buffer[] {
   const buffers = blocks.finish(end)
   batch.encoded(blocks.heldBytes)
   return buffers

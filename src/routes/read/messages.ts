@@ -10,9 +10,9 @@ import { BufferPool } from '../../text/buffer-pool.ts'
 import {
   answerFormat, batchResponse, LINK_HEADER, READ_HEADERS, sendBatch, sendLines, sendMessage, sendRaw, setNextLink
 } from './answer.ts'
-import { FILTER_PATTERNS, filteredLive, filterQuery, searchOf } from './filter-query.ts'
+import { FILTER_PATTERNS, filterQuery, searchOf } from './filter-query.ts'
 import { sendLive } from './live.ts'
-import { liveFormat, liveQuery, resumedAt } from './live-query.ts'
+import { liveFormat, liveQuery, problemText, resumedAt } from './live-query.ts'
 import { amountQuery, bodyQuery, readRequest, startOf, startQuery, type ReadLimits } from './query.ts'
 
 const MessageParams = strictObject({
@@ -39,7 +39,7 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
   app.get(
     '/streams/:stream/messages',
     {
-      config: { problems: [...problems, 'not_acceptable', 'offset_out_of_range'] },
+      config: { problems: [...problems, 'not_acceptable', 'offset_out_of_range'], problemText },
       schema: {
         operationId: 'readMessages',
         tags,
@@ -60,12 +60,13 @@ function readMessages (app: ApiApp, limits: ReadLimits): void {
       const search = searchOf(query, async () => { await app.turn(Infinity) })
       const live = liveFormat(request.headers.accept, query)
       if (live !== undefined) {
-        if (search !== undefined) throw filteredLive()
+        const filter = search?.filter
         const from = resumedAt(request, query) ?? startOf(query)
         return await sendLive(reply, {
           format: live,
           query,
-          open: async (listener, signal) => ({ source: await reading.follow(stream, from, listener, signal) })
+          filter,
+          open: async (listener, signal) => ({ source: await reading.follow(stream, from, filter, listener, signal) })
         })
       }
       const format = answerFormat(request.headers.accept)

@@ -24,8 +24,12 @@ export interface ActiveConsumersOptions {
 }
 
 type WantedFollow =
-  & Pick<ActiveFollowOptions, 'stream' | 'consumer' | 'autoCommit' | 'committed' | 'listener'>
-  & { readonly from: Position }
+  & Pick<ActiveFollowOptions, 'stream' | 'consumer' | 'autoCommit' | 'filter' | 'committed' | 'listener'>
+  & {
+    readonly from: Position
+    /** The broker's name of the super stream of which the stream is a partition, when that is known. */
+    readonly superStream?: string
+  }
 
 /** The members of groups of single active consumers that this process has. */
 export class ActiveConsumers {
@@ -49,11 +53,12 @@ export class ActiveConsumers {
    * Joins the group of the stream and the name. `end` the member, whatever happens.
    *
    * @param from where it begins when it becomes active and nothing is stored; unless it is `first`, it is stored then
+   * @param known the super stream of which the stream is a partition
    * @throws StreamsError `stream_not_found`, `access_refused`, `overloaded`, ...
    */
-  async join (stream: string, consumer: string, from: Position): Promise<ActiveConsumer> {
+  async join (stream: string, consumer: string, from: Position, known?: string): Promise<ActiveConsumer> {
     const { offsets, superStreams, reconnect } = this.#options
-    const superStream = await superStreams.superStreamOf(stream)
+    const superStream = known ?? await superStreams.superStreamOf(stream)
     const member = await ActiveConsumer.join({
       join: async (handlers) => await this.#enter({ stream, consumer, superStream }, handlers),
       start: async (signal) => {
@@ -74,10 +79,10 @@ export class ActiveConsumers {
    *
    * @throws StreamsError what `join` throws
    */
-  async follow ({ from, ...wanted }: WantedFollow): Promise<ActiveFollow> {
+  async follow ({ from, superStream, ...wanted }: WantedFollow): Promise<ActiveFollow> {
     const { stream, consumer } = wanted
     const { follows, offsets } = this.#options
-    const member = await this.join(stream, consumer, from)
+    const member = await this.join(stream, consumer, from, superStream)
     try {
       return new ActiveFollow({ ...wanted, position: await member.place(), member, follows, offsets })
     } catch (error) {

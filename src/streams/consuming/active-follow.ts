@@ -2,13 +2,13 @@ import { classify } from '../classify.ts'
 import { Backoff } from '../common/backoff.ts'
 import { Deadline } from '../common/deadline.ts'
 import { pause } from '../common/wait.ts'
-import type { ChunkPart } from '../reading/chunk-part.ts'
+import type { ChunkPart, PartBounds } from '../reading/chunk-part.ts'
+import type { ReadFilter } from '../reading/filter.ts'
 import type { Follows } from '../reading/follows.ts'
 import type { HeldChunk } from '../reading/held-chunk.ts'
-import type { FollowListener, FollowState, LiveSource, Taken } from '../reading/live-source.ts'
+import type { FollowListener, FollowState, LiveSource, Progress, Taken } from '../reading/live-source.ts'
 import type { ActiveConsumer, Deactivation } from './active-consumer.ts'
-import { ConsumerFollow } from './consumer-follow.ts'
-import type { ConsumerOffsets } from './consumer-offsets.ts'
+import { ConsumerFollow, type ConsumerFollowOptions } from './consumer-follow.ts'
 
 /** What a follower that is a single active consumer is told beside that. */
 export interface ActiveFollowListener extends FollowListener {
@@ -29,11 +29,13 @@ export interface ActiveFollowOptions {
   readonly consumer: string
   /** Where the consumer reads on now. */
   readonly position: number
-  readonly member: ActiveConsumer
-  readonly follows: Follows
-  readonly offsets: ConsumerOffsets
+  readonly member: Pick<ActiveConsumer, 'listen' | 'place' | 'end'>
+  readonly follows: { open: (...args: Parameters<Follows['open']>) => Promise<LiveSource> }
+  readonly offsets: ConsumerFollowOptions['offsets']
   /** Stores what was taken while it is the active one. */
   readonly autoCommit: boolean
+  /** Given: only the messages that it matches. */
+  readonly filter: ReadFilter | undefined
   /** Called when an offset was stored. */
   readonly committed: () => void
   readonly listener: ActiveFollowListener
@@ -95,16 +97,24 @@ export class ActiveFollow implements LiveSource {
     return this.#follow?.take()
   }
 
-  part (chunk: HeldChunk, from: number, limit: number, maxBytes: number): ChunkPart | Promise<ChunkPart> {
+  part (chunk: HeldChunk, bounds: PartBounds): ChunkPart | Promise<ChunkPart> {
     const source = this.#follow ?? this.#former
     if (source === undefined) throw new Error('nothing was taken')
-    return source.part(chunk, from, limit, maxBytes)
+    return source.part(chunk, bounds)
   }
 
-  advance (offset: number, messages: number): void {
+  advance (part: Progress): void {
     if (this.#follow === undefined) return
-    if (messages > 0) this.#deliveredTo = offset
-    this.#follow.advance(offset, messages)
+    if (part.count > 0) this.#deliveredTo = part.lastEnd
+    this.#follow.advance(part)
+  }
+
+  rest (): void {
+    this.#follow?.rest()
+  }
+
+  look (): void {
+    this.#follow?.look()
   }
 
   seek (offset: number): void {
@@ -148,12 +158,12 @@ export class ActiveFollow implements LiveSource {
   }
 
   async #open (offset: number, signal: AbortSignal): Promise<void> {
-    const { follows, offsets, consumer, listener } = this.#options
+    const { follows, offsets, consumer, filter, listener } = this.#options
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
     while (!signal.aborted) {
       try {
         const stored = await offsets.find(this.stream, consumer)
-        const follow = await follows.open(this.stream, { type: 'offset', offset }, listener, signal)
+        const follow = await follows.open(this.stream, { type: 'offset', offset }, filter, listener, signal)
         if (signal.aborted) {
           follow.close()
           return

@@ -4,7 +4,7 @@ import type { ConsumerOffsets } from './consumer-offsets.ts'
 export interface ConsumerFollowOptions {
   readonly stream: string
   readonly consumer: string
-  readonly offsets: ConsumerOffsets
+  readonly offsets: Pick<ConsumerOffsets, 'find' | 'store' | 'nextOffsetOf' | 'onReset'>
   /** What is stored at the beginning. */
   readonly stored: bigint | undefined
   /** Stores what was taken. */
@@ -29,6 +29,8 @@ export class ConsumerFollow {
   #lookedMs = performance.now()
   #isReset = false
   #work: Promise<void> | undefined
+  // How much work is not done.
+  #waiting = 0
 
   constructor (options: ConsumerFollowOptions) {
     this.#options = options
@@ -42,7 +44,8 @@ export class ConsumerFollow {
 
   /** To be called every second or so. @param taken the offset before which everything was taken by the client */
   tick (nowMs: number, taken: number): void {
-    if (nowMs - this.#lookedMs < LOOK_EVERY_MS) return
+    // A broker that does not answer takes longer than that: what is to be stored must not pile up.
+    if (this.#waiting > 0 || nowMs - this.#lookedMs < LOOK_EVERY_MS) return
     this.#lookedMs = nowMs
     this.#begin(async () => { await this.#commit(taken) })
   }
@@ -58,7 +61,8 @@ export class ConsumerFollow {
 
   // One after the other. What fails is tried again the next time.
   #begin (work: () => Promise<void>): void {
-    this.#work = (this.#work ?? Promise.resolve()).then(work).catch(() => undefined)
+    this.#waiting++
+    this.#work = (this.#work ?? Promise.resolve()).then(work).catch(() => undefined).finally(() => { this.#waiting-- })
   }
 
   async #commit (taken: number): Promise<void> {

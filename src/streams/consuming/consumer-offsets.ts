@@ -4,6 +4,7 @@ import type { ReaderPool } from '../reading/reader-pool.ts'
 import type { Polls } from '../reading/polls.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import { consumerKey } from './consumer-key.ts'
+import { refuseGoingBack, refuseUnexpected } from './offset-checks.ts'
 import type { OffsetStore } from './offset-store.ts'
 import { OffsetViews, type OffsetView } from './offset-view.ts'
 import { ProcessedZeros } from './processed-zeros.ts'
@@ -86,16 +87,28 @@ export class ConsumerOffsets {
     return await this.#inTurn(stream, consumer, async () => await this.#store(stream, consumer, offset, expected))
   }
 
-  async #store (
-    stream: string, consumer: string, offset: number, expected: number | bigint | null | undefined
-  ): Promise<Stored> {
-    const { store, readers } = this.#options
+  /**
+   * The checks of a store, and what is stored now.
+   *
+   * @returns `isZeroAsOne`: see `#storeZeroAsOne`; the stored 1 says no more than that message 0 is processed
+   * @throws what `store` throws
+   */
+  async check (
+    stream: string, consumer: string, offset: number, expected?: number | bigint | null
+  ): Promise<{ readonly current: bigint | undefined, readonly isZeroAsOne: boolean }> {
     const current = await this.find(stream, consumer)
-    // See `#storeZeroAsOne`: a 1 then says no more than that message 0 is processed.
     const isZeroAsOne = current === 1n && (offset === 0 || expected === 0) && await this.#isNoMessage(stream, 1)
     refuseUnexpected(current, isZeroAsOne && expected === 0 ? 1 : expected)
     if (!(isZeroAsOne && offset === 0)) refuseGoingBack(current, offset)
-    if (offset >= readers.knownEnd(stream)) await this.#refuseBeyondEnd(stream, offset, 'offset')
+    if (offset >= this.#options.readers.knownEnd(stream)) await this.#refuseBeyondEnd(stream, offset, 'offset')
+    return { current, isZeroAsOne }
+  }
+
+  async #store (
+    stream: string, consumer: string, offset: number, expected: number | bigint | null | undefined
+  ): Promise<Stored> {
+    const { store } = this.#options
+    const { current, isZeroAsOne } = await this.check(stream, consumer, offset, expected)
     const value = BigInt(offset)
     // Another consumer of the name may store a later offset meanwhile.
     const isKept = (stored: bigint): boolean => stored >= value
@@ -116,10 +129,15 @@ export class ConsumerOffsets {
    * @throws StreamsError `offset_beyond_end`, and what `find` throws
    */
   async reset (stream: string, consumer: string, to: Position): Promise<Stored> {
-    if (to.type === 'offset') await this.#refuseBeyondEnd(stream, to.offset, 'nextOffset')
+    await this.checkReset(stream, to)
     const nextOffset = await this.#options.polls.resolve(stream, to)
     // A commit that has passed its checks is stored before: the reset has the last word.
     return await this.#inTurn(stream, consumer, async () => await this.#resetTo(stream, consumer, nextOffset))
+  }
+
+  /** The checks of a reset. @throws StreamsError `offset_beyond_end`, ... */
+  async checkReset (stream: string, to: Position): Promise<void> {
+    if (to.type === 'offset') await this.#refuseBeyondEnd(stream, to.offset, 'nextOffset')
   }
 
   async #resetTo (stream: string, consumer: string, nextOffset: number): Promise<Stored> {
@@ -215,21 +233,4 @@ export class ConsumerOffsets {
 /** What is stored for a consumer that is to continue at `nextOffset`. */
 function storedFor (nextOffset: number): bigint {
   return nextOffset === 0 ? NOTHING_PROCESSED : BigInt(nextOffset) - 1n
-}
-
-function refuseUnexpected (current: bigint | undefined, expected: number | bigint | null | undefined): void {
-  if (expected === undefined || current === (expected === null ? undefined : BigInt(expected))) return
-  const stored = current === undefined ? 'no offset is stored' : `the stored offset is ${current}`
-  throw new StreamsError('expectation_failed', `${stored}, which is not the expected one`, {
-    details: { storedOffset: current ?? null }
-  })
-}
-
-function refuseGoingBack (current: bigint | undefined, offset: number): void {
-  if (current === undefined || BigInt(offset) >= current) return
-  throw new StreamsError(
-    'offset_goes_back',
-    `the stored offset is ${current} already; only a reset goes back`,
-    { details: { storedOffset: current } }
-  )
 }

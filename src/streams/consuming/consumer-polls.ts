@@ -84,10 +84,19 @@ export class ConsumerPolls {
     if (request.waitMs === 0) {
       return { batch: await this.#polls.read(stream, { ...request, from: start.from }, signal), start }
     }
-    const held = new HeldPoll(start, look, request, this.#polls, signal)
+    const held = new HeldPoll<Start, ReadBatch>(start, {
+      waitMs: request.waitMs,
+      look,
+      read: async ({ from }, waitMs, signal) => await this.#polls.read(stream, { ...request, from, waitMs }, signal),
+      isElsewhere: (before, now) => before.stored !== now.stored,
+      // A read that begins with a gap has to say so again.
+      after: (start, { gap, nextOffset }) =>
+        gap === undefined ? { ...start, from: { type: 'offset', offset: nextOffset } } : start,
+      isDraining: () => this.#polls.isDraining
+    }, signal)
     const forget = this.#offsets.onReset(stream, consumer, () => { held.moved() })
     try {
-      const batch = await held.toEnd(stream)
+      const batch = await held.toEnd()
       return { batch, start: held.start }
     } finally {
       forget()

@@ -2,9 +2,6 @@ import { Backoff } from '../common/backoff.ts'
 import { Deadline } from '../common/deadline.ts'
 import { pause } from '../common/wait.ts'
 import { StreamsError } from '../errors.ts'
-import type { ReadBatch } from '../reading/read-batch.ts'
-import type { ReadRequest, Polls } from '../reading/polls.ts'
-import type { Start } from './consumer-start.ts'
 
 // How long a held read may overlook that its consumer was reset through another gateway. Each look is a question to the
 // broker.
@@ -21,38 +18,53 @@ const MOVED = Symbol('the consumer was reset')
  */
 type Place = 'sure' | 'unsure' | 'moved'
 
+/** A batch of any kind. */
+interface HeldBatch {
+  readonly count: number
+  readonly wasHeld: boolean
+  readonly isSearchOver: boolean
+  readonly release: () => void
+}
+
+/** What is held: a read of a stream, or of several partitions. `Where` is where a consumer is. */
+export interface HeldRead<Where, Batch extends HeldBatch> {
+  /** How long to hold it, ms. */
+  readonly waitMs: number
+  /** Asks where the consumer is. */
+  readonly look: () => Promise<Where>
+  readonly read: (from: Where, waitMs: number, signal: AbortSignal) => Promise<Batch>
+  /** Whether the consumer has been moved. */
+  readonly isElsewhere: (before: Where, now: Where) => boolean
+  /** Where an empty batch has come to. */
+  readonly after: (from: Where, batch: Batch) => Where
+  readonly isDraining: () => boolean
+}
+
 /**
  * A read that is held for data, in slices after each of which the stored offset is looked at again. It answers from
  * where its consumer is when it answers, not from where it was when it was asked: else the store of what was read would
  * undo a reset in between.
  */
-export class HeldPoll {
-  readonly #look: () => Promise<Start>
-  readonly #request: ReadRequest
-  readonly #polls: Polls
+export class HeldPoll<Where, Batch extends HeldBatch> {
+  readonly #held: HeldRead<Where, Batch>
   readonly #signal: AbortSignal
   readonly #wait: Deadline
   readonly #backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
-  #start: Start
+  #start: Where
   #slice = new AbortController()
   #hasBegun = false
   #place: Place = 'sure'
 
-  /**
-   * @param look asks where the consumer is
-   * @param signal aborts when the caller has gone away
-   */
-  constructor (start: Start, look: () => Promise<Start>, request: ReadRequest, polls: Polls, signal: AbortSignal) {
+  /** @param signal aborts when the caller has gone away */
+  constructor (start: Where, held: HeldRead<Where, Batch>, signal: AbortSignal) {
     this.#start = start
-    this.#look = look
-    this.#request = request
-    this.#polls = polls
+    this.#held = held
     this.#signal = signal
-    this.#wait = new Deadline(request.waitMs)
+    this.#wait = new Deadline(held.waitMs)
   }
 
   /** Where the batch was read from: another place than in the beginning when the consumer was moved meanwhile. */
-  get start (): Start {
+  get start (): Where {
     return this.#start
   }
 
@@ -63,12 +75,12 @@ export class HeldPoll {
   }
 
   /** @throws what `Polls.read` throws */
-  async toEnd (stream: string): Promise<ReadBatch> {
+  async toEnd (): Promise<Batch> {
     const leave = (): void => { this.#slice.abort(this.#signal.reason) }
     this.#signal.addEventListener('abort', leave)
     try {
       for (;;) {
-        const batch = await this.#turn(stream)
+        const batch = await this.#turn()
         if (batch !== undefined) return batch
       }
     } finally {
@@ -77,11 +89,11 @@ export class HeldPoll {
   }
 
   // Undefined when there is to be another slice.
-  async #turn (stream: string): Promise<ReadBatch | undefined> {
-    let batch: ReadBatch | undefined
+  async #turn (): Promise<Batch | undefined> {
+    let batch: Batch | undefined
     try {
       if (this.#place !== 'sure') await this.#lookAgain()
-      batch = await this.#readSlice(stream)
+      batch = await this.#readSlice()
       if (batch !== undefined && await this.#isAnswer(batch)) return batch
       batch?.release()
     } catch (error) {
@@ -92,13 +104,12 @@ export class HeldPoll {
   }
 
   // Undefined when the consumer was moved meanwhile.
-  async #readSlice (stream: string): Promise<ReadBatch | undefined> {
+  async #readSlice (): Promise<Batch | undefined> {
     this.#slice = new AbortController()
     this.#signal.throwIfAborted()
     const waitMs = Math.min(this.#wait.remainingMs, RECHECK_MS)
     try {
-      const request = { ...this.#request, from: this.#start.from, waitMs }
-      const batch = await this.#polls.read(stream, request, this.#slice.signal)
+      const batch = await this.#held.read(this.#start, waitMs, this.#slice.signal)
       this.#hasBegun = true
       return batch
     } catch (error) {
@@ -107,14 +118,13 @@ export class HeldPoll {
     }
   }
 
-  async #isAnswer (batch: ReadBatch): Promise<boolean> {
+  async #isAnswer (batch: Batch): Promise<boolean> {
     const isOld = batch.wasHeld && await this.#lookAgain()
     if (isOld || this.#isMoved()) return false
     if (batch.count > 0 || batch.isSearchOver || !batch.wasHeld) return true
-    if (this.#wait.hasPassed || this.#polls.isDraining) return true
-    // A position is looked up once, so that nothing is missed between two slices. A read that begins with a gap has to
-    // say so again.
-    if (batch.gap === undefined) this.#start = { ...this.#start, from: { type: 'offset', offset: batch.nextOffset } }
+    if (this.#wait.hasPassed || this.#held.isDraining()) return true
+    // A position is looked up once, so that nothing is missed between two slices.
+    this.#start = this.#held.after(this.#start, batch)
     return false
   }
 
@@ -122,9 +132,9 @@ export class HeldPoll {
   async #lookAgain (): Promise<boolean> {
     const wasMoved = this.#isMoved()
     this.#place = 'unsure'
-    const now = await this.#look()
+    const now = await this.#held.look()
     if (!this.#isMoved()) this.#place = 'sure'
-    if (!wasMoved && now.stored === this.#start.stored) return false
+    if (!wasMoved && !this.#held.isElsewhere(this.#start, now)) return false
     this.#start = now
     return true
   }
@@ -138,7 +148,7 @@ export class HeldPoll {
   async #outlive (error: unknown): Promise<void> {
     const isPassing =
       error instanceof StreamsError && error.retryable && (this.#hasBegun || error.code !== 'overloaded')
-    if (!isPassing || this.#wait.hasPassed || this.#polls.isDraining) throw error
+    if (!isPassing || this.#wait.hasPassed || this.#held.isDraining()) throw error
     if (!this.#isMoved()) this.#place = 'unsure'
     await pause(Math.min(this.#backoff.nextMs(), this.#wait.remainingMs), this.#signal)
   }

@@ -8,6 +8,7 @@ import type { ConsumerInfo, Directory, Sources } from '../directory/directory.ts
 import { ConsumerFollow } from '../consuming/consumer-follow.ts'
 import { consumerStart } from '../consuming/consumer-start.ts'
 import type { Position } from '../offset.ts'
+import type { ReadFilter } from '../reading/filter.ts'
 import type { Follows } from '../reading/follows.ts'
 import type { FollowListener, LiveSource } from '../reading/live-source.ts'
 import { refuseBadReference, type StreamNames } from '../topology/stream-names.ts'
@@ -27,6 +28,8 @@ export interface ActiveFollowRequest {
   readonly from: Position
   /** Stores what the client has taken, while it is the active one. */
   readonly autoCommit: boolean
+  /** Given: only the messages that it matches. */
+  readonly filter: ReadFilter | undefined
 }
 
 /** What a client that follows a stream as a consumer wants. */
@@ -37,6 +40,8 @@ export interface ConsumerFollowRequest {
   readonly from: Position
   /** Stores what the client has taken. */
   readonly autoCommit: boolean
+  /** Given: only the messages that it matches. */
+  readonly filter: ReadFilter | undefined
 }
 
 /** As `FollowListener`. */
@@ -87,7 +92,7 @@ export class ConsumersPort {
     const { stored, from } = request.at === undefined
       ? await consumerStart(offsets, name, consumer, request.from, signal)
       : { stored: await offsets.find(name, consumer), from: request.at }
-    const source = await follows.open(name, from, listener, signal)
+    const source = await follows.open(name, from, request.filter, listener, signal)
     const place = new ConsumerFollow({
       stream: name,
       consumer,

@@ -2,8 +2,8 @@ import type { Lease } from '../common/lease.ts'
 import type { Directory, PublisherInfo, Sources } from '../directory/directory.ts'
 import type { MessageBatch } from '../message-batch.ts'
 import type { PublishResult } from '../publishing/outcome.ts'
-import type { PublisherPool, PublishOptions } from '../publishing/publisher-pool.ts'
-import type { PublishSession } from '../publishing/publish-session.ts'
+import type { PublisherPool, PublishOptions, StreamedPublishOptions } from '../publishing/publisher-pool.ts'
+import type { StreamedSession } from '../publishing/publish-session.ts'
 import { refuseBadReference, type StreamNames } from '../topology/stream-names.ts'
 
 export interface PublishingPortOptions {
@@ -26,7 +26,7 @@ export class PublishingPort {
    * @throws StreamsError when nothing was sent
    */
   async publish (stream: string, batch: MessageBatch, options: PublishOptions = {}): Promise<PublishResult> {
-    const session = this.#session(stream, options, false)
+    const session = this.#options.publishers.session(this.#nameFor(stream, options), options)
     try {
       await session.write(batch)
     } catch (error) {
@@ -47,8 +47,8 @@ export class PublishingPort {
   }
 
   /** Begins a request whose messages come piece by piece. The caller has to call `finish`. */
-  open (stream: string, options: PublishOptions = {}): PublishSession {
-    return this.#session(stream, options, true)
+  open (stream: string, options: StreamedPublishOptions = {}): StreamedSession {
+    return this.#options.publishers.streamedSession(this.#nameFor(stream, options), options)
   }
 
   /** Every publisher name known of the stream. @throws StreamsError `stream_not_found`, ... */
@@ -68,13 +68,14 @@ export class PublishingPort {
     return { name: publisher, lastPublishingId: await this.#options.directory.lastPublishingId(name, publisher) }
   }
 
-  #session (stream: string, options: PublishOptions, isStreamed: boolean): PublishSession {
-    const { names, publishers, directory } = this.#options
+  /** The broker's name of the stream, and what is remembered of a publisher of it. */
+  #nameFor (stream: string, options: PublishOptions): string {
+    const { names, directory } = this.#options
     const name = names.toBroker(stream)
     if (options.publisher !== undefined) {
       refuseBadReference('publisher', options.publisher)
       directory.sawPublisher(name, options.publisher)
     }
-    return publishers.session(name, options, isStreamed)
+    return name
   }
 }

@@ -1,4 +1,5 @@
 import type { Position } from '../offset.ts'
+import type { ReadFilter } from '../reading/filter.ts'
 import type { FollowListener, LiveSource } from '../reading/live-source.ts'
 import type { Follows } from '../reading/follows.ts'
 import type { ReadBatch } from '../reading/read-batch.ts'
@@ -48,12 +49,13 @@ export class ReadingPort {
   /**
    * Follows a stream from a position on. Close what this returns.
    *
+   * @param filter only the messages that it matches; undefined: all
    * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, ...; the signal's reason
    */
   async follow (
-    stream: string, from: Position, listener: FollowListener, signal: AbortSignal
+    stream: string, from: Position, filter: ReadFilter | undefined, listener: FollowListener, signal: AbortSignal
   ): Promise<LiveSource> {
     const { names, follows } = this.#options
-    return await follows.open(names.toBroker(stream), from, listener, signal)
+    return await follows.open(names.toBroker(stream), from, filter, listener, signal)
   }
 }

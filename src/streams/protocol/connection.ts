@@ -2,10 +2,12 @@ import { handleCommand } from './broker-commands.ts'
 import type { Channel } from './channel.ts'
 import type { Request } from './commands/command.ts'
 import { createStream } from './commands/create-stream.ts'
+import { createSuperStream, type SuperStreamToCreate } from './commands/create-super-stream.ts'
 import { credit } from './commands/credit.ts'
 import { declarePublisher } from './commands/declare-publisher.ts'
 import { deletePublisher } from './commands/delete-publisher.ts'
 import { deleteStream } from './commands/delete-stream.ts'
+import { deleteSuperStream } from './commands/delete-super-stream.ts'
 import type { CommandVersions } from './commands/exchange-command-versions.ts'
 import { CommandKey, type CommandName } from './commands/keys.ts'
 import { metadata, type StreamMetadata } from './commands/metadata.ts'
@@ -14,6 +16,7 @@ import { partitions } from './commands/partitions.ts'
 import { queryOffset } from './commands/query-offset.ts'
 import { queryPublisherSequence } from './commands/query-publisher-sequence.ts'
 import { resolveOffsetSpec } from './commands/resolve-offset-spec.ts'
+import { route } from './commands/route.ts'
 import { storeOffset } from './commands/store-offset.ts'
 import { streamStats } from './commands/stream-stats.ts'
 import { subscribe } from './commands/subscribe.ts'
@@ -110,6 +113,24 @@ export class Connection {
   /** @throws ResponseError streamDoesNotExist when no exchange has the name */
   async partitions (superStream: string): Promise<string[]> {
     return await this.#request(partitions, { superStream })
+  }
+
+  /** The partitions that are bound with the key; empty when no partition is. @throws as `partitions` */
+  async route (superStream: string, routingKey: string): Promise<string[]> {
+    return await this.#request(route, { superStream, routingKey })
+  }
+
+  /**
+   * The broker answers when all partitions are there, and works off nothing else on the connection before.
+   *
+   * @throws ResponseError streamAlreadyExists when an exchange has the name, or a queue that of a partition
+   */
+  async createSuperStream (superStream: SuperStreamToCreate, timeoutMs: number): Promise<void> {
+    await this.#channel.request(createSuperStream, superStream, timeoutMs)
+  }
+
+  async deleteSuperStream (superStream: string, timeoutMs: number): Promise<void> {
+    await this.#channel.request(deleteSuperStream, { superStream }, timeoutMs)
   }
 
   async createStream (stream: string, args: ReadonlyMap<string, string>): Promise<void> {

@@ -6,7 +6,8 @@ export type { CommandName } from './commands/keys.ts'
 export type { BrokerAddress, StreamMetadata } from './commands/metadata.ts'
 export type { PublishingIds } from './commands/publish-confirm.ts'
 export {
-  FILTER_VALUE_LENGTH_BYTES, NO_FILTER_VALUE, PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES
+  FILTER_VALUE_LENGTH_BYTES, NO_FILTER_VALUE, PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES,
+  PUBLISHING_ID_BYTES, SUB_ENTRY_OVERHEAD_BYTES, writeSubEntryHeader
 } from './commands/publish.ts'
 export type { PublishVersion } from './commands/publish.ts'
 export { Chunk, ChunkType, parseChunk } from './chunk.ts'
@@ -25,6 +26,8 @@ export {
   ResponseError,
   UnsupportedBrokerError
 } from './errors.ts'
+export { canCompress, compress } from './compression/compress.ts'
+export type { Compression } from './compression/compress.ts'
 export type { SubBatchRecords } from './compression.ts'
 export { Expander } from './expander.ts'
 export type { SubBatch } from './expander.ts'

@@ -1,18 +1,18 @@
-import type { MessageBatch } from '../message-batch.ts'
+import type { Entries } from '../entries.ts'
 import type { BatchOutcome } from './outcome.ts'
 
-/** The messages `from` to `to` (not included) of a batch, on their way to the broker in one frame. */
+/** The entries `from` to `to` (not included), on their way to the broker in one frame. */
 export interface Flight {
   readonly outcome: BatchOutcome
   /** Kept only by publishers that may have to send it again. */
-  readonly batch: MessageBatch | undefined
+  readonly batch: Entries | undefined
   readonly from: number
   readonly to: number
   readonly firstId: number
   readonly lastId: number
-  /** How many messages of the flight the broker has not answered yet. */
+  /** How many entries of the flight the broker has not answered yet. */
   unanswered: number
-  /** Which messages it has answered, from the first answer on. */
+  /** Which entries it has answered, from the first answer on. */
   answered?: Uint8Array
 }
 
@@ -93,7 +93,7 @@ export class Flights {
   }
 }
 
-// The same answer twice must not count for two messages: the flight would be dropped before its last one is answered,
+// The same answer twice must not count for two entries: the flight would be dropped before its last one is answered,
 // or never.
 function takeAnswer (flight: Flight, index: number): boolean {
   flight.answered ??= new Uint8Array(flight.to - flight.from)

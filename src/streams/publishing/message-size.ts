@@ -1,6 +1,6 @@
 import { canFilter, filtersUnsupported } from '../connections/filtering.ts'
 import { StreamsError } from '../errors.ts'
-import type { MessageBatch } from '../message-batch.ts'
+import type { Entries } from '../entries.ts'
 import { PUBLISH_ENTRY_OVERHEAD_BYTES, PUBLISH_FRAME_OVERHEAD_BYTES, type Connection } from '../protocol/index.ts'
 
 /** How many bytes of entries fit into a frame. */
@@ -13,12 +13,13 @@ export function maxEntryBytes (connection: Connection): number {
  * @throws StreamsError `message_too_large` when a message does not fit into a frame; `unsupported_by_broker` when the
  *   batch has filter values and the node does not know them
  */
-export function refuseUnsendableBatch (batch: MessageBatch, firstIndex: number, connection: Connection): void {
+export function refuseUnsendableBatch (batch: Entries, firstIndex: number, connection: Connection): void {
   if (batch.hasFilterValues && !canFilter(connection)) throw filtersUnsupported()
   const maxBytes = maxEntryBytes(connection)
   if (batch.byteLength <= maxBytes) return
   for (let index = 0; index < batch.count; index++) {
-    if (batch.entryLength(index) > maxBytes) throw messageTooLarge(firstIndex + index, maxBytes)
+    if (batch.entryLength(index) <= maxBytes) continue
+    throw messageTooLarge(firstIndex + index * batch.messagesPerEntry, maxBytes)
   }
 }
 

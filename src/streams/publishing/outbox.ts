@@ -1,6 +1,6 @@
 import { canFilter, filtersUnsupported } from '../connections/filtering.ts'
+import type { Entries } from '../entries.ts'
 import { StreamsError } from '../errors.ts'
-import type { MessageBatch } from '../message-batch.ts'
 import type { Connection, PublishingIds, PublishVersion } from '../protocol/index.ts'
 import { Flights } from './flights.ts'
 import { maxEntryBytes, messageTooLarge } from './message-size.ts'
@@ -18,7 +18,7 @@ interface Frame {
 
 /** A batch that is to be sent. */
 export interface Outgoing {
-  readonly batch: MessageBatch
+  readonly batch: Entries
   readonly outcome: BatchOutcome
   /**
    * Aborts when the caller has left: what was not sent by then is not sent. It is looked at and not listened to,
@@ -94,7 +94,7 @@ export class Outbox {
       if (to === from || isRefused) {
         if (frame.count > 0) break // the next frame
         // The batch was checked against another connection, to another node.
-        const failure = isRefused ? filtersUnsupported() : messageTooLarge(outcome.firstIndex + from, roomBytes)
+        const failure = isRefused ? filtersUnsupported() : messageTooLarge(outcome.messageIndex(from), roomBytes)
         outcome.failRest('failed', failure, from)
         this.#queue.shift()
         continue

@@ -2,6 +2,7 @@ import type { ByteBudget } from '../common/budget.ts'
 import { classify } from '../classify.ts'
 import { Deadline } from '../common/deadline.ts'
 import { Lease } from '../common/lease.ts'
+import type { Entries } from '../entries.ts'
 import { StreamsError } from '../errors.ts'
 import type { MessageBatch } from '../message-batch.ts'
 import { NamedTurn } from './named-turn.ts'
@@ -17,21 +18,40 @@ export interface SessionOptions {
   signal: AbortSignal | undefined
   /** What the source of the batches holds beside them while they are on their way. */
   sourceBytes: number
+  /** A request that streams its messages waits for confirms when this much of it is on its way. */
+  maxPendingBytes: number
   /** Called once, when the session no longer needs the publisher. */
   done (result: PublishResult): void
 }
 
-// A request that streams its messages waits for confirms when this much of it is on its way: it must not fill the
-// budget that all share.
-const MAX_SESSION_BYTES = 4 * 1024 * 1024
+/** A publish request whose messages come piece by piece. Not for concurrent use: await each call. */
+export interface StreamedSession {
+  /**
+   * Takes a batch. Settles when there is room for the next one. What it throws ends the request: nothing of that batch
+   * was sent.
+   *
+   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `publisher_exhausted`,
+   *   `stream_not_found`, `broker_unavailable`, ...
+   */
+  write (batch: MessageBatch): Promise<void>
+  /**
+   * Sends what waits for more messages, if anything does. Call it after the last `write`, also after a failed one.
+   *
+   * @throws StreamsError as `write`
+   */
+  flush (): Promise<void>
+  /**
+   * Settles when every message that was sent has its outcome, at the latest after the confirm timeout; with a publisher
+   * name up to a second later. Call it once, at last.
+   */
+  finish (): Promise<PublishResult>
+}
 
 // How long a broker that confirmed at the last moment may take to answer with its last publishing id.
 const MIN_VERIFY_MS = 1000
 
-/**
- * One publish request whose messages come piece by piece. Not for concurrent use: await each `write`.
- */
-export class PublishSession {
+/** One publish request. What comes is sent as it is. */
+export class PublishSession implements StreamedSession {
   readonly #options: SessionOptions
   readonly #outcomes: BatchOutcome[] = []
   // What is on its way and, while something is, what its source holds beside it.
@@ -48,34 +68,34 @@ export class PublishSession {
   }
 
   /**
-   * Takes a batch. Settles when there is room for the next one. What it throws ends the request: nothing of that batch
-   * was sent, and `finish` still answers what became of the batches before.
+   * See `StreamedSession`. After it has thrown, `finish` still answers what became of the batches before.
    *
-   * @throws StreamsError `message_too_large`, `overloaded`, `draining`, `expectation_failed`, `publisher_exhausted`,
-   *   `stream_not_found`, `broker_unavailable`, ...
+   * @param held holds the memory of the batch, which the session then holds: ended here
    */
-  async write (batch: MessageBatch): Promise<void> {
+  async write (batch: Entries, held?: Lease): Promise<void> {
     if (this.#options.signal?.aborted === true) throw callerLeft()
     const bytes = batch.heldBytes
-    while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > MAX_SESSION_BYTES) await this.#roomAgain()
+    const { maxPendingBytes } = this.#options
+    while (this.#pendingBytes > 0 && this.#pendingBytes + bytes > maxPendingBytes) await this.#roomAgain()
     // No promise is made when there is room: this is done for every small publish.
-    if (!this.#tryHold(bytes)) await this.#holdLater(bytes)
-    const outcome = new BatchOutcome(batch.count, this.#count)
+    if (held !== undefined) this.#takeOver(held, bytes)
+    else if (!this.#tryHold(bytes)) await this.#holdLater(bytes)
+    const outcome = new BatchOutcome(batch.count, this.#count, batch.messagesPerEntry)
     try {
       await this.#send(batch, outcome)
     } catch (error) {
       this.#settled(bytes)
       throw classify(error)
     }
-    this.#count += batch.count
+    this.#count += batch.count * batch.messagesPerEntry
     this.#outcomes.push(outcome)
     this.#watch(outcome, bytes)
   }
 
-  /**
-   * Settles when every message has its outcome, at the latest after the confirm timeout; with a publisher name up to a
-   * second later. Call it once, also after a failed write.
-   */
+  /** Does nothing: nothing waits for more messages. */
+  async flush (): Promise<void> {}
+
+  /** See `StreamedSession`. */
   async finish (): Promise<PublishResult> {
     for (const outcome of this.#outcomes) await outcome.settled
     const result = await this.#verified(summarise(this.#outcomes))
@@ -97,7 +117,7 @@ export class PublishSession {
       : { ...result, lastPublishingId, confirmed: 0, doubted: { count: result.confirmed, error } }
   }
 
-  async #send (batch: MessageBatch, outcome: BatchOutcome): Promise<void> {
+  async #send (batch: Entries, outcome: BatchOutcome): Promise<void> {
     const { publisher, signal } = this.#options
     if (publisher.reference === undefined) {
       if (batch.publishingIds !== undefined) {
@@ -131,6 +151,12 @@ export class PublishSession {
       clearTimeout(timer)
       this.#settled(bytes)
     }).catch(() => {}) // settled never rejects
+  }
+
+  #takeOver (held: Lease, bytes: number): void {
+    this.#pendingBytes += bytes
+    this.#lease.resize(this.#heldBytes(this.#pendingBytes))
+    held.end()
   }
 
   #tryHold (bytes: number): boolean {

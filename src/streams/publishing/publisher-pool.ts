@@ -4,10 +4,12 @@ import { classifyResponseCode } from '../classify.ts'
 import { Lease } from '../common/lease.ts'
 import { shuttingDown, type Ended } from '../ended.ts'
 import { StreamsError } from '../errors.ts'
-import { ResponseCode } from '../protocol/index.ts'
+import { ResponseCode, type Compression } from '../protocol/index.ts'
+import type { Compressor } from './compressor.ts'
 import type { PublishResult } from './outcome.ts'
+import { PackingSession } from './packing-session.ts'
 import { Publisher, type PublisherOptions } from './publisher.ts'
-import { PublishSession, tooManyUnconfirmed } from './publish-session.ts'
+import { PublishSession, tooManyUnconfirmed, type SessionOptions, type StreamedSession } from './publish-session.ts'
 
 /** What is kept, and for how long. */
 export interface PublisherPoolLimits {
@@ -24,6 +26,8 @@ export interface PublisherPoolOptions {
   cap: Cap
   publisher: PublisherOptions
   limits: PublisherPoolLimits
+  /** Of all pools together. */
+  compressor: Compressor
 }
 
 export interface PublishOptions {
@@ -33,10 +37,19 @@ export interface PublishOptions {
   expectedLastPublishingId?: bigint | undefined
   /** Aborts when the caller has gone away: what was not sent by then is not sent. */
   signal?: AbortSignal | undefined
+  /** Among how many streams the messages of the request are spread, at most; they share what one request may hold. */
+  streams?: number | undefined
+}
+
+export interface StreamedPublishOptions extends PublishOptions {
+  /** Messages are packed into compressed entries. Not with a publisher reference. See `canCompress`. */
+  compression?: Compression | undefined
 }
 
 // What a streamed publish holds of its body: a chunk that is being cut into messages, and those behind it.
 const STREAM_SOURCE_BYTES = 192 * 1024
+// It must not fill the budget that all share.
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024
 
 /**
  * One publisher for each (stream, reference) in use. When there are too many, the least recently used ones are closed.
@@ -65,29 +78,41 @@ export class PublisherPool implements Holder {
    * Begins a request.
    *
    * @param stream the broker's name of the stream
-   * @param isStreamed its batches are made while its body arrives
    * @throws StreamsError `draining`; `overloaded` when all publishers are in use, or there is no room for what a
    *   streamed request holds
    */
-  session (stream: string, options: PublishOptions, isStreamed: boolean): PublishSession {
+  session (stream: string, options: PublishOptions): PublishSession {
+    return new PublishSession(this.#sessionOptions(stream, options, false))
+  }
+
+  /** Begins a request whose batches are made while its body arrives. @throws as `session` */
+  streamedSession (stream: string, { compression, ...options }: StreamedPublishOptions): StreamedSession {
+    const common = this.#sessionOptions(stream, options, true)
+    if (compression === undefined) return new PublishSession(common)
+    return new PackingSession(common, compression, this.#options.compressor)
+  }
+
+  #sessionOptions (stream: string, options: PublishOptions, isStreamed: boolean): SessionOptions {
     if (this.#isDraining) throw shuttingDown()
     // Its first batch would be refused, and that may come much later.
     const { budget, limits } = this.#options
     if (isStreamed && !budget.hasRoomFor(STREAM_SOURCE_BYTES)) throw tooManyUnconfirmed(budget)
+    const { streams = 1 } = options
     const publisher = this.#use(stream, options.publisher)
-    return new PublishSession({
+    return {
       publisher,
       budget,
       confirmTimeoutMs: limits.confirmTimeoutMs,
       expectedLastPublishingId: options.expectedLastPublishingId,
       signal: options.signal,
-      sourceBytes: isStreamed ? STREAM_SOURCE_BYTES : 0,
+      sourceBytes: isStreamed ? Math.ceil(STREAM_SOURCE_BYTES / streams) : 0,
+      maxPendingBytes: Math.ceil(MAX_REQUEST_BYTES / streams),
       done: (result) => {
         publisher.users--
         publisher.lastUsedMs = performance.now()
         this.#count(result)
       }
-    })
+    }
   }
 
   /** See `PublishingPort.reserve`. @throws StreamsError `draining`, `overloaded` */

@@ -21,6 +21,14 @@ export class Answers {
     return Lease.of(this.#budget, this.#onChange)
   }
 
+  /** Memory for an answer; undefined when there is no room for it. End the lease. */
+  take (bytes: number): Lease | undefined {
+    const lease = this.lease()
+    if (this.grow(lease, bytes) === undefined) return lease
+    lease.end()
+    return undefined
+  }
+
   /**
    * Makes sure that there is room for the memory of an answer to grow to this many bytes. A single answer is always let
    * through, however large: otherwise it never could be.

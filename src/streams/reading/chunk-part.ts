@@ -1,17 +1,26 @@
 import type { Lease } from '../common/lease.ts'
-import type { StreamsError } from '../errors.ts'
 import type { Answers } from './answers.ts'
+import type { ReadFilter } from './filter.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import { BatchBuilder, likelyAnswerBytes } from './read-batch.ts'
 import type { ReadPiece } from './read-pieces.ts'
+import { Scan } from './search.ts'
 
-/** How much of a chunk. */
-export interface PartBounds { readonly from: number, readonly limit: number, readonly maxBytes: number }
+/** How much of a chunk: messages from an offset on and before another one. */
+export interface PartBounds {
+  readonly from: number
+  readonly before: number
+  /** The largest number of messages. */
+  readonly limit: number
+  readonly maxBytes: number
+}
 
-/** Messages of one chunk: all of those from `from` to `to`. */
+/** Messages of one chunk: all of those from `from` to `to`, or with a filter those that match. */
 export interface ChunkPart {
   readonly from: number
   readonly to: number
+  /** The offset after the last message; `from` when there is no message. */
+  readonly lastEnd: number
   readonly pieces: readonly ReadPiece[]
   /** How many messages there are; an unreadable piece counts as one. */
   readonly count: number
@@ -26,13 +35,16 @@ export interface ChunkPart {
 }
 
 /**
- * The messages of a chunk from an offset on, as many as fit. A promise when a compressed batch has to be expanded
+ * The messages of a chunk from an offset on, as many as fit. With a filter it is no more than takes a few milliseconds
+ * to look at, and perhaps nothing in it matches. A promise when a compressed batch has to be expanded
  * first. Its rejection is a `StreamsError` `overloaded`.
  */
 export function partOfChunk (
-  chunk: HeldChunk, answers: Answers, { from, limit, maxBytes }: PartBounds
+  chunk: HeldChunk, answers: Answers, { from, before, limit, maxBytes }: PartBounds, filter: ReadFilter | undefined
 ): ChunkPart | Promise<ChunkPart> {
-  const batch = new BatchBuilder(limit, maxBytes)
+  const batch = filter === undefined
+    ? new BatchBuilder(Math.min(limit, before - from), maxBytes)
+    : new BatchBuilder(limit, maxBytes, new Scan(filter, before - from))
   const to = chunk.collect(from, batch)
   if (batch.expansion !== undefined) return expanded(chunk, answers, batch, from, to)
   return new Part(batch, answers, from, to)
@@ -68,6 +80,11 @@ class Part implements ChunkPart {
     this.to = to
   }
 
+  get lastEnd (): number {
+    const { lastOffset } = this.#batch
+    return lastOffset === undefined ? this.from : lastOffset + 1
+  }
+
   get pieces (): readonly ReadPiece[] {
     return this.#batch.pieces
   }
@@ -85,11 +102,7 @@ class Part implements ChunkPart {
   }
 
   lease (bytes: number): Lease | undefined {
-    const lease = this.#answers.lease()
-    const refusal: StreamsError | undefined = this.#answers.grow(lease, bytes)
-    if (refusal === undefined) return lease
-    lease.end()
-    return undefined
+    return this.#answers.take(bytes)
   }
 
   release (): void {

@@ -44,6 +44,7 @@ export class ReadFilter {
   readonly properties: ReadonlyMap<string, string>
   /** The same as one text, to find readers by: '' when there is no filter value. */
   readonly key: string
+  readonly #conditions: readonly Condition[]
   readonly #tests: readonly Test[]
 
   constructor ({ values, matchUnfiltered, conditions }: FilterOptions) {
@@ -52,10 +53,16 @@ export class ReadFilter {
     if (properties.length > 0) properties.push(['match-unfiltered', String(matchUnfiltered)])
     this.properties = new Map(properties)
     this.key = properties.length === 0 ? '' : JSON.stringify(properties)
+    this.#conditions = conditions
     this.#tests = [
       ...(distinct.length === 0 ? [] : [annotationTest(distinct)]),
       ...conditions.map(({ field, anyOf }) => ({ field: fieldOf(field), test: anyTest(anyOf), ifAbsent: false }))
     ]
+  }
+
+  /** The same text for filters that are the same, in whatever order their parts are. */
+  get identity (): string {
+    return [this.key, ...this.#conditions.map(conditionKey).sort()].join('\n')
   }
 
   /** Whether it matches the message of these bytes. One that is not AMQP has nothing that a condition could meet. */
@@ -65,6 +72,10 @@ export class ReadFilter {
     }
     return true
   }
+}
+
+function conditionKey ({ field, anyOf }: Condition): string {
+  return JSON.stringify([field, [...new Set(anyOf.map(({ kind, text }) => `${kind} ${text}`))].sort()])
 }
 
 // Not every client writes the annotation, and the broker keeps no filter value with its message. So a message without

@@ -3,8 +3,9 @@ import { Backoff } from '../common/backoff.ts'
 import { Deadline } from '../common/deadline.ts'
 import { pause } from '../common/wait.ts'
 import { StreamsError } from '../errors.ts'
-import { partOfChunk, type ChunkPart } from './chunk-part.ts'
-import type { FollowListener, FollowState, LiveSource, Taken } from './live-source.ts'
+import { partOfChunk, type ChunkPart, type PartBounds } from './chunk-part.ts'
+import type { ReadFilter } from './filter.ts'
+import type { FollowListener, FollowState, LiveSource, Progress, Taken } from './live-source.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import type { Reader } from './reader.ts'
 import type { ReaderPool } from './reader-pool.ts'
@@ -21,6 +22,8 @@ export interface Company {
 export interface FollowOptions {
   readonly stream: string
   readonly offset: number
+  /** Given: only the messages that it matches. */
+  readonly filter: ReadFilter | undefined
   readonly listener: FollowListener
   readonly readers: ReaderPool
   readonly follows: Company
@@ -37,6 +40,7 @@ const MAX_OVERLOADED_MS = 2000
  */
 export class Follow implements LiveSource {
   readonly stream: string
+  readonly #filter: ReadFilter | undefined
   readonly #listener: FollowListener
   readonly #readers: ReaderPool
   readonly #follows: Company
@@ -44,10 +48,12 @@ export class Follow implements LiveSource {
   #position: number
   #tail: Tail | undefined
   #isAttaching = false
+  #isResting = false
   #hasEnded = false
 
-  constructor ({ stream, offset, listener, readers, follows }: FollowOptions) {
+  constructor ({ stream, offset, filter, listener, readers, follows }: FollowOptions) {
     this.stream = stream
+    this.#filter = filter
     this.#position = offset
     this.#listener = listener
     this.#readers = readers
@@ -64,7 +70,7 @@ export class Follow implements LiveSource {
 
   /** @param isReachable the position is known to be no further than the stream's end */
   async begin (isReachable: boolean, signal: AbortSignal): Promise<void> {
-    const reader = await this.#readers.acquire(this.stream, this.#position, isReachable)
+    const reader = await this.#readers.acquire(this.stream, this.#position, isReachable, this.#filter)
     if (signal.aborted) this.#readers.release(reader)
     signal.throwIfAborted()
     this.#join(reader)
@@ -72,7 +78,10 @@ export class Follow implements LiveSource {
 
   take (): Taken | undefined {
     const tail = this.#tail
-    if (tail === undefined || this.#hasEnded) return undefined
+    if (tail === undefined || this.#hasEnded) {
+      if (this.#isResting) this.#attach()
+      return undefined
+    }
     const { reader } = tail
     const position = this.#position
     if (!reader.covers(position)) {
@@ -81,27 +90,38 @@ export class Follow implements LiveSource {
       return undefined
     }
     const chunk = reader.chunkAt(position)
-    if (chunk === undefined) return this.#atEnd(reader)
-    const holeEnd = chunk.chunk.firstOffset
-    if (holeEnd <= position) return { kind: 'chunk', chunk }
-    // A hole in the offsets is either a record of the broker, which no reader sees, or what retention has removed.
-    const firstOffset = tail.firstOffsetAt(chunk)
-    if (firstOffset === undefined) return undefined
-    if (firstOffset > position) {
-      return { kind: 'gap', gap: { from: position, to: Math.min(holeEnd, firstOffset) - 1 } }
+    const holeEnd = chunk?.chunk.firstOffset ?? reader.position
+    if (holeEnd > position) {
+      // A hole in the offsets is a record of the broker, which no reader sees, what the broker has left out for a
+      // filter, or what retention has removed.
+      const firstOffset = tail.firstOffsetAt(chunk)
+      if (firstOffset === undefined) return undefined
+      if (firstOffset > position) {
+        return { kind: 'gap', gap: { from: position, to: Math.min(holeEnd, firstOffset) - 1 } }
+      }
+      this.#position = holeEnd
     }
-    this.#position = holeEnd
-    return { kind: 'chunk', chunk }
+    return chunk === undefined ? this.#atEnd(reader) : { kind: 'chunk', chunk }
   }
 
-  part (chunk: HeldChunk, from: number, limit: number, maxBytes: number): ChunkPart | Promise<ChunkPart> {
-    return partOfChunk(chunk, this.#readers.answers, { from, limit, maxBytes })
+  part (chunk: HeldChunk, bounds: PartBounds): ChunkPart | Promise<ChunkPart> {
+    return partOfChunk(chunk, this.#readers.answers, bounds, this.#filter)
   }
 
-  advance (offset: number, messages: number): void {
-    this.#position = offset
-    this.#follows.delivered(messages)
-    this.#tail?.reader.reached(offset)
+  advance ({ to, count }: Progress): void {
+    this.#position = to
+    this.#follows.delivered(count)
+    this.#tail?.reader.reached(to)
+  }
+
+  look (): void {
+    if (this.isAtEnd) this.#tail?.look()
+  }
+
+  rest (): void {
+    if (this.#tail === undefined) return
+    this.#isResting = true
+    this.#leave()
   }
 
   seek (offset: number): void {
@@ -167,11 +187,15 @@ export class Follow implements LiveSource {
   }
 
   #attach (): void {
+    this.#isResting = false
     this.#leave()
     if (this.#isAttaching || this.#hasEnded) return
     this.#isAttaching = true
     void this.#findReader().finally(() => { this.#isAttaching = false }).then(() => {
-      if (!this.#hasEnded) this.#listener.news()
+      if (this.#hasEnded) return
+      // It was sent somewhere else in the moment after it had found one.
+      if (this.#tail === undefined) this.#attach()
+      else this.#listener.news()
     })
   }
 
@@ -182,7 +206,7 @@ export class Follow implements LiveSource {
       const position = this.#position
       try {
         // Not known to be reachable: another stream may have the name by now.
-        const reader = await this.#readers.acquire(this.stream, position, false)
+        const reader = await this.#readers.acquire(this.stream, position, false, this.#filter)
         if (this.#mayTake(reader, position)) this.#join(reader)
         else this.#readers.release(reader)
       } catch (error) {

@@ -1,5 +1,7 @@
+import type { Lease } from '../common/lease.ts'
 import type { Position } from '../offset.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
+import type { ReadFilter } from './filter.ts'
 import { Follow, type Company } from './follow.ts'
 import type { FollowListener } from './live-source.ts'
 import type { Polls } from './polls.ts'
@@ -25,15 +27,23 @@ export class Follows implements Company {
    * Begins to follow a stream. Close what this returns.
    *
    * @param stream the broker's name
+   * @param filter only the messages that it matches; undefined: all
    * @throws StreamsError `offset_out_of_range`, `stream_not_found`, `overloaded`, ...; the signal's reason
    */
-  async open (stream: string, from: Position, listener: FollowListener, signal: AbortSignal): Promise<Follow> {
+  async open (
+    stream: string, from: Position, filter: ReadFilter | undefined, listener: FollowListener, signal: AbortSignal
+  ): Promise<Follow> {
     this.#readers.refuseWhenFull()
     const offset = await this.#polls.resolve(stream, from)
-    const follow = new Follow({ stream, offset, listener, readers: this.#readers, follows: this })
+    const follow = new Follow({ stream, offset, filter, listener, readers: this.#readers, follows: this })
     await follow.begin(from.type !== 'offset', signal)
     this.#follows.add(follow)
     return follow
+  }
+
+  /** Takes memory for what is made of messages; undefined when there is no room for it. End the lease. */
+  lease (bytes: number): Lease | undefined {
+    return this.#readers.answers.take(bytes)
   }
 
   /** The followers that read by this reader. */

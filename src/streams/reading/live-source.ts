@@ -1,5 +1,5 @@
 import type { StreamsError } from '../errors.ts'
-import type { ChunkPart } from './chunk-part.ts'
+import type { ChunkPart, PartBounds } from './chunk-part.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import type { Gap } from './read-pieces.ts'
 
@@ -18,6 +18,9 @@ export type Taken =
   | { readonly kind: 'chunk', readonly chunk: HeldChunk }
   | { readonly kind: 'gap', readonly gap: Gap }
 
+/** What was taken. */
+export type Progress = Pick<ChunkPart, 'to' | 'lastEnd' | 'count'>
+
 /** Where a follower stands. Null: not known at the moment. */
 export interface FollowState {
   readonly nextOffset: number
@@ -34,10 +37,14 @@ export interface LiveSource {
   readonly isAtEnd: boolean
   /** What comes next; undefined when nothing is at hand. Then there are news later. */
   take: () => Taken | undefined
-  /** Messages of the chunk from the position on. Release what this returns. */
-  part: (chunk: HeldChunk, from: number, limit: number, maxBytes: number) => ChunkPart | Promise<ChunkPart>
-  /** Everything before the offset was taken, which was this number of messages. */
-  advance: (offset: number, messages: number) => void
+  /** Messages of the chunk. Release what this returns. */
+  part: (chunk: HeldChunk, bounds: PartBounds) => ChunkPart | Promise<ChunkPart>
+  /** Everything before `to` was taken, which was this number of messages, or nothing in it was wanted. */
+  advance: (part: Progress) => void
+  /** With a filter: finds out how far the broker has come with what it leaves out. There are news when it has. */
+  look: () => void
+  /** Nothing is taken for a while: it lets its reader and that one's memory go. `take` finds a reader again. */
+  rest: () => void
   /** Goes on somewhere else. */
   seek: (offset: number) => void
   /** Never throws. */

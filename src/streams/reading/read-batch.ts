@@ -1,5 +1,5 @@
 import type { StreamsError } from '../errors.ts'
-import type { SearchRun } from './search.ts'
+import type { Sieve } from './search.ts'
 import {
   ENTRY_LENGTH_BYTES, type EntryRun, type Gap, type ReadMessage, type ReadPiece, type Unreadable
 } from './read-pieces.ts'
@@ -75,7 +75,7 @@ export class BatchBuilder {
   readonly #pieces: ReadPiece[] = []
   readonly #limit: number
   readonly #maxBytes: number
-  readonly #search: SearchRun | undefined
+  readonly #sieve: Sieve | undefined
   readonly #held = new Set<Held>()
   // The last piece, while it is a run that may grow.
   #run: { -readonly [Field in keyof EntryRun]: EntryRun[Field] } | undefined
@@ -87,11 +87,11 @@ export class BatchBuilder {
   /** A batch at which adding has stopped, because it is expanded on another thread. */
   expansion: Expansion | undefined
 
-  /** @param search only messages that it wants are added */
-  constructor (limit: number, maxBytes: number, search?: SearchRun) {
+  /** @param sieve only messages that it wants are added */
+  constructor (limit: number, maxBytes: number, sieve?: Sieve) {
     this.#limit = limit
     this.#maxBytes = maxBytes
-    this.#search = search
+    this.#sieve = sieve
   }
 
   get pieces (): readonly ReadPiece[] {
@@ -110,9 +110,9 @@ export class BatchBuilder {
     return this.#isFull
   }
 
-  /** Nothing more is taken at the moment: it is full, or the search has done enough in this turn. */
+  /** Nothing more is taken at the moment: it is full, or the sieve has done enough in this turn. */
   get isPaused (): boolean {
-    return this.#isFull || this.#search?.isPaused === true
+    return this.#isFull || this.#sieve?.isPaused === true
   }
 
   /** How many bytes an answer made of the messages is likely to take. */
@@ -130,12 +130,12 @@ export class BatchBuilder {
   }
 
   /**
-   * Adds the message of `length` bytes at `at` of `data`, with its length before it, unless the search leaves it out.
+   * Adds the message of `length` bytes at `at` of `data`, with its length before it, unless the sieve leaves it out.
    *
    * @returns false when it does not fit
    */
   addEntry (data: Buffer, at: number, length: number, offset: number, timestamp: number): boolean {
-    if (this.#search?.wants(data, at, length) === false) return true
+    if (this.#sieve?.wants(data, at, length) === false) return true
     if (!this.#take(length)) return false
     const start = at - ENTRY_LENGTH_BYTES
     const run = this.#run

@@ -157,7 +157,7 @@ export class Reader {
   /** The broker has left out everything before this offset that was not delivered. */
   scannedTo (offset: number): void {
     this.lastMoveMs = performance.now()
-    this.#window.advance(offset)
+    if (this.#window.advance(offset)) for (const watcher of this.#watchers) watcher()
   }
 
   /** Resolves at the next arrival, at the reader's end, after `timeoutMs` or at the abort, whichever is first. */
@@ -170,7 +170,7 @@ export class Reader {
     }, { timeoutMs, signal })
   }
 
-  /** Calls the watcher at each arrival and at the reader's end. Returns how to stop that. */
+  /** Calls the watcher when the position has moved, and at the reader's end. Returns how to stop that. */
   watch (watcher: () => void): () => void {
     this.#watchers.add(watcher)
     return () => { this.#watchers.delete(watcher) }

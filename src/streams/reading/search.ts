@@ -7,13 +7,42 @@ export interface Search {
   readonly turn: () => Promise<void>
 }
 
+/** Says which messages of a chunk are wanted, and when to look at no more of them. */
+export interface Sieve {
+  /** Whether the message is wanted. */
+  wants (data: Buffer, start: number, length: number): boolean
+  /** Whether no more messages are looked at in this turn of the event loop. */
+  readonly isPaused: boolean
+}
+
 /** How long one read searches; what it waits for messages is not counted. */
 const MAX_SEARCH_MS = 5000
 /** What is looked at in one turn of the event loop: a few milliseconds of work. */
 const TURN_MESSAGES = 10_000
 
+/** A look at some messages with a filter, in one turn of the event loop. */
+export class Scan implements Sieve {
+  readonly #filter: ReadFilter
+  #messagesLeft: number
+
+  /** @param messages how many messages to look at, at most; it may be fewer */
+  constructor (filter: ReadFilter, messages: number) {
+    this.#filter = filter
+    this.#messagesLeft = Math.min(messages, TURN_MESSAGES)
+  }
+
+  wants (data: Buffer, start: number, length: number): boolean {
+    this.#messagesLeft--
+    return this.#filter.matches(data, start, start + length)
+  }
+
+  get isPaused (): boolean {
+    return this.#messagesLeft <= 0
+  }
+}
+
 /** How far a read with a filter has come, and how far it may go. */
-export class SearchRun {
+export class SearchRun implements Sieve {
   readonly #filter: ReadFilter
   readonly #turn: () => Promise<void>
   readonly #maxBytes: number
@@ -29,14 +58,13 @@ export class SearchRun {
     this.#maxBytes = maxBytes
   }
 
-  /** Whether the message is wanted. */
   wants (data: Buffer, start: number, length: number): boolean {
     this.#bytes += length
     this.#messagesLeft--
     return this.#filter.matches(data, start, start + length)
   }
 
-  /** Whether no more messages are looked at in this turn: others have to get theirs, or it is over. */
+  /** Others have to get their turn, or it is over. */
   get isPaused (): boolean {
     return this.#messagesLeft <= 0 || this.#bytes >= this.#maxBytes
   }

@@ -2,6 +2,7 @@ import { OnceATurn } from '../common/once-a-turn.ts'
 import { within } from '../common/wait.ts'
 import { StreamsError } from '../errors.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
+import { FirstOffsets } from './first-offsets.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import { lookAhead } from './look-ahead.ts'
 import type { Reader } from './reader.ts'
@@ -34,10 +35,10 @@ export class Tail {
   readonly #members = new Set<TailMember>()
   readonly #turn = new OnceATurn(() => { this.#tell() })
   readonly #stopWatching: () => void
-  // Of a chunk with a hole before it: the first offset that the stream still had then.
-  readonly #firstOffsets = new WeakMap<HeldChunk, number>()
-  readonly #asking = new WeakSet<HeldChunk>()
-  #end: { readonly askedMs: number, readonly position: number, readonly found: Promise<TailEnd> } | undefined
+  readonly #firstOffsets: FirstOffsets
+  #end: { readonly askedMs: number, position: number, readonly found: Promise<TailEnd> } | undefined
+  // Behind a filter the broker may look for long.
+  #looking: Promise<TailEnd> | undefined
   // Those who are not told yet, when one turn was not enough.
   #telling: readonly TailMember[] = []
   #told = 0
@@ -46,6 +47,7 @@ export class Tail {
   constructor (reader: Reader, ends: StreamEnds) {
     this.reader = reader
     this.#ends = ends
+    this.#firstOffsets = new FirstOffsets(reader, ends, () => { this.#turn.plan() })
     this.#stopWatching = reader.watch(() => { this.#turn.plan() })
   }
 
@@ -65,25 +67,15 @@ export class Tail {
     this.#stopWatching()
   }
 
-  /**
-   * The first offset that the stream had when a chunk came behind a hole; undefined while the broker is asked. Then
-   * there are news later.
-   */
-  firstOffsetAt (chunk: HeldChunk): number | undefined {
-    const known = this.#firstOffsets.get(chunk)
-    if (known === undefined && !this.#asking.has(chunk)) {
-      this.#asking.add(chunk)
-      const ended = (): void => {
-        this.#asking.delete(chunk)
-        this.#turn.plan()
-      }
-      // Without an answer it is asked again, unless the reader has ended.
-      this.#ends.firstOffset(this.reader.stream).then((offset) => {
-        this.#firstOffsets.set(chunk, offset)
-        ended()
-      }, () => { setTimeout(ended, END_AGE_MS) })
-    }
-    return known
+  /** See `FirstOffsets.at`. Undefined while the broker is asked: then there are news later. */
+  firstOffsetAt (chunk: HeldChunk | undefined): number | undefined {
+    return this.#firstOffsets.at(chunk)
+  }
+
+  /** With a filter: finds out how far the broker has come with what it leaves out. Then there are news. */
+  look (): void {
+    const { reader } = this
+    if (reader.isFiltered && reader.ended === undefined) this.end(reader.position).catch(() => undefined)
   }
 
   /** Where the stream ends, seen from a position. @throws StreamsError when that cannot be found out */
@@ -92,21 +84,30 @@ export class Tail {
     if (this.#end === undefined || nowMs - this.#end.askedMs > END_AGE_MS || this.#end.position < position) {
       this.#end = { askedMs: nowMs, position: this.reader.position, found: this.#findEndInTime() }
     }
-    const { found } = this.#end
-    return await found
+    const asked = this.#end
+    const found = await asked.found
+    if (found.isEnd) asked.position = found.position
+    return found
   }
 
   async #findEndInTime (): Promise<TailEnd> {
-    const found = await within(this.#findEnd(), { timeoutMs: END_TIMEOUT_MS })
+    const found = await within(this.#look(), { timeoutMs: END_TIMEOUT_MS })
     if (found !== undefined) return found
     throw new StreamsError('broker_timeout', 'the broker does not say where the stream ends')
+  }
+
+  #look (): Promise<TailEnd> {
+    if (!this.reader.isFiltered) return this.#findEnd()
+    this.#looking ??= this.#findEnd().finally(() => { this.#looking = undefined })
+    return this.#looking
   }
 
   async #findEnd (): Promise<TailEnd> {
     const { reader } = this
     const { position } = reader
     const ahead = await lookAhead(reader, position, this.#ends)
-    if (ahead === 'end') return { position, isEnd: true, lastOffset: position - 1 }
+    // Behind a filter it has moved over what was left out.
+    if (ahead === 'end') return { position: reader.position, isEnd: true, lastOffset: reader.position - 1 }
     const committed = ahead === 'lagging' || reader.position === position
       ? await this.#ends.committedChunkId(reader.stream)
       : Number((await reader.fence()).get('committed_chunk_id') ?? -1n)

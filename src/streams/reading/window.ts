@@ -70,9 +70,11 @@ export class Window {
     return { position, holeEnd: isAtEnd && position < this.#position ? this.#position : undefined }
   }
 
-  /** Nothing that is wanted lies before this offset, apart from what is in the window. */
-  advance (to: number): void {
-    this.#position = Math.max(this.#position, to)
+  /** Nothing that is wanted lies before this offset, apart from what is in the window. False when that was known. */
+  advance (to: number): boolean {
+    if (to <= this.#position) return false
+    this.#position = to
+    return true
   }
 
   /** The chunk that has the offset, or else the next one after it; undefined at the end. */

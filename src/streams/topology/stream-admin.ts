@@ -61,9 +61,29 @@ export class StreamAdmin {
    *   `management_unavailable` when only the management API could compare, and does not answer
    */
   async create (stream: string, args: StreamArguments): Promise<CreatedStream> {
-    const { connections, locator, superStreams } = this.#options
     const wireArguments = encodeArguments(args)
-    await superStreams.refuseSuperStream(stream)
+    await this.#options.superStreams.refuseSuperStream(stream)
+    return await this.#createOrCompare(stream, args, wireArguments)
+  }
+
+  /**
+   * Compares the arguments of a stream that is there with these. Arguments that are not given are not compared.
+   *
+   * @throws StreamsError `stream_arguments_differ`, and what `create` throws; `stream_not_found`
+   */
+  async compare (stream: string, args: StreamArguments): Promise<void> {
+    if (Object.values(args).every((value) => value === undefined)) return
+    const { outcome } = await this.#createOrCompare(stream, args, encodeArguments(args))
+    if (outcome === 'exists') return
+    // It was deleted a moment ago. The broker compares only when it is asked to create.
+    await this.delete(stream, true)
+    throw new StreamsError('stream_not_found', 'the stream does not exist')
+  }
+
+  async #createOrCompare (
+    stream: string, args: StreamArguments, wireArguments: ReturnType<typeof encodeArguments>
+  ): Promise<CreatedStream> {
+    const { connections, locator } = this.#options
     try {
       const connection = await connections.connection('streams', stream)
       await connection.createStream(stream, wireArguments)

@@ -14,7 +14,8 @@ const MAX_REMEMBERED = 1000
 /**
  * Knows super streams from other names. A super stream is an exchange, and its partitions are streams that are bound to
  * it. The protocol does not tell what an exchange is for: it counts as a super stream when all streams behind it are
- * named after it, `{super stream}-{anything}`, as RabbitMQ names partitions.
+ * named after it, `{super stream}-{anything}`, as RabbitMQ names partitions, be it by the names of the broker or by
+ * those of the API.
  */
 export class SuperStreams {
   readonly #connections: ConnectionPool
@@ -36,27 +37,50 @@ export class SuperStreams {
    */
   async partitionsOf (superStream: string): Promise<readonly string[]> {
     try {
-      const partitions = await this.#connections.ask('streams', undefined, async (connection) => {
-        return await connection.partitions(superStream)
-      })
-      if (!partitions.every((name) => name.startsWith(`${superStream}-`))) return []
-      return await this.#areKnown([superStream, ...partitions]) ? partitions : []
+      const streams = await this.boundTo(superStream) ?? []
+      if (!this.areNamedAfter(superStream, streams)) return []
+      return await this.#areKnown([superStream, ...streams]) ? streams : []
     } catch (error) {
       const failure = classify(error)
       // Newer brokers answer only users who may read or write the name. Nothing is then known of it, and whether the
       // user may do what is asked is for the broker to say.
-      if (failure.code === 'stream_not_found' || failure.code === 'access_refused') return []
+      if (failure.code === 'access_refused') return []
       throw failure
     }
   }
 
+  /**
+   * The streams behind the exchange of this name, in their order, whatever the exchange is for. A stream that is bound
+   * with several keys is there several times. Undefined: there is no exchange of the name.
+   *
+   * @throws StreamsError
+   */
+  async boundTo (exchange: string): Promise<readonly string[] | undefined> {
+    try {
+      return await this.#connections.ask('streams', undefined, async (connection) => {
+        return await connection.partitions(exchange)
+      })
+    } catch (error) {
+      const failure = classify(error)
+      if (failure.code === 'stream_not_found') return undefined
+      throw failure
+    }
+  }
+
+  /** Whether the streams have the names of partitions of this super stream. */
+  areNamedAfter (superStream: string, streams: readonly string[]): boolean {
+    if (streams.every((name) => name.startsWith(`${superStream}-`))) return true
+    const apiName = this.#names.fromBroker(superStream)
+    return apiName !== undefined &&
+      streams.every((name) => this.#names.fromBroker(name)?.startsWith(`${apiName}-`) === true)
+  }
+
   /** The super stream of which this stream is a partition. @throws StreamsError */
   async superStreamOf (stream: string): Promise<string | undefined> {
-    const candidates: string[] = []
-    for (let at = stream.lastIndexOf('-'); at > 0; at = stream.lastIndexOf('-', at - 1)) {
-      candidates.push(stream.slice(0, at))
-      if (candidates.length === MAX_CANDIDATES) break
-    }
+    const apiName = this.#names.fromBroker(stream)
+    const candidates = [...new Set([
+      ...beginningsOf(stream), ...apiName === undefined ? [] : beginningsOf(apiName).map((name) => this.#onBroker(name))
+    ])]
     const found = await Promise.all(candidates.map(async (name) => (await this.partitionsOf(name)).includes(stream)))
     return candidates.find((_, index) => found[index])
   }
@@ -66,7 +90,7 @@ export class SuperStreams {
     const partitions = await this.partitionsOf(stream)
     if (partitions.length === 0) return
     throw new StreamsError('super_stream_exists', 'a super stream has this name', {
-      details: { partitions: this.#apiNames(partitions) }
+      details: { superStream: true, partitions: this.#apiNames(partitions) }
     })
   }
 
@@ -85,12 +109,19 @@ export class SuperStreams {
     const partitions = await this.partitionsOf(stream).catch((): undefined => undefined)
     if (partitions === undefined) return failure
     if (partitions.length > 0) {
-      const message = 'this is a super stream: each of its partitions is a stream'
-      return new StreamsError('stream_not_found', message, { details: { partitions: this.#apiNames(partitions) } })
+      const message = 'this is a super stream, which has routes of its own: /v1/super-streams/{superStream}. Each of ' +
+        'its partitions is a stream'
+      const details = { superStream: true as const, partitions: this.#apiNames(partitions) }
+      return new StreamsError('stream_not_found', message, { details })
     }
     if (this.#ordinary.size >= MAX_REMEMBERED) this.#ordinary.clear()
     this.#ordinary.set(stream, performance.now() + REMEMBERED_MS)
     return failure
+  }
+
+  /** Call this when a super stream was created: `explain` may remember that the name was not one. */
+  forget (superStream: string): void {
+    this.#ordinary.delete(superStream)
   }
 
   // Older brokers tell everybody.
@@ -98,8 +129,27 @@ export class SuperStreams {
     return this.#permissions === undefined || (await this.#permissions.known(streams)).length === streams.length
   }
 
+  // A name that no stream can have is not that of a super stream either.
+  #onBroker (name: string): string {
+    try {
+      return this.#names.toBroker(name)
+    } catch {
+      return name
+    }
+  }
+
   // A partition whose name does not follow the pattern of the API cannot be named in it.
   #apiNames (partitions: readonly string[]): string[] {
     return partitions.flatMap((name) => this.#names.fromBroker(name) ?? [])
   }
+}
+
+// What is before a hyphen: `a-b-c` may be the partition of `a-b`, or of `a`.
+function beginningsOf (name: string): string[] {
+  const beginnings: string[] = []
+  for (let at = name.lastIndexOf('-'); at > 0; at = name.lastIndexOf('-', at - 1)) {
+    beginnings.push(name.slice(0, at))
+    if (beginnings.length === MAX_CANDIDATES) break
+  }
+  return beginnings
 }

@@ -2,7 +2,9 @@ import { brokerScenarios } from './broker.ts'
 import { clientScenarios } from './clients.ts'
 import { clusterScenarios } from './cluster.ts'
 import { gatewayScenarios } from './gateway.ts'
+import { liveScenarios } from './live.ts'
 import { networkScenarios } from './network.ts'
+import { sharedPartitionScenarios } from './shared-partitions.ts'
 import type { Scenario } from './scenario.ts'
 
 export type { Scenario } from './scenario.ts'
@@ -13,5 +15,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...networkScenarios,
   ...gatewayScenarios,
   ...clientScenarios,
+  ...liveScenarios,
+  ...sharedPartitionScenarios,
   ...clusterScenarios
 ]

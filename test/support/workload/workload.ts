@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { auditStream, missedBy, type Audit } from './audit.ts'
+import { followLoad } from './following.ts'
 import { HttpClient, type Target } from './http-client.ts'
 import { Ledger } from './ledger.ts'
 import { publishLoad } from './publishing.ts'
@@ -29,9 +30,9 @@ export interface WorkloadOptions {
 
 /** All that happened to one of the two streams. */
 export interface StreamReport extends Audit {
-  /** In the stream, and not delivered to the reader that followed it, or to the consumer. */
+  /** In the stream, and not delivered to the reader that polled it, to the consumer, or by the live read. */
   missed: string[]
-  /** Delivered to the reader more often than it is in the stream. */
+  /** Delivered to the reader, or by the live read, more often than it is in the stream. */
   readTwice: string[]
   /** Messages that the consumer saw again. */
   redelivered: number
@@ -49,16 +50,18 @@ interface Side {
   ledgers: Ledger[]
   reader: Tally
   consumer: Tally
+  follower: Tally
   lies: string[]
   publishing: Array<Promise<void>>
   reading: Promise<void>
   consuming: Promise<{ repeated: number, largestRepeat: number }>
+  following: Promise<void>
 }
 
 /**
  * Load on a gateway: publishers with and without names, each kind on a stream of its own, and on each stream a reader
- * that follows it and a consumer that commits and crashes. In the end what they were told is held against what the
- * streams have.
+ * that polls, a consumer that commits and crashes, and a live read. In the end what they were told is held against what
+ * the streams have.
  */
 export class Workload {
   readonly #options: WorkloadOptions
@@ -131,7 +134,7 @@ export class Workload {
     this.#stopPublishing.abort()
     await Promise.allSettled(sides.flatMap(({ publishing }) => publishing))
     this.#stopReading.abort()
-    await Promise.allSettled(sides.flatMap(({ reading, consuming }) => [reading, consuming]))
+    await Promise.allSettled(sides.flatMap(({ reading, consuming, following }) => [reading, consuming, following]))
     this.throwIfFailed()
     const { unnamed, named } = this.#sides
     const report = { unnamed: await this.#report(unnamed), named: await this.#report(named) }
@@ -155,19 +158,24 @@ export class Workload {
     const ledgers = Array.from({ length: publishers }, (_, index) => {
       return new Ledger(`${isNamed ? 'p' : 'u'}${index}`, options)
     })
-    const [reader, consumer] = [new Tally(ledgers), new Tally(ledgers)]
+    const [reader, consumer, follower] = [new Tally(ledgers), new Tally(ledgers), new Tally(ledgers)]
     const lies: string[] = []
     const publishing = { target, stream, pauseMs, stop: this.#stopPublishing.signal, abandon }
     const reading = { target: readTarget, stream, stop: this.#stopReading.signal, abandon, lies }
+    const polling = this.#watched(readLoad({ ...reading, tally: reader }))
+    const count = polling.then(() => reader.seen)
+    const by = isNamed ? 'lines' : 'events'
     return {
       stream,
       ledgers,
       reader,
       consumer,
+      follower,
       lies,
       publishing: ledgers.map((ledger) => this.#watched(publishLoad({ ...publishing, ledger }))),
-      reading: this.#watched(readLoad({ ...reading, tally: reader })),
-      consuming: this.#watched(consumeLoad({ ...reading, tally: consumer, consumer: 'c', random }))
+      reading: polling,
+      consuming: this.#watched(consumeLoad({ ...reading, tally: consumer, consumer: 'c', random })),
+      following: this.#watched(followLoad({ target: readTarget, stream, tally: follower, by, count, abandon, lies }))
     }
   }
 
@@ -177,22 +185,24 @@ export class Workload {
     return load
   }
 
-  async #report ({ stream, ledgers, reader, consumer, lies, consuming }: Side): Promise<StreamReport> {
+  async #report ({ stream, ledgers, reader, consumer, follower, lies, consuming }: Side): Promise<StreamReport> {
     const { target } = this.#options
     const audit = await auditStream(target, stream, ledgers)
     const stored = new Tally(ledgers)
     await readWhole(target, stream, stored)
-    const followed = missedBy(reader, stored, ledgers)
+    const polled = missedBy(reader, stored, ledgers)
+    const followed = missedBy(follower, stored, ledgers)
     const consumed = missedBy(consumer, stored, ledgers)
     const { repeated, largestRepeat } = await consuming
     return {
       ...audit,
       lies: [...audit.lies, ...lies],
       missed: [
-        ...followed.missed.map((body) => `${body} by the reader`),
-        ...consumed.missed.map((body) => `${body} by the consumer`)
+        ...polled.missed.map((body) => `${body} by the reader`),
+        ...consumed.missed.map((body) => `${body} by the consumer`),
+        ...followed.missed.map((body) => `${body} by the live read`)
       ],
-      readTwice: followed.extra,
+      readTwice: [...polled.extra, ...followed.extra],
       redelivered: repeated,
       largestRedelivery: largestRepeat
     }

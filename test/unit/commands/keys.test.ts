@@ -1,11 +1,18 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import { gatewayCommand } from '../../../scripts/setup/gateway-command.mjs'
+import { projectDirectory } from '../../../scripts/setup/paths.mjs'
 import { hashOfKey, idOfKey } from '../../../src/access/keys/key.ts'
 import { KEY_FILE } from '../../../src/access/keys/key-file.ts'
 import { KeyRing } from '../../../src/access/keys/key-ring.ts'
+import { addKey } from '../../../src/commands/add-key.ts'
 import { runKeys } from '../../../src/commands/keys.ts'
+import { keyFile, newKey } from '../../support/keyed-gateway.ts'
 
 interface Run { code: number, stdout: string, stderr: string }
 
@@ -137,4 +144,28 @@ t.test('a file that is not one of keys stays as it is', async (t) => {
     t.match(stderr, /^keys: [^\n]+\n$/)
   }
   t.equal(readFileSync(file, 'utf8'), text)
+})
+
+t.test('a command that finds another one at work on the file waits, and adds to what that one has made', async (t) => {
+  const path = join(t.testdir({ 'keys.json': keyFile() }), 'keys.json')
+  const first = newKey({ name: 'first' })
+  writeFileSync(`${path}.lock`, keyFile(first), { flag: 'wx' })
+  const [program = '', ...before] = gatewayCommand({ entry: 'src/server.ts' })
+  const args = ['keys', 'create', '--name', 'second', '--scope', 'read:*/*', '--file', path]
+  const child = spawn(program, [...before, ...args], { cwd: projectDirectory, stdio: 'ignore' })
+  const ended = once(child, 'close')
+  await delay(1000) // most of it is its start: a command that does not wait is done by then, on most machines
+  renameSync(`${path}.lock`, path)
+  t.same(await ended, [0, null])
+  t.same(KEY_FILE.parse(readFileSync(path, 'utf8')).map(({ name }) => name), ['first', 'second'])
+  t.same(readdirSync(dirname(path)), ['keys.json'])
+})
+
+t.test('a file that another command has locked is left as it is', async (t) => {
+  const directory = t.testdir({ 'keys.json': '{"keys":[]}', 'keys.json.lock': '' })
+  const path = join(directory, 'keys.json')
+  const message = /being changed by another command.*keys\.json\.lock/
+  t.throws(() => { addKey(path, newKey().entry, 30) }, { message })
+  t.equal(readFileSync(path, 'utf8'), '{"keys":[]}')
+  t.same(readdirSync(directory), ['keys.json', 'keys.json.lock'])
 })

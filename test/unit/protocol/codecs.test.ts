@@ -3,11 +3,13 @@ import fc from 'fast-check'
 import { CommandKey, describeResponseCode, type OffsetSpec, ResponseCode } from '../../../src/streams/protocol/index.ts'
 import { encodeCommand, encodeRequest, type Request } from '../../../src/streams/protocol/commands/command.ts'
 import { createStream } from '../../../src/streams/protocol/commands/create-stream.ts'
+import { createSuperStream } from '../../../src/streams/protocol/commands/create-super-stream.ts'
 import { credit } from '../../../src/streams/protocol/commands/credit.ts'
 import { close } from '../../../src/streams/protocol/commands/close.ts'
 import { declarePublisher } from '../../../src/streams/protocol/commands/declare-publisher.ts'
 import { deletePublisher } from '../../../src/streams/protocol/commands/delete-publisher.ts'
 import { deleteStream } from '../../../src/streams/protocol/commands/delete-stream.ts'
+import { deleteSuperStream } from '../../../src/streams/protocol/commands/delete-super-stream.ts'
 import { exchangeCommandVersions } from '../../../src/streams/protocol/commands/exchange-command-versions.ts'
 import { metadata } from '../../../src/streams/protocol/commands/metadata.ts'
 import { open } from '../../../src/streams/protocol/commands/open.ts'
@@ -16,6 +18,7 @@ import { partitions } from '../../../src/streams/protocol/commands/partitions.ts
 import { queryOffset } from '../../../src/streams/protocol/commands/query-offset.ts'
 import { queryPublisherSequence } from '../../../src/streams/protocol/commands/query-publisher-sequence.ts'
 import { resolveOffsetSpec } from '../../../src/streams/protocol/commands/resolve-offset-spec.ts'
+import { route } from '../../../src/streams/protocol/commands/route.ts'
 import { saslAuthenticate, saslHandshake } from '../../../src/streams/protocol/commands/sasl.ts'
 import { storeOffset } from '../../../src/streams/protocol/commands/store-offset.ts'
 import { streamStats } from '../../../src/streams/protocol/commands/stream-stats.ts'
@@ -64,6 +67,13 @@ t.test('requests are encoded as the protocol says', async (t) => {
       '001b', '00000001' + '0008' + '0001' + '0002'
     ],
     ['partitions', request(partitions, { superStream: 's2' }), '0019', S],
+    ['route', request(route, { routingKey: 'ü', superStream: 's2' }), '0018', '0002' + 'c3bc' + S],
+    [
+      'createSuperStream',
+      request(createSuperStream, { superStream: 's2', partitions: ['p', 'q'], bindingKeys: ['0', '1'], args: some }),
+      '001d', S + '00000002' + '0001' + '70' + '0001' + '71' + '00000002' + '0001' + '30' + '0001' + '31' + SOME
+    ],
+    ['deleteSuperStream', request(deleteSuperStream, { superStream: 's2' }), '001e', S],
     ['streamStats', request(streamStats, { stream: 's2' }), '001c', S],
     [
       'resolveOffsetSpec', request(resolveOffsetSpec, { stream: 's2', spec: { type: 'last' }, properties: none }),
@@ -104,6 +114,8 @@ t.test('answers are decoded as the protocol says', async (t) => {
   t.equal(read(queryPublisherSequence, '0000000000000007'), 7n)
   const statistics = '00000002' + '0001' + '61' + 'ffffffffffffffff' + '0001' + '62' + '0000000000000005'
   t.same(read(partitions, '00000002' + S + '0001' + '78'), ['s2', 'x'])
+  t.same(read(route, '00000001' + S), ['s2'])
+  t.same(read(route, NONE), [])
   t.same([...read(streamStats, statistics)], [['a', -1n], ['b', 5n]])
   t.same(read(saslHandshake, '00000002' + '0005' + '504c41494e' + '0001' + '58'), ['PLAIN', 'X'])
   t.same([...read(peerProperties, '00000001' + '0001' + '61' + '0001' + '62')], [['a', 'b']])

@@ -2,7 +2,7 @@ import { CommandKey } from './keys.ts'
 
 /**
  * Publish v1 => PublisherId uint8, Messages [Message]
- *   Message  => PublishingId uint64, Body bytes // int32 length; a sub-entry batch has its highest bit set
+ *   Message  => PublishingId uint64, Body bytes // int32 length, or a sub-entry batch: see `writeSubEntryHeader`
  * Publish v2 => PublisherId uint8, Messages [Message] // since 3.13, with the feature flag stream_filtering
  *   Message  => PublishingId uint64, FilterValue string, Body bytes // int16 length, -1 for none; no sub-entry batches
  *
@@ -12,6 +12,11 @@ import { CommandKey } from './keys.ts'
 export const PUBLISH_FRAME_OVERHEAD_BYTES = 9
 /** The publishing id and the length before each message. */
 export const PUBLISH_ENTRY_OVERHEAD_BYTES = 12
+
+/** The publishing id before each entry. */
+export const PUBLISHING_ID_BYTES = 8
+/** A sub-entry batch up to its records, with the publishing id. */
+export const SUB_ENTRY_OVERHEAD_BYTES = PUBLISHING_ID_BYTES + 11
 
 /** The length before each filter value, in version 2. */
 export const FILTER_VALUE_LENGTH_BYTES = 2
@@ -32,4 +37,27 @@ export function encodePublishHeader (
   header.writeUInt8(publisherId, 8)
   header.writeUInt32BE(messageCount, 9)
   return header
+}
+
+/**
+ * The header of a sub-entry batch, behind its publishing id:
+ *
+ * 1 (1 bit), Compression (3 bits), Reserved (4 bits), MessageCount uint16, UncompressedLength uint32, Length uint32
+ *
+ * The compressed bytes follow, which are `(Length uint32, Message)*` when they are expanded. From 4.3.5 on the broker
+ * refuses an uncompressed length above 64 MiB (stream.max_uncompressed_sub_entry_batch_size).
+ *
+ * @param compression 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd
+ * @returns where the compressed bytes go
+ */
+export function writeSubEntryHeader (
+  to: Buffer, at: number, header: {
+    compression: number, messageCount: number, uncompressedLength: number, length: number
+  }
+): number {
+  const { compression, messageCount, uncompressedLength, length } = header
+  to.writeUInt8(0x80 | (compression << 4), at)
+  to.writeUInt16BE(messageCount, at + 1)
+  to.writeUInt32BE(uncompressedLength, at + 3)
+  return to.writeUInt32BE(length, at + 7)
 }
