@@ -11,6 +11,8 @@ export interface CommonOptions {
   connection: BrokerConnectionOptions
   /** Contains `{name}` once. */
   streamNamePattern: string
+  /** Streams of the broker whose names begin with it belong to the gateway itself: for its callers they do not exist. */
+  hiddenStreamPrefix?: string | undefined
   publishing: PublisherPoolLimits
   reading: ReaderPoolLimits
   logger: Logger

@@ -6,6 +6,7 @@ import { ManagementClient } from './management/management-client.ts'
 import { Shared } from './shared.ts'
 
 const SWEEP_INTERVAL_MS = 1000
+const ANY_NAME = '{name}'
 
 /** A user of RabbitMQ. With an OAuth 2 token as the password the name is empty. */
 export interface Credentials { readonly username: string, readonly password: string }
@@ -18,7 +19,8 @@ export class BrokerSet {
   /** With the account of the gateway. */
   readonly own: Broker
   readonly #options: Omit<BrokerOptions, 'caller'>
-  readonly #callers = new Set<Broker>()
+  /** Of callers, and internal ones. */
+  readonly #others = new Set<Broker>()
   readonly #ending = new WeakSet<Broker>()
   readonly #sweeper: NodeJS.Timeout
   /** The counters of the brokers that are closed. */
@@ -37,23 +39,41 @@ export class BrokerSet {
     const { connection } = this.#options
     const authentication = { mechanism: 'PLAIN', username, password } as const
     const broker = new Broker({ ...this.#options, connection: { ...connection, authentication }, caller })
-    this.#callers.add(broker)
+    this.#others.add(broker)
+    return broker
+  }
+
+  /**
+   * A broker with the account of the gateway, for streams that the gateway keeps for itself. Names are the broker's. It
+   * is closed with the set.
+   *
+   * @param heartbeatSeconds of its connections, when they need another one
+   */
+  openInternal (heartbeatSeconds?: number): Broker {
+    const { connection } = this.#options
+    const broker = new Broker({
+      ...this.#options,
+      hiddenStreamPrefix: undefined,
+      connection: { ...connection, ...(heartbeatSeconds !== undefined && { heartbeatSeconds }) },
+      streamNamePattern: ANY_NAME
+    })
+    this.#others.add(broker)
     return broker
   }
 
   /** Closes the broker of a caller. */
   async end (broker: Broker): Promise<void> {
-    if (!this.#callers.has(broker) || this.#ending.has(broker)) return
+    if (!this.#others.has(broker) || this.#ending.has(broker)) return
     this.#ending.add(broker)
     await broker.close()
     // In one step: counters must not go back while it closes.
-    this.#callers.delete(broker)
+    this.#others.delete(broker)
     this.#past = [sumOf([...this.#past, withoutGauges(broker.stats())])]
   }
 
   stats (): BrokerStats {
     const { publishBudget, readBudget } = this.#options.shared
-    const all = [this.own, ...this.#callers].map((broker) => broker.stats())
+    const all = [this.own, ...this.#others].map((broker) => broker.stats())
     return {
       ...sumOf([...all, ...this.#past]),
       publishBudgetUsedBytes: publishBudget.usedBytes,
@@ -63,20 +83,20 @@ export class BrokerSet {
 
   /** From now on nothing new is published, and polls no longer wait. */
   drain (): void {
-    for (const broker of [this.own, ...this.#callers]) broker.drain()
+    for (const broker of [this.own, ...this.#others]) broker.drain()
   }
 
   /** Ends everything. Calling it twice is fine. */
   async close (): Promise<void> {
     clearInterval(this.#sweeper)
-    await Promise.all([this.own, ...this.#callers].map(async (broker) => { await broker.close() }))
+    await Promise.all([this.own, ...this.#others].map(async (broker) => { await broker.close() }))
     await this.#options.shared.close()
     await this.#options.management?.close()
   }
 
   #sweep (): void {
     this.own.sweep()
-    for (const broker of this.#callers) broker.sweep()
+    for (const broker of this.#others) broker.sweep()
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Definition } from './definition.ts'
+import type { FailureClass } from '../delivery/failure.ts'
+import type { Definition, PauseCause } from './definition.ts'
 
 /** How many ids of commands are remembered, so that one that is written twice counts once. */
 const REMEMBERED_COMMANDS = 10_000
@@ -15,17 +16,55 @@ export interface SubscriptionKey {
 export interface Command {
   readonly commandId: string
   readonly key: SubscriptionKey
-  /**
-   * - `put`: creates or replaces
-   * - `delete`: the definition goes; the stored offset stays
-   * - `generation`: the subscription was reset, so ids of its error entries begin anew
-   */
-  readonly change:
-    | { readonly type: 'put', readonly definition: Definition }
-    | { readonly type: 'delete' }
-    | { readonly type: 'generation' }
+  readonly change: Change
   /** The version that the subscription must have; null: it must not exist; undefined: any. */
   readonly ifVersion?: number | null
+}
+
+/**
+ * - `put`: creates or replaces
+ * - `delete`: the definition goes; the stored offset stays
+ * - `pause`, `resume`
+ * - `reset`: the owner of each unit has to continue at the offset that is given for it, by partition (empty for a
+ *   stream). It begins a new generation
+ * - `resetDone`: the owner of a unit has stored that offset. Changes no version
+ * - `skip`: the message goes where failed messages go, if the subscription stands on it
+ * - `redrive`, `redriveEnd`: see `Redrive`. They change no version
+ */
+export type Change =
+  | { readonly type: 'put', readonly definition: Definition }
+  | { readonly type: 'delete' }
+  | { readonly type: 'pause', readonly cause: PauseCause }
+  | { readonly type: 'resume' }
+  | { readonly type: 'reset', readonly offsets: Readonly<Record<string, number>> }
+  | { readonly type: 'resetDone', readonly partition: string, readonly generation: number }
+  | { readonly type: 'skip', readonly partition: string, readonly offset: number }
+  | { readonly type: 'redrive', readonly id: string, readonly request: RedriveRequest, readonly at: number }
+  | { readonly type: 'redriveEnd', readonly id: string, readonly state: RedriveEnd }
+
+/** Which entries of the error stream are delivered again. */
+export interface RedriveRequest {
+  /** The first offset of the error stream. */
+  readonly from: number
+  /** The last offset of the error stream. It is fixed when the redrive begins, so that a redrive has an end. */
+  readonly to: number
+  /** At most this many entries. */
+  readonly limit: number | null
+  /** Only entries of this class. */
+  readonly class: FailureClass | null
+  /** Only entries with this status. */
+  readonly status: number | null
+}
+
+export type RedriveEnd = 'done' | 'cancelled'
+
+/** A job that delivers entries of the error stream again. */
+export interface Redrive {
+  readonly id: string
+  readonly request: RedriveRequest
+  readonly state: 'running' | RedriveEnd
+  /** When it was asked for, by the clock, ms since 1970. */
+  readonly at: number
 }
 
 /** A subscription as the log says it is. */
@@ -36,6 +75,12 @@ export interface Subscription {
   readonly version: number
   /** Grows with each reset. */
   readonly generation: number
+  /** Where units have to continue whose owners have not stored it yet, by partition. */
+  readonly resets: Readonly<Record<string, number>>
+  /** The messages to be skipped, by partition. A reset forgets them. */
+  readonly skips: Readonly<Record<string, number>>
+  /** Those that run, and the last ones that have ended. */
+  readonly redrives: readonly Redrive[]
 }
 
 /** What a command did. */
