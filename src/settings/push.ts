@@ -29,14 +29,14 @@ export function readPush (read: SettingReader) {
       'gateway.push',
       PREFIX,
       'letters, digits and ._-, up to 100 of them',
-      'What the names of the streams begin with in which subscriptions are kept. The API does not show these streams. ' +
+      'What the names of the streams begin with in which subscriptions are kept. The API does not show them. ' +
       'Instances with the same prefix and virtual host share subscriptions'
     ),
     heartbeatSeconds: read.integer(
       'PUSH_HEARTBEAT_SECONDS',
       { default: 2, min: 1, max: 60 },
-      'Heartbeat of the connections by which instances share the deliveries. Another instance takes over from one that ' +
-      'is frozen after about three of them'
+      'Heartbeat of the connections by which instances share the deliveries. Another instance takes over from one ' +
+      'that is frozen after about three of them'
     ),
     handoverMs: read.integer(
       'PUSH_HANDOVER_MS',
@@ -81,8 +81,8 @@ export function refusePushWithoutKey (
   if (isEnabled && encryptionKeys.length === 0 && !hasPlaintextSecrets) {
     read.reject(
       'PUSH_ENABLED',
-      'needs PUSH_ENCRYPTION_KEY (for example from: openssl rand -base64 32), or PUSH_PLAINTEXT_SECRETS=true to store ' +
-      'secrets of subscriptions in RabbitMQ without encryption'
+      'needs PUSH_ENCRYPTION_KEY (for example from: openssl rand -base64 32), or PUSH_PLAINTEXT_SECRETS=true to ' +
+      'store secrets of subscriptions in RabbitMQ without encryption'
     )
   }
 }
