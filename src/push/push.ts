@@ -5,7 +5,7 @@ import type { Definition } from './definitions/definition.ts'
 import type {
   Change, Outcome, Redrive, RedriveRequest, Subscription, SubscriptionKey
 } from './definitions/definitions.ts'
-import type { Sealing } from './definitions/sealing.ts'
+import { sealContext, type Sealing } from './definitions/sealing.ts'
 import type { Attempt } from './endpoint/attempt.ts'
 import type { Guard } from './endpoint/guard.ts'
 import { PushError } from './push-error.ts'
@@ -138,6 +138,10 @@ export class Push implements PushPort {
     const { redrives } = await this.get(key)
     if (!redrives.some((redrive) => redrive.id === id)) noRedrive(id)
     await this.#change(key, { type: 'redriveEnd', id, state: 'cancelled' })
+  }
+
+  seal (key: SubscriptionKey, text: string): string {
+    return this.#options.sealing.seal(text, sealContext(key))
   }
 
   refusalOf (url: string): string | undefined {
