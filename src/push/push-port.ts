@@ -24,7 +24,9 @@ export type IfVersion = number | null | undefined
  */
 export interface PushPort {
   /** Creates or replaces. The definition is complete and sealed: see `Sealer`. */
-  put (key: SubscriptionKey, definition: Definition, ifVersion: IfVersion): Promise<{ subscription: Subscription, isNew: boolean }>
+  put (
+    key: SubscriptionKey, definition: Definition, ifVersion: IfVersion
+  ): Promise<{ subscription: Subscription, isNew: boolean }>
   get (key: SubscriptionKey): Promise<Subscription>
   list (): Promise<readonly Subscription[]>
   delete (key: SubscriptionKey, ifVersion: IfVersion): Promise<void>
