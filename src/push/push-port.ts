@@ -20,7 +20,7 @@ export type IfVersion = number | null | undefined
 
 /**
  * Push subscriptions, for routes. Everything that it promises holds on every instance. Throws StreamsError, and
- * PushError for what only subscriptions know: `subscription_not_found`, `version_differs`, `push_unavailable`.
+ * `PushError` for what only subscriptions know.
  */
 export interface PushPort {
   /** Creates or replaces. The definition is complete and sealed: see `Sealer`. */
