@@ -40,7 +40,9 @@ async function untilDelivered ({ receiver, sources }: Bench, isExpected = (_numb
 }
 
 /** Holds what the receiver got against what was published. */
-function audit (t: Test, { receiver, sources }: Bench, takeovers: number, isExpected = (_number: number) => true): void {
+function audit (
+  t: Test, { receiver, sources }: Bench, takeovers: number, isExpected = (_number: number): boolean => true
+): void {
   let [missing, disordered, repeated] = [0, 0, 0]
   for (const source of sources) {
     const { processed, repeats, outOfOrder } = ledgerOf(receiver.deliveries, source)

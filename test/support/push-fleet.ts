@@ -110,7 +110,8 @@ export class PushFleet {
     await until('the messages are confirmed', async () => {
       for (const { url } of this.gateways) {
         const path = `${url}${source.path}/messages/lines?${query}`
-        const status = await fetch(path, { method: 'POST', body, headers: { 'content-type': 'text/plain' } })
+        const signal = AbortSignal.timeout(3000) // one of them may be frozen
+        const status = await fetch(path, { method: 'POST', body, headers: { 'content-type': 'text/plain' }, signal })
           .then(async (response) => {
             await response.arrayBuffer()
             return response.status
