@@ -1,76 +1,32 @@
 import type { Attempt } from '../endpoint/attempt.ts'
+import {
+  FailureStreak, type Deliverable, type Delivery, type DeliveryPort, type PauseReason, type RetryPolicy, type RetryState
+} from './delivery.ts'
 import type { FailureClass } from './failure.ts'
-import { delayAfter, type RetryDelays } from './retry.ts'
+import { delayAfter } from './retry.ts'
 
-/** A message that is delivered. */
-export interface Deliverable {
-  readonly offset: number
-}
-
-/** How a subscription retries. */
-export interface RetryPolicy extends RetryDelays {
-  /** Tries for a message that may be to blame. */
-  readonly maxAttempts: number
-  /** Tries for a message that the endpoint refuses. */
-  readonly messageAttempts: number
-  /** How long an endpoint may be away. */
-  readonly maxOutageMs: number
-  /** Messages in a row that fail for good, without one success, before the subscription pauses. */
-  readonly maxConsecutiveFailures: number
-  /** What becomes of a message that has failed for good. */
-  readonly onFailure: 'errorStream' | 'pause' | 'drop'
-}
-
-/** A failure that lasts: what another instance needs to go on in the same place. */
-export interface RetryState {
-  /** The message that is tried. */
-  readonly offset: number
-  /** Tries until now. */
-  readonly attempts: number
-  /** Tries that count against the message: those that did not fail for the endpoint. */
-  readonly counted: number
-  readonly failure: FailureClass
-  readonly status: number | undefined
-  readonly error: string
-  /** By the clock, ms since 1970. */
-  readonly firstFailedAt: number
-  readonly failedAt: number
-  readonly nextAttemptAt: number
-}
-
-export type PauseReason = 'gone' | 'outage' | 'too_many_failures' | 'message_failed'
-
-/** What an ordered delivery works with. */
-export interface DeliveryPort<M extends Deliverable> {
-  /** Sends messages in one request. @param attempt how often the first of them is sent with this, from 1 */
-  readonly post: (messages: readonly M[], attempt: number, signal: AbortSignal) => Promise<Attempt>
-  /** Everything up to and including the offset is settled. */
-  readonly settled: (offset: number, how: 'delivered' | 'error' | 'dropped') => void
-  /** Writes a message that has failed for good into the error stream. Settles when it is confirmed. */
-  readonly toErrorStream: (message: M, state: RetryState, signal: AbortSignal) => Promise<void>
-  /** A try has failed, and another one follows. */
-  readonly failing: (state: RetryState) => void
-  /** Waits until a time by the clock. @throws the signal's reason */
-  readonly sleepUntil: (at: number, signal: AbortSignal) => Promise<void>
-  readonly now: () => number
-}
+export type { Deliverable, DeliveryPort, PauseReason, RetryPolicy, RetryState } from './delivery.ts'
 
 /**
  * Delivers messages in their order: a request is sent when the one before it is settled. A batch that fails, and may
  * have failed for one of its messages, is tried again in halves. While the endpoint is away only the first message is
  * tried.
  */
-export class OrderedDelivery<M extends Deliverable> {
+export class OrderedDelivery<M extends Deliverable> implements Delivery<M> {
   readonly #port: DeliveryPort<M>
   readonly #policy: RetryPolicy
+  readonly #streak: FailureStreak
   #retry: RetryState | undefined
-  #failuresInARow = 0
 
-  /** @param retry the state of the message that is delivered next, if it was tried before */
-  constructor (port: DeliveryPort<M>, policy: RetryPolicy, retry?: RetryState) {
+  /**
+   * @param retry the state of the message that is delivered next, if it was tried before
+   * @param streak shared with others whose failures count together
+   */
+  constructor (port: DeliveryPort<M>, policy: RetryPolicy, retry?: RetryState, streak = new FailureStreak()) {
     this.#port = port
     this.#policy = policy
     this.#retry = retry
+    this.#streak = streak
   }
 
   /**
@@ -87,7 +43,8 @@ export class OrderedDelivery<M extends Deliverable> {
       if (head === undefined) continue
       const retry = this.#retryOf(head)
       if (retry !== undefined) await this.#port.sleepUntil(retry.nextAttemptAt, signal)
-      const sentCount = retry?.failure === 'endpoint' ? 1 : range.length
+      const admitted = await this.#port.admit?.(head, signal) ?? Infinity
+      const sentCount = retry?.failure === 'endpoint' ? 1 : Math.min(range.length, admitted)
       const attempt = await this.#port.post(range.slice(0, sentCount), (retry?.attempts ?? 0) + 1, signal)
       signal.throwIfAborted()
       const doneCount = this.#settle(range, sentCount, attempt)
@@ -107,6 +64,9 @@ export class OrderedDelivery<M extends Deliverable> {
     return undefined
   }
 
+  /** Everything that was taken is settled. */
+  async finish (): Promise<undefined> {}
+
   // How many messages at the beginning of the range are delivered by now.
   #settle (range: readonly M[], sentCount: number, { failure, processed = -1 }: Attempt): number {
     const sent = range.slice(0, sentCount)
@@ -116,7 +76,7 @@ export class OrderedDelivery<M extends Deliverable> {
     const last = sent[count - 1]
     if (last === undefined) return 0
     this.#retry = undefined
-    this.#failuresInARow = 0
+    this.#streak.end()
     this.#port.settled(last.offset, 'delivered')
     return count
   }
@@ -146,7 +106,8 @@ export class OrderedDelivery<M extends Deliverable> {
     const { onFailure, maxConsecutiveFailures } = this.#policy
     this.#retry = state
     if (onFailure === 'pause') return 'message_failed'
-    if (++this.#failuresInARow > maxConsecutiveFailures) return 'too_many_failures'
+    this.#streak.add()
+    if (this.#streak.count > maxConsecutiveFailures) return 'too_many_failures'
     if (onFailure === 'errorStream') await this.#port.toErrorStream(message, state, signal)
     this.#retry = undefined
     this.#port.settled(message.offset, onFailure === 'drop' ? 'dropped' : 'error')
