@@ -20,11 +20,13 @@ export type IfVersion = number | null | undefined
 
 /**
  * Push subscriptions, for routes. Everything that it promises holds on every instance. Throws StreamsError, and
- * PushError for what only subscriptions know: `subscription_not_found`, `version_differs`, `push_unavailable`.
+ * `PushError` for what only subscriptions know.
  */
 export interface PushPort {
   /** Creates or replaces. The definition is complete and sealed: see `Sealer`. */
-  put (key: SubscriptionKey, definition: Definition, ifVersion: IfVersion): Promise<{ subscription: Subscription, isNew: boolean }>
+  put (
+    key: SubscriptionKey, definition: Definition, ifVersion: IfVersion
+  ): Promise<{ subscription: Subscription, isNew: boolean }>
   get (key: SubscriptionKey): Promise<Subscription>
   list (): Promise<readonly Subscription[]>
   delete (key: SubscriptionKey, ifVersion: IfVersion): Promise<void>

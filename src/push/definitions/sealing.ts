@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import type { SubscriptionKey } from './definitions.ts'
 
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
@@ -47,6 +48,11 @@ export class Sealing {
       return undefined
     }
   }
+}
+
+/** What the secrets and the header values of a subscription belong to: see `Sealing.seal`. */
+export function sealContext ({ source, stream, subscription }: SubscriptionKey): string {
+  return JSON.stringify([source, stream, subscription])
 }
 
 function nameOf (key: Buffer): string {
