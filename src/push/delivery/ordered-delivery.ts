@@ -62,7 +62,7 @@ export class OrderedDelivery<M extends Deliverable> implements Delivery<M> {
 
   /**
    * Delivers the messages, which ascend, as long as there is no need to wait. Returns undefined when all are settled;
-   * `later` when the first that is not settled is not due yet: see `retry`; otherwise why the subscription has to pause.
+   * `later` when the first that is not settled is not due yet: see `retry`; else why the subscription has to pause.
    *
    * @throws the signal's reason; what `post` and `toErrorStream` throw. Then the first message that is not settled is
    *   to be delivered again, and nothing that was known of it is forgotten
