@@ -49,7 +49,11 @@ const NOTHING: StoredPlace = { storedOffset: null, nextOffset: null, lag: null }
 async function storedOf (broker: Broker, stream: string, consumer: string): Promise<StoredPlace> {
   try {
     const { storedOffset, nextOffset, lag } = await broker.consumers.storedOffset(stream, consumer)
-    return { storedOffset: Number(storedOffset), nextOffset: Number(nextOffset), lag: lag === null ? null : Number(lag) }
+    return {
+      storedOffset: Number(storedOffset),
+      nextOffset: Number(nextOffset),
+      lag: lag === null ? null : Number(lag)
+    }
   } catch (error) {
     // The stream may be gone too: the status says what the owner says then.
     if (error instanceof StreamsError && NO_PLACE.has(error.code)) return NOTHING

@@ -5,6 +5,8 @@ import type { RetryDelays } from './retry.ts'
 /** A message that is delivered. */
 export interface Deliverable {
   readonly offset: number
+  /** The same, but of records that cannot be told apart, which count as one message: the last of their offsets. */
+  readonly lastOffset: number
 }
 
 /** How a subscription retries. */
@@ -42,7 +44,12 @@ export type PauseReason = 'gone' | 'outage' | 'too_many_failures' | 'message_fai
 
 /** What a delivery works with. */
 export interface DeliveryPort<M extends Deliverable> {
-  /** Sends messages in one request. @param attempt how often the first of them is sent with this, from 1 */
+  /**
+   * Sends messages in one request.
+   *
+   * @param attempt how often the first of them is sent with this, from 1
+   * @throws when nothing more may be sent
+   */
   readonly post: (messages: readonly M[], attempt: number, signal: AbortSignal) => Promise<Attempt>
   /** Everything up to and including the offset is settled. */
   readonly settled: (offset: number, how: 'delivered' | 'error' | 'dropped') => void
@@ -75,6 +82,12 @@ export interface Delivery<M extends Deliverable> {
   deliver (messages: readonly M[], signal: AbortSignal): Promise<PauseReason | undefined>
   /** Settles when all that was taken is settled. @throws as `deliver` */
   finish (signal: AbortSignal): Promise<PauseReason | undefined>
+}
+
+/** Whether a policy leaves no further try: the subscription was paused for it, and begins anew when it is resumed. */
+export function isExhausted (state: RetryState, policy: RetryPolicy): boolean {
+  if (state.failure === 'endpoint') return state.failedAt - state.firstFailedAt >= policy.maxOutageMs
+  return state.counted >= (state.failure === 'message' ? policy.messageAttempts : policy.maxAttempts)
 }
 
 /** How many messages in a row have failed for good. */
