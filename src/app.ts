@@ -15,6 +15,7 @@ import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import openness from './plugins/openness.ts'
 import operationsPort from './plugins/operations-port.ts'
+import push from './plugins/push.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
 import quotas from './plugins/quotas.ts'
 import reloads from './plugins/reloads.ts'
@@ -66,6 +67,7 @@ export async function buildApp (
   await app.register(startReport, config)
   await app.register(metrics)
   await app.register(live, config)
+  await app.register(push, config)
   await app.register(reloads)
   await app.register(connections, config.http)
   if (config.http.tls !== undefined) await app.register(tls, config.http.tls)
