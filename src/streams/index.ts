@@ -9,7 +9,9 @@ export { Lease } from './common/lease.ts'
 export { shuttingDown } from './ended.ts'
 export { StreamsError } from './errors.ts'
 export type { DetailName, ErrorDetails, SideEffects, StreamsErrorCode } from './errors.ts'
+export { Backoff } from './common/backoff.ts'
 export type { Logger } from './common/logger.ts'
+export { pause, waitUntil, within } from './common/wait.ts'
 export { FILTER_VALUE_ANNOTATION } from './filter-value.ts'
 export { refusalOf } from './connections/connect-error.ts'
 export type { Refusal } from './connections/connect-error.ts'
@@ -64,7 +66,8 @@ export {
   decodeMessage,
   loneDataStart,
   longValueOf,
-  MAX_DEPTH
+  MAX_DEPTH,
+  testText
 } from './amqp/index.ts'
 export type {
   AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
