@@ -32,6 +32,7 @@ export type { ConsumerOffset, Stored } from './consuming/consumer-offsets.ts'
 export type { ConsumerFollow } from './consuming/consumer-follow.ts'
 export type { ConsumerReadRequest } from './consuming/consumer-polls.ts'
 export type { ConsumerInfo, PublisherInfo, Sources } from './directory/directory.ts'
+export { hashOf } from './partitions/hash.ts'
 export { canCompress } from './protocol/index.ts'
 export type { Compression } from './protocol/index.ts'
 export { refuseUnsendable } from './publishing/message-size.ts'
@@ -64,11 +65,16 @@ export {
   dataBodyOf,
   dataSectionHeaderLength,
   decodeMessage,
+  fieldText,
   loneDataStart,
   longValueOf,
   MAX_DEPTH,
-  testText
+  PROPERTY_INDEX,
+  splitAnnotations,
+  testText,
+  withAnnotations,
+  writeDataSectionHeader
 } from './amqp/index.ts'
 export type {
-  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
+  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage, Split, TextField
 } from './amqp/index.ts'

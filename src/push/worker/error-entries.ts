@@ -7,6 +7,8 @@ export interface FailedMessage {
   readonly timestamp: number
   /** As it is stored. */
   readonly bytes: Uint8Array
+  /** Where it was at first, when it is read from another stream. */
+  readonly origin?: { readonly stream: string, readonly offset: number, readonly timestamp: number }
 }
 
 /** Writes the messages of one unit that have failed for good into its error stream. */

@@ -7,11 +7,11 @@ export interface PushMessage extends Deliverable {
   readonly timestamp: number
   /** As it is stored. */
   readonly bytes: Uint8Array
-  readonly origin: Origin
+  readonly place: Place
 }
 
 /** Where the bytes lie: in a copy of several messages, each behind its length; or records that cannot be told apart. */
-type Origin =
+type Place =
   | { readonly kind: 'run', readonly data: Buffer, readonly start: number, readonly end: number }
   | Unreadable
 
@@ -29,15 +29,15 @@ export function copyOf (pieces: readonly ReadPiece[]): PushMessage[] {
 export function piecesOf (messages: readonly PushMessage[]): ReadPiece[] {
   const pieces: ReadPiece[] = []
   let run: { data: Buffer, start: number, end: number, offset: number, timestamp: number, count: number } | undefined
-  for (const { offset, timestamp, origin } of messages) {
-    if (origin.kind === 'unreadable') {
+  for (const { offset, timestamp, place } of messages) {
+    if (place.kind === 'unreadable') {
       run = undefined
-      pieces.push(origin)
-    } else if (run?.data === origin.data && run.end === origin.start && run.offset + run.count === offset) {
-      run.end = origin.end
+      pieces.push(place)
+    } else if (run?.data === place.data && run.end === place.start && run.offset + run.count === offset) {
+      run.end = place.end
       run.count++
     } else {
-      const { data, start, end } = origin
+      const { data, start, end } = place
       const next = { kind: 'run' as const, data, start, end, offset, timestamp, count: 1 }
       pieces.push(next)
       run = next
@@ -47,8 +47,8 @@ export function piecesOf (messages: readonly PushMessage[]): ReadPiece[] {
 }
 
 /** The message as a read returns it. */
-export function readMessageOf ({ offset, timestamp, bytes, origin }: PushMessage): ReadMessage {
-  return origin.kind === 'unreadable' ? origin : { kind: 'entry', offset, timestamp, bytes }
+export function readMessageOf ({ offset, timestamp, bytes, place }: PushMessage): ReadMessage {
+  return place.kind === 'unreadable' ? place : { kind: 'entry', offset, timestamp, bytes }
 }
 
 function addRun (run: Extract<ReadPiece, { kind: 'run' }>, into: PushMessage[]): void {
@@ -59,8 +59,8 @@ function addRun (run: Extract<ReadPiece, { kind: 'run' }>, into: PushMessage[]):
     const from = start + ENTRY_LENGTH_BYTES
     const end = from + data.readUInt32BE(start)
     const at = offset + index
-    const origin = { kind: 'run', data, start, end } as const
-    into.push({ offset: at, lastOffset: at, timestamp, bytes: data.subarray(from, end), origin })
+    const place = { kind: 'run', data, start, end } as const
+    into.push({ offset: at, lastOffset: at, timestamp, bytes: data.subarray(from, end), place })
     start = end
   }
 }
@@ -68,5 +68,5 @@ function addRun (run: Extract<ReadPiece, { kind: 'run' }>, into: PushMessage[]):
 function unreadable (piece: Unreadable): PushMessage {
   const { offset, timestamp, records } = piece
   const bytes = Buffer.from(piece.bytes)
-  return { offset, lastOffset: offset + records - 1, timestamp, bytes, origin: { ...piece, bytes } }
+  return { offset, lastOffset: offset + records - 1, timestamp, bytes, place: { ...piece, bytes } }
 }

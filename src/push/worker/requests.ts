@@ -78,7 +78,7 @@ export class Requests {
       'stream-offset': String(first.offset),
       'stream-timestamp': new Date(first.timestamp).toISOString(),
       'delivery-attempt': String(attempt),
-      ...(messages.length === 1 && first.origin.kind === 'run' && traceHeaders(first.origin))
+      ...(messages.length === 1 && first.place.kind === 'run' && traceHeaders(first.place))
     })
   }
 

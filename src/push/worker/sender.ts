@@ -9,9 +9,6 @@ import type { Reporter } from './reporter.ts'
 import type { Requests } from './requests.ts'
 import type { WorkerShared, WorkerTask } from './worker-options.ts'
 
-// An error entry that takes longer is told.
-const SLOW_ENTRY_MS = 1000
-
 export interface SenderOptions {
   readonly shared: WorkerShared
   readonly seat: WorkerTask['seat']
@@ -28,7 +25,6 @@ export interface SenderOptions {
 /** What a delivery of messages works with. */
 export class Sender implements DeliveryPort<PushMessage> {
   readonly #options: SenderOptions
-  #entrySinceMs = Infinity
   readonly now = Date.now
 
   constructor (options: SenderOptions) {
@@ -60,12 +56,7 @@ export class Sender implements DeliveryPort<PushMessage> {
   }
 
   async toErrorStream (message: PushMessage, state: RetryState, signal: AbortSignal): Promise<void> {
-    this.#entrySinceMs = performance.now()
-    try {
-      await this.#options.entries.write(message, state, signal)
-    } finally {
-      this.#entrySinceMs = Infinity
-    }
+    await this.#options.entries.write(message, state, signal)
   }
 
   failing (state: RetryState): void {
@@ -76,11 +67,6 @@ export class Sender implements DeliveryPort<PushMessage> {
     const bounds = AbortSignal.any([signal, this.#options.stopping])
     await pause(Math.min(Math.max(at - Date.now(), 0), MAX_RETRY_AFTER_MS), bounds)
     bounds.throwIfAborted()
-  }
-
-  tick (nowMs: number): void {
-    if (nowMs - this.#entrySinceMs < SLOW_ENTRY_MS) return
-    this.#options.reporter.show('blocked', 'the error stream cannot be written')
   }
 
   get #mayPost (): boolean {

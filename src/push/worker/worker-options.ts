@@ -7,7 +7,6 @@ import type { PushFigures } from '../figures.ts'
 import type { Seat } from '../ownership/seat.ts'
 import type { Report } from '../status/status-record.ts'
 import type { Unit } from '../unit.ts'
-import type { ErrorEntries } from './error-entries.ts'
 import type { Ticks } from './ticks.ts'
 
 /** What all workers of the process share. */
@@ -25,8 +24,6 @@ export interface WorkerShared {
   readonly memory: ByteBudget
   /** One for all workers. */
   readonly ticks: Ticks
-  /** Where the failed messages of a unit go. */
-  readonly errorEntriesOf: (task: WorkerTask) => ErrorEntries
 }
 
 /** What a worker is to deliver, and with what it continues. */

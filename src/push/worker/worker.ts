@@ -3,6 +3,8 @@ import { policyOf } from '../definitions/definition.ts'
 import { isExhausted, type PauseReason } from '../delivery/delivery.ts'
 import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
 import { MAX_RETRY_AFTER_MS } from '../delivery/retry.ts'
+import { publisherNameOf } from '../errors/publisher-name.ts'
+import { ErrorStream } from '../errors/error-stream.ts'
 import { subscriptionCourse, type Course } from './course.ts'
 import { gather } from './gather.ts'
 import { openSource } from './open-source.ts'
@@ -43,7 +45,6 @@ class UnitWorker implements Worker, Ticking {
   readonly #seatLost = (): void => { void this.stop('abandon', 0) }
   readonly #work: Promise<void>
   #delivery: OrderedDelivery<PushMessage> | undefined
-  #sender: Sender | undefined
   #source: Source | undefined
   #skipOffset: number | undefined
   #wake: (() => void) | undefined
@@ -104,7 +105,6 @@ class UnitWorker implements Worker, Ticking {
     // Messages that are not wanted are settled when those before them are.
     if (source.hasPassed()) this.#progress.reached(source.position, 0)
     this.#progress.tick(nowMs)
-    this.#sender?.tick(nowMs)
     this.#reporter.tick()
     if (this.#course.filter === undefined || nowMs - this.#lookedAtMs < LOOK_MS) return
     this.#lookedAtMs = nowMs
@@ -210,13 +210,13 @@ class UnitWorker implements Worker, Ticking {
     const { retry, subscription: { definition }, seat } = this.#task
     const { sealing, virtualHost, version } = this.#shared
     const requests = new Requests({ task: this.#task, sealing, virtualHost, stream: this.#course.stream, version })
-    this.#sender = new Sender({
+    const sender = new Sender({
       shared: this.#shared,
       seat,
       requests,
       progress: this.#progress,
       reporter: this.#reporter,
-      entries: this.#shared.errorEntriesOf(this.#task),
+      entries: this.#errorStream(),
       settled: (offset) => {
         const count = this.#source?.taken(offset) ?? 0
         return { next: this.#source?.position ?? offset + 1, count }
@@ -225,8 +225,26 @@ class UnitWorker implements Worker, Ticking {
     })
     const policy = policyOf(definition)
     const known = retry === undefined || isExhausted(retry, policy) ? undefined : retry
-    const delivery = new OrderedDelivery<PushMessage>(this.#sender, policy, known)
+    const delivery = new OrderedDelivery<PushMessage>(sender, policy, known)
     if (this.#skipOffset !== undefined) delivery.skip(this.#skipOffset)
     return delivery
+  }
+
+  #errorStream (): ErrorStream {
+    const { unit, subscription: { definition, generation } } = this.#task
+    const { broker, logger } = this.#shared
+    const { key: { source, stream, subscription }, redrive } = unit
+    return new ErrorStream({
+      broker,
+      errorStream: definition.errorStream,
+      source: this.#course.stream,
+      owner: { subscription, superStream: source === 'superStream' ? stream : '' },
+      redrive,
+      publisher: definition.ordering === 'stream' ? publisherNameOf(unit, generation) : undefined,
+      blocked: (reason) => {
+        if (reason !== null) this.#reporter.show('blocked', reason)
+      },
+      logger
+    })
   }
 }
