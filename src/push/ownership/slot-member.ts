@@ -54,10 +54,11 @@ export class SlotMember {
     return this.#ownership?.isOver === false
   }
 
-  /** Leaves the group and joins it again, behind the other members. */
-  async rejoin (): Promise<void> {
+  /** Leaves the group, and joins it again after this time. */
+  async rejoin (awayMs: number): Promise<void> {
     if (this.#member === undefined) return // it is about to join anyway
     await this.#leave()
+    await delay(awayMs, undefined, { signal: this.#ending.signal }).catch(() => {})
     if (!this.#ending.signal.aborted) this.#joining = this.#join()
   }
 

@@ -8,8 +8,8 @@ export interface SlotWatchOptions {
   readonly instance: string
   readonly slotCount: number
   readonly isOwner: (slot: number) => boolean
-  /** Leaves the group of the slot and joins it again. */
-  readonly rejoin: (slot: number) => void
+  /** Leaves the group of the slot, and joins it again after this time. */
+  readonly rejoin: (slot: number, awayMs: number) => void
   readonly figures: PushFigures
   readonly logger: Logger
   /** Between two looks at the log. */
@@ -23,20 +23,20 @@ const BEAT_MS = 5000
 const BEATS_A_RECORD = 2
 const BEATS_TO_WARN = 6
 const BEATS_TO_REJOIN = 18
-// So that not all instances leave at once.
-const BEATS_OF_CHANCE = 4
+// Before RabbitMQ 4.2.4 a group may wait for ever for a member that is gone, until all members have left. All instances
+// notice it within a few beats of each other, and stay away for so long that they are away at the same time.
+const BEATS_AWAY = 5
 
 interface Watched {
   /** The last record. */
   record: string
   /** For so many beats nobody has said that the slot is its own. */
   silentBeats: number
-  rejoinAfter: number
 }
 
 /**
  * Writes which slots this instance has, and notices slots that nobody has: the broker keeps a slot for a process that
- * is gone, or has lost count of its group. Leaving the group and joining it again makes it choose.
+ * is gone, or has lost count of its group. When all instances leave the group it begins anew.
  *
  * It counts its own beats and compares no clocks of machines. A beat counts only while records of some instance keep
  * coming: while the log cannot be written or read, nothing is known of the slots, which are owned all the same.
@@ -52,7 +52,7 @@ export class SlotWatch {
   constructor (options: SlotWatchOptions) {
     this.#options = options
     this.#slots = Array.from({ length: options.slotCount }, () => {
-      return { record: '', silentBeats: 0, rejoinAfter: rejoinAfter(0) }
+      return { record: '', silentBeats: 0 }
     })
     this.#timer = setInterval(() => { this.#beat() }, options.beatMs ?? BEAT_MS)
   }
@@ -76,7 +76,7 @@ export class SlotWatch {
     this.#quietBeats = heard.size > 0 ? 0 : this.#quietBeats + 1
     const isTelling = this.#quietBeats <= BEATS_A_RECORD
     for (const [slot, watched] of this.#slots.entries()) {
-      if (heard.has(slot) || owned.includes(slot)) this.#isOwned(watched)
+      if (heard.has(slot) || owned.includes(slot)) watched.silentBeats = 0
       else if (isTelling) this.#isSilent(slot, watched)
     }
     figures.unownedSlots = this.#slots.filter(({ silentBeats }) => silentBeats >= BEATS_TO_WARN).length
@@ -96,23 +96,12 @@ export class SlotWatch {
     return heard
   }
 
-  #isOwned (watched: Watched): void {
-    watched.silentBeats = 0
-    watched.rejoinAfter = rejoinAfter(0)
-  }
-
   #isSilent (slot: number, watched: Watched): void {
-    const { logger, rejoin } = this.#options
+    const { logger, rejoin, beatMs = BEAT_MS } = this.#options
     watched.silentBeats++
     if (watched.silentBeats === BEATS_TO_WARN) {
       logger.warn({ slot }, 'a slot of push subscriptions has no owner: its subscriptions deliver nothing')
     }
-    if (watched.silentBeats < watched.rejoinAfter) return
-    watched.rejoinAfter = rejoinAfter(watched.silentBeats)
-    rejoin(slot)
+    if (watched.silentBeats % BEATS_TO_REJOIN === 0) rejoin(slot, BEATS_AWAY * beatMs)
   }
-}
-
-function rejoinAfter (beats: number): number {
-  return beats + BEATS_TO_REJOIN + Math.floor(Math.random() * BEATS_OF_CHANCE)
 }

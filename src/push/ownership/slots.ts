@@ -95,7 +95,7 @@ export class Slots {
       instance,
       slotCount: partitions.length,
       isOwner: (slot) => this.isOwner(slot),
-      rejoin: (slot) => { void this.#members[slot]?.rejoin() },
+      rejoin: (slot, awayMs) => { void this.#members[slot]?.rejoin(awayMs) },
       figures,
       logger,
       beatMs
