@@ -11,6 +11,13 @@ const ANY_NAME = '{name}'
 /** A user of RabbitMQ. With an OAuth 2 token as the password the name is empty. */
 export interface Credentials { readonly username: string, readonly password: string }
 
+export interface InternalBrokerOptions {
+  /** Of its connections, when they need another one than the rest. */
+  readonly heartbeatSeconds?: number
+  /** Whose names of streams it takes: the API's, or the broker's, for streams that the API does not show. */
+  readonly names: 'api' | 'broker'
+}
+
 /**
  * All brokers of the process: the gateway's own, and one for each caller whom RabbitMQ itself is to judge. They share
  * limits and nothing else: what one of them knows or holds in memory does not reach another.
@@ -19,8 +26,8 @@ export class BrokerSet {
   /** With the account of the gateway. */
   readonly own: Broker
   readonly #options: Omit<BrokerOptions, 'caller'>
-  /** Of callers, and internal ones. */
-  readonly #others = new Set<Broker>()
+  readonly #callers = new Set<Broker>()
+  readonly #internal = new Set<Broker>()
   readonly #ending = new WeakSet<Broker>()
   readonly #sweeper: NodeJS.Timeout
   /** The counters of the brokers that are closed. */
@@ -39,41 +46,38 @@ export class BrokerSet {
     const { connection } = this.#options
     const authentication = { mechanism: 'PLAIN', username, password } as const
     const broker = new Broker({ ...this.#options, connection: { ...connection, authentication }, caller })
-    this.#others.add(broker)
+    this.#callers.add(broker)
     return broker
   }
 
   /**
-   * A broker with the account of the gateway, for streams that the gateway keeps for itself. Names are the broker's. It
-   * is closed with the set.
-   *
-   * @param heartbeatSeconds of its connections, when they need another one
+   * A broker with the account of the gateway, for work of the gateway itself. `drain` leaves it alone, so that what is
+   * under way can be brought to its end. It is closed with the set.
    */
-  openInternal (heartbeatSeconds?: number): Broker {
-    const { connection } = this.#options
+  openInternal ({ heartbeatSeconds, names }: InternalBrokerOptions): Broker {
+    const { connection, ...options } = this.#options
     const broker = new Broker({
-      ...this.#options,
-      hiddenStreamPrefix: undefined,
+      ...options,
       connection: { ...connection, ...(heartbeatSeconds !== undefined && { heartbeatSeconds }) },
-      streamNamePattern: ANY_NAME
+      ...(names === 'broker' && { streamNamePattern: ANY_NAME, hiddenStreamPrefix: undefined })
     })
-    this.#others.add(broker)
+    this.#internal.add(broker)
     return broker
   }
 
   /** Closes the broker of a caller. */
   async end (broker: Broker): Promise<void> {
-    if (!this.#others.has(broker) || this.#ending.has(broker)) return
+    if (!this.#callers.has(broker) || this.#ending.has(broker)) return
     this.#ending.add(broker)
     await broker.close()
     // In one step: counters must not go back while it closes.
-    this.#others.delete(broker)
+    this.#callers.delete(broker)
     this.#past = [sumOf([...this.#past, withoutGauges(broker.stats())])]
   }
 
   stats (): BrokerStats {
     const { publishBudget, readBudget } = this.#options.shared
-    const all = [this.own, ...this.#others].map((broker) => broker.stats())
+    const all = this.#all.map((broker) => broker.stats())
     return {
       ...sumOf([...all, ...this.#past]),
       publishBudgetUsedBytes: publishBudget.usedBytes,
@@ -81,22 +85,25 @@ export class BrokerSet {
     }
   }
 
-  /** From now on nothing new is published, and polls no longer wait. */
+  /** From now on nothing new is published for requests, and polls no longer wait. */
   drain (): void {
-    for (const broker of [this.own, ...this.#others]) broker.drain()
+    for (const broker of [this.own, ...this.#callers]) broker.drain()
   }
 
   /** Ends everything. Calling it twice is fine. */
   async close (): Promise<void> {
     clearInterval(this.#sweeper)
-    await Promise.all([this.own, ...this.#others].map(async (broker) => { await broker.close() }))
+    await Promise.all(this.#all.map(async (broker) => { await broker.close() }))
     await this.#options.shared.close()
     await this.#options.management?.close()
   }
 
+  get #all (): Broker[] {
+    return [this.own, ...this.#internal, ...this.#callers]
+  }
+
   #sweep (): void {
-    this.own.sweep()
-    for (const broker of this.#others) broker.sweep()
+    for (const broker of this.#all) broker.sweep()
   }
 }
 

@@ -18,6 +18,7 @@ export { MessageBatch, sectionsOf } from './message-batch.ts'
 export { MAX_OFFSET } from './offset.ts'
 export type { Position } from './offset.ts'
 export type { StreamDescription } from './topology/stream-admin.ts'
+export { refuseBadReference } from './topology/stream-names.ts'
 export type { StreamFilter } from './topology/stream-list.ts'
 export { STREAM_ARGUMENTS } from './topology/stream-arguments.ts'
 export type { StreamArguments } from './topology/stream-arguments.ts'
@@ -32,6 +33,7 @@ export type { ConsumerOffset, Stored } from './consuming/consumer-offsets.ts'
 export type { ConsumerFollow } from './consuming/consumer-follow.ts'
 export type { ConsumerReadRequest } from './consuming/consumer-polls.ts'
 export type { ConsumerInfo, PublisherInfo, Sources } from './directory/directory.ts'
+export { hashOf } from './partitions/hash.ts'
 export { canCompress } from './protocol/index.ts'
 export type { Compression } from './protocol/index.ts'
 export { refuseUnsendable } from './publishing/message-size.ts'
@@ -64,10 +66,15 @@ export {
   dataBodyOf,
   dataSectionHeaderLength,
   decodeMessage,
+  fieldText,
   loneDataStart,
   longValueOf,
-  MAX_DEPTH
+  MAX_DEPTH,
+  PROPERTY_INDEX,
+  splitAnnotations,
+  withAnnotations,
+  writeDataSectionHeader
 } from './amqp/index.ts'
 export type {
-  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
+  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage, Split, TextField
 } from './amqp/index.ts'

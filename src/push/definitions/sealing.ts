@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import type { SubscriptionKey } from './definitions.ts'
 
 const ALGORITHM = 'aes-256-gcm'
 const KEY_BYTES = 32
@@ -31,6 +32,11 @@ export class Sealing {
     return `${newest.name}.${bytes.toString('base64url')}`
   }
 
+  /** Whether `seal` would use the same key. */
+  isNewest (sealed: string): boolean {
+    return sealed.startsWith(`${this.#keys[0]?.name ?? PLAIN}.`)
+  }
+
   /** Undefined when its key is not there, or when it was changed. */
   open (sealed: string, context: string): string | undefined {
     const [name = '', text = ''] = sealed.split('.', 2)
@@ -47,6 +53,11 @@ export class Sealing {
       return undefined
     }
   }
+}
+
+/** What the secrets and the header values of a subscription belong to: see `Sealing.seal`. */
+export function sealContext ({ source, stream, subscription }: SubscriptionKey): string {
+  return JSON.stringify([source, stream, subscription])
 }
 
 function nameOf (key: Buffer): string {

@@ -1,156 +1,151 @@
 import type { Attempt } from '../endpoint/attempt.ts'
+import {
+  FailureStreak, type Deliverable, type Delivery, type DeliveryPort, type PauseReason, type RetryPolicy, type RetryState
+} from './delivery.ts'
 import type { FailureClass } from './failure.ts'
-import { delayAfter, type RetryDelays } from './retry.ts'
+import { delayAfter } from './retry.ts'
 
-/** A message that is delivered. */
-export interface Deliverable {
-  readonly offset: number
-}
-
-/** How a subscription retries. */
-export interface RetryPolicy extends RetryDelays {
-  /** Tries for a message that may be to blame. */
-  readonly maxAttempts: number
-  /** Tries for a message that the endpoint refuses. */
-  readonly messageAttempts: number
-  /** How long an endpoint may be away. */
-  readonly maxOutageMs: number
-  /** Messages in a row that fail for good, without one success, before the subscription pauses. */
-  readonly maxConsecutiveFailures: number
-  /** What becomes of a message that has failed for good. */
-  readonly onFailure: 'errorStream' | 'pause' | 'drop'
-}
-
-/** A failure that lasts: what another instance needs to go on in the same place. */
-export interface RetryState {
-  /** The message that is tried. */
-  readonly offset: number
-  /** Tries until now. */
-  readonly attempts: number
-  /** Tries that count against the message: those that did not fail for the endpoint. */
-  readonly counted: number
-  readonly failure: FailureClass
-  readonly status: number | undefined
-  readonly error: string
-  /** By the clock, ms since 1970. */
-  readonly firstFailedAt: number
-  readonly failedAt: number
-  readonly nextAttemptAt: number
-}
-
-export type PauseReason = 'gone' | 'outage' | 'too_many_failures' | 'message_failed'
-
-/** What an ordered delivery works with. */
-export interface DeliveryPort<M extends Deliverable> {
-  /** Sends messages in one request. @param attempt how often the first of them is sent with this, from 1 */
-  readonly post: (messages: readonly M[], attempt: number, signal: AbortSignal) => Promise<Attempt>
-  /** Everything up to and including the offset is settled. */
-  readonly settled: (offset: number, how: 'delivered' | 'error' | 'dropped') => void
-  /** Writes a message that has failed for good into the error stream. Settles when it is confirmed. */
-  readonly toErrorStream: (message: M, state: RetryState, signal: AbortSignal) => Promise<void>
-  /** A try has failed, and another one follows. */
-  readonly failing: (state: RetryState) => void
-  /** Waits until a time by the clock. @throws the signal's reason */
-  readonly sleepUntil: (at: number, signal: AbortSignal) => Promise<void>
-  readonly now: () => number
-}
+export type { Deliverable, DeliveryPort, PauseReason, RetryPolicy, RetryState } from './delivery.ts'
 
 /**
  * Delivers messages in their order: a request is sent when the one before it is settled. A batch that fails, and may
- * have failed for one of its messages, is tried again in halves. While the endpoint is away only the first message is
- * tried.
+ * have failed for one of its messages, is tried again in halves. A message that has failed is tried again alone, and so
+ * is the first one while the endpoint is away.
  */
-export class OrderedDelivery<M extends Deliverable> {
+export class OrderedDelivery<M extends Deliverable> implements Delivery<M> {
   readonly #port: DeliveryPort<M>
   readonly #policy: RetryPolicy
+  readonly #streak: FailureStreak
   #retry: RetryState | undefined
-  #failuresInARow = 0
+  // Of a message that has failed for good, or is skipped, and is not yet where such messages go.
+  #verdict: RetryState | undefined
+  #skipOffset: number | undefined
 
-  /** @param retry the state of the message that is delivered next, if it was tried before */
-  constructor (port: DeliveryPort<M>, policy: RetryPolicy, retry?: RetryState) {
+  /**
+   * @param retry the state of the message that is delivered next, if it was tried before
+   * @param streak shared with others whose failures count together
+   */
+  constructor (port: DeliveryPort<M>, policy: RetryPolicy, retry?: RetryState, streak = new FailureStreak()) {
     this.#port = port
     this.#policy = policy
     this.#retry = retry
+    this.#streak = streak
+  }
+
+  /** Of the message that is tried again. */
+  get retry (): RetryState | undefined {
+    return this.#retry
+  }
+
+  /** The message at this offset is not sent again: it goes where failed messages go, if it is the next one. */
+  skip (offset: number): void {
+    this.#skipOffset = offset
   }
 
   /**
-   * Delivers the messages, which ascend. Returns why the subscription has to pause before the end of them; undefined
-   * when all are settled.
+   * Delivers the messages, which ascend, and waits between tries.
    *
-   * @throws the signal's reason, what `toErrorStream` throws
+   * @throws as `try`
    */
   async deliver (messages: readonly M[], signal: AbortSignal): Promise<PauseReason | undefined> {
+    for (let rest = messages; ;) {
+      const end = await this.try(rest, signal)
+      if (end !== 'later') return end
+      const { offset = 0, nextAttemptAt = 0 } = this.#retry ?? {}
+      await this.#port.sleepUntil(nextAttemptAt, signal)
+      rest = rest.filter((message) => message.offset >= offset)
+    }
+  }
+
+  /** Everything that was taken is settled. */
+  async finish (): Promise<undefined> {}
+
+  /**
+   * Delivers the messages, which ascend, as long as there is no need to wait. Returns undefined when all are settled;
+   * `later` when the first that is not settled is not due yet: see `retry`; else why the subscription has to pause.
+   *
+   * @throws the signal's reason; what `post` and `toErrorStream` throw. Then the first message that is not settled is
+   *   to be delivered again, and nothing that was known of it is forgotten
+   */
+  async try (messages: readonly M[], signal: AbortSignal): Promise<PauseReason | 'later' | undefined> {
     // The ranges that are still to be delivered, the next one last.
     const ranges = [messages]
     for (let range = ranges.pop(); range !== undefined; range = ranges.pop()) {
       const [head] = range
       if (head === undefined) continue
+      const verdict = this.#verdictOn(head)
+      if (verdict !== undefined) {
+        const pause = await this.#giveUp(head, verdict, signal)
+        if (pause !== undefined) return pause
+        ranges.push(range.slice(1))
+        continue
+      }
       const retry = this.#retryOf(head)
-      if (retry !== undefined) await this.#port.sleepUntil(retry.nextAttemptAt, signal)
-      const sentCount = retry?.failure === 'endpoint' ? 1 : range.length
-      const attempt = await this.#port.post(range.slice(0, sentCount), (retry?.attempts ?? 0) + 1, signal)
-      signal.throwIfAborted()
-      const doneCount = this.#settle(range, sentCount, attempt)
-      const rest = range.slice(doneCount)
+      if (retry !== undefined && retry.nextAttemptAt > this.#port.now()) return 'later'
+      const admitted = this.#port.admit === undefined ? range.length : await this.#port.admit(head, signal)
+      const sent = range.slice(0, retry === undefined ? admitted : 1)
+      const attempt = await this.#port.post(sent, (retry?.attempts ?? 0) + 1, signal)
+      // What was answered before it was given up counts.
+      if (attempt.failure !== undefined) signal.throwIfAborted()
+      const doneCount = this.#settle(sent, attempt)
+      const rest = doneCount === 0 ? range : range.slice(doneCount)
       const [failed] = rest
-      if (attempt.failure === undefined || failed === undefined) {
+      const failure = attempt.failure ?? (doneCount === 0 ? 'ambiguous' : undefined)
+      if (failed === undefined) continue
+      if (failure === undefined) {
         ranges.push(rest)
-      } else if (mayBeTheMessage(attempt.failure) && sentCount - doneCount > 1) {
-        const half = Math.ceil((sentCount - doneCount) / 2)
+      } else if (mayBeTheMessage(failure) && sent.length - doneCount > 1) {
+        const half = Math.ceil((sent.length - doneCount) / 2)
         ranges.push(rest.slice(half), rest.slice(0, half))
       } else {
-        const pause = await this.#fail(failed, attempt, attempt.failure, signal)
+        const pause = this.#fail(failed, attempt, failure)
         if (pause !== undefined) return pause
-        ranges.push(this.#retry === undefined ? rest.slice(1) : rest)
+        ranges.push(rest)
       }
     }
     return undefined
   }
 
-  // How many messages at the beginning of the range are delivered by now.
-  #settle (range: readonly M[], sentCount: number, { failure, processed = -1 }: Attempt): number {
-    const sent = range.slice(0, sentCount)
+  // How many messages at the beginning are delivered by now.
+  #settle (sent: readonly M[], { failure, processed = -1 }: Attempt): number {
     const count = failure === undefined && processed < 0
-      ? sentCount
-      : sent.filter(({ offset }) => offset <= processed).length
+      ? sent.length
+      : sent.filter(({ lastOffset }) => lastOffset <= processed).length
     const last = sent[count - 1]
     if (last === undefined) return 0
     this.#retry = undefined
-    this.#failuresInARow = 0
-    this.#port.settled(last.offset, 'delivered')
+    this.#streak.end()
+    this.#port.settled(last.lastOffset, 'delivered')
     return count
   }
 
   // A try of this message alone has failed, or the endpoint is away.
-  async #fail (
-    message: M, attempt: Attempt, failure: FailureClass, signal: AbortSignal
-  ): Promise<PauseReason | undefined> {
-    const state = this.#stateAfter(message, attempt, failure)
+  #fail (message: M, attempt: Attempt, failure: FailureClass): PauseReason | undefined {
     if (failure === 'gone') return 'gone'
+    const state = this.#stateAfter(message, attempt, failure)
+    this.#retry = state
     if (failure === 'endpoint') {
-      const isOver = state.failedAt - state.firstFailedAt >= this.#policy.maxOutageMs
-      this.#retry = state
-      if (isOver) return 'outage'
+      if (state.failedAt - state.firstFailedAt >= this.#policy.maxOutageMs) return 'outage'
       this.#port.failing(state)
       return undefined
     }
     if (state.counted < this.#triesFor(failure, attempt.isFinal)) {
-      this.#retry = state
       this.#port.failing(state)
       return undefined
     }
-    return await this.#giveUp(message, state, signal)
+    if (this.#policy.onFailure === 'pause') return 'message_failed'
+    if (this.#streak.count >= this.#policy.maxConsecutiveFailures) return 'too_many_failures'
+    this.#streak.add()
+    this.#verdict = state
+    return undefined
   }
 
-  async #giveUp (message: M, state: RetryState, signal: AbortSignal): Promise<PauseReason | undefined> {
-    const { onFailure, maxConsecutiveFailures } = this.#policy
-    this.#retry = state
-    if (onFailure === 'pause') return 'message_failed'
-    if (++this.#failuresInARow > maxConsecutiveFailures) return 'too_many_failures'
-    if (onFailure === 'errorStream') await this.#port.toErrorStream(message, state, signal)
+  async #giveUp (message: M, state: RetryState, signal: AbortSignal): Promise<undefined> {
+    const isDropped = this.#policy.onFailure === 'drop'
+    if (!isDropped) await this.#port.toErrorStream(message, state, signal)
     this.#retry = undefined
-    this.#port.settled(message.offset, onFailure === 'drop' ? 'dropped' : 'error')
-    return undefined
+    this.#verdict = undefined
+    this.#port.settled(message.lastOffset, isDropped ? 'dropped' : 'error')
   }
 
   #triesFor (failure: FailureClass, isFinal: boolean): number {
@@ -173,7 +168,7 @@ export class OrderedDelivery<M extends Deliverable> {
       counted: (before?.counted ?? 0) + (mayBeTheMessage(failure) ? 1 : 0),
       failure,
       status: attempt.status,
-      error: attempt.error ?? '',
+      error: attempt.error ?? 'the endpoint says that it has processed nothing',
       firstFailedAt: isSameTrouble ? before.firstFailedAt : now,
       failedAt: now,
       nextAttemptAt: now + delayMs
@@ -182,6 +177,30 @@ export class OrderedDelivery<M extends Deliverable> {
 
   #retryOf ({ offset }: M): RetryState | undefined {
     return this.#retry?.offset === offset ? this.#retry : undefined
+  }
+
+  #verdictOn (message: M): RetryState | undefined {
+    const { offset } = message
+    if (this.#verdict?.offset === offset) return this.#verdict
+    if (this.#skipOffset === undefined || this.#skipOffset > offset) return undefined
+    const isSkipped = this.#skipOffset === offset
+    this.#skipOffset = undefined
+    return isSkipped ? this.#retryOf(message) ?? skippedState(offset, this.#port.now()) : undefined
+  }
+}
+
+// Of a message that was never tried.
+function skippedState (offset: number, now: number): RetryState {
+  return {
+    offset,
+    attempts: 0,
+    counted: 0,
+    failure: 'message',
+    status: undefined,
+    error: 'skipped by an operator',
+    firstFailedAt: now,
+    failedAt: now,
+    nextAttemptAt: now
   }
 }
 

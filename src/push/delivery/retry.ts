@@ -24,6 +24,6 @@ export function delayAfter (
 /** The milliseconds that a `Retry-After` header asks for; undefined when it cannot be read or lies in the past. */
 export function retryAfterMs (header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined
-  const ms = /^\d{1,10}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs
   return ms > 0 ? ms : undefined
 }

@@ -73,16 +73,22 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
     if (status === undefined) return this.#settle(this.#unanswered(error))
     const header = (name: string): string | undefined => String(this.#headers[name] ?? '') || undefined
     const processed = header('webhook-processed')
-    const failure = failureOf(status)
+    const isReadable = processed === undefined || OFFSET.test(processed)
+    const isFinal = header('webhook-retry') === NEVER
+    const failure = isReadable ? failureOf(status, isFinal) : 'ambiguous'
     this.#settle({
       failure,
       status,
-      processed: processed !== undefined && OFFSET.test(processed) ? Number(processed) : undefined,
-      isFinal: header('webhook-retry') === NEVER,
+      processed: processed !== undefined && isReadable ? Number(processed) : undefined,
+      isFinal,
       retryAfterMs: retryAfterMs(header('retry-after'), Date.now()),
-      error: failure && `${status} ${Buffer.concat(this.#text).toString()}`.trim(),
+      error: failure && (isReadable ? this.#errorText(status) : `${status} with an unreadable webhook-processed`),
       isRefused: false
     })
+  }
+
+  #errorText (status: number): string {
+    return `${status} ${Buffer.concat(this.#text).toString()}`.trim()
   }
 
   // Until the request is written, the endpoint has nothing of the message.

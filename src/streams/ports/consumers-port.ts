@@ -181,6 +181,11 @@ export class ConsumersPort {
     return await this.#options.offsets.reset(this.#known(stream, consumer), consumer, to)
   }
 
+  /** The offset that a reset to the position makes the next one. @throws StreamsError `offset_beyond_end`, ... */
+  async resetTarget (stream: string, to: Position): Promise<number> {
+    return await this.#options.offsets.targetOf(this.#options.names.toBroker(stream), to)
+  }
+
   /** Every consumer known of the stream. @throws StreamsError `stream_not_found`, ... */
   async list (stream: string): Promise<{ consumers: ConsumerInfo[], sources: Sources }> {
     return await this.#options.directory.consumers(this.#options.names.toBroker(stream))

@@ -50,7 +50,7 @@ t.test('the status decides, and the headers of the answer are read', async (t) =
     failure: 'endpoint', status: 503, retryAfterMs: 7000, processed: 41, error: '503 no /hook?x=1', isFinal: false
   })
   const final = await answering(t, (_, response) => response.writeHead(500, { 'webhook-retry': 'never' }).end())
-  t.match(await post(t, final), { failure: 'ambiguous', isFinal: true })
+  t.match(await post(t, final), { failure: 'message', isFinal: true })
 })
 
 t.test('an endpoint that cannot be reached is away, and what was sent without an answer is ambiguous', async (t) => {

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { failureOf } from '../../../src/push/delivery/failure.ts'
 import {
-  OrderedDelivery, type RetryPolicy, type RetryState
+  OrderedDelivery, type Deliverable, type RetryPolicy, type RetryState
 } from '../../../src/push/delivery/ordered-delivery.ts'
 import type { Attempt } from '../../../src/push/endpoint/attempt.ts'
 
@@ -34,8 +34,8 @@ class World {
     this.#policy = { ...POLICY, ...policy }
   }
 
-  delivery (retry?: RetryState): OrderedDelivery<{ offset: number }> {
-    return new OrderedDelivery<{ offset: number }>({
+  delivery (retry?: RetryState, isWritable = () => true): OrderedDelivery<Deliverable> {
+    return new OrderedDelivery<Deliverable>({
       post: async (messages, attempt) => {
         const offsets = messages.map(({ offset }) => offset)
         this.requests.push(offsets)
@@ -43,7 +43,10 @@ class World {
         return attemptOf(this.#endpoint(offsets, this.requests.length))
       },
       settled: (offset, how) => { this.settled.push([offset, how]) },
-      toErrorStream: async (_message, state) => { this.errors.push(state) },
+      toErrorStream: async (_message, state) => {
+        if (!isWritable()) throw new Error('not writable')
+        this.errors.push(state)
+      },
       failing: () => {},
       sleepUntil: async (at, signal) => {
         signal.throwIfAborted()
@@ -69,7 +72,7 @@ function attemptOf (answer: number | Partial<Attempt>): Attempt {
 }
 
 const offsets = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, index) => ({ offset: from + index }))
+  Array.from({ length: to - from }, (_, index) => ({ offset: from + index, lastOffset: from + index }))
 
 async function deliver (world: World, count: number, retry?: RetryState) {
   return await world.delivery(retry).deliver(offsets(0, count), new AbortController().signal)
@@ -156,8 +159,57 @@ t.test('a delivery that is given up ends with the reason, and settles nothing', 
   const aborter = new AbortController()
   const world = new World(() => {
     aborter.abort(new Error('handed over'))
-    return STATUS_OK
+    return 500
   })
   await t.rejects(world.delivery().deliver(offsets(0, 3), aborter.signal), { message: 'handed over' })
   t.same(world.settled, [])
+})
+
+t.test('an answer that came before the delivery was given up counts', async (t: Test) => {
+  const aborter = new AbortController()
+  const world = new World((_, call) => {
+    if (call === 1) return STATUS_OK
+    aborter.abort(new Error('handed over'))
+    return 503
+  })
+  const delivery = world.delivery()
+  t.equal(await delivery.deliver(offsets(0, 1), aborter.signal), undefined)
+  await t.rejects(delivery.deliver(offsets(1, 2), aborter.signal), { message: 'handed over' })
+  t.same(world.settled, [[0, 'delivered']])
+})
+
+t.test('an endpoint that says it has processed nothing is not asked again at once', async (t) => {
+  const world = new World((_, call) => call < 3 ? { status: 200, processed: 0 } : STATUS_OK)
+  const delivery = world.delivery()
+  const [, ...later] = offsets(0, 2)
+  t.equal(await delivery.try(later, new AbortController().signal), 'later')
+  t.match(delivery.retry, { offset: 1, failure: 'ambiguous', attempts: 1 })
+  t.ok((delivery.retry?.nextAttemptAt ?? 0) > world.nowMs)
+})
+
+t.test('a message that is skipped is not sent again', async (t) => {
+  const world = new World((sent) => sent.includes(1) ? 503 : STATUS_OK)
+  const delivery = world.delivery()
+  const { signal } = new AbortController()
+  t.equal(await delivery.try(offsets(1, 3), signal), 'later')
+  delivery.skip(0)
+  t.equal(await delivery.try(offsets(1, 3), signal), 'later', 'it does not stand there')
+  delivery.skip(1)
+  t.equal(await delivery.try(offsets(1, 3), signal), undefined)
+  t.same(world.errors.map(({ offset, failure }) => [offset, failure]), [[1, 'endpoint']])
+  t.same(world.settled, [[1, 'error'], [2, 'delivered']])
+  delivery.skip(3)
+  t.equal(await delivery.try(offsets(3, 4), signal), undefined)
+  t.match(world.errors[1], { offset: 3, attempts: 0, error: 'skipped by an operator' })
+})
+
+t.test('a message that cannot be written into the error stream is not sent again', async (t) => {
+  let isWritable = false
+  const world = new World((sent) => sent.includes(0) ? 400 : STATUS_OK, { messageAttempts: 1 })
+  const delivery = world.delivery(undefined, () => isWritable)
+  await t.rejects(delivery.deliver(offsets(0, 2), new AbortController().signal), { message: 'not writable' })
+  isWritable = true
+  t.equal(await delivery.deliver(offsets(0, 2), new AbortController().signal), undefined)
+  t.same(world.requests, [[0, 1], [0], [1]])
+  t.same(world.errors.map(({ offset }) => offset), [0])
 })
