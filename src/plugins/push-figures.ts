@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { FailureClass } from '../push/delivery/failure.ts'
 import type { PushFigures } from '../push/figures.ts'
-import type { SubscriptionFigure } from '../push/push-service.ts'
+import type { UnitFigure } from '../push/push-service.ts'
 
 const PREFIX = 'rabbitmq_stream_gateway_push_'
 const FAILURES = ['message', 'ambiguous', 'endpoint', 'gone'] as const satisfies readonly FailureClass[]
@@ -23,7 +23,7 @@ const GAUGES = {
 
 /** Puts the figures of push subscriptions into a registry. */
 export function addPushFigures (
-  registry: Registry, figures: PushFigures, subscriptions: () => Iterable<SubscriptionFigure>
+  registry: Registry, figures: PushFigures, subscriptions: () => Iterable<UnitFigure>
 ): void {
   const registers = [registry]
   for (const [figure, [name, help]] of entriesOf(COUNTERS)) {
@@ -53,19 +53,10 @@ export function addPushFigures (
   addSubscriptions(registers, subscriptions)
 }
 
-// Only the owner shows a subscription, and there are at most a thousand: the number of series is bounded.
-function addSubscriptions (registers: Registry[], subscriptions: () => Iterable<SubscriptionFigure>): void {
+// Only the owner shows a subscription, and there are at most a thousand: the number of series is bounded. How far a
+// subscription is behind is shown with its consumer: see `LAG_STREAMS`.
+function addSubscriptions (registers: Registry[], subscriptions: () => Iterable<UnitFigure>): void {
   const labelNames = ['stream', 'subscription', 'partition'] as const
-  const lag: Gauge<typeof labelNames[number]> = new Gauge({
-    name: `${PREFIX}lag_messages`,
-    help: 'Offsets from the next message of a subscription to the end of its stream, as this instance has last read it',
-    labelNames,
-    registers,
-    collect () {
-      lag.reset()
-      for (const { labels, lagMessages } of subscriptions()) lag.set(labels, lagMessages)
-    }
-  })
   const state: Gauge<typeof labelNames[number] | 'state'> = new Gauge({
     name: `${PREFIX}subscription_state`,
     help: '1 for the state in which a subscription is that this instance delivers',

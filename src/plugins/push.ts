@@ -22,8 +22,9 @@ function push (app: FastifyInstance, config: Config): void {
   app.decorate('push', { getter: () => service?.port })
   if (!config.push.isEnabled) return
   app.addHook('onReady', async () => {
-    service = new PushService(serviceOptions(app, config))
-    addPushFigures(app.metrics, service.figures, service.units)
+    const started = new PushService(serviceOptions(app, config))
+    addPushFigures(app.metrics, started.figures, () => started.units())
+    service = started
   })
   app.onShutdown('workers', async () => { await service?.stop() })
   app.onShutdown('broker', async () => { await service?.close() })

@@ -8,6 +8,7 @@ import { Guard, type GuardOptions } from './endpoint/guard.ts'
 import { PushFigures } from './figures.ts'
 import { Push } from './push.ts'
 import type { PushPort } from './push-port.ts'
+import type { KnownStatus } from './standing.ts'
 import { StatusLog } from './status/status-log.ts'
 import { Supervisor } from './supervision/supervisor.ts'
 import { sendTest } from './worker/trial.ts'
@@ -34,6 +35,12 @@ export interface PushServiceOptions {
 
 // So that two processes of one machine are told apart.
 const INSTANCE_BYTES = 3
+
+/** What an instance shows of a unit that it delivers. */
+export interface UnitFigure {
+  readonly labels: { readonly stream: string, readonly subscription: string, readonly partition: string }
+  readonly state: string
+}
 
 /** Push subscriptions in this process: the logs that all instances share, the slots of this one, and its deliveries. */
 export class PushService {
@@ -75,16 +82,26 @@ export class PushService {
       status: this.#status,
       startWorker,
       shared,
-      handoverMs
+      handoverMs,
+      logger
     })
     this.port = new Push({
       broker: brokers.own,
       definitions: this.#definitions,
-      known: this.#supervisor.known,
+      known: this.#known(),
       guard,
       sealing,
       sendTest: async (subscription) => await sendTest(subscription, shared)
     })
+  }
+
+  /** The units that this instance delivers. */
+  * units (): Generator<UnitFigure> {
+    for (const { unit: { key, partition, redrive }, report } of this.#supervisor.reports()) {
+      if (redrive !== '') continue
+      const labels = { stream: key.stream, subscription: key.subscription, partition }
+      yield { labels, state: report?.state ?? 'starting' }
+    }
   }
 
   /**
@@ -94,6 +111,15 @@ export class PushService {
   async stop (): Promise<void> {
     await this.#supervisor.stop()
     await this.#status.flush()
+  }
+
+  #known (): KnownStatus {
+    const [status, supervisor] = [this.#status, this.#supervisor]
+    return {
+      of: (unit) => status.of(unit),
+      ownerOf: (slot) => supervisor.ownerOf(slot),
+      get slots () { return supervisor.slotCount }
+    }
   }
 
   /** Closes what it has opened, apart from the brokers. Calling it twice is fine. */

@@ -1,14 +1,14 @@
 import { StreamsError, type Broker } from '../streams/index.ts'
 import type { Subscription } from './definitions/definitions.ts'
 import type { SubscriptionStatus } from './push-port.ts'
-import type { SlotRecord, StatusRecord } from './status/status-record.ts'
+import type { StatusRecord } from './status/status-record.ts'
 import { slotOf, sourceOf, unitId, type Unit } from './unit.ts'
 
 /** What this instance knows of all others. */
 export interface KnownStatus {
   readonly of: (unit: string) => StatusRecord | undefined
-  /** The last word of the owner of each slot, while it is not older than the owner may be silent. */
-  readonly ownerOf: (slot: number) => SlotRecord | undefined
+  /** The instance that has the slot, as far as this one knows. */
+  readonly ownerOf: (slot: number) => string | undefined
   /** How many slots there are; undefined until that is known. */
   readonly slots: number | undefined
 }
@@ -35,8 +35,8 @@ function stateOf (
   if (paused !== null) return { state: 'paused', reason: paused }
   const owner = known.slots === undefined ? undefined : known.ownerOf(slotOf(unit, known.slots))
   if (owner === undefined) return { state: 'unassigned', reason: 'no instance delivers it at the moment' }
-  if (record === undefined || record.owner !== owner.owner) {
-    return { state: 'unassigned', reason: `the instance ${owner.owner} is taking it over` }
+  if (record === undefined || record.owner !== owner) {
+    return { state: 'unassigned', reason: `the instance ${owner} is taking it over` }
   }
   if (record.state === 'stopped') return { state: 'blocked', reason: record.reason }
   return { state: record.state, reason: record.reason }
