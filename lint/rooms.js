@@ -31,7 +31,7 @@ export const rooms = {
   version: [],
 
   http: ['access', 'api', 'streams/index', 'text'],
-  api: ['access', 'streams/index', 'text'],
+  api: ['access', 'push/push-error', 'push/definitions/definition', 'streams/index', 'text'],
 
   // No Fastify and no statuses: deliveries and live reads use them without a route.
   push: ['messages', 'access', 'streams/index', 'text'],

@@ -35,6 +35,7 @@ import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { rootRoutes } from './routes/root.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { subscriptionRoutes } from './routes/subscriptions/subscriptions.ts'
 import { superStreamRoutes } from './routes/super-streams.ts'
 import { superStreamConsumerRoutes } from './routes/super-stream-consumers.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
@@ -86,6 +87,7 @@ export async function buildApp (
   await app.register(superStreamConsumerRoutes, { prefix })
   await app.register(mergedConsumerMessageRoutes, { prefix, limits: config.read })
   await app.register(publisherRoutes, { prefix })
+  await app.register(subscriptionRoutes, { prefix })
   await app.register(whoamiRoutes, { prefix, virtualHost: config.rabbitmq.stream.virtualHost })
   await app.register(healthRoutes)
   await app.register(problemRoutes)

@@ -90,12 +90,20 @@ function identityOf ({ identified }: FastifyRequest): { caller?: string, scheme?
   return identified === undefined ? {} : { caller: identified.id, scheme: identified.scheme }
 }
 
-interface Names { stream?: string, superStream?: string, consumer?: string, publisher?: string }
+interface Names {
+  stream?: string
+  superStream?: string
+  consumer?: string
+  publisher?: string
+  subscription?: string
+}
+
+const NAMES = ['stream', 'superStream', 'consumer', 'publisher', 'subscription'] as const
 
 /** The names in the path of a request, and the publisher. */
 export function namesOf ({ params, query }: FastifyRequest): Names {
   const names: Names = {}
-  for (const name of ['stream', 'superStream', 'consumer', 'publisher'] as const) {
+  for (const name of NAMES) {
     // Publishes name the publisher in the query.
     const value = textOf(params, name) ?? (name === 'publisher' ? textOf(query, name) : undefined)
     if (value !== undefined) names[name] = value

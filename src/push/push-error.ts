@@ -8,9 +8,16 @@ export interface PushErrorDetails {
   readonly too_many_subscriptions: { readonly limit: number }
   readonly too_many_redrives: { readonly limit: number }
   readonly redrive_not_found: undefined
+  /** Messages that fail would come back to the subscription. */
+  readonly error_stream_refused: undefined
 }
 
 export type PushErrorCode = keyof PushErrorDetails
+
+type KeysOf<T> = T extends unknown ? keyof T : never
+
+/** The name of any of these facts. */
+export type PushDetailName = KeysOf<Exclude<PushErrorDetails[PushErrorCode], undefined>>
 
 type Arguments = {
   [Code in PushErrorCode]: undefined extends PushErrorDetails[Code]

@@ -9,7 +9,7 @@ import { sealContext, type Sealing } from './definitions/sealing.ts'
 import type { Attempt } from './endpoint/attempt.ts'
 import type { Guard } from './endpoint/guard.ts'
 import { PushError } from './push-error.ts'
-import type { IfVersion, PushPort, SubscriptionStatus } from './push-port.ts'
+import type { IfVersion, PushPort, RedriveProgress, SubscriptionStatus } from './push-port.ts'
 import { statusOf, type KnownStatus } from './standing.ts'
 import { sourceOf, unitId, type Unit } from './unit.ts'
 import { unitsOf } from './units-of.ts'
@@ -124,14 +124,14 @@ export class Push implements PushPort {
     })))
   }
 
-  async startRedrive (key: SubscriptionKey, request: RedriveRequest): Promise<Redrive> {
+  async startRedrive (key: SubscriptionKey, request: RedriveRequest): Promise<RedriveProgress> {
     const id = randomUUID()
     const { redrives } = await this.#change(key, { type: 'redrive', id, request, at: Date.now() })
-    return redrives.find((redrive) => redrive.id === id) ?? noRedrive(id)
+    return this.#progressOf(key, redrives.find((redrive) => redrive.id === id) ?? noRedrive(id))
   }
 
-  async redrives (key: SubscriptionKey): Promise<readonly Redrive[]> {
-    return (await this.get(key)).redrives
+  async redrives (key: SubscriptionKey): Promise<readonly RedriveProgress[]> {
+    return (await this.get(key)).redrives.map((redrive) => this.#progressOf(key, redrive))
   }
 
   async endRedrive (key: SubscriptionKey, id: string): Promise<void> {
@@ -167,6 +167,12 @@ export class Push implements PushPort {
       case 'too_many':
         throw tooMany(change)
     }
+  }
+
+  #progressOf (key: SubscriptionKey, redrive: Redrive): RedriveProgress {
+    const { id, state } = redrive
+    const record = state === 'running' ? this.#options.known.of(unitId({ key, partition: '', redrive: id })) : undefined
+    return { redrive, position: record?.nextOffset ?? null, record }
   }
 
   async #statusOf (unit: Unit, subscription: Subscription): Promise<SubscriptionStatus> {

@@ -32,6 +32,11 @@ export class Sealing {
     return `${newest.name}.${bytes.toString('base64url')}`
   }
 
+  /** Whether `seal` would use the same key. */
+  isNewest (sealed: string): boolean {
+    return sealed.startsWith(`${this.#keys[0]?.name ?? PLAIN}.`)
+  }
+
   /** Undefined when its key is not there, or when it was changed. */
   open (sealed: string, context: string): string | undefined {
     const [name = '', text = ''] = sealed.split('.', 2)

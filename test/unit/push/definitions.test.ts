@@ -1,44 +1,16 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Definition } from '../../../src/push/definitions/definition.ts'
 import {
-  Definitions, type Change, type Command, type RedriveRequest, type Subscription, type SubscriptionKey
+  Definitions, type Change, type Command, type RedriveRequest, type Subscription
 } from '../../../src/push/definitions/definitions.ts'
 import { Sealing } from '../../../src/push/definitions/sealing.ts'
+import { aDefinition, aKey } from '../../support/definitions.ts'
 
-const DEFINITION: Definition = {
-  url: 'https://example.com/',
-  start: 'next',
-  ordering: 'stream',
-  orderingKey: null,
-  concurrency: 1,
-  batch: { maxMessages: 1, maxBytes: 262_144, maxWaitMs: 0 },
-  format: 'message',
-  filter: { filterValues: [], matchUnfiltered: false },
-  timeoutMs: 15_000,
-  retry: {
-    initialDelayMs: 1000,
-    maxDelayMs: 600_000,
-    factor: 2,
-    maxAttempts: 10,
-    messageAttempts: 3,
-    maxOutageSeconds: 259_200
-  },
-  onFailure: 'errorStream',
-  errorStream: 'orders_errors',
-  maxConsecutiveFailures: 20,
-  commit: { everyMs: 1000, everyMessages: 1000 },
-  headers: {},
-  secrets: [],
-  consumer: 'push.a',
-  paused: null
-}
-
-const keyOf = (subscription: string): SubscriptionKey => ({ source: 'stream', stream: 'orders', subscription })
+const DEFINITION = aDefinition()
 let ids = 0
 const command = (subscription: string, change: Change, ifVersion?: number | null): Command => ({
   commandId: String(ids++),
-  key: keyOf(subscription),
+  key: aKey(subscription),
   change,
   ...(ifVersion !== undefined && { ifVersion })
 })
@@ -64,7 +36,7 @@ function withOne (): { change: (change: Change) => string, now: () => Subscripti
   let offset = 0
   const change = (change: Change): string => definitions.apply(command('a', change), offset++)
   change(PUT)
-  return { change, now: () => definitions.get(keyOf('a')) }
+  return { change, now: () => definitions.get(aKey('a')) }
 }
 
 t.test('a command whose precondition does not hold changes nothing', (t) => {
@@ -72,9 +44,9 @@ t.test('a command whose precondition does not hold changes nothing', (t) => {
   t.equal(definitions.apply(command('a', PUT, null), 10), 'applied')
   t.equal(definitions.apply(command('a', PUT, null), 11), 'precondition_failed')
   t.equal(definitions.apply(command('a', PUT, 9), 12), 'precondition_failed')
-  t.equal(definitions.get(keyOf('a'))?.version, 10)
+  t.equal(definitions.get(aKey('a'))?.version, 10)
   t.equal(definitions.apply(command('a', PUT, 10), 13), 'applied')
-  t.equal(definitions.get(keyOf('a'))?.version, 13)
+  t.equal(definitions.get(aKey('a'))?.version, 13)
   t.equal(definitions.apply(command('b', DELETE), 14), 'not_found')
   t.end()
 })
@@ -85,7 +57,7 @@ t.test('a command that is written twice counts once', (t) => {
   const reset = command('a', RESET)
   t.equal(definitions.apply(reset, 1), 'applied')
   t.equal(definitions.apply(reset, 2), 'known')
-  t.match(definitions.get(keyOf('a')), { version: 1, generation: 1 })
+  t.match(definitions.get(aKey('a')), { version: 1, generation: 1 })
   t.end()
 })
 
@@ -95,9 +67,9 @@ t.test('the generation of a name never goes back, through deletion too', (t) => 
     let highest = -1
     let wasThere = false
     for (const [offset, change] of changes.entries()) {
-      const before = definitions.get(keyOf('a'))?.generation
+      const before = definitions.get(aKey('a'))?.generation
       definitions.apply(command('a', change), offset)
-      const generation = definitions.get(keyOf('a'))?.generation
+      const generation = definitions.get(aKey('a'))?.generation
       if (generation === undefined) {
         wasThere = false
         continue
