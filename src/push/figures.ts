@@ -14,6 +14,10 @@ export class PushFigures {
   dropped = 0
   /** Messages that retention removed before they were delivered. */
   missed = 0
+  /** Slots that this process owns at the moment. */
+  ownedSlots = 0
+  /** Slots of which no process has said for half a minute that it owns them. */
+  unownedSlots = 0
   /** Units that this process has taken over. */
   takeovers = 0
   /** Requests in flight at the moment. */

@@ -6,10 +6,13 @@ export type { BrokerStats } from './broker-stats.ts'
 export type { BrokerFault, BrokerStatus } from './broker-status.ts'
 export { ByteBudget } from './common/budget.ts'
 export { Lease } from './common/lease.ts'
+export { Permits } from './common/permits.ts'
 export { shuttingDown } from './ended.ts'
 export { StreamsError } from './errors.ts'
 export type { DetailName, ErrorDetails, SideEffects, StreamsErrorCode } from './errors.ts'
+export { Backoff } from './common/backoff.ts'
 export type { Logger } from './common/logger.ts'
+export { pause, waitUntil, within } from './common/wait.ts'
 export { FILTER_VALUE_ANNOTATION } from './filter-value.ts'
 export { refusalOf } from './connections/connect-error.ts'
 export type { Refusal } from './connections/connect-error.ts'
@@ -26,6 +29,7 @@ export type { PartitionDescription } from './topology/super-stream-view.ts'
 export type { Partition, PartitionCheck, RoutedPublishOptions } from './ports/super-streams-port.ts'
 export type { PublishingPort } from './ports/publishing-port.ts'
 export type { ActiveConsumer, ActiveConsumerHandlers, Deactivation } from './consuming/active-consumer.ts'
+export type { Seat } from './connections/seat.ts'
 export type { ActiveFollow, ActiveFollowListener } from './consuming/active-follow.ts'
 export type { ConsumerOffset, Stored } from './consuming/consumer-offsets.ts'
 export type { ConsumerFollow } from './consuming/consumer-follow.ts'
@@ -70,6 +74,7 @@ export {
   MAX_DEPTH,
   PROPERTY_INDEX,
   splitAnnotations,
+  testText,
   withAnnotations,
   writeDataSectionHeader
 } from './amqp/index.ts'

@@ -121,6 +121,22 @@ export class ConsumersPort {
   }
 
   /**
+   * Joins a group for the sake of the seat that its active member has: nothing is read, and no offset is stored for the
+   * name. `listen` to the member that this returns, and `end` it.
+   *
+   * @param superStream of which the stream is a partition: the broker spreads the partitions over the members
+   *
+   * @throws StreamsError what `join` throws
+   */
+  async joinForSeat (stream: string, consumer: string, superStream?: string): Promise<ActiveConsumer> {
+    const { members, names } = this.#options
+    refuseBadReference('consumer', consumer)
+    return await members.joinForSeat(
+      names.toBroker(stream), consumer, superStream === undefined ? undefined : names.toBroker(superStream)
+    )
+  }
+
+  /**
    * Follows the stream as a member of that group: there is something to take while it is the active one. `begin` what
    * this returns when the listener can be told, and `close` it, whatever happens.
    *
