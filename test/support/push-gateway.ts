@@ -5,10 +5,13 @@ import { manage } from './super-streams.ts'
 
 const SLOTS = 16
 
+/** With which secrets of subscriptions are sealed. */
+export const PUSH_ENCRYPTION_KEY = 'p2k9bnEF4v5GQbQ2cP7K3m8xVd1sT6yW0uJzRhLaIeo='
+
 /** Settings of gateways that deliver to endpoints of this machine. */
 export const PUSH_SETTINGS = {
   PUSH_ENABLED: 'true',
-  PUSH_ENCRYPTION_KEY: 'p2k9bnEF4v5GQbQ2cP7K3m8xVd1sT6yW0uJzRhLaIeo=',
+  PUSH_ENCRYPTION_KEY,
   PUSH_ALLOW_HTTP: 'true',
   PUSH_ALLOWED_NETWORKS: '127.0.0.0/8'
 }
