@@ -1,4 +1,5 @@
 import { StreamsError, type Broker } from '../streams/index.ts'
+import { isPauseCause } from './definitions/definition.ts'
 import type { Subscription } from './definitions/definitions.ts'
 import type { SubscriptionStatus } from './push-port.ts'
 import type { StatusRecord } from './status/status-record.ts'
@@ -38,7 +39,12 @@ function stateOf (
   if (record === undefined || record.owner !== owner) {
     return { state: 'unassigned', reason: `the instance ${owner} is taking it over` }
   }
-  if (record.state === 'stopped') return { state: 'blocked', reason: record.reason }
+  if (record.state === 'stopped') {
+    // The last word from before a resume.
+    return isPauseCause(record.reason)
+      ? { state: 'unassigned', reason: `the instance ${owner} is about to continue` }
+      : { state: 'blocked', reason: record.reason }
+  }
   return { state: record.state, reason: record.reason }
 }
 
