@@ -26,6 +26,7 @@ import tls, { tlsServer } from './plugins/tls.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
+import { eventRoutes } from './routes/read/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { mergedConsumerMessageRoutes } from './routes/read/merged-consumer-messages.ts'
 import { mergedMessageRoutes } from './routes/read/merged-messages.ts'
@@ -81,6 +82,7 @@ export async function buildApp (
   await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
   await app.register(mergedMessageRoutes, { prefix, limits: config.read })
+  await app.register(eventRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
   await app.register(superStreamConsumerRoutes, { prefix })

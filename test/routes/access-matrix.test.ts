@@ -10,6 +10,8 @@ import { list, record } from '../support/schema-values.ts'
 type Verb = 'configure' | 'write' | 'read' | 'reset' | 'monitor'
 type Need = 'open' | 'known' | readonly Verb[] | { readonly any: readonly Verb[] }
 
+const NAMES_PUBLISHER =
+  ['Messages', 'Raw', 'Lines', 'Events'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 const NEEDS: Readonly<Record<string, Need>> = {
   describeGateway: 'open',
   getLiveness: 'open',
@@ -25,18 +27,15 @@ const NEEDS: Readonly<Record<string, Need>> = {
   createSuperStream: ['configure'],
   deleteSuperStream: ['configure'],
   describeSuperStream: { any: ['read', 'write'] },
-  publishMessages: ['write'],
-  publishRaw: ['write'],
-  publishLines: ['write'],
-  publishSuperStreamMessages: ['write'],
-  publishSuperStreamRaw: ['write'],
-  publishSuperStreamLines: ['write'],
+  ...Object.fromEntries(NAMES_PUBLISHER.map((id): [string, Need] => [id, ['write']])),
   readMessages: ['read'],
   readLines: ['read'],
   readMessage: ['read'],
   readRaw: ['read'],
+  readEvents: ['read'],
   readSuperStream: ['read'],
   readSuperStreamLines: ['read'],
+  readSuperStreamEvents: ['read'],
   listSuperStreamConsumers: ['read'],
   getSuperStreamOffsets: ['read'],
   storeSuperStreamOffsets: ['read'],
@@ -56,13 +55,14 @@ const NAMES_CONSUMER = [
 ]
 // HEAD would commit messages that no client has seen.
 const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
-const NAMES_PUBLISHER =
-  ['Messages', 'Raw', 'Lines'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 
+const EVENT = { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } }
 const BODIES: Readonly<Record<string, RequestOptions>> = {
   createSuperStream: { json: { partitions: 1 } },
   publishMessages: { json: { messages: [{ body: 1 }] } },
   publishRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishEvents: EVENT,
+  publishSuperStreamEvents: EVENT,
   publishSuperStreamMessages: { json: { messages: [{ body: 1 }] } },
   publishSuperStreamRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
   publishSuperStreamLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
