@@ -59,7 +59,7 @@ t.test('with TLS health asks in TLS, whoever the certificate is for, and reads n
 t.test('where clients need a certificate, health says what to do, and the port for operations helps', async (t) => {
   const { env, ca, file } = tlsFiles(t)
   const [port = 0] = await freePorts(1)
-  const certificates = { certificates: [{ id: 'a', name: 'a', subject: 'a', scopes: ['read:*/*'] }] }
+  const certificates = { certificates: [{ id: 'billing1', name: 'a', subject: 'a', scopes: ['read:*/*'] }] }
   const required = {
     ...env,
     AUTH: 'mtls',
