@@ -48,8 +48,11 @@ export const rooms = {
     // The brokers of callers beside the gateway's own: they share limits, and nothing of streams.
     'broker-set': ['broker', 'broker-options', 'broker-stats', 'shared', 'connections', 'management'],
     broker: [
-      'broker-options', 'broker-stats', 'broker-status', 'ports', 'directory', 'consuming', 'reading', 'publishing',
-      'partitions', 'topology', 'connections', 'management', ...shared
+      'administration', 'broker-options', 'broker-stats', 'broker-status', 'ports', 'sampling', 'directory',
+      'consuming', 'reading', 'publishing', 'topology', 'connections', 'management', ...shared
+    ],
+    administration: [
+      'broker-options', 'ports', 'directory', 'partitions', 'publishing', 'topology', 'connections', ...shared
     ],
     'broker-options': ['shared', 'publishing', 'reading', 'connections', 'management', 'protocol/index', 'common'],
     shared: ['publishing', 'reading', 'connections', 'common'],
@@ -59,6 +62,8 @@ export const rooms = {
       'merging', 'directory', 'consuming', 'reading', 'partitions', 'publishing', 'topology', 'management',
       'message-batch', ...shared
     ],
+    // Streams and consumers looked at again and again, for metrics.
+    sampling: ['consuming', 'topology', 'management', ...shared],
     directory: ['consuming', 'topology', 'connections', 'management', ...shared],
     // Super streams: reads and consumers of several partitions as one.
     merging: ['consuming', 'reading', 'topology', ...shared],

@@ -21,6 +21,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   createStream: ['configure'],
   deleteStream: ['configure'],
   describeStream: { any: ['read', 'write'] },
+  getStreamHistory: { any: ['read', 'write'] },
   listSuperStreams: 'known',
   createSuperStream: ['configure'],
   deleteSuperStream: ['configure'],
@@ -56,8 +57,7 @@ const NAMES_CONSUMER = [
 ]
 // HEAD would commit messages that no client has seen.
 const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
-const NAMES_PUBLISHER =
-  ['Messages', 'Raw', 'Lines'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
+const NAMES_PUBLISHER = ['Messages', 'Raw', 'Lines'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 
 const BODIES: Readonly<Record<string, RequestOptions>> = {
   createSuperStream: { json: { partitions: 1 } },

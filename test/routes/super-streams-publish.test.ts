@@ -178,10 +178,9 @@ t.test('what is published follows a super stream that was deleted and made anew'
   const name = await newSuper(t, { partitions: 3 })
   const json = { messages: keys.map((routingKey) => ({ body: routingKey, routingKey })) }
   t.match((await post(name, 'messages', { json })).json, { confirmed: 60 })
-  // Another gateway does not tell this one.
-  const other = await startGateway(t)
+  const other = await startGateway(t) // which does not tell this one
   t.equal((await other.request('DELETE', `/v1/super-streams/${name}`)).status, 204)
-  // The broker answers before the last replica is gone: a message on its way may still be confirmed, or have no outcome.
+  // The broker answers before the last replica is gone: a message on its way may still have another outcome.
   const gone = await until('the super stream is known to be gone', async () => {
     const answer = await post(name, 'messages', { json })
     return answer.status === 404 && answer

@@ -2,12 +2,13 @@ import type { Static } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
 import { brokerOf } from '../../http/caller.ts'
 import { clientSignal } from '../../http/request-scope.ts'
+import { traceHeadersOf } from '../../http/trace-headers.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
 import { strictObject } from '../../api/schemas.ts'
 import type { FieldError } from '../../api/field-error.ts'
 import {
-  PublishingIds, requestCodec, UNBOUNDED_WORK, WORK_OF_A_TURN, type BodyFormat, type Destination, type JsonRequest,
-  type Work
+  PublishingIds, requestCodec, traceContextOf, UNBOUNDED_WORK, WORK_OF_A_TURN, type BodyFormat, type Destination,
+  type JsonRequest, type TraceContext, type Work
 } from '../../messages/index.ts'
 import { MessageBatch, type PublishingPort } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
@@ -51,7 +52,7 @@ export function publishMessages (
     async (request, reply) => {
       const { publishing } = brokerOf(request)
       const goal = kind.goalOf(request, request.query)
-      const common = commonOf(request.query, kind)
+      const common = commonOf(request.query, kind, traceContextOf(traceHeadersOf(request)))
       const options = publishOptions(request.query)
       const codec = requestCodec(request.headers['content-type'])
       const compression = compressionOf(request.query, codec.framing)
@@ -86,10 +87,17 @@ function turnsFor (app: ApiApp, bodyBytes: number): (() => Promise<void>) | unde
 }
 
 /** What is the same for all messages of a request. */
-type Common = Pick<Destination, 'ids' | 'filterValue' | 'isRouted'>
+type Common = Pick<Destination, 'ids' | 'filterValue' | 'trace' | 'isRouted'>
 
-function commonOf (query: Static<typeof PublishQuery>, { isRouted }: GoalKind): Common {
-  return { ids: new PublishingIds(query.publisher), filterValue: commonFilterValue(query), isRouted }
+function commonOf (
+  query: Static<typeof PublishQuery>, { isRouted }: GoalKind, trace: TraceContext | undefined
+): Common {
+  return { ids: new PublishingIds(query.publisher), filterValue: commonFilterValue(query), trace, isRouted }
+}
+
+// Of the batch without growing.
+function batchBytes (bodyBytes: number, count: number, { trace }: Common): number {
+  return bodyBytes + count * (MESSAGE_OVERHEAD_BYTES + (trace?.byteLength ?? 0))
 }
 
 async function batchOf (
@@ -109,7 +117,7 @@ function batchAtOnce (
   const work = { units: UNBOUNDED_WORK }
   scanned(read, work)
   refuseScanned(read, limits)
-  const batch = new MessageBatch(bodyBytes + read.count * MESSAGE_OVERHEAD_BYTES)
+  const batch = new MessageBatch(batchBytes(bodyBytes, read.count, common))
   refuseErrors(read.addTo({ ...common, batch, work }) ?? [])
   return batch
 }
@@ -134,9 +142,9 @@ async function batchInTurns (
     }
     while (!scanned(read, work)) await nextTurn()
     refuseScanned(read, limits)
-    const overhead = publishing.reserve(read.count * (MESSAGE_OVERHEAD_BYTES + NOTE_BYTES))
+    const overhead = publishing.reserve(batchBytes(0, read.count, common) + read.count * NOTE_BYTES)
     try {
-      const batch = new MessageBatch(bodyBytes + read.count * MESSAGE_OVERHEAD_BYTES)
+      const batch = new MessageBatch(batchBytes(bodyBytes, read.count, common))
       const add = () => read.addTo({ ...common, batch, work })
       let errors = add()
       for (; errors === undefined; errors = add()) {

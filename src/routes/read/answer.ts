@@ -117,8 +117,10 @@ export async function sendRaw (reply: FastifyReply, message: ReadMessage, batch:
   whenClosed(reply, () => batch.release())
   const pace = paceOf(reply, batch)
   await pace.begin()
-  const { contentType, body } = rawBody(message)
+  const { contentType, body, trace } = rawBody(message)
   reply.type(contentType)
+  if (trace !== undefined) reply.header('app-property-traceparent', trace.point.text)
+  if (trace?.state !== undefined) reply.header('app-property-tracestate', trace.state)
   // A browser saves it instead of running it.
   if (!isInert(mediaTypeOf(contentType))) reply.header('content-disposition', 'attachment')
   return body instanceof Uint8Array
