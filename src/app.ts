@@ -9,6 +9,7 @@ import browserGuard from './plugins/browser-guard.ts'
 import compression from './plugins/compression.ts'
 import connections from './plugins/connections.ts'
 import errors, { sendFrameworkProblem } from './plugins/errors.ts'
+import lag from './plugins/lag.ts'
 import lifecycle from './plugins/lifecycle.ts'
 import live from './plugins/live.ts'
 import metrics from './plugins/metrics.ts'
@@ -28,6 +29,7 @@ import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
 import { eventRoutes } from './routes/read/events.ts'
 import { healthRoutes } from './routes/health.ts'
+import { historyRoutes } from './routes/history.ts'
 import { mergedConsumerMessageRoutes } from './routes/read/merged-consumer-messages.ts'
 import { mergedMessageRoutes } from './routes/read/merged-messages.ts'
 import { messageRoutes } from './routes/read/messages.ts'
@@ -66,6 +68,7 @@ export async function buildApp (
   await app.register(startReport, config)
   await app.register(metrics)
   await app.register(live, config)
+  await app.register(lag, config)
   await app.register(reloads)
   await app.register(connections, config.http)
   if (config.http.tls !== undefined) await app.register(tls, config.http.tls)
@@ -78,6 +81,7 @@ export async function buildApp (
 
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
+  await app.register(historyRoutes, { prefix })
   await app.register(superStreamRoutes, { prefix, maxPartitions: config.rabbitmq.superStreamMaxPartitions })
   await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })

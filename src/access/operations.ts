@@ -38,6 +38,7 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   createStream: CONFIGURE,
   deleteStream: CONFIGURE,
   describeStream: { type: 'stream', any: ['read', 'write'] },
+  getStreamHistory: { type: 'stream', any: ['read', 'write'] },
 
   // It shows the super streams that the caller may read or write.
   listSuperStreams: { type: 'known' },

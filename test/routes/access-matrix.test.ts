@@ -10,8 +10,8 @@ import { list, record } from '../support/schema-values.ts'
 type Verb = 'configure' | 'write' | 'read' | 'reset' | 'monitor'
 type Need = 'open' | 'known' | readonly Verb[] | { readonly any: readonly Verb[] }
 
-const NAMES_PUBLISHER =
-  ['Messages', 'Raw', 'Lines', 'Events'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
+const PUBLISHES = ['Messages', 'Raw', 'Lines', 'Events']
+const NAMES_PUBLISHER = PUBLISHES.flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 const NEEDS: Readonly<Record<string, Need>> = {
   describeGateway: 'open',
   getLiveness: 'open',
@@ -23,6 +23,7 @@ const NEEDS: Readonly<Record<string, Need>> = {
   createStream: ['configure'],
   deleteStream: ['configure'],
   describeStream: { any: ['read', 'write'] },
+  getStreamHistory: { any: ['read', 'write'] },
   listSuperStreams: 'known',
   createSuperStream: ['configure'],
   deleteSuperStream: ['configure'],
@@ -56,13 +57,12 @@ const NAMES_CONSUMER = [
 // HEAD would commit messages that no client has seen.
 const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
 
-const EVENT = { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } }
 const BODIES: Readonly<Record<string, RequestOptions>> = {
   createSuperStream: { json: { partitions: 1 } },
   publishMessages: { json: { messages: [{ body: 1 }] } },
   publishRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
-  publishEvents: EVENT,
-  publishSuperStreamEvents: EVENT,
+  publishEvents: { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } },
+  publishSuperStreamEvents: { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } },
   publishSuperStreamMessages: { json: { messages: [{ body: 1 }] } },
   publishSuperStreamRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
   publishSuperStreamLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
