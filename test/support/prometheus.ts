@@ -24,8 +24,6 @@ export interface Prometheus {
   url: string
   /** @throws what Prometheus says of a query that it does not understand */
   query: (expression: string) => Promise<Sample[]>
-  /** The names of the alerts that fire. */
-  firing: () => Promise<string[]>
 }
 
 /**
@@ -75,10 +73,6 @@ export async function startPrometheus (t: Test, gatewayUrl: string, rules: strin
       return list(data['result']).map(record).map(({ metric, value }) => {
         return { labels: record(metric), value: Number(list(value)[1]) }
       })
-    },
-    async firing () {
-      const alerts = list(record(await ask('alerts'))['alerts']).map(record)
-      return alerts.filter(({ state }) => state === 'firing').map(({ labels }) => String(record(labels)['alertname']))
     }
   }
 }
