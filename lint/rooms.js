@@ -16,8 +16,8 @@ const shared = ['common', 'errors', 'classify', 'ended', 'offset']
 /** @type {Readonly<Record<string, readonly string[]>>} */
 export const rooms = {
   server: ['main', 'commands'],
-  // What the process does in place of serving. A command needs neither the application nor its settings.
-  commands: ['access', 'text'],
+  // What the process does in place of serving. A command needs the settings at most, and never the application.
+  commands: ['access', 'config', 'settings', 'text', 'version'],
   main: ['app', 'config', 'logger', 'settings'],
   app: ['plugins', 'routes', 'config', 'http/server-limits', 'version'],
 
@@ -104,8 +104,8 @@ export const packages = {
   '@fastify/swagger': ['plugins'],
   '@fastify/swagger-ui': ['plugins'],
   '@fastify/type-provider-typebox': ['http', 'routes'],
-  'node:http': ['main', 'plugins', 'routes', 'http'],
-  'node:https': ['main', 'plugins'],
+  'node:http': ['main', 'plugins', 'routes', 'http', 'commands'],
+  'node:https': ['main', 'plugins', 'commands'],
   'node:http2': [],
 
   // Formats have schemas; the domain has none.

@@ -60,6 +60,17 @@ export function loadConfig (env: Environment, readFile: ReadFile): { config: Con
   return { config: deepFreeze(settings), warnings: warnOfVariables(env, read.descriptions) }
 }
 
+/**
+ * Reads the settings to say everything about them at once.
+ *
+ * @returns what is wrong with each bad variable, and the warnings of `loadConfig`; neither shows a value
+ */
+export function checkConfig (env: Environment, readFile: ReadFile): { problems: string[], warnings: string[] } {
+  const read = new SettingReader(env, readFile)
+  readSettings(read)
+  return { problems: [...read.problems], warnings: warnOfVariables(env, read.descriptions) }
+}
+
 /** Every setting with its default and bounds, for the documentation. */
 export function describeSettings (): readonly SettingDescription[] {
   const read = new SettingReader({}, () => '')
