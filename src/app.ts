@@ -54,7 +54,15 @@ export async function buildApp (
   auditFile?: FastifyBaseLogger
 ): Promise<FastifyInstance> {
   const app = fastify(appOptions(config, logger))
+  await addPlugins(app, config, auditFile)
+  await addRoutes(app, config)
+  app.refuseOtherMethods()
+  return app
+}
 
+async function addPlugins (
+  app: FastifyInstance, config: Config, auditFile: FastifyBaseLogger | undefined
+): Promise<void> {
   await app.register(routeAccess)
   await app.register(proxies, config.http)
   await app.register(requests)
@@ -78,7 +86,9 @@ export async function buildApp (
   await app.register(audit, { config, file: auditFile })
   await app.register(openness, config)
   await app.register(openapi, config.access)
+}
 
+async function addRoutes (app: FastifyInstance, config: Config): Promise<void> {
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
   await app.register(historyRoutes, { prefix })
@@ -96,8 +106,6 @@ export async function buildApp (
   await app.register(healthRoutes)
   await app.register(problemRoutes)
   await app.register(rootRoutes, { version: VERSION, hidden: hiddenLinks(config) })
-  app.refuseOtherMethods()
-  return app
 }
 
 // A name of 255 bytes, each percent-encoded.
