@@ -14,13 +14,13 @@ const NAMES_CONSUMER = [
 ]
 // HEAD would commit messages that no client has seen.
 const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
-const NAMES_PUBLISHER =
-  ['Messages', 'Raw', 'Lines'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 
 const BODIES: Readonly<Record<string, RequestOptions>> = {
   createSuperStream: { json: { partitions: 1 } },
   publishMessages: { json: { messages: [{ body: 1 }] } },
   publishRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishEvents: { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } },
+  publishSuperStreamEvents: { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } },
   publishSuperStreamMessages: { json: { messages: [{ body: 1 }] } },
   publishSuperStreamRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
   publishSuperStreamLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
