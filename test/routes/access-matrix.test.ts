@@ -8,6 +8,8 @@ import { list, record } from '../support/schema-values.ts'
 // Every operation of the document, with every kind of caller. What an operation needs is written down here once more:
 // a wrong row of the gateway's own table cannot go unnoticed, and an operation that is missing here fails.
 
+const PUBLISHES = ['Messages', 'Raw', 'Lines', 'Events']
+const NAMES_PUBLISHER = PUBLISHES.flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 const NAMES_CONSUMER = [
   'storeOffset', 'readAsConsumer', 'resetOffset', 'storeSuperStreamOffsets', 'readSuperStreamAsConsumer',
   'resetSuperStreamOffsets'
