@@ -10,7 +10,9 @@ export { Permits } from './common/permits.ts'
 export { shuttingDown } from './ended.ts'
 export { StreamsError } from './errors.ts'
 export type { DetailName, ErrorDetails, SideEffects, StreamsErrorCode } from './errors.ts'
+export { Backoff } from './common/backoff.ts'
 export type { Logger } from './common/logger.ts'
+export { pause, waitUntil, within } from './common/wait.ts'
 export { FILTER_VALUE_ANNOTATION } from './filter-value.ts'
 export { refusalOf } from './connections/connect-error.ts'
 export type { Refusal } from './connections/connect-error.ts'
@@ -72,6 +74,7 @@ export {
   MAX_DEPTH,
   PROPERTY_INDEX,
   splitAnnotations,
+  testText,
   withAnnotations,
   writeDataSectionHeader
 } from './amqp/index.ts'

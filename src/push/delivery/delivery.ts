@@ -1,6 +1,6 @@
 import type { Attempt } from '../endpoint/attempt.ts'
 import type { FailureClass } from './failure.ts'
-import type { RetryDelays } from './retry.ts'
+import { MAX_RETRY_AFTER_MS, type RetryDelays } from './retry.ts'
 
 /** A message that is delivered. */
 export interface Deliverable {
@@ -88,6 +88,11 @@ export interface Delivery<M extends Deliverable> {
 export function isExhausted (state: RetryState, policy: RetryPolicy): boolean {
   if (state.failure === 'endpoint') return state.failedAt - state.firstFailedAt >= policy.maxOutageMs
   return state.counted >= (state.failure === 'message' ? policy.messageAttempts : policy.maxAttempts)
+}
+
+/** Whether the next try may be made. A time further ahead than any pause is that of a clock that has jumped. */
+export function isDue ({ nextAttemptAt }: RetryState, { maxDelayMs }: RetryPolicy, now: number): boolean {
+  return nextAttemptAt <= now || nextAttemptAt - now > Math.max(maxDelayMs, MAX_RETRY_AFTER_MS)
 }
 
 /** How many messages in a row have failed for good. */

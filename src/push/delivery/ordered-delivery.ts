@@ -1,6 +1,7 @@
 import type { Attempt } from '../endpoint/attempt.ts'
 import {
-  FailureStreak, type Deliverable, type Delivery, type DeliveryPort, type PauseReason, type RetryPolicy, type RetryState
+  FailureStreak, isDue, type Deliverable, type Delivery, type DeliveryPort, type PauseReason, type RetryPolicy,
+  type RetryState
 } from './delivery.ts'
 import type { FailureClass } from './failure.ts'
 import { delayAfter } from './retry.ts'
@@ -35,6 +36,11 @@ export class OrderedDelivery<M extends Deliverable> implements Delivery<M> {
   /** Of the message that is tried again. */
   get retry (): RetryState | undefined {
     return this.#retry
+  }
+
+  /** Messages in a row that have failed for good. */
+  get failuresInARow (): number {
+    return this.#streak.count
   }
 
   /** The message at this offset is not sent again: it goes where failed messages go, if it is the next one. */
@@ -81,7 +87,7 @@ export class OrderedDelivery<M extends Deliverable> implements Delivery<M> {
         continue
       }
       const retry = this.#retryOf(head)
-      if (retry !== undefined && retry.nextAttemptAt > this.#port.now()) return 'later'
+      if (retry !== undefined && !isDue(retry, this.#policy, this.#port.now())) return 'later'
       const admitted = this.#port.admit === undefined ? range.length : await this.#port.admit(head, signal)
       const sent = range.slice(0, retry === undefined ? admitted : 1)
       const attempt = await this.#port.post(sent, (retry?.attempts ?? 0) + 1, signal)

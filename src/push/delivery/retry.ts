@@ -1,4 +1,5 @@
-const MAX_RETRY_AFTER_MS = 3_600_000
+/** An endpoint that asks for a longer pause is asked again after this. */
+export const MAX_RETRY_AFTER_MS = 3_600_000
 
 /** How the pauses between tries grow. */
 export interface RetryDelays {

@@ -27,14 +27,20 @@ export interface MessagePlace {
   /** When the broker stored its chunk, ms since 1970: a stream that is created anew has other times. */
   readonly timestamp: number
   readonly offset: number
+  /** Of the last message, when there are several. */
+  readonly lastOffset?: number | undefined
 }
 
 /**
  * The `webhook-id` of a message of a subscription: the same for every try and from every instance. It has no dot, which
- * separates the parts of the signed text.
+ * separates the parts of the signed text. Batches that begin with the same message and end with another one have other
+ * ids: an endpoint that knows the one has not seen all of the other.
  */
-export function webhookId ({ virtualHost, stream, timestamp, offset }: MessagePlace, subscription: string): string {
-  const text = JSON.stringify([virtualHost, stream, timestamp, offset, subscription])
+export function webhookId (
+  { virtualHost, stream, timestamp, offset, lastOffset }: MessagePlace, subscription: string
+): string {
+  const place = [virtualHost, stream, timestamp, offset, subscription]
+  const text = JSON.stringify(lastOffset === undefined ? place : [...place, lastOffset])
   return `msg_${createHash('sha256').update(text).digest().subarray(0, ID_BYTES).toString('base64url')}`
 }
 

@@ -1,4 +1,4 @@
-import type { Broker, Logger } from '../../streams/index.ts'
+import type { Broker, ByteBudget, Logger } from '../../streams/index.ts'
 import type { Sealing } from '../definitions/sealing.ts'
 import type { Subscription } from '../definitions/definitions.ts'
 import type { PauseReason, RetryState } from '../delivery/ordered-delivery.ts'
@@ -7,6 +7,7 @@ import type { PushFigures } from '../figures.ts'
 import type { Seat } from '../ownership/seat.ts'
 import type { Report } from '../status/status-record.ts'
 import type { Unit } from '../unit.ts'
+import type { Ticks } from './ticks.ts'
 
 /** What all workers of the process share. */
 export interface WorkerShared {
@@ -17,6 +18,12 @@ export interface WorkerShared {
   readonly virtualHost: string
   readonly figures: PushFigures
   readonly logger: Logger
+  /** Of the gateway: endpoints see it. */
+  readonly version: string
+  /** What workers may hold of messages, together. */
+  readonly memory: ByteBudget
+  /** One for all workers. */
+  readonly ticks: Ticks
 }
 
 /** What a worker is to deliver, and with what it continues. */
@@ -26,6 +33,11 @@ export interface WorkerTask {
   readonly seat: Seat
   /** What the owner before knew of the message that is tried; undefined: nothing. */
   readonly retry: RetryState | undefined
+  /**
+   * What the owner before had reached in this generation: `nextOffset` of its last report. It counts only when the
+   * broker has forgotten the stored offset, as it does when retention passes it. Undefined: not known.
+   */
+  readonly reached?: number | undefined
   /** `delivery-generation` of the requests. */
   readonly deliveryGeneration: number
 }
