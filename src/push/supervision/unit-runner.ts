@@ -198,9 +198,8 @@ export class UnitRunner {
   }
 
   async #submit (): Promise<void> {
-    const order = this.#order
+    const [order, { definitions }] = [this.#order, this.#options]
     if (order === undefined) return
-    const { definitions } = this.#options
     await this.#life.unlessEnded(definitions.submit(this.unit.key, order.change, versionFor(order)))
     this.#order = orderAfter(order, definitions.get(this.unit.key))
   }
