@@ -27,6 +27,7 @@ import tls, { tlsServer } from './plugins/tls.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
+import { eventRoutes } from './routes/read/events.ts'
 import { healthRoutes } from './routes/health.ts'
 import { historyRoutes } from './routes/history.ts'
 import { mergedConsumerMessageRoutes } from './routes/read/merged-consumer-messages.ts'
@@ -53,7 +54,15 @@ export async function buildApp (
   auditFile?: FastifyBaseLogger
 ): Promise<FastifyInstance> {
   const app = fastify(appOptions(config, logger))
+  await addPlugins(app, config, auditFile)
+  await addRoutes(app, config)
+  app.refuseOtherMethods()
+  return app
+}
 
+async function addPlugins (
+  app: FastifyInstance, config: Config, auditFile: FastifyBaseLogger | undefined
+): Promise<void> {
   await app.register(routeAccess)
   await app.register(proxies, config.http)
   await app.register(requests)
@@ -77,7 +86,9 @@ export async function buildApp (
   await app.register(audit, { config, file: auditFile })
   await app.register(openness, config)
   await app.register(openapi, config.access)
+}
 
+async function addRoutes (app: FastifyInstance, config: Config): Promise<void> {
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
   await app.register(historyRoutes, { prefix })
@@ -85,6 +96,7 @@ export async function buildApp (
   await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
   await app.register(mergedMessageRoutes, { prefix, limits: config.read })
+  await app.register(eventRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
   await app.register(superStreamConsumerRoutes, { prefix })
@@ -94,8 +106,6 @@ export async function buildApp (
   await app.register(healthRoutes)
   await app.register(problemRoutes)
   await app.register(rootRoutes, { version: VERSION, hidden: hiddenLinks(config) })
-  app.refuseOtherMethods()
-  return app
 }
 
 // A name of 255 bytes, each percent-encoded.

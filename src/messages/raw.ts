@@ -1,8 +1,8 @@
-import { isUtf8 } from 'node:buffer'
 import { AmqpDecodeError, dataBodyOf } from '../streams/index.ts'
 import type { AmqpMap, AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
 import { FilterValue } from './filter-value.ts'
 import { MessageFormatError } from './format-error.ts'
+import { headerText } from './header-text.ts'
 import { isJson } from '../text/json-steps.ts'
 import { bufferOf } from './json-parts.ts'
 import { longJson, longValue } from './large-json.ts'
@@ -140,14 +140,6 @@ const JSON_TYPE = 'application/json'
 
 /** A media type with parameters (RFC 9110, 8.3.1). A stored content type may be any text, even one with line breaks. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[\t\x20-\x7e]*)?$/
-
-/** Node decodes headers as Latin-1, but many clients send UTF-8. */
-function headerText (header: string | string[] | undefined): string | undefined {
-  const text = Array.isArray(header) ? header.join(', ') : header
-  if (text === undefined || /^[\x20-\x7e]*$/.test(text)) return text
-  const bytes = Buffer.from(text, 'latin1')
-  return isUtf8(bytes) ? bytes.toString('utf8') : text
-}
 
 function stringValue (value: string | undefined): AmqpValue | undefined {
   return value === undefined ? undefined : { type: 'string', value }

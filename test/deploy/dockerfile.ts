@@ -3,6 +3,8 @@ import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { projectDirectory } from '../../scripts/setup/paths.mjs'
 
+const RUN_TIMEOUT_MS = 300_000
+
 interface Instruction { readonly name: string, readonly text: string }
 
 /** What the last stage of the Dockerfile says about a container. */
@@ -105,7 +107,7 @@ function execute (command: string, cwd: string): void {
   if (command === 'npm ci') return symlinkSync(join(projectDirectory, 'node_modules'), join(cwd, 'node_modules'))
   const options = ' --prefer-offline --no-audit --no-fund'
   const { status, stdout, stderr } = spawnSync('sh', ['-c', command.replace(/^npm ci .*/, `$&${options}`)], {
-    cwd, encoding: 'utf8'
+    cwd, encoding: 'utf8', timeout: RUN_TIMEOUT_MS
   })
   if (status !== 0) throw new Error(`RUN ${command}: ${stdout}${stderr}`)
 }

@@ -10,6 +10,9 @@ import { testManagementUrl, testStreamUrl } from '../support/broker.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
 import { buildImage, describeImage } from './dockerfile.ts'
 
+// It compiles and installs, which other processes may slow down.
+t.setTimeout(600_000)
+
 const image = describeImage()
 const [uid, gid] = image.user.split(':')
 const { name, version, license, description } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -26,6 +29,9 @@ t.test('the image names an exact Node.js, what it is, and a user that Kubernetes
   const bases = [...readFileSync('Dockerfile', 'utf8').matchAll(/^FROM (node:\S+)/gm)].map(([, base]) => base)
   t.same([...new Set(bases)], [image.base])
   t.same([uid, gid], ['65532', '65532'])
+  // The health check gives up by itself after four seconds, and says why.
+  const [, seconds] = /^HEALTHCHECK .*--timeout=(\d+)s/m.exec(readFileSync('Dockerfile', 'utf8')) ?? []
+  t.ok(Number(seconds) > 4)
   const labels = Object.fromEntries(Object.entries(image.labels)
     .map(([key, value]) => [key.replace('org.opencontainers.image.', ''), value]))
   t.match(labels, { title: name, version, licenses: license, revision: '$REVISION' })

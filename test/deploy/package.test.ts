@@ -8,6 +8,9 @@ import { testManagementUrl, testStreamUrl } from '../support/broker.ts'
 import { makeCheckout } from '../support/checkout.ts'
 import { GatewayProcess } from '../support/gateway-process.ts'
 
+// It compiles and installs, which other processes may slow down.
+t.setTimeout(600_000)
+
 const { name, version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'))
 

@@ -10,6 +10,8 @@ import { list, record } from '../support/schema-values.ts'
 type Verb = 'configure' | 'write' | 'read' | 'reset' | 'monitor'
 type Need = 'open' | 'known' | readonly Verb[] | { readonly any: readonly Verb[] }
 
+const PUBLISHES = ['Messages', 'Raw', 'Lines', 'Events']
+const NAMES_PUBLISHER = PUBLISHES.flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 const NEEDS: Readonly<Record<string, Need>> = {
   describeGateway: 'open',
   getLiveness: 'open',
@@ -26,18 +28,15 @@ const NEEDS: Readonly<Record<string, Need>> = {
   createSuperStream: ['configure'],
   deleteSuperStream: ['configure'],
   describeSuperStream: { any: ['read', 'write'] },
-  publishMessages: ['write'],
-  publishRaw: ['write'],
-  publishLines: ['write'],
-  publishSuperStreamMessages: ['write'],
-  publishSuperStreamRaw: ['write'],
-  publishSuperStreamLines: ['write'],
+  ...Object.fromEntries(NAMES_PUBLISHER.map((id): [string, Need] => [id, ['write']])),
   readMessages: ['read'],
   readLines: ['read'],
   readMessage: ['read'],
   readRaw: ['read'],
+  readEvents: ['read'],
   readSuperStream: ['read'],
   readSuperStreamLines: ['read'],
+  readSuperStreamEvents: ['read'],
   listSuperStreamConsumers: ['read'],
   getSuperStreamOffsets: ['read'],
   storeSuperStreamOffsets: ['read'],
@@ -57,12 +56,13 @@ const NAMES_CONSUMER = [
 ]
 // HEAD would commit messages that no client has seen.
 const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
-const NAMES_PUBLISHER = ['Messages', 'Raw', 'Lines'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 
 const BODIES: Readonly<Record<string, RequestOptions>> = {
   createSuperStream: { json: { partitions: 1 } },
   publishMessages: { json: { messages: [{ body: 1 }] } },
   publishRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishEvents: { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } },
+  publishSuperStreamEvents: { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } },
   publishSuperStreamMessages: { json: { messages: [{ body: 1 }] } },
   publishSuperStreamRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
   publishSuperStreamLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },
