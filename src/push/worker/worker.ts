@@ -122,6 +122,7 @@ class UnitWorker implements Worker, Ticking {
       await within(this.#progress.store(), { timeoutMs: leftMs, signal: lost }).catch(() => {})
     }
     this.#progress.close()
+    if (!this.#isAbandoned) this.#reporter.tick()
     lost.removeEventListener('abort', this.#seatLost)
   }
 
