@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { StreamsError } from '../../streams/index.ts'
 import type { LogFollower } from '../log/log-follower.ts'
 import type { LogStream, Written } from '../log/log-stream.ts'
+import { pause } from '../log/wait.ts'
 import type { DefinitionFold, Submitted } from './definition-fold.ts'
 
 export interface SubmissionOptions {
@@ -62,7 +62,7 @@ export class Submission {
       const error = await this.#readBack()
       if (this.#submitted !== undefined) return this.#submitted
       if (this.#signal.aborted) throw this.#asKnown(written.isStored ? error ?? notConfirmed() : written.error)
-      await delay(RETRY_MS, undefined, { signal: this.#signal }).catch(() => {})
+      await pause(RETRY_MS, this.#signal)
     }
   }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { shuttingDown, StreamsError, type Logger } from '../../streams/index.ts'
 import type { LogRecord } from './log-record.ts'
 import type { LogPage, LogStream } from './log-stream.ts'
+import { pause, unlessAborted } from './wait.ts'
 
 /** What is made of the records of a log. */
 export interface LogFold {
@@ -24,6 +25,8 @@ const LEAST_READ_MS = 100
 const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 5000
 const LOOK_TIMEOUT_MS = 30_000
+// How long a look tries again after faults: a stream that was just created, a leader that has just changed.
+const RECOVERY_MS = 2000
 // After these the log has to be loaded anew.
 const LOST_PLACE = new Set<string>(['stream_not_found', 'offset_out_of_range'])
 
@@ -81,7 +84,8 @@ export class LogFollower {
 
   async #toEnd (): Promise<void> {
     const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)])
-    for (let losses = 0; ;) {
+    const recoveryMs = performance.now() + RECOVERY_MS
+    for (;;) {
       try {
         const { isEnd, isNew } = await this.#readOn(0, signal)
         if (isEnd) return
@@ -89,7 +93,8 @@ export class LogFollower {
       } catch (error) {
         if (this.#closing.signal.aborted) throw shuttingDown()
         if (signal.aborted) throw tooLate(error)
-        if (!isLostPlace(error) || ++losses > 2) throw error
+        if (performance.now() > recoveryMs || !mayPass(error)) throw error
+        await pause(FIRST_PAUSE_MS, signal)
       }
     }
   }
@@ -169,19 +174,15 @@ function isLostPlace (error: unknown): boolean {
   return error instanceof StreamsError && LOST_PLACE.has(error.code)
 }
 
-// A pause that an abort ends early.
-async function pause (ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => {})
+function mayPass (error: unknown): boolean {
+  return isLostPlace(error) || (error instanceof StreamsError && error.retryable)
 }
 
 /** What the promise resolves to. It runs on when the signal aborts. @throws StreamsError `broker_timeout` then */
 async function inTime<T> (promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) throw tooLate(signal.reason)
-  return await new Promise<T>((resolve, reject) => {
-    const end = (): void => { reject(tooLate(signal.reason)) }
-    signal.addEventListener('abort', end, { once: true })
-    promise.then(resolve, reject).finally(() => { signal.removeEventListener('abort', end) })
-  })
+  const settled = await unlessAborted(promise.then((value) => ({ value })), signal)
+  if (settled === undefined) throw tooLate(signal.reason)
+  return settled.value
 }
 
 function tooLate (cause: unknown): StreamsError {
