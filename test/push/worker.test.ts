@@ -178,8 +178,9 @@ t.test('a filter leaves messages out, and the place moves past them', async (t) 
   const receiver = await startReceiver(t)
   const publish = async (body: string, filterValue: string): Promise<void> => {
     const batch = new MessageBatch()
+    const value = { type: 'string', value: filterValue } as const
     batch.add({
-      messageAnnotations: [[{ type: 'symbol', value: 'x-stream-filter-value' }, { type: 'string', value: filterValue }]],
+      messageAnnotations: [[{ type: 'symbol', value: 'x-stream-filter-value' }, value]],
       body: Buffer.from(body)
     }, undefined, Buffer.from(filterValue))
     await broker.publishing.publish(stream, batch)
