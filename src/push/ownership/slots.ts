@@ -62,6 +62,13 @@ export class Slots {
     return this.#members[slot]?.isOwner ?? false
   }
 
+  /** The name of the instance that has the slot; undefined: none, as far as this one knows. */
+  ownerOf (slot: number): string | undefined {
+    const { instance, log } = this.#options
+    if (this.isOwner(slot)) return instance
+    return this.#watch?.isSilent(slot) === false ? log.slots.get(slot)?.owner : undefined
+  }
+
   /** Leaves all groups, each when what belongs to its slot has settled. */
   async stop (): Promise<void> {
     this.#ending.abort()
@@ -103,7 +110,7 @@ export class Slots {
   }
 
   #memberOf (partition: string, slot: number): SlotMember {
-    const { broker, logger, listener } = this.#options
+    const { broker, log, logger, listener } = this.#options
     return new SlotMember({
       broker,
       group: GROUP,
@@ -118,6 +125,7 @@ export class Slots {
         },
         deactivated: async (slot, why) => {
           this.#count()
+          log.forgetSlot(slot)
           await listener.deactivated(slot, why)
         }
       },
