@@ -114,6 +114,12 @@ export const packages = {
   // Signatures of tokens are verified in one place.
   jose: ['access/tokens'],
 
+  // Loaded only where spans are made.
+  '@opentelemetry/api': ['plugins/tracing'],
+  '@opentelemetry/exporter-trace-otlp-http': ['plugins/tracing'],
+  '@opentelemetry/resources': ['plugins/tracing'],
+  '@opentelemetry/sdk-trace-base': ['plugins/tracing'],
+
   // The network.
   undici: ['push', 'streams/management', 'plugins/provider-documents'],
   // Settings and the edge only ask whether a text is an address.

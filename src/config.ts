@@ -14,6 +14,7 @@ import { readPools } from './settings/pools.ts'
 import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
 import { readRabbitmqUsers } from './settings/rabbitmq-users.ts'
+import { readTracing } from './settings/tracing.ts'
 import { readTokens, refuseTokenCombinations } from './settings/tokens.ts'
 import { warnOfVariables } from './settings/unknown-variables.ts'
 
@@ -37,7 +38,8 @@ function readSettings (read: SettingReader) {
     read: readReads(read),
     live: readLive(read),
     lag: readLag(read),
-    ...readOperation(read)
+    ...readOperation(read),
+    ...readTracing(read)
   }
   refuseCombinations(read, settings)
   return settings

@@ -67,7 +67,8 @@ export {
   decodeMessage,
   loneDataStart,
   longValueOf,
-  MAX_DEPTH
+  MAX_DEPTH,
+  testText
 } from './amqp/index.ts'
 export type {
   AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
