@@ -31,7 +31,7 @@ export const rooms = {
   version: [],
 
   http: ['access', 'api', 'streams/index', 'text'],
-  api: ['access', 'streams/index', 'text'],
+  api: ['access', 'push/push-error', 'push/definitions/definition', 'streams/index', 'text'],
 
   // No Fastify and no statuses: deliveries and live reads use them without a route.
   push: ['messages', 'access', 'streams/index', 'text'],
@@ -115,9 +115,10 @@ export const packages = {
   jose: ['access/tokens'],
 
   // The network.
-  undici: ['push', 'streams/management', 'plugins/provider-documents'],
+  'ipaddr.js': ['push/endpoint'],
+  undici: ['push/endpoint', 'streams/management', 'plugins/provider-documents'],
   // Settings and the edge only ask whether a text is an address.
-  'node:net': ['main', 'settings', 'plugins', 'http', 'streams/protocol'],
+  'node:net': ['main', 'settings', 'plugins', 'http', 'push/endpoint', 'streams/protocol'],
   'node:tls': ['plugins', 'access/certificates', 'streams/protocol'],
 
   // The process itself, its output and its figures.

@@ -16,6 +16,7 @@ import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import openness from './plugins/openness.ts'
 import operationsPort from './plugins/operations-port.ts'
+import push from './plugins/push.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
 import quotas from './plugins/quotas.ts'
 import reloads from './plugins/reloads.ts'
@@ -38,6 +39,7 @@ import { publishRoutes } from './routes/publish/publish.ts'
 import { publisherRoutes } from './routes/publishers.ts'
 import { rootRoutes } from './routes/root.ts'
 import { streamRoutes } from './routes/streams.ts'
+import { subscriptionRoutes } from './routes/subscriptions/subscriptions.ts'
 import { superStreamRoutes } from './routes/super-streams.ts'
 import { superStreamConsumerRoutes } from './routes/super-stream-consumers.ts'
 import { whoamiRoutes } from './routes/whoami.ts'
@@ -76,6 +78,7 @@ async function addPlugins (
   await app.register(startReport, config)
   await app.register(metrics)
   await app.register(live, config)
+  await app.register(push, config)
   await app.register(lag, config)
   await app.register(reloads)
   await app.register(connections, config.http)
@@ -102,6 +105,7 @@ async function addRoutes (app: FastifyInstance, config: Config): Promise<void> {
   await app.register(superStreamConsumerRoutes, { prefix })
   await app.register(mergedConsumerMessageRoutes, { prefix, limits: config.read })
   await app.register(publisherRoutes, { prefix })
+  await app.register(subscriptionRoutes, { prefix })
   await app.register(whoamiRoutes, { prefix, virtualHost: config.rabbitmq.stream.virtualHost })
   await app.register(healthRoutes)
   await app.register(problemRoutes)

@@ -11,6 +11,7 @@ import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
 import { readOperationsPort, refuseSamePort } from './settings/operations-port.ts'
 import { readPools } from './settings/pools.ts'
+import { readPush, refusePushWithoutKey } from './settings/push.ts'
 import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
 import { readRabbitmqUsers } from './settings/rabbitmq-users.ts'
@@ -36,6 +37,7 @@ function readSettings (read: SettingReader) {
     publish: readPublish(read),
     read: readReads(read),
     live: readLive(read),
+    push: readPush(read),
     lag: readLag(read),
     ...readOperation(read)
   }
@@ -112,6 +114,7 @@ function refuseCombinations (read: SettingReader, settings: Config): void {
   if (http.requestTimeoutMs < http.headersTimeoutMs) {
     read.reject('HTTP_REQUEST_TIMEOUT_MS', 'must not be shorter than HTTP_HEADERS_TIMEOUT_MS, which it includes')
   }
+  refusePushWithoutKey(read, settings.push)
   refuseSamePort(read, { port: http.port, operations: settings.operationsPort.port })
   if (drainTimeoutMs <= drainDelayMs) {
     read.reject('DRAIN_TIMEOUT_MS', 'must be longer than DRAIN_DELAY_MS')

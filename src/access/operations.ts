@@ -7,7 +7,8 @@ import type { Verb } from './verb.ts'
  * - `known`: a valid credential
  * - `monitor`: that verb
  * - `stream`: on the stream of the path each verb of `all`, or one verb of `any`, and the right to the consumer or the
- *   publisher that the request names. For a super stream: on it and, which its handler sees to, on each partition
+ *   publisher that the request names. For a super stream: on it and, which its handler sees to, on each partition. For
+ *   a subscription: its handler sees to the right to its consumer, and to the rights on its error stream
  */
 export type Requirement =
   | { readonly type: 'open' | 'documents' | 'known' | 'monitor' }
@@ -77,5 +78,38 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   resetOffset: RESET,
 
   listPublishers: READ,
-  describePublisher: READ
+  describePublisher: READ,
+
+  // It shows those of the streams that the caller may read.
+  listAllSubscriptions: { type: 'known' },
+  listSubscriptions: READ,
+  putSubscription: CONSUME,
+  getSubscription: READ,
+  patchSubscription: CONSUME,
+  deleteSubscription: CONSUME,
+  pauseSubscription: CONSUME,
+  resumeSubscription: CONSUME,
+  resetSubscription: RESET,
+  skipMessage: RESET,
+  testSubscription: CONSUME,
+  rotateSecret: CONSUME,
+  startRedrive: CONSUME,
+  listRedrives: READ,
+  getRedrive: READ,
+  cancelRedrive: CONSUME,
+  listSuperStreamSubscriptions: READ,
+  putSuperStreamSubscription: CONSUME,
+  getSuperStreamSubscription: READ,
+  patchSuperStreamSubscription: CONSUME,
+  deleteSuperStreamSubscription: CONSUME,
+  pauseSuperStreamSubscription: CONSUME,
+  resumeSuperStreamSubscription: CONSUME,
+  resetSuperStreamSubscription: RESET,
+  skipSuperStreamMessage: RESET,
+  testSuperStreamSubscription: CONSUME,
+  rotateSuperStreamSecret: CONSUME,
+  startSuperStreamRedrive: CONSUME,
+  listSuperStreamRedrives: READ,
+  getSuperStreamRedrive: READ,
+  cancelSuperStreamRedrive: CONSUME
 }

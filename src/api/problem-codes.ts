@@ -1,4 +1,5 @@
 import type { AccessErrorCode } from '../access/access-error.ts'
+import type { PushErrorCode } from '../push/push-error.ts'
 import type { StreamsErrorCode } from '../streams/index.ts'
 
 /** Codes of errors that are found before the domain is reached. */
@@ -16,6 +17,7 @@ export type EdgeErrorCode =
   | 'expectation_not_supported'
   | 'host_not_allowed'
   | 'headers_too_large'
+  | 'push_disabled'
   | 'internal_error'
 
 /** Domain codes that a caller knows under another code, because to a caller they are the same. */
@@ -26,7 +28,8 @@ const SHOWN_AS = {
 } as const
 
 /** Every code that an answer can carry. */
-export type ProblemCode = Exclude<StreamsErrorCode, keyof typeof SHOWN_AS> | AccessErrorCode | EdgeErrorCode
+export type ProblemCode =
+  Exclude<StreamsErrorCode, keyof typeof SHOWN_AS> | PushErrorCode | AccessErrorCode | EdgeErrorCode
 
 /** The code that a caller sees for an error of the domain. */
 export function problemCodeOf (code: StreamsErrorCode): ProblemCode {

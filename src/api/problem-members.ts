@@ -1,4 +1,5 @@
 import { Type, type TSchema } from '@sinclair/typebox'
+import type { PushDetailName } from '../push/push-error.ts'
 import type { DetailName } from '../streams/index.ts'
 import { byName } from './by-name.ts'
 import { exactIntegerSchema } from './exact-integer.ts'
@@ -20,7 +21,11 @@ type UnseenDetail = 'argument'
 export const PROBLEM_MEMBERS = {
   firstOffset: integer('The first offset that the stream still has.'),
   lastOffset: integerOrNull('The offset of the last message.'),
-  nextOffset: integer('The offset after the last one of the stream.'),
+  nextOffset: integerOrNull(
+    'The offset after the last one of the stream. Of a subscription: the message that is delivered next; null when ' +
+    'it is not known.'
+  ),
+  version: integerOrNull('The version of the subscription; null when there is none.'),
   storedOffset: storedNumberOrNull('The offset stored for the consumer; null when none is stored.'),
   lastPublishingId: exactIntegerSchema('The last publishing id that the broker has stored for the publisher.'),
   partitions: Type.Array(Type.String(), { description: 'The partitions of the super stream of this name.' }),
@@ -50,4 +55,4 @@ export const PROBLEM_MEMBERS = {
       description: 'What became of the messages, or of those before the one that ended a streamed publish.'
     }
   )
-} as const satisfies Record<Exclude<DetailName, UnseenDetail> | 'published', TSchema>
+} as const satisfies Record<Exclude<DetailName, UnseenDetail> | PushDetailName | 'published', TSchema>

@@ -1,4 +1,5 @@
 import type { ProblemCode } from './problem-codes.ts'
+import { PUSH_PROBLEMS } from './problem-table-push.ts'
 import { SERVER_PROBLEMS, type ProblemDefinition } from './problem-table-server.ts'
 
 /** The only place where a code becomes a status. docs/errors.md and `/problems/{code}` are made from this table. */
@@ -231,5 +232,6 @@ export const PROBLEMS = {
     when: 'The request line and the headers are larger than the limit.',
     remedy: 'Send fewer or smaller headers.'
   },
+  ...PUSH_PROBLEMS,
   ...SERVER_PROBLEMS
 } as const satisfies Record<ProblemCode, ProblemDefinition>

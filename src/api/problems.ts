@@ -1,4 +1,5 @@
 import { AccessError, type AccessErrorCode } from '../access/access-error.ts'
+import { PushError } from '../push/push-error.ts'
 import { StreamsError, type SideEffects } from '../streams/index.ts'
 import { exactInteger } from './exact-integer.ts'
 import { summaryOf, type FieldError } from './field-error.ts'
@@ -71,8 +72,8 @@ const RETRYABLE: ReadonlySet<string> =
   new Set<AccessErrorCode>(['too_many_requests', 'identity_provider_unavailable'])
 
 /**
- * Turns anything thrown into an answer. Anything but a `StreamsError`, a `RequestError` or an `AccessError` is a
- * fault of the gateway, and its message is not shown.
+ * Turns anything thrown into an answer. Anything but a `StreamsError`, a `RequestError`, a `PushError` or an
+ * `AccessError` is a fault of the gateway, and its message is not shown.
  *
  * @param pathPrefix under which a proxy shows the pages of problems
  */
@@ -96,6 +97,10 @@ function toAnswer (error: unknown, requestId: string): ProblemAnswer {
       { detail: message, code: problemCodeOf(error.code), retryable, sideEffects, requestId },
       extensionsOf(error)
     )
+  }
+  if (error instanceof PushError) {
+    const { message, code, details } = error
+    return answer({ detail: message, code, retryable: false, sideEffects: 'none', requestId }, { ...details })
   }
   if (error instanceof AccessError) {
     const { message, code, retryAfterSeconds } = error

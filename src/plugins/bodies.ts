@@ -49,7 +49,7 @@ interface BodiesOptions { bodyBudgetBytes: number }
 const LIGHT_WORK_BYTES = 32 * 1024
 
 // No body is read for other methods.
-const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT'])
+const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
 /**
  * How bodies are read and written. Small JSON bodies are read whole and parsed here; routes read all other bodies from

@@ -21,13 +21,15 @@ function broker (app: FastifyInstance, config: Config): void {
   app.onShutdown('broker', async () => { await brokers.close() })
 }
 
-function brokerOptions ({ rabbitmq, publish, read }: Config, logger: FastifyBaseLogger): BrokerSetOptions {
+function brokerOptions ({ rabbitmq, publish, read, push }: Config, logger: FastifyBaseLogger): BrokerSetOptions {
   const { management, managementCa, managementTimeoutMs, streamNamePattern } = rabbitmq
   const { publisherIdleMs, readerWindowBytes, readerIdleMs } = rabbitmq
   return {
     connection: connectionOptions(rabbitmq),
     ...(management && { management: { ...management, ca: managementCa, timeoutMs: managementTimeoutMs } }),
     streamNamePattern,
+    // Also without deliveries: other instances may keep subscriptions there.
+    hiddenStreamPrefix: `${push.streamPrefix}.`,
     publishing: { confirmTimeoutMs: publish.confirmTimeoutMs, publisherIdleMs },
     reading: { readerWindowBytes, readerIdleMs, maxScanBytes: read.maxScanBytes },
     limits: rabbitmq,

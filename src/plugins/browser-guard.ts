@@ -16,7 +16,7 @@ export interface BrowserGuardOptions {
 // Every origin: the settings accept it with authentication only.
 const ANY_ORIGIN = '*'
 
-const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE']
+const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 const EXPOSED_HEADERS = [
   'stream-next-offset', 'stream-end-of-stream', 'stream-gap', 'stream-commit-offset', 'stream-next-cursor',
   'stream-gaps', 'stream-unavailable', 'link', 'content-disposition',

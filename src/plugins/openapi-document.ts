@@ -3,6 +3,7 @@ import { addLinks } from './openapi-links.ts'
 import { addSecurity, SECURITY_SCHEMES } from './openapi-security.ts'
 import { makeSchemasPortable } from './openapi-schemas.ts'
 import { shareComponents } from './openapi-shared.ts'
+import { WEBHOOKS } from './openapi-webhooks.ts'
 
 /**
  * The document as it is published: with what its generator cannot know, in words that generators of clients read.
@@ -18,6 +19,7 @@ export function completeDocument (generated: object, optionalBodies: ReadonlySet
   addLinks(document)
   document.components = { ...asObject(document.components), securitySchemes: SECURITY_SCHEMES }
   shareComponents(document)
+  document.webhooks = WEBHOOKS
   return document
 }
 

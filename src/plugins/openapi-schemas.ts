@@ -132,7 +132,11 @@ function formatOf ({ format }: JsonObject): JsonObject {
 function withoutDefault (property: unknown): unknown {
   if (!isJsonObject(property) || !('default' in property)) return property
   const { default: value, description = '', ...rest } = property
-  return { ...rest, description: `${String(description)} Default: \`${String(value)}\`.`.trim() }
+  return { ...rest, description: `${String(description)} Default: \`${textOf(value)}\`.`.trim() }
+}
+
+function textOf (value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 function defined (schema: JsonObject): JsonObject {

@@ -12,7 +12,8 @@ type Kind = 'parameters' | 'headers' | 'responses'
 
 /**
  * Moves what operations repeat to the components of a document, in place: parameters, headers, and the responses for
- * problems. Of several things with one name the one that is used most goes there. The others stay where they are.
+ * problems. Of several parameters or headers with one name the one that is used most goes there, and the others stay
+ * where they are. Responses have names that tell little: the second one is `NotFound2`.
  */
 export function shareComponents (document: JsonObject): void {
   const components = isJsonObject(document.components) ? document.components : {}
@@ -26,12 +27,15 @@ function share (components: JsonObject, kind: Kind, places: readonly Place[]): v
   const known = components[kind]
   const shared: JsonObject = isJsonObject(known) ? { ...known } : {}
   for (const [name, ofName] of groupBy(places, ({ name }) => name)) {
-    const [most = []] = [...groupBy(ofName, ({ value }) => JSON.stringify(value)).values()]
+    const groups = [...groupBy(ofName, ({ value }) => JSON.stringify(value)).values()]
       .sort((a, b) => b.length - a.length)
-    const [first] = most
-    if (first === undefined || most.length < 2 || name in shared) continue
-    shared[name] = first.value
-    for (const { holder, key } of most) Reflect.set(holder, key, { $ref: `#/components/${kind}/${name}` })
+    for (const [index, group] of (kind === 'responses' ? groups : groups.slice(0, 1)).entries()) {
+      const own = index === 0 ? name : `${name}${index + 1}`
+      const [first] = group
+      if (first === undefined || group.length < 2 || own in shared) continue
+      shared[own] = first.value
+      for (const { holder, key } of group) Reflect.set(holder, key, { $ref: `#/components/${kind}/${own}` })
+    }
   }
   components[kind] = shared
 }

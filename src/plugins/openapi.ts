@@ -45,6 +45,7 @@ const TAGS = [
   { name: 'Read', description: 'From any offset, without a session.' },
   { name: 'Consumers', description: 'Offsets kept by the broker.' },
   { name: 'Publishers', description: 'Publishing ids kept by the broker.' },
+  { name: 'Push', description: 'Deliveries to HTTP endpoints.' },
   { name: 'Operations', description: 'Health and metrics.' },
   // The last one, so that every operation before it finds the stream of its example.
   { name: 'Deletion', description: 'What cannot be undone.' }

@@ -97,12 +97,20 @@ export function idsOf (request: FastifyRequest): { reqId: string, traceId?: stri
   return traceId === undefined ? { reqId: request.id } : { reqId: request.id, traceId }
 }
 
-interface Names { stream?: string, superStream?: string, consumer?: string, publisher?: string }
+interface Names {
+  stream?: string
+  superStream?: string
+  consumer?: string
+  publisher?: string
+  subscription?: string
+}
+
+const NAMES = ['stream', 'superStream', 'consumer', 'publisher', 'subscription'] as const
 
 /** The names in the path of a request, and the publisher. */
 export function namesOf ({ params, query }: FastifyRequest): Names {
   const names: Names = {}
-  for (const name of ['stream', 'superStream', 'consumer', 'publisher'] as const) {
+  for (const name of NAMES) {
     // Publishes name the publisher in the query.
     const value = textOf(params, name) ?? (name === 'publisher' ? textOf(query, name) : undefined)
     if (value !== undefined) names[name] = value

@@ -65,7 +65,8 @@ function isOrigin (text: string): boolean {
   return !/^https?:/.test(text) || new URL(text).origin === text
 }
 
-function itemsOf (text: string): string[] {
+/** The items of a list that commas separate, without the spaces around them. */
+export function itemsOf (text: string): string[] {
   const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '')
   if (items.length === 0) throw new BadValue('is empty')
   return items

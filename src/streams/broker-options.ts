@@ -11,6 +11,8 @@ export interface CommonOptions {
   connection: BrokerConnectionOptions
   /** Contains `{name}` once. */
   streamNamePattern: string
+  /** Streams of the broker whose names begin with it belong to the gateway itself: its callers do not see them. */
+  hiddenStreamPrefix?: string | undefined
   publishing: PublisherPoolLimits
   reading: ReaderPoolLimits
   logger: Logger

@@ -6,9 +6,17 @@ import { ManagementClient } from './management/management-client.ts'
 import { Shared } from './shared.ts'
 
 const SWEEP_INTERVAL_MS = 1000
+const ANY_NAME = '{name}'
 
 /** A user of RabbitMQ. With an OAuth 2 token as the password the name is empty. */
 export interface Credentials { readonly username: string, readonly password: string }
+
+export interface InternalBrokerOptions {
+  /** Of its connections, when they need another one than the rest. */
+  readonly heartbeatSeconds?: number
+  /** Whose names of streams it takes: the API's, or the broker's, for streams that the API does not show. */
+  readonly names: 'api' | 'broker'
+}
 
 /**
  * All brokers of the process: the gateway's own, and one for each caller whom RabbitMQ itself is to judge. They share
@@ -19,6 +27,7 @@ export class BrokerSet {
   readonly own: Broker
   readonly #options: Omit<BrokerOptions, 'caller'>
   readonly #callers = new Set<Broker>()
+  readonly #internal = new Set<Broker>()
   readonly #ending = new WeakSet<Broker>()
   readonly #sweeper: NodeJS.Timeout
   /** The counters of the brokers that are closed. */
@@ -41,6 +50,21 @@ export class BrokerSet {
     return broker
   }
 
+  /**
+   * A broker with the account of the gateway, for work of the gateway itself. `drain` leaves it alone, so that what is
+   * under way can be brought to its end. It is closed with the set.
+   */
+  openInternal ({ heartbeatSeconds, names }: InternalBrokerOptions): Broker {
+    const { connection, ...options } = this.#options
+    const broker = new Broker({
+      ...options,
+      connection: { ...connection, ...(heartbeatSeconds !== undefined && { heartbeatSeconds }) },
+      ...(names === 'broker' && { streamNamePattern: ANY_NAME, hiddenStreamPrefix: undefined })
+    })
+    this.#internal.add(broker)
+    return broker
+  }
+
   /** Closes the broker of a caller. */
   async end (broker: Broker): Promise<void> {
     if (!this.#callers.has(broker) || this.#ending.has(broker)) return
@@ -53,7 +77,7 @@ export class BrokerSet {
 
   stats (): BrokerStats {
     const { publishBudget, readBudget } = this.#options.shared
-    const all = [this.own, ...this.#callers].map((broker) => broker.stats())
+    const all = this.#all.map((broker) => broker.stats())
     return {
       ...sumOf([...all, ...this.#past]),
       publishBudgetUsedBytes: publishBudget.usedBytes,
@@ -61,7 +85,7 @@ export class BrokerSet {
     }
   }
 
-  /** From now on nothing new is published, and polls no longer wait. */
+  /** From now on nothing new is published for requests, and polls no longer wait. */
   drain (): void {
     for (const broker of [this.own, ...this.#callers]) broker.drain()
   }
@@ -69,14 +93,17 @@ export class BrokerSet {
   /** Ends everything. Calling it twice is fine. */
   async close (): Promise<void> {
     clearInterval(this.#sweeper)
-    await Promise.all([this.own, ...this.#callers].map(async (broker) => { await broker.close() }))
+    await Promise.all(this.#all.map(async (broker) => { await broker.close() }))
     await this.#options.shared.close()
     await this.#options.management?.close()
   }
 
+  get #all (): Broker[] {
+    return [this.own, ...this.#internal, ...this.#callers]
+  }
+
   #sweep (): void {
-    this.own.sweep()
-    for (const broker of this.#callers) broker.sweep()
+    for (const broker of this.#all) broker.sweep()
   }
 }
 

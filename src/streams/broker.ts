@@ -54,7 +54,7 @@ export class Broker {
 
   constructor (options: BrokerOptions) {
     const { connection, logger, shared, management, caller } = options
-    const names = new StreamNames(options.streamNamePattern)
+    const names = new StreamNames(options.streamNamePattern, options.hiddenStreamPrefix)
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
     const { dialing, readBudget: budget, readers: cap, expansions, compressor } = shared

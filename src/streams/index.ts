@@ -6,10 +6,13 @@ export type { BrokerStats } from './broker-stats.ts'
 export type { BrokerFault, BrokerStatus } from './broker-status.ts'
 export { ByteBudget } from './common/budget.ts'
 export { Lease } from './common/lease.ts'
+export { Permits } from './common/permits.ts'
 export { shuttingDown } from './ended.ts'
 export { StreamsError } from './errors.ts'
 export type { DetailName, ErrorDetails, SideEffects, StreamsErrorCode } from './errors.ts'
+export { Backoff } from './common/backoff.ts'
 export type { Logger } from './common/logger.ts'
+export { pause, waitUntil, within } from './common/wait.ts'
 export { FILTER_VALUE_ANNOTATION } from './filter-value.ts'
 export { refusalOf } from './connections/connect-error.ts'
 export type { Refusal } from './connections/connect-error.ts'
@@ -20,6 +23,7 @@ export type { NodeDisk } from './management/sampled-listing.ts'
 export type { LagFigures, StreamFigures } from './sampling/figures.ts'
 export type { Sampler, SamplerOptions } from './sampling/sampler.ts'
 export type { StreamDescription } from './topology/stream-admin.ts'
+export { refuseBadReference } from './topology/stream-names.ts'
 export type { StreamFilter } from './topology/stream-list.ts'
 export { STREAM_ARGUMENTS } from './topology/stream-arguments.ts'
 export type { StreamArguments } from './topology/stream-arguments.ts'
@@ -28,11 +32,13 @@ export type { PartitionDescription } from './topology/super-stream-view.ts'
 export type { Partition, PartitionCheck, RoutedPublishOptions } from './ports/super-streams-port.ts'
 export type { PublishingPort } from './ports/publishing-port.ts'
 export type { ActiveConsumer, ActiveConsumerHandlers, Deactivation } from './consuming/active-consumer.ts'
+export type { Seat } from './connections/seat.ts'
 export type { ActiveFollow, ActiveFollowListener } from './consuming/active-follow.ts'
 export type { ConsumerOffset, Stored } from './consuming/consumer-offsets.ts'
 export type { ConsumerFollow } from './consuming/consumer-follow.ts'
 export type { ConsumerReadRequest } from './consuming/consumer-polls.ts'
 export type { ConsumerInfo, PublisherInfo, Sources } from './directory/directory.ts'
+export { hashOf } from './partitions/hash.ts'
 export { canCompress } from './protocol/index.ts'
 export type { Compression } from './protocol/index.ts'
 export { refuseUnsendable } from './publishing/message-size.ts'
@@ -65,10 +71,16 @@ export {
   dataBodyOf,
   dataSectionHeaderLength,
   decodeMessage,
+  fieldText,
   loneDataStart,
   longValueOf,
-  MAX_DEPTH
+  MAX_DEPTH,
+  PROPERTY_INDEX,
+  splitAnnotations,
+  testText,
+  withAnnotations,
+  writeDataSectionHeader
 } from './amqp/index.ts'
 export type {
-  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage
+  AmqpBody, AmqpHeader, AmqpMap, AmqpMessage, AmqpProperties, AmqpValue, LongValue, OutgoingMessage, Split, TextField
 } from './amqp/index.ts'

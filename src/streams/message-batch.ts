@@ -140,9 +140,9 @@ export class MessageBatch implements Entries {
     this.#buffer = NO_SECTIONS
   }
 
-  /** Adds a message that is encoded already, without a publishing id and without a filter value. It is copied. */
-  addEncoded (message: Uint8Array): void {
-    this.#number(undefined)
+  /** Adds a message that is encoded already, without a filter value. It is copied. */
+  addEncoded (message: Uint8Array, publishingId?: number): void {
+    this.#number(publishingId)
     this.#buffer.set(message, this.#startEntry(message.length, undefined))
   }
 

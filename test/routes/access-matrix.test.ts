@@ -2,54 +2,14 @@ import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { hashOfKey, makeKey } from '../../src/access/keys/key.ts'
 import { startGateway, type Answer, type RequestOptions } from '../support/gateway.ts'
+import { NEEDS, type Verb } from '../support/operation-needs.ts'
 import { list, record } from '../support/schema-values.ts'
 
 // Every operation of the document, with every kind of caller. What an operation needs is written down here once more:
 // a wrong row of the gateway's own table cannot go unnoticed, and an operation that is missing here fails.
 
-type Verb = 'configure' | 'write' | 'read' | 'reset' | 'monitor'
-type Need = 'open' | 'known' | readonly Verb[] | { readonly any: readonly Verb[] }
-
 const PUBLISHES = ['Messages', 'Raw', 'Lines', 'Events']
 const NAMES_PUBLISHER = PUBLISHES.flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
-const NEEDS: Readonly<Record<string, Need>> = {
-  describeGateway: 'open',
-  getLiveness: 'open',
-  getReadiness: 'open',
-  describeProblem: 'open',
-  whoami: 'known',
-  listStreams: 'known',
-  getMetrics: ['monitor'],
-  createStream: ['configure'],
-  deleteStream: ['configure'],
-  describeStream: { any: ['read', 'write'] },
-  getStreamHistory: { any: ['read', 'write'] },
-  listSuperStreams: 'known',
-  createSuperStream: ['configure'],
-  deleteSuperStream: ['configure'],
-  describeSuperStream: { any: ['read', 'write'] },
-  ...Object.fromEntries(NAMES_PUBLISHER.map((id): [string, Need] => [id, ['write']])),
-  readMessages: ['read'],
-  readLines: ['read'],
-  readMessage: ['read'],
-  readRaw: ['read'],
-  readEvents: ['read'],
-  readSuperStream: ['read'],
-  readSuperStreamLines: ['read'],
-  readSuperStreamEvents: ['read'],
-  listSuperStreamConsumers: ['read'],
-  getSuperStreamOffsets: ['read'],
-  storeSuperStreamOffsets: ['read'],
-  readSuperStreamAsConsumer: ['read'],
-  resetSuperStreamOffsets: ['read', 'reset'],
-  listConsumers: ['read'],
-  getStoredOffset: ['read'],
-  storeOffset: ['read'],
-  readAsConsumer: ['read'],
-  resetOffset: ['read', 'reset'],
-  listPublishers: ['read'],
-  describePublisher: ['read']
-}
 const NAMES_CONSUMER = [
   'storeOffset', 'readAsConsumer', 'resetOffset', 'storeSuperStreamOffsets', 'readSuperStreamAsConsumer',
   'resetSuperStreamOffsets'
@@ -139,8 +99,8 @@ const operations = Object.entries(record(gateway.app.swagger()['paths'])).flatMa
   }))
 )
 
-function methodOf (name: string): 'GET' | 'PUT' | 'POST' | 'DELETE' {
-  const method = (['GET', 'PUT', 'POST', 'DELETE'] as const).find((method) => method === name.toUpperCase())
+function methodOf (name: string): 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE' {
+  const method = (['GET', 'PUT', 'POST', 'PATCH', 'DELETE'] as const).find((method) => method === name.toUpperCase())
   if (method === undefined) throw new Error(`the document has the method ${name}`)
   return method
 }

@@ -26,7 +26,29 @@ export const AUDITED_OPERATIONS: Readonly<Record<string, Audited>> = {
   publishLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
   publishSuperStreamMessages: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
   publishSuperStreamRaw: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
-  publishSuperStreamLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished }
+  publishSuperStreamLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
+  putSubscription: { event: 'subscription.changed', isFrequent: false, hasChanged: did },
+  patchSubscription: { event: 'subscription.changed', isFrequent: false, hasChanged: did },
+  deleteSubscription: { event: 'subscription.deleted', isFrequent: false, hasChanged: did },
+  pauseSubscription: { event: 'subscription.paused', isFrequent: false, hasChanged: did },
+  resumeSubscription: { event: 'subscription.resumed', isFrequent: false, hasChanged: did },
+  resetSubscription: { event: 'subscription.reset', isFrequent: false, hasChanged: did },
+  skipMessage: { event: 'subscription.skipped', isFrequent: false, hasChanged: did },
+  testSubscription: { event: 'subscription.tested', isFrequent: false, hasChanged: did },
+  rotateSecret: { event: 'subscription.secret_replaced', isFrequent: false, hasChanged: did },
+  startRedrive: { event: 'subscription.redriven', isFrequent: false, hasChanged: did },
+  cancelRedrive: { event: 'subscription.redrive_cancelled', isFrequent: false, hasChanged: did },
+  putSuperStreamSubscription: { event: 'subscription.changed', isFrequent: false, hasChanged: did },
+  patchSuperStreamSubscription: { event: 'subscription.changed', isFrequent: false, hasChanged: did },
+  deleteSuperStreamSubscription: { event: 'subscription.deleted', isFrequent: false, hasChanged: did },
+  pauseSuperStreamSubscription: { event: 'subscription.paused', isFrequent: false, hasChanged: did },
+  resumeSuperStreamSubscription: { event: 'subscription.resumed', isFrequent: false, hasChanged: did },
+  resetSuperStreamSubscription: { event: 'subscription.reset', isFrequent: false, hasChanged: did },
+  skipSuperStreamMessage: { event: 'subscription.skipped', isFrequent: false, hasChanged: did },
+  testSuperStreamSubscription: { event: 'subscription.tested', isFrequent: false, hasChanged: did },
+  rotateSuperStreamSecret: { event: 'subscription.secret_replaced', isFrequent: false, hasChanged: did },
+  startSuperStreamRedrive: { event: 'subscription.redriven', isFrequent: false, hasChanged: did },
+  cancelSuperStreamRedrive: { event: 'subscription.redrive_cancelled', isFrequent: false, hasChanged: did }
 }
 
 // 200: it was there already.

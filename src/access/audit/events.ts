@@ -20,6 +20,9 @@ export interface ChangeEvent extends Facts { readonly event: ChangeName }
 export type ChangeName =
   | 'stream.created' | 'stream.deleted' | 'super_stream.created' | 'super_stream.deleted'
   | 'offset.reset' | 'offset.stored' | 'publish'
+  | 'subscription.changed' | 'subscription.deleted' | 'subscription.paused' | 'subscription.resumed'
+  | 'subscription.reset' | 'subscription.skipped' | 'subscription.secret_replaced' | 'subscription.tested'
+  | 'subscription.redriven' | 'subscription.redrive_cancelled'
 
 /** What is known of a change, where there is something to know. */
 export interface Facts {
@@ -27,6 +30,7 @@ export interface Facts {
   readonly superStream?: string | undefined
   readonly consumer?: string | undefined
   readonly publisher?: string | undefined
+  readonly subscription?: string | undefined
   /** The stored offset before; null when nothing was stored. */
   readonly from?: string | number | null | undefined
   /** The stored offset afterwards. */

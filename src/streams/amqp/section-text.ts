@@ -1,10 +1,8 @@
-import { CODE, fixedWidth, SECTION } from './codes.ts'
+import { CODE, SECTION } from './codes.ts'
 import { AmqpDecodeError } from './decode-error.ts'
+import { ABSENT, skipped, u32 } from './skip.ts'
 import { ValueReader } from './value-reader.ts'
 import type { AmqpValue } from './value.ts'
-
-/** Where a section, or a value, of an encoded message is: from `at` on. Negative: it is not there. */
-const ABSENT = -1
 
 /** Something of a message that a text can be compared with. */
 export type TextField =
@@ -12,7 +10,7 @@ export type TextField =
   | { readonly in: 'messageAnnotations' | 'applicationProperties', readonly key: Uint8Array }
 
 /** The fields of the properties section, by their place in it (AMQP 1.0, part 3, 3.2.4). */
-export const PROPERTY_INDEX = { messageId: 0, subject: 3 } as const
+export const PROPERTY_INDEX = { messageId: 0, subject: 3, groupId: 10 } as const
 
 /**
  * Told the bytes of a text. Strings and symbols are compared where they are; numbers, booleans and uuids as they are
@@ -35,6 +33,16 @@ export function testText (
     ? elementAt(data, section, end, field.index)
     : valueAt(data, section, end, field.key)
   return at === ABSENT ? undefined : testValue(data, at, end, test)
+}
+
+/** The text of a field, read as `testText` reads it; undefined when the message does not have it as a text. */
+export function fieldText (data: Buffer, start: number, end: number, field: TextField): string | undefined {
+  let text: string | undefined
+  testText(data, start, end, field, (bytes, from, to) => {
+    text = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString()
+    return true
+  })
+  return text
 }
 
 // The sections have an order, and those before the body are enough. Only descriptors of three bytes are expected: no
@@ -121,31 +129,4 @@ export function textOf (value: AmqpValue): string | undefined {
     case 'long': return String(value.value)
     default: return undefined
   }
-}
-
-// The position after the value at `at`; ABSENT when it does not end before `end`.
-function skipped (data: Buffer, at: number, end: number): number {
-  let next = at
-  // A described value is a descriptor and a value.
-  for (let values = 1; values > 0; values--) {
-    const code = data[next++] ?? 0
-    if (code === CODE.described) values += 2
-    else next += lengthAfter(code, data, next, end)
-    if (!(next <= end)) return ABSENT
-  }
-  return next
-}
-
-// How many bytes follow a constructor, by the high half of its byte: see `CODE`.
-function lengthAfter (code: number, data: Buffer, at: number, end: number): number {
-  switch (code >>> 4) {
-    case 0xa: case 0xc: case 0xe: return 1 + (data[at] ?? 0)
-    case 0xb: case 0xd: case 0xf: return 4 + u32(data, at, end)
-    default: return fixedWidth(code) ?? Infinity
-  }
-}
-
-// Infinity where the bytes end before.
-function u32 (data: Buffer, at: number, end: number): number {
-  return at + 4 <= end ? data.readUInt32BE(at) : Infinity
 }

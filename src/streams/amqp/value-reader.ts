@@ -5,6 +5,7 @@ import {
 } from './codes.ts'
 import { AmqpDecodeError, AmqpTooLargeError } from './decode-error.ts'
 import { readFixedWidth } from './fixed-width.ts'
+import { ABSENT, skipped } from './skip.ts'
 import type { AmqpValue } from './value.ts'
 
 const EMPTY_LIST: AmqpValue = { type: 'list', value: [] }
@@ -70,6 +71,13 @@ export class ValueReader {
       case CODE.list32: case CODE.map32: this.#take(this.#u32()); return
       default: throw new AmqpDecodeError('expected a list or a map')
     }
+  }
+
+  /** Skips a value by its size. Its content is not checked. */
+  skipValue (): void {
+    const end = skipped(this.#bytes, this.#position, this.#limit)
+    if (end === ABSENT) throw new AmqpDecodeError('the bytes end inside a value')
+    this.#position = end
   }
 
   readValue (depth: number): AmqpValue {

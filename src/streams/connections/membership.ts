@@ -1,6 +1,8 @@
 import { StreamsError } from '../errors.ts'
 import { ResponseCode, ResponseError, type AnswerUpdate } from '../protocol/index.ts'
 import type { ConnectionPool, Endpoint } from './connection-pool.ts'
+import { Pulse } from './pulse.ts'
+import { Seat } from './seat.ts'
 import type { Slot, SlotOwner } from './slot.ts'
 
 export interface MembershipHandlers {
@@ -75,6 +77,15 @@ export class Membership {
         : error
     }
     return new Membership(slot)
+  }
+
+  /**
+   * The seat of the member while it is active.
+   *
+   * @param lost see `Seat`
+   */
+  seat (lost: AbortSignal): Seat {
+    return new Seat(Pulse.of(this.#slot.connection), lost)
   }
 
   /** Leaves the group. Answer all updates before. Calling it twice is fine. */

@@ -2,7 +2,8 @@ import { classify } from '../classify.ts'
 import { Backoff } from '../common/backoff.ts'
 import { Deadline } from '../common/deadline.ts'
 import { pause, within } from '../common/wait.ts'
-import type { MembershipHandlers } from '../connections/membership.ts'
+import type { Membership, MembershipHandlers } from '../connections/membership.ts'
+import type { Seat } from '../connections/seat.ts'
 import type { StreamsError } from '../errors.ts'
 
 /** Why a consumer is no longer active. `lost`: another member may be active already. */
@@ -21,9 +22,12 @@ export interface ActiveConsumerHandlers {
   failed (error: StreamsError): void
 }
 
+/** Its membership of the group. */
+type Member = Pick<Membership, 'leave' | 'seat'>
+
 export interface ActiveConsumerOptions {
   /** Joins the group, each time when the membership was lost. */
-  readonly join: (handlers: MembershipHandlers) => Promise<{ leave: () => void }>
+  readonly join: (handlers: MembershipHandlers) => Promise<Member>
   /** The offset where the consumer reads on, asked when it becomes active. */
   readonly start: (signal: AbortSignal) => Promise<number>
   /** The offset where the consumer would read on now. Stores nothing. */
@@ -47,10 +51,12 @@ const MAX_PAUSE_MS = 1000
 export class ActiveConsumer {
   readonly #options: ActiveConsumerOptions
   #handlers: ActiveConsumerHandlers | undefined
-  #membership: { leave: () => void } | undefined
+  #membership: Member | undefined
   // Aborted when the membership is lost or has ended.
   #seat = new AbortController()
   #isActive = false
+  // Aborted when another member may become active.
+  #active = new AbortController()
   #nextOffset = 0
   #hasEnded = false
   #begin: () => void = () => {}
@@ -74,6 +80,11 @@ export class ActiveConsumer {
   /** Whether it is the active one. */
   get isActive (): boolean {
     return this.#isActive
+  }
+
+  /** While it is the active one: what it may do more than others. Each call makes a new one. */
+  seat (): Seat | undefined {
+    return this.#isActive ? this.#membership?.seat(this.#active.signal) : undefined
   }
 
   /** The offset where the consumer would read on now. @throws StreamsError `stream_not_found`, ... */
@@ -133,6 +144,7 @@ export class ActiveConsumer {
     if (!isActive) this.#stop('asked')
     await this.#settling
     if (!isActive || seat.signal.aborted || this.#hasEnded) {
+      if (!isActive) this.#active.abort()
       answer()
       return
     }
@@ -144,6 +156,7 @@ export class ActiveConsumer {
     answer(nextOffset)
     if (this.#isActive) return
     this.#nextOffset = nextOffset
+    this.#active = new AbortController()
     this.#isActive = true
     this.#handlers?.activated(nextOffset)
   }
@@ -177,6 +190,7 @@ export class ActiveConsumer {
 
   #lost (seat: AbortController): void {
     seat.abort()
+    this.#active.abort()
     this.#stop('lost')
     this.#then(async () => {
       await this.#settling
@@ -187,6 +201,7 @@ export class ActiveConsumer {
   #stop (why: Deactivation): void {
     if (!this.#isActive) return
     this.#isActive = false
+    if (why === 'lost') this.#active.abort()
     const settled = this.#handlers?.deactivated(why) ?? Promise.resolve()
     this.#settling = within(settled, { timeoutMs: SETTLE_MS }).catch(() => {})
   }
@@ -214,6 +229,7 @@ export class ActiveConsumer {
 
   // The broker gives what it has asked for to another member when the answer has come: answers go before the farewell.
   #leave (): void {
+    this.#active.abort()
     for (const answer of this.#unanswered) answer()
     this.#seat.abort()
     this.#membership?.leave()

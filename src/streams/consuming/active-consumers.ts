@@ -1,13 +1,13 @@
 import { classify } from '../classify.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
-import { Membership, type MembershipHandlers } from '../connections/membership.ts'
+import { Membership, type Group, type MembershipHandlers } from '../connections/membership.ts'
 import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
 import type { Follows } from '../reading/follows.ts'
 import type { Polls } from '../reading/polls.ts'
 import type { Locator } from '../topology/locator.ts'
 import type { SuperStreams } from '../topology/super-streams.ts'
-import { ActiveConsumer } from './active-consumer.ts'
+import { ActiveConsumer, type ActiveConsumerOptions } from './active-consumer.ts'
 import { ActiveFollow, type ActiveFollowOptions } from './active-follow.ts'
 import type { ConsumerOffsets } from './consumer-offsets.ts'
 import { consumerStart } from './consumer-start.ts'
@@ -57,20 +57,25 @@ export class ActiveConsumers {
    * @throws StreamsError `stream_not_found`, `access_refused`, `overloaded`, ...
    */
   async join (stream: string, consumer: string, from: Position, known?: string): Promise<ActiveConsumer> {
-    const { offsets, superStreams, reconnect } = this.#options
+    const { offsets, superStreams } = this.#options
     const superStream = known ?? await superStreams.superStreamOf(stream)
-    const member = await ActiveConsumer.join({
-      join: async (handlers) => await this.#enter({ stream, consumer, superStream }, handlers),
+    return await this.#join({ stream, consumer, superStream }, {
       start: async (signal) => {
         const start = await consumerStart(offsets, stream, consumer, from, signal)
         return start.from.type === 'offset' ? start.from.offset : start.resumesAt
       },
-      place: async () => await this.#place(stream, consumer, from),
-      ...reconnect,
-      onEnd: (ended) => { this.#members.delete(ended) }
+      place: async () => await this.#place(stream, consumer, from)
     })
-    this.#members.set(member, stream)
-    return member
+  }
+
+  /**
+   * Joins the group for the sake of the seat: nothing is read, and no offset is stored for the name.
+   * `end` the member, whatever happens.
+   *
+   * @throws StreamsError what `join` throws
+   */
+  async joinForSeat (stream: string, consumer: string, superStream: string | undefined): Promise<ActiveConsumer> {
+    return await this.#join({ stream, consumer, superStream }, { start: async () => 0, place: async () => 0 })
   }
 
   /**
@@ -102,6 +107,17 @@ export class ActiveConsumers {
     for (const member of [...this.#members.keys()]) member.end()
   }
 
+  async #join (group: Group, where: Pick<ActiveConsumerOptions, 'start' | 'place'>): Promise<ActiveConsumer> {
+    const member = await ActiveConsumer.join({
+      join: async (handlers) => await this.#enter(group, handlers),
+      ...where,
+      ...this.#options.reconnect,
+      onEnd: (ended) => { this.#members.delete(ended) }
+    })
+    this.#members.set(member, group.stream)
+    return member
+  }
+
   async #place (stream: string, consumer: string, from: Position): Promise<number> {
     const { offsets, polls } = this.#options
     const stored = await offsets.find(stream, consumer)
@@ -109,9 +125,7 @@ export class ActiveConsumers {
     return from.type === 'first' ? 0 : await polls.resolve(stream, from)
   }
 
-  async #enter (
-    group: { stream: string, consumer: string, superStream: string | undefined }, handlers: MembershipHandlers
-  ): Promise<Membership> {
+  async #enter (group: Group, handlers: MembershipHandlers): Promise<Membership> {
     const { connections, locator } = this.#options
     try {
       const { node } = await locator.member(group.stream)

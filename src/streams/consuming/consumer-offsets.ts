@@ -129,10 +129,15 @@ export class ConsumerOffsets {
    * @throws StreamsError `offset_beyond_end`, and what `find` throws
    */
   async reset (stream: string, consumer: string, to: Position): Promise<Stored> {
-    await this.checkReset(stream, to)
-    const nextOffset = await this.#options.polls.resolve(stream, to)
+    const nextOffset = await this.targetOf(stream, to)
     // A commit that has passed its checks is stored before: the reset has the last word.
     return await this.#inTurn(stream, consumer, async () => await this.#resetTo(stream, consumer, nextOffset))
+  }
+
+  /** The offset that a reset makes the next one. @throws StreamsError `offset_beyond_end`, `stream_not_found`, ... */
+  async targetOf (stream: string, to: Position): Promise<number> {
+    await this.checkReset(stream, to)
+    return await this.#options.polls.resolve(stream, to)
   }
 
   /** The checks of a reset. @throws StreamsError `offset_beyond_end`, ... */

@@ -121,6 +121,22 @@ export class ConsumersPort {
   }
 
   /**
+   * Joins a group for the sake of the seat that its active member has: nothing is read, and no offset is stored for the
+   * name. `listen` to the member that this returns, and `end` it.
+   *
+   * @param superStream of which the stream is a partition: the broker spreads the partitions over the members
+   *
+   * @throws StreamsError what `join` throws
+   */
+  async joinForSeat (stream: string, consumer: string, superStream?: string): Promise<ActiveConsumer> {
+    const { members, names } = this.#options
+    refuseBadReference('consumer', consumer)
+    return await members.joinForSeat(
+      names.toBroker(stream), consumer, superStream === undefined ? undefined : names.toBroker(superStream)
+    )
+  }
+
+  /**
    * Follows the stream as a member of that group: there is something to take while it is the active one. `begin` what
    * this returns when the listener can be told, and `close` it, whatever happens.
    *
@@ -163,6 +179,11 @@ export class ConsumersPort {
    */
   async resetOffset (stream: string, consumer: string, to: Position): Promise<Stored> {
     return await this.#options.offsets.reset(this.#known(stream, consumer), consumer, to)
+  }
+
+  /** The offset that a reset to the position makes the next one. @throws StreamsError `offset_beyond_end`, ... */
+  async resetTarget (stream: string, to: Position): Promise<number> {
+    return await this.#options.offsets.targetOf(this.#options.names.toBroker(stream), to)
   }
 
   /** Every consumer known of the stream. @throws StreamsError `stream_not_found`, ... */

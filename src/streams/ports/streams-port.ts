@@ -3,7 +3,7 @@ import { listStreamNames } from '../management/stream-listing.ts'
 import type { ManagementClient } from '../management/management-client.ts'
 import type { CreatedStream, StreamAdmin, StreamDescription } from '../topology/stream-admin.ts'
 import type { Bounds } from '../topology/stream-ends.ts'
-import type { Permissions } from '../topology/permissions.ts'
+import type { Permissions, Purpose } from '../topology/permissions.ts'
 import type { StreamArguments } from '../topology/stream-arguments.ts'
 import { pageOf, type NamedStream, type NamePage, type PageQuery, type StreamFilter } from '../topology/stream-list.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
@@ -54,6 +54,17 @@ export class StreamsPort {
   /** The broker's name of a stream. @throws StreamsError `invalid_argument` */
   nameOnBroker (stream: string): string {
     return this.#options.names.toBroker(stream)
+  }
+
+  /**
+   * Whether RabbitMQ lets the caller's user read the stream or publish to it, also when there is no such stream. Always
+   * true with the account of the gateway.
+   *
+   * @throws StreamsError
+   */
+  async may (purpose: Purpose, stream: string): Promise<boolean> {
+    const { names, permissions } = this.#options
+    return permissions === undefined || await permissions.may(purpose, names.toBroker(stream))
   }
 
   /** @throws StreamsError `stream_arguments_differ`, `super_stream_exists`, `invalid_argument`, ... */

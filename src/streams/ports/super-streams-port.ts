@@ -132,6 +132,11 @@ export class SuperStreamsPort {
     })
   }
 
+  /** Another process may have created or deleted it, or a partition: the broker is asked again. */
+  forget (superStream: string): void {
+    this.#options.lists.forget(this.#options.names.toBroker(superStream))
+  }
+
   /**
    * Deletes the super stream with all its partitions.
    *

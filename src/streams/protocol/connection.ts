@@ -8,7 +8,7 @@ import { declarePublisher } from './commands/declare-publisher.ts'
 import { deletePublisher } from './commands/delete-publisher.ts'
 import { deleteStream } from './commands/delete-stream.ts'
 import { deleteSuperStream } from './commands/delete-super-stream.ts'
-import type { CommandVersions } from './commands/exchange-command-versions.ts'
+import { exchangeCommandVersions, type CommandVersions } from './commands/exchange-command-versions.ts'
 import { CommandKey, type CommandName } from './commands/keys.ts'
 import { metadata, type StreamMetadata } from './commands/metadata.ts'
 import { encodePublishHeader, type PublishVersion } from './commands/publish.ts'
@@ -22,7 +22,7 @@ import { streamStats } from './commands/stream-stats.ts'
 import { subscribe } from './commands/subscribe.ts'
 import { unsubscribe } from './commands/unsubscribe.ts'
 import { ConnectionClosedError } from './errors.ts'
-import { openChannel, type OpenChannel } from './handshake.ts'
+import { openChannel, UNDERSTOOD, type OpenChannel } from './handshake.ts'
 import type { OffsetSpec } from './offset-spec.ts'
 import type { ConnectionHandlers, ConnectionOptions } from './options.ts'
 
@@ -40,6 +40,8 @@ export const NO_DEADLINE = 0
 export class Connection {
   /** The largest frame that the broker accepts, without its size field. */
   readonly frameMaxBytes: number
+  /** Between two heartbeats, as both sides agreed; 0: none are sent. */
+  readonly heartbeatSeconds: number
   readonly brokerVersion: string
   readonly peerProperties: ReadonlyMap<string, string>
   /** The address of the node that was reached, as the broker advertises it to clients. */
@@ -57,6 +59,7 @@ export class Connection {
     this.#handlers = options.handlers
     this.#requestTimeoutMs = options.requestTimeoutMs
     this.frameMaxBytes = opened.channel.frameMaxBytes
+    this.heartbeatSeconds = opened.heartbeatSeconds
     this.brokerVersion = opened.brokerVersion
     this.peerProperties = opened.peerProperties
     const port = Number(opened.connectionProperties.get('advertised_port'))
@@ -103,6 +106,11 @@ export class Connection {
   supports (command: CommandName, version = 1): boolean {
     const versions = this.#commandVersions.get(CommandKey[command])
     return versions !== undefined && versions.min <= version && version <= versions.max
+  }
+
+  /** Settles when the broker has answered something that it needs no stream for. It changes nothing. */
+  async echo (): Promise<void> {
+    await this.#request(exchangeCommandVersions, { commands: UNDERSTOOD })
   }
 
   /** Where streams live. A stream that does not exist is not an error: its metadata has the response code. */

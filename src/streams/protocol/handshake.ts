@@ -18,6 +18,8 @@ import { startConnecting } from './socket.ts'
 /** A channel that the broker has opened, and what the broker said about itself. */
 export interface OpenChannel {
   readonly channel: Channel
+  /** What both sides agreed on; 0: no heartbeats. */
+  readonly heartbeatSeconds: number
   readonly brokerVersion: string
   readonly peerProperties: ReadonlyMap<string, string>
   /** The answer to Open. */
@@ -121,7 +123,10 @@ async function performHandshake (
   // A broker that does not know this command closes the connection, so its version is checked before.
   const commands = await channel.request(exchangeCommandVersions, { commands: UNDERSTOOD }, NO_TIMEOUT)
   const commandVersions = new Map(commands.map((command) => [command.key, command]))
-  return { channel, brokerVersion, peerProperties: properties, connectionProperties, commandVersions }
+  const { heartbeatSeconds } = tuning
+  return {
+    channel, heartbeatSeconds, brokerVersion, peerProperties: properties, connectionProperties, commandVersions
+  }
 }
 
 function ourProperties ({ client, connectionName }: ConnectionOptions): ReadonlyMap<string, string> {
@@ -180,7 +185,7 @@ function smaller (theirs: number, ours: number): number {
 
 // The commands that the broker sends by itself. It uses the highest version that both sides name, which differs from 1
 // only for Deliver so far.
-const UNDERSTOOD: readonly CommandVersions[] = [
+export const UNDERSTOOD: readonly CommandVersions[] = [
   CommandKey.publishConfirm, CommandKey.publishError, CommandKey.deliver, CommandKey.metadataUpdate,
   CommandKey.consumerUpdate
 ].map((key) => ({ key, min: 1, max: maxVersion(key) }))

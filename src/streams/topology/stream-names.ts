@@ -12,18 +12,23 @@ const CONTROL = /\p{Cc}/u
 export class StreamNames {
   readonly #prefix: string
   readonly #suffix: string
+  readonly #hiddenPrefix: string | undefined
 
-  /** @param pattern contains `{name}` once */
-  constructor (pattern: string) {
+  /**
+   * @param pattern contains `{name}` once
+   * @param hiddenPrefix streams of the broker whose names begin with it do not exist for the API
+   */
+  constructor (pattern: string, hiddenPrefix?: string) {
     const [prefix, suffix, ...rest] = pattern.split(PLACEHOLDER)
     if (prefix === undefined || suffix === undefined || rest.length > 0) {
       throw new RangeError('the pattern must contain {name} once')
     }
     this.#prefix = prefix
     this.#suffix = suffix
+    this.#hiddenPrefix = hiddenPrefix
   }
 
-  /** @throws StreamsError `invalid_argument` */
+  /** @throws StreamsError `invalid_argument`; `stream_not_found` for a stream that is hidden */
   toBroker (name: string): string {
     const brokerName = this.#prefix + name + this.#suffix
     refuseBadName('stream', name, MAX_STREAM_BYTES)
@@ -32,15 +37,21 @@ export class StreamNames {
     if (Buffer.byteLength(brokerName) > MAX_STREAM_BYTES) {
       throw invalid('stream', `must have at most ${MAX_STREAM_BYTES} bytes with what the gateway's pattern adds`)
     }
+    if (this.#isHidden(brokerName)) throw new StreamsError('stream_not_found', 'the gateway keeps this name for itself')
     return brokerName
   }
 
   /** The API's name; undefined for a stream that does not follow the pattern. */
   fromBroker (brokerName: string): string | undefined {
     const { length } = brokerName
+    if (this.#isHidden(brokerName)) return undefined
     if (length <= this.#prefix.length + this.#suffix.length) return undefined
     if (!brokerName.startsWith(this.#prefix) || !brokerName.endsWith(this.#suffix)) return undefined
     return brokerName.slice(this.#prefix.length, length - this.#suffix.length)
+  }
+
+  #isHidden (brokerName: string): boolean {
+    return this.#hiddenPrefix !== undefined && brokerName.startsWith(this.#hiddenPrefix)
   }
 }
 

@@ -24,7 +24,7 @@ async function open (t: Test, some: Partial<ActiveConsumerOptions> = {}, isListe
     join: async (handlers) => {
       joined.push(handlers)
       log.push('joined')
-      return { leave () { log.push('left') } }
+      return { leave () { log.push('left') }, seat () { throw new Error('not asked for here') } }
     },
     start: async () => 7,
     place: async () => 7,
@@ -179,7 +179,7 @@ t.test('a member that may not know where to start, or may not join again, fails'
       async join (handlers) {
         if (++joins > 1) throw new StreamsError(code, 'no')
         setImmediate(() => { handlers.lost(new StreamsError('broker_unavailable', 'lost')) })
-        return { leave () {} }
+        return { leave () {}, seat () { throw new Error('not asked for here') } }
       }
     })
     await logged(again.log, code)

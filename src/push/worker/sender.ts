@@ -1,0 +1,85 @@
+import { pause } from '../../streams/index.ts'
+import type { DeliveryPort, RetryState } from '../delivery/delivery.ts'
+import { MAX_RETRY_AFTER_MS } from '../delivery/retry.ts'
+import type { Attempt } from '../endpoint/attempt.ts'
+import type { ErrorEntries } from './error-entries.ts'
+import { untilFresh, type Progress } from './progress.ts'
+import type { PushMessage } from './push-message.ts'
+import type { Reporter } from './reporter.ts'
+import type { Requests } from './requests.ts'
+import type { WorkerShared, WorkerTask } from './worker-options.ts'
+
+export interface SenderOptions {
+  readonly shared: WorkerShared
+  readonly seat: WorkerTask['seat']
+  readonly requests: Requests
+  readonly progress: Progress
+  readonly reporter: Reporter
+  readonly entries: ErrorEntries
+  /** Everything up to and including the offset is settled. Returns where the worker stands, and how many it were. */
+  readonly settled: (offset: number) => { readonly next: number, readonly count: number }
+  /** Nothing more is sent. */
+  readonly stopping: AbortSignal
+}
+
+/** What a delivery of messages works with. */
+export class Sender implements DeliveryPort<PushMessage> {
+  readonly #options: SenderOptions
+  readonly now = Date.now
+
+  constructor (options: SenderOptions) {
+    this.#options = options
+  }
+
+  async post (messages: readonly PushMessage[], attempt: number, signal: AbortSignal): Promise<Attempt> {
+    const { shared: { endpoints, figures }, requests, reporter } = this.#options
+    const [first, ...others] = messages
+    if (first === undefined) throw new RangeError('a request carries at least one message')
+    const request = await requests.of([first, ...others], attempt)
+    if (!this.#mayPost) await this.#untilMayPost()
+    figures.attempts++
+    figures.inFlight++
+    const answer = await endpoints.post(request, signal)
+    figures.inFlight--
+    if (answer.failure !== undefined) figures.failed[answer.failure]++
+    reporter.answered(first.offset, answer)
+    return answer
+  }
+
+  settled (offset: number, how: 'delivered' | 'error' | 'dropped'): void {
+    const { shared: { figures }, progress, settled } = this.#options
+    const { next, count } = settled(offset)
+    figures[how === 'error' ? 'errorEntries' : how] += count
+    progress.reached(next, count)
+    // Were it not stored, another instance would begin with a message that is in the error stream already.
+    if (how !== 'delivered') progress.storeSoon()
+  }
+
+  async toErrorStream (message: PushMessage, state: RetryState, signal: AbortSignal): Promise<void> {
+    await this.#options.entries.write(message, state, signal)
+  }
+
+  failing (state: RetryState): void {
+    this.#options.reporter.failing(state)
+  }
+
+  async sleepUntil (at: number, signal: AbortSignal): Promise<void> {
+    const bounds = AbortSignal.any([signal, this.#options.stopping])
+    await pause(Math.min(Math.max(at - Date.now(), 0), MAX_RETRY_AFTER_MS), bounds)
+    bounds.throwIfAborted()
+  }
+
+  get #mayPost (): boolean {
+    const { seat, progress, stopping } = this.#options
+    return !stopping.aborted && seat.isFresh() && !progress.isFull
+  }
+
+  async #untilMayPost (): Promise<void> {
+    const { seat, progress, stopping } = this.#options
+    do {
+      stopping.throwIfAborted()
+      await untilFresh(seat, stopping)
+      if (progress.isFull) await progress.store()
+    } while (!this.#mayPost)
+  }
+}

@@ -1,0 +1,250 @@
+import { Backoff, pause, StreamsError, waitUntil, within } from '../../streams/index.ts'
+import { policyOf } from '../definitions/definition.ts'
+import { isExhausted, type PauseReason } from '../delivery/delivery.ts'
+import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
+import { MAX_RETRY_AFTER_MS } from '../delivery/retry.ts'
+import { publisherNameOf } from '../errors/publisher-name.ts'
+import { ErrorStream } from '../errors/error-stream.ts'
+import { subscriptionCourse, type Course } from './course.ts'
+import { gather } from './gather.ts'
+import { openSource } from './open-source.ts'
+import { Progress, untilFresh } from './progress.ts'
+import type { PushMessage } from './push-message.ts'
+import { Reporter } from './reporter.ts'
+import { Requests, UnsendableError } from './requests.ts'
+import { Sender } from './sender.ts'
+import { Source, type Amount } from './source.ts'
+import type { Ticking } from './ticks.ts'
+import type { StartWorker, Worker, WorkerListener, WorkerShared, WorkerTask } from './worker-options.ts'
+
+const FIRST_PAUSE_MS = 100
+const MAX_PAUSE_MS = 15_000
+// A message that waits longer for its next try is read again, so that it takes no memory meanwhile.
+const SHORT_WAIT_MS = 500
+const LOOK_MS = 5000
+// For the last store, when the requests in flight have taken all the time there was.
+const MIN_STORE_MS = 1000
+
+/** Begins to deliver a unit. */
+export const startWorker: StartWorker = (task, listener, shared) => {
+  return new UnitWorker(subscriptionCourse(task), task, listener, shared)
+}
+
+class UnitWorker implements Worker, Ticking {
+  readonly #course: Course
+  readonly #task: WorkerTask
+  readonly #listener: WorkerListener
+  readonly #shared: WorkerShared
+  readonly #amount: Amount
+  readonly #progress: Progress
+  readonly #reporter: Reporter
+  // Nothing more is sent.
+  readonly #stopping = new AbortController()
+  // What is in flight is given up.
+  readonly #cutting = new AbortController()
+  readonly #seatLost = (): void => { void this.stop('abandon', 0) }
+  readonly #work: Promise<void>
+  #delivery: OrderedDelivery<PushMessage> | undefined
+  #source: Source | undefined
+  #skipOffset: number | undefined
+  #wake: (() => void) | undefined
+  #missed = 0
+  #lookedAtMs = performance.now()
+  #isAbandoned = false
+  #end: Promise<void> | undefined
+
+  constructor (course: Course, task: WorkerTask, listener: WorkerListener, shared: WorkerShared) {
+    const { subscription: { definition, skips }, seat, unit, retry } = task
+    this.#course = course
+    this.#task = task
+    this.#listener = listener
+    this.#shared = shared
+    this.#amount = definition.batch
+    this.#skipOffset = skips[unit.partition]
+    this.#progress = new Progress({
+      seat,
+      broker: shared.broker,
+      ...course,
+      ...definition.commit,
+      moved: (nextOffset) => {
+        this.#stopping.abort()
+        listener.moved(nextOffset)
+      },
+      forgotten: () => { this.#source?.fail(new StreamsError('stream_not_found', 'the stored offset is gone')) }
+    })
+    this.#reporter = new Reporter(listener.report, () => ({
+      nextOffset: this.#progress.next,
+      retry: this.#delivery?.retry ?? retry ?? null,
+      consecutiveFailures: this.#delivery?.failuresInARow ?? 0,
+      missed: this.#missed
+    }))
+    shared.ticks.join(this)
+    seat.lost.addEventListener('abort', this.#seatLost)
+    this.#work = this.#run().finally(() => { shared.ticks.leave(this) })
+  }
+
+  async stop (how: 'settle' | 'abandon', timeoutMs: number): Promise<void> {
+    if (how === 'abandon') {
+      this.#isAbandoned = true
+      this.#progress.close()
+      this.#cutting.abort()
+    }
+    this.#stopping.abort()
+    await (this.#end ??= this.#settle(timeoutMs))
+  }
+
+  skip (offset: number): void {
+    this.#skipOffset = offset
+    this.#delivery?.skip(offset)
+    this.#wake?.()
+  }
+
+  tick (nowMs: number): void {
+    const source = this.#source
+    if (this.#stopping.signal.aborted || source === undefined) return
+    // Messages that are not wanted are settled when those before them are.
+    if (source.hasPassed()) this.#progress.reached(source.position, 0)
+    this.#progress.tick(nowMs)
+    this.#reporter.tick()
+    if (this.#course.filter === undefined || nowMs - this.#lookedAtMs < LOOK_MS) return
+    this.#lookedAtMs = nowMs
+    source.look()
+  }
+
+  async #settle (timeoutMs: number): Promise<void> {
+    const { seat: { lost } } = this.#task
+    const beganMs = performance.now()
+    const work = this.#work.then(() => true)
+    if (await within(work, { timeoutMs, signal: this.#cutting.signal }) === undefined) this.#cutting.abort()
+    await this.#work
+    if (!this.#isAbandoned) {
+      const leftMs = Math.max(MIN_STORE_MS, timeoutMs - (performance.now() - beganMs))
+      await within(this.#progress.store(), { timeoutMs: leftMs, signal: lost }).catch(() => {})
+    }
+    this.#progress.close()
+    lost.removeEventListener('abort', this.#seatLost)
+  }
+
+  // Until it is stopped, or has nothing more to do. Never rejects.
+  async #run (): Promise<void> {
+    const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      try {
+        return await this.#deliver(() => { backoff.reset() })
+      } catch (error) {
+        if (signal.aborted) return
+        this.#reporter.show('blocked', this.#reasonOf(error))
+        if (error instanceof UnsendableError) return
+      } finally {
+        this.#source?.close()
+        this.#source = undefined
+      }
+      await pause(backoff.nextMs(), signal)
+    }
+  }
+
+  async #deliver (began: () => void): Promise<void> {
+    const { signal } = this.#stopping
+    const { reached, seat } = this.#task
+    const delivery = (this.#delivery ??= this.#makeDelivery())
+    await untilFresh(seat, signal)
+    const missed = (count: number): void => {
+      this.#missed += count
+      this.#shared.figures.missed += count
+    }
+    const source = (this.#source = new Source(this.#course, this.#shared, this.#amount, missed))
+    await openSource({ source, course: this.#course, progress: this.#progress, reached, missed }, signal)
+    began()
+    const end = await this.#deliverFrom(source, delivery)
+    if (end === undefined) return
+    await this.#progress.store().catch(() => {})
+    if (signal.aborted) return
+    if (end === 'done') return this.#listener.done()
+    this.#reporter.show('stopped', end)
+    this.#listener.pause(end)
+  }
+
+  async #deliverFrom (
+    source: Source, delivery: OrderedDelivery<PushMessage>
+  ): Promise<PauseReason | 'done' | undefined> {
+    const { maxWaitMs } = this.#task.subscription.definition.batch
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      const peeked = source.peek(this.#amount, signal)
+      const messages = peeked instanceof Promise ? await peeked : peeked
+      if (messages.length === 0) {
+        if (source.isDone) return 'done'
+        this.#reporter.show('idle')
+        await source.news(undefined, signal)
+        continue
+      }
+      const gathered = maxWaitMs > 0 ? await gather(source, messages, this.#amount, maxWaitMs, signal) : messages
+      const end = await delivery.try(gathered, this.#cutting.signal)
+      if (end === 'later') await this.#untilRetry(source, delivery.retry?.nextAttemptAt ?? 0)
+      else if (end !== undefined) return end
+    }
+    return undefined
+  }
+
+  async #untilRetry (source: Source, at: number): Promise<void> {
+    const timeoutMs = Math.min(at - Date.now(), MAX_RETRY_AFTER_MS)
+    if (timeoutMs > SHORT_WAIT_MS) source.rest()
+    await waitUntil((done) => {
+      this.#wake = done
+      return () => {}
+    }, { timeoutMs, signal: this.#stopping.signal })
+    this.#wake = undefined
+  }
+
+  // Why nothing is delivered, for the operator to read.
+  #reasonOf (error: unknown): string {
+    if (error instanceof StreamsError || error instanceof UnsendableError) return error.message
+    const { key, partition } = this.#task.unit
+    this.#shared.logger.error({ err: error, ...key, partition }, 'a push subscription has met a fault of the gateway')
+    return 'a fault of the gateway, which its log has'
+  }
+
+  /** @throws UnsendableError */
+  #makeDelivery (): OrderedDelivery<PushMessage> {
+    const { retry, subscription: { definition }, seat } = this.#task
+    const { sealing, virtualHost, version } = this.#shared
+    const requests = new Requests({ task: this.#task, sealing, virtualHost, stream: this.#course.stream, version })
+    const sender = new Sender({
+      shared: this.#shared,
+      seat,
+      requests,
+      progress: this.#progress,
+      reporter: this.#reporter,
+      entries: this.#errorStream(),
+      settled: (offset) => {
+        const count = this.#source?.taken(offset) ?? 0
+        return { next: this.#source?.position ?? offset + 1, count }
+      },
+      stopping: this.#stopping.signal
+    })
+    const policy = policyOf(definition)
+    const known = retry === undefined || isExhausted(retry, policy) ? undefined : retry
+    const delivery = new OrderedDelivery<PushMessage>(sender, policy, known)
+    if (this.#skipOffset !== undefined) delivery.skip(this.#skipOffset)
+    return delivery
+  }
+
+  #errorStream (): ErrorStream {
+    const { unit, subscription: { definition, generation } } = this.#task
+    const { broker, logger } = this.#shared
+    const { key: { source, stream, subscription }, redrive } = unit
+    return new ErrorStream({
+      broker,
+      errorStream: definition.errorStream,
+      source: this.#course.stream,
+      owner: { subscription, superStream: source === 'superStream' ? stream : '' },
+      redrive,
+      publisher: definition.ordering === 'stream' ? publisherNameOf(unit, generation) : undefined,
+      blocked: (reason) => {
+        if (reason !== null) this.#reporter.show('blocked', reason)
+      },
+      logger
+    })
+  }
+}
