@@ -122,7 +122,10 @@ export class Sampler {
       return
     }
     const failures: unknown[] = []
-    const failed = (error: unknown): void => { failures.push(error) }
+    // A stream that was deleted meanwhile is not in the next list.
+    const failed = (error: unknown): void => {
+      if (classify(error).code !== 'stream_not_found') failures.push(error)
+    }
     const round = await this.#begin(failed)
     const queue = streams.values()
     const paceMs = Math.min(MAX_PACE_MS, this.#options.intervalMs / 2 * AT_A_TIME / streams.length)
