@@ -1,8 +1,7 @@
 import {
-  sectionsOf, testText, type AmqpMap, type AmqpMessage, type AmqpValue, type OutgoingMessage
+  fieldText, sectionsOf, type AmqpMap, type AmqpMessage, type AmqpValue, type OutgoingMessage
 } from '../streams/index.ts'
 import { isTracestate, parseTraceparent, type TracePoint } from '../text/traceparent.ts'
-import { bufferOf } from './json-parts.ts'
 import type { FilterValue } from './filter-value.ts'
 
 const TRACEPARENT = 'traceparent'
@@ -91,11 +90,7 @@ const KEY = Buffer.from(TRACEPARENT)
 
 /** As `messageTrace`, of a message that is not decoded; without its `tracestate`. Other values are not looked at. */
 export function entryTrace (data: Buffer, start: number, end: number): TraceContext | undefined {
-  let text: string | undefined
-  testText(data, start, end, { in: 'applicationProperties', key: KEY }, (bytes, from, to) => {
-    text = bufferOf(bytes).toString('utf8', from, to)
-    return true
-  })
+  const text = fieldText(data, start, end, { in: 'applicationProperties', key: KEY })
   return text === undefined ? undefined : traceContextOf({ traceparent: text })
 }
 
