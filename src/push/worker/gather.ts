@@ -1,5 +1,6 @@
 import type { PushMessage } from './push-message.ts'
-import type { Amount, Source } from './source.ts'
+import type { Amount } from './message-queue.ts'
+import type { Source } from './source.ts'
 
 /**
  * Waits until a request would be full, or the time is over.

@@ -1,8 +1,9 @@
 import {
-  Lease, waitUntil, type Broker, type ByteBudget, type ChunkPart, type HeldChunk, type LiveSource, type Position,
+  waitUntil, type Broker, type ByteBudget, type ChunkPart, type HeldChunk, type LiveSource, type Position,
   type StreamsError
 } from '../../streams/index.ts'
 import type { Course } from './course.ts'
+import { MessageQueue, type Amount } from './message-queue.ts'
 import { copyOf, type PushMessage } from './push-message.ts'
 
 // What is taken in advance. A subscription whose endpoint hangs holds this much.
@@ -11,9 +12,8 @@ const AHEAD_BYTES = 32 * 1024
 // A message of this size needs no room in the budget, so that a subscription comes on when others hold all of it.
 const ALWAYS_BYTES = 64 * 1024
 const NO_ROOM_MS = 100
-
-/** How much one request may carry. */
-export interface Amount { readonly maxMessages: number, readonly maxBytes: number }
+// What is charged for messages, in terms of what they take as they are stored.
+const HELD_TO_STORED = 4
 
 interface SourceShared {
   readonly broker: Broker
@@ -31,10 +31,7 @@ export class Source {
   readonly #ahead: Amount
   readonly #missed: (count: number) => void
   #live: LiveSource | undefined
-  #lease: Lease
-  // Copied, and not taken yet: from #head on.
-  #queue: PushMessage[] = []
-  #head = 0
+  readonly #queue: MessageQueue
   // Where it continues while it follows nothing.
   #position = 0
   #failure: StreamsError | undefined
@@ -51,7 +48,7 @@ export class Source {
     this.#course = course
     this.#broker = broker
     this.#missed = missed
-    this.#lease = Lease.of(memory)
+    this.#queue = new MessageQueue(memory)
     this.#ahead = {
       maxMessages: Math.max(AHEAD_MESSAGES, amount.maxMessages),
       maxBytes: amount.maxMessages > 1 ? amount.maxBytes : AHEAD_BYTES
@@ -79,12 +76,12 @@ export class Source {
 
   /** Everything before this offset was taken or is not wanted. */
   get position (): number {
-    return this.#queue[this.#head]?.offset ?? this.#live?.position ?? this.#position
+    return this.#queue.firstOffset ?? this.#live?.position ?? this.#position
   }
 
   /** Whether everything before the end of the course was taken. */
   get isDone (): boolean {
-    return this.#queue.length === this.#head && this.#hasReadAll
+    return this.#queue.count === 0 && this.#hasReadAll
   }
 
   /** Whether messages were passed that are not wanted, or are gone, since this was asked last. */
@@ -101,23 +98,22 @@ export class Source {
    */
   peek (amount: Amount, signal: AbortSignal): readonly PushMessage[] | Promise<readonly PushMessage[]> {
     this.#hasNews = false
-    const filling = this.#queue.length - this.#head < amount.maxMessages ? this.#fill(amount, signal) : undefined
+    const filling = this.#wantsMore(amount) ? this.#fill(amount, signal) : undefined
     return filling === undefined ? this.#first(amount) : filling.then(() => this.#first(amount))
   }
 
   /** Everything up to and including the offset is taken. Returns how many messages that were. */
   taken (offset: number): number {
-    let head = this.#head
-    for (let next = this.#queue[head]; next !== undefined && next.lastOffset <= offset; next = this.#queue[++head]);
-    const count = head - this.#head
-    this.#head = head
-    if (head === this.#queue.length) this.#empty()
+    const count = this.#queue.taken(offset)
+    // There is room for more.
+    this.#hasNews = true
+    this.#wake?.()
     return count
   }
 
   /** How many messages are at hand beyond this number. */
   beyond (count: number): number {
-    return this.#queue.length - this.#head - count
+    return this.#queue.count - count
   }
 
   /** It cannot be followed any longer: `peek` says so. */
@@ -148,42 +144,33 @@ export class Source {
     this.#position = this.position
     this.#live?.close()
     this.#live = undefined
-    this.#empty()
+    this.#queue.clear()
   }
 
   /** Calling it twice is fine. */
   close (): void {
     this.rest()
     this.#hasClosed = true
-    this.#lease.end()
-  }
-
-  #empty (): void {
-    this.#queue = []
-    this.#head = 0
-    this.#lease.resize(0)
+    this.#queue.end()
   }
 
   get #hasReadAll (): boolean {
     return (this.#live?.position ?? this.#position) >= (this.#course.end ?? Infinity)
   }
 
-  #first ({ maxMessages, maxBytes }: Amount): readonly PushMessage[] {
-    if (this.#failure !== undefined && this.#queue.length === 0) throw this.#failure
-    const queue = this.#queue
-    const start = this.#head
-    let end = start
-    let bytes = 0
-    for (let next = queue[end]; next !== undefined && end - start < maxMessages; next = queue[++end]) {
-      bytes += next.bytes.length
-      if (bytes > maxBytes && end > start) break
-    }
-    return queue.slice(start, end)
+  #wantsMore ({ maxMessages }: Amount): boolean {
+    const { count, heldBytes } = this.#queue
+    return count === 0 || (count < maxMessages && heldBytes <= this.#ahead.maxBytes * HELD_TO_STORED)
+  }
+
+  #first (amount: Amount): readonly PushMessage[] {
+    if (this.#failure !== undefined && this.#queue.count === 0) throw this.#failure
+    return this.#queue.first(amount)
   }
 
   // Undefined when it is done at once.
   #fill (amount: Amount, signal: AbortSignal): Promise<void> | undefined {
-    while (this.#queue.length - this.#head < amount.maxMessages && !this.#hasReadAll) {
+    while (this.#wantsMore(amount) && !this.#hasReadAll) {
       const live = this.#live
       if (live === undefined) {
         if (this.#hasClosed || this.#failure !== undefined) return undefined
@@ -209,10 +196,10 @@ export class Source {
     const { end: before = Number.MAX_SAFE_INTEGER } = this.#course
     const bounds = { from: live.position, before }
     const { maxMessages: limit, maxBytes } = this.#ahead
-    const part = live.part(chunk, { ...bounds, limit: limit - (this.#queue.length - this.#head), maxBytes })
+    const part = live.part(chunk, { ...bounds, limit: limit - this.#queue.count, maxBytes })
     if (part instanceof Promise) return part.then((made) => this.#take(live, made, false))
     if (this.#take(live, part, false)) return true
-    if (this.#queue.length > this.#head) return false
+    if (this.#queue.count > 0) return false
     // The chunk may have been let go, if it were not read in the same turn.
     const one = live.part(chunk, { ...bounds, limit: 1, maxBytes: 1 })
     return one instanceof Promise ? one.then((made) => this.#take(live, made, true)) : this.#take(live, one, true)
@@ -223,26 +210,17 @@ export class Source {
     try {
       if (this.#live !== live) return false
       const bytes = part.storedBytes + part.likelyBytes
-      this.#isWithoutRoom = !this.#lease.tryGrow(bytes)
-      if (this.#isWithoutRoom && isSmallest && part.storedBytes <= ALWAYS_BYTES) {
-        this.#lease.resize(this.#lease.bytes + bytes)
-        this.#isWithoutRoom = false
-      }
+      this.#isWithoutRoom = !this.#queue.hold(bytes, isSmallest && part.storedBytes <= ALWAYS_BYTES)
       if (this.#isWithoutRoom) return false
       const copied = copyOf(part.pieces)
       const { accepts } = this.#course
       const wanted = accepts === undefined ? copied : copied.filter((message) => accepts(message))
-      this.#append(wanted)
+      this.#queue.append(wanted, bytes)
       this.#hasPassed ||= wanted.length < part.to - part.from
       live.advance(part)
       return true
     } finally {
       part.release()
     }
-  }
-
-  #append (messages: readonly PushMessage[]): void {
-    this.#queue = [...this.#queue.slice(this.#head), ...messages]
-    this.#head = 0
   }
 }

@@ -1,26 +1,21 @@
-import { Backoff, pause, StreamsError, waitUntil, within } from '../../streams/index.ts'
-import { policyOf } from '../definitions/definition.ts'
-import { isExhausted, type PauseReason } from '../delivery/delivery.ts'
-import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
-import { MAX_RETRY_AFTER_MS } from '../delivery/retry.ts'
+import { Backoff, pause, StreamsError, within } from '../../streams/index.ts'
 import { publisherNameOf } from '../errors/publisher-name.ts'
 import { ErrorStream } from '../errors/error-stream.ts'
 import { subscriptionCourse, type Course } from './course.ts'
-import { gather } from './gather.ts'
+import { amountOf, makeRun } from './make-run.ts'
 import { openSource } from './open-source.ts'
 import { Progress, untilFresh } from './progress.ts'
-import type { PushMessage } from './push-message.ts'
 import { Reporter } from './reporter.ts'
 import { Requests, UnsendableError } from './requests.ts'
+import type { Run } from './run.ts'
 import { Sender } from './sender.ts'
-import { Source, type Amount } from './source.ts'
+import type { Amount } from './message-queue.ts'
+import { Source } from './source.ts'
 import type { Ticking } from './ticks.ts'
 import type { StartWorker, Worker, WorkerListener, WorkerShared, WorkerTask } from './worker-options.ts'
 
 const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 15_000
-// A message that waits longer for its next try is read again, so that it takes no memory meanwhile.
-const SHORT_WAIT_MS = 500
 const LOOK_MS = 5000
 // For the last store, when the requests in flight have taken all the time there was.
 const MIN_STORE_MS = 1000
@@ -44,10 +39,9 @@ class UnitWorker implements Worker, Ticking {
   readonly #cutting = new AbortController()
   readonly #seatLost = (): void => { void this.stop('abandon', 0) }
   readonly #work: Promise<void>
-  #delivery: OrderedDelivery<PushMessage> | undefined
+  #run: Run | undefined
   #source: Source | undefined
   #skipOffset: number | undefined
-  #wake: (() => void) | undefined
   #missed = 0
   #lookedAtMs = performance.now()
   #isAbandoned = false
@@ -59,7 +53,7 @@ class UnitWorker implements Worker, Ticking {
     this.#task = task
     this.#listener = listener
     this.#shared = shared
-    this.#amount = definition.batch
+    this.#amount = amountOf(definition)
     this.#skipOffset = skips[unit.partition]
     this.#progress = new Progress({
       seat,
@@ -74,13 +68,13 @@ class UnitWorker implements Worker, Ticking {
     })
     this.#reporter = new Reporter(listener.report, () => ({
       nextOffset: this.#progress.next,
-      retry: this.#delivery?.retry ?? retry ?? null,
-      consecutiveFailures: this.#delivery?.failuresInARow ?? 0,
+      retry: (this.#run === undefined ? retry : this.#run.retry) ?? null,
+      consecutiveFailures: this.#run?.failuresInARow ?? 0,
       missed: this.#missed
     }))
     shared.ticks.join(this)
     seat.lost.addEventListener('abort', this.#seatLost)
-    this.#work = this.#run().finally(() => { shared.ticks.leave(this) })
+    this.#work = this.#deliver().finally(() => { shared.ticks.leave(this) })
   }
 
   async stop (how: 'settle' | 'abandon', timeoutMs: number): Promise<void> {
@@ -95,8 +89,7 @@ class UnitWorker implements Worker, Ticking {
 
   skip (offset: number): void {
     this.#skipOffset = offset
-    this.#delivery?.skip(offset)
-    this.#wake?.()
+    this.#run?.skip(offset)
   }
 
   tick (nowMs: number): void {
@@ -126,12 +119,12 @@ class UnitWorker implements Worker, Ticking {
   }
 
   // Until it is stopped, or has nothing more to do. Never rejects.
-  async #run (): Promise<void> {
+  async #deliver (): Promise<void> {
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
     const { signal } = this.#stopping
     while (!signal.aborted) {
       try {
-        return await this.#deliver(() => { backoff.reset() })
+        return await this.#deliverOnce(() => { backoff.reset() })
       } catch (error) {
         if (signal.aborted) return
         this.#reporter.show('blocked', this.#reasonOf(error))
@@ -144,10 +137,10 @@ class UnitWorker implements Worker, Ticking {
     }
   }
 
-  async #deliver (began: () => void): Promise<void> {
+  async #deliverOnce (began: () => void): Promise<void> {
     const { signal } = this.#stopping
     const { reached, seat } = this.#task
-    const delivery = (this.#delivery ??= this.#makeDelivery())
+    const run = (this.#run ??= this.#makeRun())
     await untilFresh(seat, signal)
     const missed = (count: number): void => {
       this.#missed += count
@@ -156,45 +149,13 @@ class UnitWorker implements Worker, Ticking {
     const source = (this.#source = new Source(this.#course, this.#shared, this.#amount, missed))
     await openSource({ source, course: this.#course, progress: this.#progress, reached, missed }, signal)
     began()
-    const end = await this.#deliverFrom(source, delivery)
+    const end = await run.deliverFrom(source)
     if (end === undefined) return
     await this.#progress.store().catch(() => {})
     if (signal.aborted) return
     if (end === 'done') return this.#listener.done()
     this.#reporter.show('stopped', end)
     this.#listener.pause(end)
-  }
-
-  async #deliverFrom (
-    source: Source, delivery: OrderedDelivery<PushMessage>
-  ): Promise<PauseReason | 'done' | undefined> {
-    const { maxWaitMs } = this.#task.subscription.definition.batch
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      const peeked = source.peek(this.#amount, signal)
-      const messages = peeked instanceof Promise ? await peeked : peeked
-      if (messages.length === 0) {
-        if (source.isDone) return 'done'
-        this.#reporter.show('idle')
-        await source.news(undefined, signal)
-        continue
-      }
-      const gathered = maxWaitMs > 0 ? await gather(source, messages, this.#amount, maxWaitMs, signal) : messages
-      const end = await delivery.try(gathered, this.#cutting.signal)
-      if (end === 'later') await this.#untilRetry(source, delivery.retry?.nextAttemptAt ?? 0)
-      else if (end !== undefined) return end
-    }
-    return undefined
-  }
-
-  async #untilRetry (source: Source, at: number): Promise<void> {
-    const timeoutMs = Math.min(at - Date.now(), MAX_RETRY_AFTER_MS)
-    if (timeoutMs > SHORT_WAIT_MS) source.rest()
-    await waitUntil((done) => {
-      this.#wake = done
-      return () => {}
-    }, { timeoutMs, signal: this.#stopping.signal })
-    this.#wake = undefined
   }
 
   // Why nothing is delivered, for the operator to read.
@@ -206,7 +167,7 @@ class UnitWorker implements Worker, Ticking {
   }
 
   /** @throws UnsendableError */
-  #makeDelivery (): OrderedDelivery<PushMessage> {
+  #makeRun (): Run {
     const { retry, subscription: { definition }, seat } = this.#task
     const { sealing, virtualHost, version } = this.#shared
     const requests = new Requests({ task: this.#task, sealing, virtualHost, stream: this.#course.stream, version })
@@ -223,11 +184,13 @@ class UnitWorker implements Worker, Ticking {
       },
       stopping: this.#stopping.signal
     })
-    const policy = policyOf(definition)
-    const known = retry === undefined || isExhausted(retry, policy) ? undefined : retry
-    const delivery = new OrderedDelivery<PushMessage>(sender, policy, known)
-    if (this.#skipOffset !== undefined) delivery.skip(this.#skipOffset)
-    return delivery
+    const run = makeRun(definition, sender, retry, {
+      reporter: this.#reporter,
+      stopping: this.#stopping.signal,
+      cutting: this.#cutting.signal
+    })
+    if (this.#skipOffset !== undefined) run.skip(this.#skipOffset)
+    return run
   }
 
   #errorStream (): ErrorStream {
