@@ -21,7 +21,9 @@ export class SharedSlotLog implements SlotLog {
     if (!this.isSilent) this.#records.set(record.slot, record)
   }
 
-  slots (): ReadonlyMap<number, SlotRecord> {
+  forgetSlot (): void {}
+
+  get slots (): ReadonlyMap<number, SlotRecord> {
     return this.#records
   }
 }

@@ -5,6 +5,9 @@ import { manage } from './super-streams.ts'
 
 const SLOTS = 16
 
+/** With which secrets of subscriptions are sealed. */
+export const PUSH_ENCRYPTION_KEY = 'p2k9bnEF4v5GQbQ2cP7K3m8xVd1sT6yW0uJzRhLaIeo='
+
 /**
  * Settings of gateways that deliver to endpoints of this machine and share their subscriptions with nothing but each
  * other. The streams behind them are deleted with the test: call it before the gateways are started.
@@ -14,7 +17,7 @@ export function pushSettings (t: Test): Record<string, string> {
   t.teardown(async () => { await deleteStreams(prefix) })
   return {
     PUSH_ENABLED: 'true',
-    PUSH_ENCRYPTION_KEY: 'p2k9bnEF4v5GQbQ2cP7K3m8xVd1sT6yW0uJzRhLaIeo=',
+    PUSH_ENCRYPTION_KEY,
     PUSH_ALLOW_HTTP: 'true',
     PUSH_ALLOWED_NETWORKS: '127.0.0.0/8',
     PUSH_STREAM_PREFIX: prefix

@@ -5,5 +5,7 @@ export interface SlotLog {
   /** Writes a record. Does not wait, and does not throw. */
   publishSlot (record: SlotRecord): void
   /** The last record of each slot, as far as the log is read. */
-  slots (): ReadonlyMap<number, SlotRecord>
+  readonly slots: ReadonlyMap<number, SlotRecord>
+  /** This process has lost the slot, and says nothing more of it. */
+  forgetSlot (slot: number): void
 }

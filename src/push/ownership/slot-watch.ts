@@ -16,9 +16,6 @@ export interface SlotWatchOptions {
   readonly beatMs?: number | undefined
 }
 
-/** The slot of a record by which an instance without slots sees that the log takes records and gives them back. */
-export const NO_SLOT = -1
-
 const BEAT_MS = 5000
 const BEATS_A_RECORD = 2
 const BEATS_TO_WARN = 6
@@ -71,7 +68,9 @@ export class SlotWatch {
   #beat (): void {
     const { isOwner, figures } = this.#options
     const owned = this.#slots.flatMap((_, slot) => isOwner(slot) ? [slot] : [])
-    if (this.#beats++ % BEATS_A_RECORD === 0) for (const slot of owned.length === 0 ? [NO_SLOT] : owned) this.say(slot)
+    // By the slot after the last one an instance without slots sees that the log takes records and gives them back.
+    const said = owned.length === 0 ? [this.#slots.length] : owned
+    if (this.#beats++ % BEATS_A_RECORD === 0) for (const slot of said) this.say(slot)
     const heard = this.#listen()
     this.#quietBeats = heard.size > 0 ? 0 : this.#quietBeats + 1
     const isTelling = this.#quietBeats <= BEATS_A_RECORD
@@ -85,7 +84,7 @@ export class SlotWatch {
   // The slots of which there are new records.
   #listen (): Set<number> {
     const heard = new Set<number>()
-    for (const [slot, { owner, at }] of this.#options.log.slots()) {
+    for (const [slot, { owner, at }] of this.#options.log.slots) {
       const record = `${at} ${owner}`
       const watched = this.#slots[slot]
       const before = watched?.record ?? this.#lastOwn

@@ -103,7 +103,7 @@ export class Slots {
   }
 
   #memberOf (partition: string, slot: number): SlotMember {
-    const { broker, logger, listener } = this.#options
+    const { broker, log, logger, listener } = this.#options
     return new SlotMember({
       broker,
       group: GROUP,
@@ -118,6 +118,7 @@ export class Slots {
         },
         deactivated: async (slot, why) => {
           this.#count()
+          log.forgetSlot(slot)
           await listener.deactivated(slot, why)
         }
       },

@@ -1,0 +1,101 @@
+import type { Subscription } from '../definitions/command.ts'
+import type { RetryState } from '../delivery/ordered-delivery.ts'
+import type { Report, StatusRecord } from '../status/status-record.ts'
+import { unitId, type Unit } from '../unit.ts'
+import type { StatusSink } from './ports.ts'
+
+interface Options {
+  readonly status: Pick<StatusSink, 'publish'>
+  readonly instance: string
+}
+
+const NOTHING: Report = {
+  state: 'stopped',
+  reason: null,
+  nextOffset: 0,
+  retry: null,
+  lastSuccessAt: null,
+  lastFailure: null,
+  consecutiveFailures: 0,
+  missed: 0
+}
+
+/** What this process says of a unit. */
+export class UnitReports {
+  readonly #options: Options
+  readonly #unit: string
+  #subscription: Subscription | undefined
+  #report: Report | undefined
+  #takeovers = 0
+
+  constructor (unit: Unit, options: Options) {
+    this.#unit = unitId(unit)
+    this.#options = options
+  }
+
+  /** Whether it is known where the unit stands. */
+  get hasPlace (): boolean {
+    return this.#report !== undefined
+  }
+
+  /**
+   * A worker is about to begin, or the unit is about to stand still.
+   *
+   * @param record the last word on the unit, of whichever owner
+   * @returns with what a worker continues. A retry belongs to the definition that failed: it is tried again at once
+   *   when that has changed, or when it was paused
+   */
+  begin (
+    subscription: Subscription, record: StatusRecord | undefined
+  ): { readonly retry: RetryState | undefined, readonly deliveryGeneration: number } {
+    const isFirst = this.#takeovers === 0
+    if (isFirst) this.#takeovers = (record?.takeovers ?? 0) + 1
+    const fits = record?.generation === subscription.generation
+    if (isFirst && fits) this.#report = record
+    if (!isFirst && this.#subscription?.generation !== subscription.generation && this.#report !== undefined) {
+      this.#report = { ...this.#report, retry: null, missed: 0, consecutiveFailures: 0 }
+    }
+    this.#subscription = subscription
+    const retry = isFirst && fits && record.state !== 'stopped' ? record.retry ?? undefined : undefined
+    // Both only grow, also when a subscription is deleted and created anew.
+    return { retry, deliveryGeneration: subscription.generation + this.#takeovers }
+  }
+
+  /** What the worker says. */
+  worker (report: Report): void {
+    this.#publish(report)
+  }
+
+  /** The unit stands still. Whatever failed before is tried afresh when it goes on. */
+  stopped (reason: string): void {
+    this.#publish({ ...this.#report ?? NOTHING, state: 'stopped', reason, retry: null, consecutiveFailures: 0 })
+  }
+
+  /** The place is another one. */
+  moved (nextOffset: number): void {
+    this.#report = { ...this.#report ?? NOTHING, nextOffset, retry: null }
+  }
+
+  #publish (report: Report): void {
+    this.#report = report
+    const { status, instance } = this.#options
+    const generation = this.#subscription?.generation
+    if (generation === undefined) return
+    const { state, reason, nextOffset, retry, lastSuccessAt, lastFailure, consecutiveFailures, missed } = report
+    status.publish({
+      state,
+      reason,
+      nextOffset,
+      retry,
+      lastSuccessAt,
+      lastFailure,
+      consecutiveFailures,
+      missed,
+      unit: this.#unit,
+      owner: instance,
+      generation,
+      takeovers: this.#takeovers,
+      at: Date.now()
+    })
+  }
+}
