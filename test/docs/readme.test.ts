@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { describeSettings } from '../../src/config.ts'
 import { answerAsPrinted, blocksOf, sectionOf, stepsOf } from './steps.ts'
@@ -50,8 +50,12 @@ t.test('every setting that the README names is one', async (t) => {
 })
 
 t.test('what runs without npm start is there', async (t) => {
-  t.match(section('Run it'), 'docker compose up')
-  t.match(readFileSync('compose.yaml', 'utf8'), 'build: .')
+  const { name, version, bin } = JSON.parse(readFileSync('package.json', 'utf8'))
+  for (const path of ['deploy/compose.yaml', 'deploy/kubernetes', 'deploy/systemd', bin[name]]) t.ok(existsSync(path))
+  const run = section('Run it')
+  t.match(run, 'docker compose -f deploy/compose.yaml up')
+  t.match(run, 'kubectl apply -k deploy/kubernetes\n')
+  t.match(run, `--package=./${name}-${version}.tgz ${name}\n`)
 })
 
 t.test('the two commands are there', async (t) => {

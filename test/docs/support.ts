@@ -7,11 +7,14 @@ import { GatewayProcess } from '../support/gateway-process.ts'
 
 export interface Ran { code: unknown, stdout: string, stderr: string }
 
-const RUN_TIMEOUT_MS = 120_000
+const RUN_TIMEOUT_MS = 300_000
 
-/** Runs a program to its end. Rejects when there is no such program. */
-export async function run (command: string, args: readonly string[], env: Record<string, string>): Promise<Ran> {
+/** Runs a program to its end, in the folder of this process or another one. Rejects when there is no such program. */
+export async function run (
+  command: string, args: readonly string[], env: Record<string, string>, cwd?: string
+): Promise<Ran> {
   const child = spawn(command, args, {
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: RUN_TIMEOUT_MS
