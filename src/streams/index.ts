@@ -77,7 +77,6 @@ export {
   MAX_DEPTH,
   PROPERTY_INDEX,
   splitAnnotations,
-  testText,
   withAnnotations,
   writeDataSectionHeader
 } from './amqp/index.ts'

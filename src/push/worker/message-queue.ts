@@ -1,50 +1,61 @@
 import { Lease, type ByteBudget } from '../../streams/index.ts'
 import type { PushMessage } from './push-message.ts'
 
+// What a request made of a message takes beside it, as an answer to a read does.
+const COST_FACTOR = 2.4
+const MESSAGE_BYTES = 200
+
 /** How much one request may carry. */
 export interface Amount { readonly maxMessages: number, readonly maxBytes: number }
 
-/** Messages that are copied and not taken yet, and the memory that they are charged with. */
+/** Messages that are copied and not settled, charged to a budget. */
 export class MessageQueue {
   readonly #lease: Lease
   #messages: PushMessage[] = []
+  // Settled until here.
   #head = 0
-  // What each piece is charged with, until its last message is taken.
-  #charges: Array<{ readonly lastOffset: number, readonly bytes: number }> = []
+  // Handed out until here.
+  #handed = 0
 
   constructor (memory: ByteBudget) {
     this.#lease = Lease.of(memory)
   }
 
-  get count (): number {
+  get size (): number {
     return this.#messages.length - this.#head
   }
 
-  get heldBytes (): number {
+  /** Of those, how many are handed out. */
+  get handed (): number {
+    return this.#handed - this.#head
+  }
+
+  get bytes (): number {
     return this.#lease.bytes
   }
 
-  get firstOffset (): number | undefined {
+  /** The offset of the first message. */
+  get offset (): number | undefined {
     return this.#messages[this.#head]?.offset
   }
 
-  /** Holds memory for messages, if there is room. @param must also when there is none */
-  hold (bytes: number, must: boolean): boolean {
-    if (this.#lease.tryGrow(bytes)) return true
-    if (must) this.#lease.resize(this.#lease.bytes + bytes)
-    return must
+  /** False when there is no room for so many bytes. */
+  mayTake (storedBytes: number, count: number): boolean {
+    return this.#lease.tryGrow(Math.ceil(storedBytes * COST_FACTOR) + count * MESSAGE_BYTES)
   }
 
-  /** Adds messages, for which these bytes are held. */
-  append (messages: readonly PushMessage[], bytes: number): void {
-    const last = messages.at(-1)
-    if (last === undefined) return this.#lease.resize(this.#lease.bytes - bytes)
+  /** Takes them in any case. */
+  take (storedBytes: number, count: number): void {
+    this.#lease.resize(this.#lease.bytes + Math.ceil(storedBytes * COST_FACTOR) + count * MESSAGE_BYTES)
+  }
+
+  add (messages: readonly PushMessage[]): void {
     this.#messages = [...this.#messages.slice(this.#head), ...messages]
+    this.#handed -= this.#head
     this.#head = 0
-    this.#charges.push({ lastOffset: last.lastOffset, bytes })
   }
 
-  /** The first messages, as many as fit, at least one when there is one. */
+  /** The first messages. */
   first ({ maxMessages, maxBytes }: Amount): readonly PushMessage[] {
     const messages = this.#messages
     const start = this.#head
@@ -57,33 +68,38 @@ export class MessageQueue {
     return messages.slice(start, end)
   }
 
-  /** Everything up to and including the offset is taken. Returns how many messages that were. */
-  taken (offset: number): number {
-    let head = this.#head
-    while ((this.#messages[head]?.lastOffset ?? Infinity) <= offset) head++
-    const count = head - this.#head
-    this.#head = head
-    if (this.count === 0) this.clear()
-    else this.#uncharge(offset)
+  /** The first messages of those that are not handed out. */
+  hand (most: number): readonly PushMessage[] {
+    const handed = this.#messages.slice(this.#handed, this.#handed + most)
+    this.#handed += handed.length
+    return handed
+  }
+
+  /** Everything up to and including the offset is settled. Returns how many messages that were. */
+  settle (offset: number): number {
+    const before = this.#head
+    let bytes = 0
+    for (let next = this.#messages[this.#head]; next !== undefined && next.lastOffset <= offset;) {
+      bytes += next.bytes.length
+      next = this.#messages[++this.#head]
+    }
+    const count = this.#head - before
+    this.#handed = Math.max(this.#handed, this.#head)
+    if (this.size === 0) this.clear()
+    else this.#lease.resize(Math.max(0, this.#lease.bytes - Math.floor(bytes * COST_FACTOR) - count * MESSAGE_BYTES))
     return count
   }
 
   clear (): void {
     this.#messages = []
     this.#head = 0
-    this.#charges = []
+    this.#handed = 0
     this.#lease.resize(0)
   }
 
-  /** Holds nothing from now on. */
-  end (): void {
+  /** It takes nothing more. */
+  close (): void {
     this.clear()
     this.#lease.end()
-  }
-
-  #uncharge (offset: number): void {
-    let bytes = 0
-    while ((this.#charges[0]?.lastOffset ?? Infinity) <= offset) bytes += this.#charges.shift()?.bytes ?? 0
-    if (bytes > 0) this.#lease.resize(this.#lease.bytes - bytes)
   }
 }

@@ -9,11 +9,11 @@ import { copyOf, type PushMessage } from './push-message.ts'
 // What is taken in advance. A subscription whose endpoint hangs holds this much.
 const AHEAD_MESSAGES = 32
 const AHEAD_BYTES = 32 * 1024
+// What is handed out and not settled, at most, unless it is one message.
+const MAX_HELD_BYTES = 8 * 1024 * 1024
 // A message of this size needs no room in the budget, so that a subscription comes on when others hold all of it.
 const ALWAYS_BYTES = 64 * 1024
 const NO_ROOM_MS = 100
-// What is charged for messages, in terms of what they take as they are stored.
-const HELD_TO_STORED = 4
 
 interface SourceShared {
   readonly broker: Broker
@@ -74,14 +74,24 @@ export class Source {
     return live.position
   }
 
-  /** Everything before this offset was taken or is not wanted. */
+  /** Everything before this offset is settled or not wanted. */
   get position (): number {
-    return this.#queue.firstOffset ?? this.#live?.position ?? this.#position
+    return this.#queue.offset ?? this.#live?.position ?? this.#position
   }
 
-  /** Whether everything before the end of the course was taken. */
+  /** Whether everything before the end of the course is settled. */
   get isDone (): boolean {
-    return this.#queue.count === 0 && this.#hasReadAll
+    return this.#queue.size === 0 && this.#hasReadAll
+  }
+
+  /** Whether everything before the end of the course was handed out. */
+  get hasHandedAll (): boolean {
+    return this.#queue.size === this.#queue.handed && this.#hasReadAll
+  }
+
+  /** Whether nothing is at hand. */
+  get isEmpty (): boolean {
+    return this.#queue.size === 0
   }
 
   /** Whether messages were passed that are not wanted, or are gone, since this was asked last. */
@@ -98,22 +108,33 @@ export class Source {
    */
   peek (amount: Amount, signal: AbortSignal): readonly PushMessage[] | Promise<readonly PushMessage[]> {
     this.#hasNews = false
-    const filling = this.#wantsMore(amount) ? this.#fill(amount, signal) : undefined
+    const filling = this.#queue.size < amount.maxMessages ? this.#fill(amount, signal) : undefined
     return filling === undefined ? this.#first(amount) : filling.then(() => this.#first(amount))
   }
 
-  /** Everything up to and including the offset is taken. Returns how many messages that were. */
-  taken (offset: number): number {
-    const count = this.#queue.taken(offset)
-    // There is room for more.
-    this.#hasNews = true
-    this.#wake?.()
-    return count
+  /** Everything up to and including the offset is settled. Returns how many messages that were. */
+  settle (offset: number): number {
+    return this.#queue.settle(offset)
+  }
+
+  /**
+   * The next messages after those that were handed out before, while these are not settled yet.
+   *
+   * @param most so many
+   * @throws as `peek`
+   */
+  async hand (most: number, signal: AbortSignal): Promise<readonly PushMessage[]> {
+    this.#hasNews = false
+    const { handed, bytes } = this.#queue
+    const isFull = handed > 0 && bytes > MAX_HELD_BYTES
+    if (!isFull) await this.#fill({ maxMessages: handed + 1, maxBytes: Infinity }, signal)
+    if (this.#failure !== undefined && this.#queue.size === 0) throw this.#failure
+    return this.#queue.hand(most)
   }
 
   /** How many messages are at hand beyond this number. */
   beyond (count: number): number {
-    return this.#queue.count - count
+    return this.#queue.size - count
   }
 
   /** It cannot be followed any longer: `peek` says so. */
@@ -151,26 +172,21 @@ export class Source {
   close (): void {
     this.rest()
     this.#hasClosed = true
-    this.#queue.end()
+    this.#queue.close()
   }
 
   get #hasReadAll (): boolean {
     return (this.#live?.position ?? this.#position) >= (this.#course.end ?? Infinity)
   }
 
-  #wantsMore ({ maxMessages }: Amount): boolean {
-    const { count, heldBytes } = this.#queue
-    return count === 0 || (count < maxMessages && heldBytes <= this.#ahead.maxBytes * HELD_TO_STORED)
-  }
-
   #first (amount: Amount): readonly PushMessage[] {
-    if (this.#failure !== undefined && this.#queue.count === 0) throw this.#failure
+    if (this.#failure !== undefined && this.#queue.size === 0) throw this.#failure
     return this.#queue.first(amount)
   }
 
   // Undefined when it is done at once.
   #fill (amount: Amount, signal: AbortSignal): Promise<void> | undefined {
-    while (this.#wantsMore(amount) && !this.#hasReadAll) {
+    while (this.#queue.size < amount.maxMessages && !this.#hasReadAll) {
       const live = this.#live
       if (live === undefined) {
         if (this.#hasClosed || this.#failure !== undefined) return undefined
@@ -196,10 +212,11 @@ export class Source {
     const { end: before = Number.MAX_SAFE_INTEGER } = this.#course
     const bounds = { from: live.position, before }
     const { maxMessages: limit, maxBytes } = this.#ahead
-    const part = live.part(chunk, { ...bounds, limit: limit - this.#queue.count, maxBytes })
+    const { size, handed } = this.#queue
+    const part = live.part(chunk, { ...bounds, limit: limit + handed - size, maxBytes })
     if (part instanceof Promise) return part.then((made) => this.#take(live, made, false))
     if (this.#take(live, part, false)) return true
-    if (this.#queue.count > 0) return false
+    if (size > 0) return false
     // The chunk may have been let go, if it were not read in the same turn.
     const one = live.part(chunk, { ...bounds, limit: 1, maxBytes: 1 })
     return one instanceof Promise ? one.then((made) => this.#take(live, made, true)) : this.#take(live, one, true)
@@ -209,13 +226,17 @@ export class Source {
   #take (live: LiveSource, part: ChunkPart, isSmallest: boolean): boolean {
     try {
       if (this.#live !== live) return false
-      const bytes = part.storedBytes + part.likelyBytes
-      this.#isWithoutRoom = !this.#queue.hold(bytes, isSmallest && part.storedBytes <= ALWAYS_BYTES)
+      const { storedBytes, count } = part
+      this.#isWithoutRoom = !this.#queue.mayTake(storedBytes, count)
+      if (this.#isWithoutRoom && isSmallest && storedBytes <= ALWAYS_BYTES) {
+        this.#queue.take(storedBytes, count)
+        this.#isWithoutRoom = false
+      }
       if (this.#isWithoutRoom) return false
       const copied = copyOf(part.pieces)
       const { accepts } = this.#course
       const wanted = accepts === undefined ? copied : copied.filter((message) => accepts(message))
-      this.#queue.append(wanted, bytes)
+      this.#queue.add(wanted)
       this.#hasPassed ||= wanted.length < part.to - part.from
       live.advance(part)
       return true

@@ -1,15 +1,14 @@
 import { Backoff, pause, StreamsError, within } from '../../streams/index.ts'
-import { publisherNameOf } from '../errors/publisher-name.ts'
-import { ErrorStream } from '../errors/error-stream.ts'
+import { policyOf } from '../definitions/definition.ts'
+import { isExhausted } from '../delivery/delivery.ts'
+import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
 import { subscriptionCourse, type Course } from './course.ts'
-import { amountOf, makeRun } from './make-run.ts'
+import { makeDelivery, type UnitDelivery } from './make-delivery.ts'
 import { openSource } from './open-source.ts'
 import { Progress, untilFresh } from './progress.ts'
 import { Reporter } from './reporter.ts'
-import { Requests, UnsendableError } from './requests.ts'
-import type { Run } from './run.ts'
-import { Sender } from './sender.ts'
-import type { Amount } from './message-queue.ts'
+import { UnsendableError } from './requests.ts'
+import { runOrdered, runWindowed, type DeliveryEnd, type Run } from './run-delivery.ts'
 import { Source } from './source.ts'
 import type { Ticking } from './ticks.ts'
 import type { StartWorker, Worker, WorkerListener, WorkerShared, WorkerTask } from './worker-options.ts'
@@ -30,7 +29,7 @@ class UnitWorker implements Worker, Ticking {
   readonly #task: WorkerTask
   readonly #listener: WorkerListener
   readonly #shared: WorkerShared
-  readonly #amount: Amount
+  readonly #amount: Run['amount']
   readonly #progress: Progress
   readonly #reporter: Reporter
   // Nothing more is sent.
@@ -39,9 +38,10 @@ class UnitWorker implements Worker, Ticking {
   readonly #cutting = new AbortController()
   readonly #seatLost = (): void => { void this.stop('abandon', 0) }
   readonly #work: Promise<void>
-  #run: Run | undefined
+  #delivery: UnitDelivery | undefined
   #source: Source | undefined
   #skipOffset: number | undefined
+  #wake: (() => void) | undefined
   #missed = 0
   #lookedAtMs = performance.now()
   #isAbandoned = false
@@ -53,7 +53,7 @@ class UnitWorker implements Worker, Ticking {
     this.#task = task
     this.#listener = listener
     this.#shared = shared
-    this.#amount = amountOf(definition)
+    this.#amount = definition.batch
     this.#skipOffset = skips[unit.partition]
     this.#progress = new Progress({
       seat,
@@ -68,13 +68,13 @@ class UnitWorker implements Worker, Ticking {
     })
     this.#reporter = new Reporter(listener.report, () => ({
       nextOffset: this.#progress.next,
-      retry: (this.#run === undefined ? retry : this.#run.retry) ?? null,
-      consecutiveFailures: this.#run?.failuresInARow ?? 0,
+      retry: this.#delivery?.retry ?? retry ?? null,
+      consecutiveFailures: this.#delivery?.failuresInARow ?? 0,
       missed: this.#missed
     }))
     shared.ticks.join(this)
     seat.lost.addEventListener('abort', this.#seatLost)
-    this.#work = this.#deliver().finally(() => { shared.ticks.leave(this) })
+    this.#work = this.#run().finally(() => { shared.ticks.leave(this) })
   }
 
   async stop (how: 'settle' | 'abandon', timeoutMs: number): Promise<void> {
@@ -89,7 +89,8 @@ class UnitWorker implements Worker, Ticking {
 
   skip (offset: number): void {
     this.#skipOffset = offset
-    this.#run?.skip(offset)
+    this.#delivery?.skip(offset)
+    this.#wake?.()
   }
 
   tick (nowMs: number): void {
@@ -98,6 +99,7 @@ class UnitWorker implements Worker, Ticking {
     // Messages that are not wanted are settled when those before them are.
     if (source.hasPassed()) this.#progress.reached(source.position, 0)
     this.#progress.tick(nowMs)
+    if (source.isEmpty && this.#reporter.state === 'delivering') this.#reporter.show('idle')
     this.#reporter.tick()
     if (this.#course.filter === undefined || nowMs - this.#lookedAtMs < LOOK_MS) return
     this.#lookedAtMs = nowMs
@@ -115,16 +117,17 @@ class UnitWorker implements Worker, Ticking {
       await within(this.#progress.store(), { timeoutMs: leftMs, signal: lost }).catch(() => {})
     }
     this.#progress.close()
+    if (!this.#isAbandoned) this.#reporter.tick()
     lost.removeEventListener('abort', this.#seatLost)
   }
 
   // Until it is stopped, or has nothing more to do. Never rejects.
-  async #deliver (): Promise<void> {
+  async #run (): Promise<void> {
     const backoff = new Backoff(FIRST_PAUSE_MS, MAX_PAUSE_MS)
     const { signal } = this.#stopping
     while (!signal.aborted) {
       try {
-        return await this.#deliverOnce(() => { backoff.reset() })
+        return await this.#deliver(() => { backoff.reset() })
       } catch (error) {
         if (signal.aborted) return
         this.#reporter.show('blocked', this.#reasonOf(error))
@@ -137,10 +140,11 @@ class UnitWorker implements Worker, Ticking {
     }
   }
 
-  async #deliverOnce (began: () => void): Promise<void> {
+  async #deliver (began: () => void): Promise<void> {
     const { signal } = this.#stopping
     const { reached, seat } = this.#task
-    const run = (this.#run ??= this.#makeRun())
+    const delivery = this.#newDelivery()
+    this.#delivery = delivery
     await untilFresh(seat, signal)
     const missed = (count: number): void => {
       this.#missed += count
@@ -149,13 +153,25 @@ class UnitWorker implements Worker, Ticking {
     const source = (this.#source = new Source(this.#course, this.#shared, this.#amount, missed))
     await openSource({ source, course: this.#course, progress: this.#progress, reached, missed }, signal)
     began()
-    const end = await run.deliverFrom(source)
+    const end = await this.#runFrom(source, delivery)
     if (end === undefined) return
     await this.#progress.store().catch(() => {})
     if (signal.aborted) return
     if (end === 'done') return this.#listener.done()
     this.#reporter.show('stopped', end)
     this.#listener.pause(end)
+  }
+
+  async #runFrom (source: Source, delivery: UnitDelivery): Promise<DeliveryEnd> {
+    const run: Run = {
+      source,
+      amount: this.#amount,
+      stopping: this.#stopping.signal,
+      cutting: this.#cutting.signal,
+      idle: () => { this.#reporter.show('idle') },
+      waiting: (wake) => { this.#wake = wake }
+    }
+    return delivery instanceof OrderedDelivery ? await runOrdered(run, delivery) : await runWindowed(run, delivery)
   }
 
   // Why nothing is delivered, for the operator to read.
@@ -166,48 +182,25 @@ class UnitWorker implements Worker, Ticking {
     return 'a fault of the gateway, which its log has'
   }
 
-  /** @throws UnsendableError */
-  #makeRun (): Run {
-    const { retry, subscription: { definition }, seat } = this.#task
-    const { sealing, virtualHost, version } = this.#shared
-    const requests = new Requests({ task: this.#task, sealing, virtualHost, stream: this.#course.stream, version })
-    const sender = new Sender({
+  // Another one each time: what has ended with an error delivers nothing more.
+  #newDelivery (): UnitDelivery {
+    const before = this.#delivery
+    if (before instanceof OrderedDelivery) return before
+    const { subscription, retry } = this.#task
+    const state = before === undefined ? retry : before.retry
+    const delivery = makeDelivery({
+      task: this.#task,
       shared: this.#shared,
-      seat,
-      requests,
+      course: this.#course,
       progress: this.#progress,
       reporter: this.#reporter,
-      entries: this.#errorStream(),
       settled: (offset) => {
-        const count = this.#source?.taken(offset) ?? 0
+        const count = this.#source?.settle(offset) ?? 0
         return { next: this.#source?.position ?? offset + 1, count }
       },
       stopping: this.#stopping.signal
-    })
-    const run = makeRun(definition, sender, retry, {
-      reporter: this.#reporter,
-      stopping: this.#stopping.signal,
-      cutting: this.#cutting.signal
-    })
-    if (this.#skipOffset !== undefined) run.skip(this.#skipOffset)
-    return run
-  }
-
-  #errorStream (): ErrorStream {
-    const { unit, subscription: { definition, generation } } = this.#task
-    const { broker, logger } = this.#shared
-    const { key: { source, stream, subscription }, redrive } = unit
-    return new ErrorStream({
-      broker,
-      errorStream: definition.errorStream,
-      source: this.#course.stream,
-      owner: { subscription, superStream: source === 'superStream' ? stream : '' },
-      redrive,
-      publisher: definition.ordering === 'stream' ? publisherNameOf(unit, generation) : undefined,
-      blocked: (reason) => {
-        if (reason !== null) this.#reporter.show('blocked', reason)
-      },
-      logger
-    })
+    }, state === undefined || isExhausted(state, policyOf(subscription.definition)) ? undefined : state)
+    if (this.#skipOffset !== undefined) delivery.skip(this.#skipOffset)
+    return delivery
   }
 }
