@@ -1,10 +1,12 @@
 import { isProblemCode, PROBLEM_CODES, PROBLEMS } from '../../src/api/problems.ts'
 import { codeBlocksOf, codeSpansOf, currentPages, type Page } from './page.ts'
 
-// Names in snake_case that are not error codes: labels of metrics, settings of others, functions of the examples.
+// Names in snake_case that are not error codes: labels of metrics, settings of others, functions of the examples, and
+// why a subscription pauses.
 const OTHER_NAMES = [
-  'client_certificate', 'client_gone', 'cluster_name', 'jwks_uri', 'no_client_certificate', 'plain_http', 'proxy_pass',
-  'proxy_read_timeout', 'reset_offset', 'retry_with_backoff', 'scope_aliases', 'server_certificate'
+  'client_certificate', 'client_gone', 'cluster_name', 'jwks_uri', 'message_failed', 'no_client_certificate',
+  'plain_http', 'proxy_pass', 'proxy_read_timeout', 'reset_offset', 'retry_with_backoff', 'scope_aliases',
+  'server_certificate', 'stream_sac_disconnected_timeout', 'too_many_failures'
 ]
 
 // A page of metrics, which look like codes. A test holds it, which can ask for them.

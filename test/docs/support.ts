@@ -31,14 +31,16 @@ export async function run (
  * Starts the gateway as people do, as a process of its own, and waits until it is ready. Its streams are called
  * differently on the broker, so that the names of the documentation are free, and are deleted with the test.
  *
+ * @param env further settings
  * @returns its URL
  */
-export async function startGatewayProcess (t: Test): Promise<string> {
+export async function startGatewayProcess (t: Test, env: Record<string, string> = {}): Promise<string> {
   const gateway = await GatewayProcess.start({
     env: {
       RABBITMQ_STREAM_URL: testStreamUrl(),
       RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
-      STREAM_NAME_PATTERN: `docs-${randomUUID()}-{name}`
+      STREAM_NAME_PATTERN: `docs-${randomUUID()}-{name}`,
+      ...env
     }
   })
   t.teardown(async () => { await gateway.end() })

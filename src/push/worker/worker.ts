@@ -73,7 +73,7 @@ class UnitWorker implements Worker, Ticking {
       consecutiveFailures: this.#delivery?.failuresInARow ?? 0,
       missed: this.#missed
     }))
-    // Each request in flight listens to them, and each worker of a slot to its seat: that many are not a leak.
+    // Every request in flight listens, every message that waits for its next try, and every worker of a slot.
     setMaxListeners(0, this.#stopping.signal, this.#cutting.signal, seat.lost)
     shared.ticks.join(this)
     seat.lost.addEventListener('abort', this.#seatLost)
