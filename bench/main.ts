@@ -15,6 +15,7 @@ import { publishCases } from './cases/publish.ts'
 import { readCases } from './cases/read.ts'
 import { scrapeCases } from './cases/scrape.ts'
 import { superStreamCases } from './cases/super-streams.ts'
+import { tracingCases } from './cases/tracing.ts'
 import { growth } from './growth.ts'
 import { belowGuard } from './guard.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
@@ -22,7 +23,8 @@ import { describeMachine, table, toJson } from './report.ts'
 
 const CASES: readonly Case[] = [
   ...publishCases, ...superStreamCases, ...compressionCases, ...readCases, ...mergedReadCases, ...filterCases,
-  ...latencyCases, ...liveCases, ...liveReadingCases, ...scrapeCases, ...accessCases
+  ...latencyCases, ...liveCases, ...liveReadingCases, ...scrapeCases, ...accessCases,
+  ...tracingCases
 ]
 
 const CASE_NAMES = CASES.map(({ name }) => name).join(', ')

@@ -16,8 +16,8 @@ const shared = ['common', 'errors', 'classify', 'ended', 'offset']
 /** @type {Readonly<Record<string, readonly string[]>>} */
 export const rooms = {
   server: ['main', 'commands'],
-  // What the process does in place of serving. A command needs neither the application nor its settings.
-  commands: ['access', 'text'],
+  // What the process does in place of serving. A command needs the settings at most, and never the application.
+  commands: ['access', 'config', 'settings', 'text', 'version'],
   main: ['app', 'config', 'logger', 'settings'],
   app: ['plugins', 'routes', 'config', 'http/server-limits', 'version'],
 
@@ -48,8 +48,11 @@ export const rooms = {
     // The brokers of callers beside the gateway's own: they share limits, and nothing of streams.
     'broker-set': ['broker', 'broker-options', 'broker-stats', 'shared', 'connections', 'management'],
     broker: [
-      'broker-options', 'broker-stats', 'broker-status', 'ports', 'directory', 'consuming', 'reading', 'publishing',
-      'partitions', 'topology', 'connections', 'management', ...shared
+      'administration', 'broker-options', 'broker-stats', 'broker-status', 'ports', 'sampling', 'directory',
+      'consuming', 'reading', 'publishing', 'topology', 'connections', 'management', ...shared
+    ],
+    administration: [
+      'broker-options', 'ports', 'directory', 'partitions', 'publishing', 'topology', 'connections', ...shared
     ],
     'broker-options': ['shared', 'publishing', 'reading', 'connections', 'management', 'protocol/index', 'common'],
     shared: ['publishing', 'reading', 'connections', 'common'],
@@ -59,6 +62,8 @@ export const rooms = {
       'merging', 'directory', 'consuming', 'reading', 'partitions', 'publishing', 'topology', 'management',
       'message-batch', ...shared
     ],
+    // Streams and consumers looked at again and again, for metrics.
+    sampling: ['consuming', 'topology', 'management', ...shared],
     directory: ['consuming', 'topology', 'connections', 'management', ...shared],
     // Super streams: reads and consumers of several partitions as one.
     merging: ['consuming', 'reading', 'topology', ...shared],
@@ -99,8 +104,8 @@ export const packages = {
   '@fastify/swagger': ['plugins'],
   '@fastify/swagger-ui': ['plugins'],
   '@fastify/type-provider-typebox': ['http', 'routes'],
-  'node:http': ['main', 'plugins', 'routes', 'http'],
-  'node:https': ['main', 'plugins'],
+  'node:http': ['main', 'plugins', 'routes', 'http', 'commands'],
+  'node:https': ['main', 'plugins', 'commands'],
   'node:http2': [],
 
   // Formats have schemas; the domain has none.

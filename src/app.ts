@@ -9,12 +9,14 @@ import browserGuard from './plugins/browser-guard.ts'
 import compression from './plugins/compression.ts'
 import connections from './plugins/connections.ts'
 import errors, { sendFrameworkProblem } from './plugins/errors.ts'
+import lag from './plugins/lag.ts'
 import lifecycle from './plugins/lifecycle.ts'
 import live from './plugins/live.ts'
 import metrics from './plugins/metrics.ts'
 import openapi from './plugins/openapi.ts'
 import openness from './plugins/openness.ts'
 import operationsPort from './plugins/operations-port.ts'
+import push from './plugins/push.ts'
 import proxies, { cutPrefix } from './plugins/proxies.ts'
 import quotas from './plugins/quotas.ts'
 import reloads from './plugins/reloads.ts'
@@ -26,7 +28,9 @@ import tls, { tlsServer } from './plugins/tls.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
 import { consumerRoutes } from './routes/consumers.ts'
+import { eventRoutes } from './routes/read/events.ts'
 import { healthRoutes } from './routes/health.ts'
+import { historyRoutes } from './routes/history.ts'
 import { mergedConsumerMessageRoutes } from './routes/read/merged-consumer-messages.ts'
 import { mergedMessageRoutes } from './routes/read/merged-messages.ts'
 import { messageRoutes } from './routes/read/messages.ts'
@@ -52,7 +56,15 @@ export async function buildApp (
   auditFile?: FastifyBaseLogger
 ): Promise<FastifyInstance> {
   const app = fastify(appOptions(config, logger))
+  await addPlugins(app, config, auditFile)
+  await addRoutes(app, config)
+  app.refuseOtherMethods()
+  return app
+}
 
+async function addPlugins (
+  app: FastifyInstance, config: Config, auditFile: FastifyBaseLogger | undefined
+): Promise<void> {
   await app.register(routeAccess)
   await app.register(proxies, config.http)
   await app.register(requests)
@@ -66,6 +78,8 @@ export async function buildApp (
   await app.register(startReport, config)
   await app.register(metrics)
   await app.register(live, config)
+  await app.register(push, config)
+  await app.register(lag, config)
   await app.register(reloads)
   await app.register(connections, config.http)
   if (config.http.tls !== undefined) await app.register(tls, config.http.tls)
@@ -75,13 +89,17 @@ export async function buildApp (
   await app.register(audit, { config, file: auditFile })
   await app.register(openness, config)
   await app.register(openapi, config.access)
+}
 
+async function addRoutes (app: FastifyInstance, config: Config): Promise<void> {
   const prefix = '/v1'
   await app.register(streamRoutes, { prefix })
+  await app.register(historyRoutes, { prefix })
   await app.register(superStreamRoutes, { prefix, maxPartitions: config.rabbitmq.superStreamMaxPartitions })
   await app.register(publishRoutes, { prefix, limits: publishLimits(config) })
   await app.register(messageRoutes, { prefix, limits: config.read })
   await app.register(mergedMessageRoutes, { prefix, limits: config.read })
+  await app.register(eventRoutes, { prefix, limits: config.read })
   await app.register(consumerRoutes, { prefix })
   await app.register(consumerMessageRoutes, { prefix, limits: config.read })
   await app.register(superStreamConsumerRoutes, { prefix })
@@ -92,8 +110,6 @@ export async function buildApp (
   await app.register(healthRoutes)
   await app.register(problemRoutes)
   await app.register(rootRoutes, { version: VERSION, hidden: hiddenLinks(config) })
-  app.refuseOtherMethods()
-  return app
 }
 
 // A name of 255 bytes, each percent-encoded.

@@ -5,6 +5,7 @@ import { readApiKeys, refuseKeysWithoutUse } from './settings/api-keys.ts'
 import { readAudit } from './settings/audit.ts'
 import { readClientCertificates, refuseCertificateCombinations } from './settings/client-certificates.ts'
 import { readHttp } from './settings/http.ts'
+import { readLag, refuseUnlisted } from './settings/lag.ts'
 import { readLive } from './settings/live.ts'
 import { readPublish, readReads } from './settings/messages.ts'
 import { readOperation } from './settings/operation.ts'
@@ -37,6 +38,7 @@ function readSettings (read: SettingReader) {
     read: readReads(read),
     live: readLive(read),
     push: readPush(read),
+    lag: readLag(read),
     ...readOperation(read)
   }
   refuseCombinations(read, settings)
@@ -60,6 +62,17 @@ export function loadConfig (env: Environment, readFile: ReadFile): { config: Con
   return { config: deepFreeze(settings), warnings: warnOfVariables(env, read.descriptions) }
 }
 
+/**
+ * Reads the settings to say everything about them at once.
+ *
+ * @returns what is wrong with each bad variable, and the warnings of `loadConfig`; neither shows a value
+ */
+export function checkConfig (env: Environment, readFile: ReadFile): { problems: string[], warnings: string[] } {
+  const read = new SettingReader(env, readFile)
+  readSettings(read)
+  return { problems: [...read.problems], warnings: warnOfVariables(env, read.descriptions) }
+}
+
 /** Every setting with its default and bounds, for the documentation. */
 export function describeSettings (): readonly SettingDescription[] {
   const read = new SettingReader({}, () => '')
@@ -72,6 +85,7 @@ function refuseCombinations (read: SettingReader, settings: Config): void {
   refuseOpenness(read, settings)
   refuseKeysWithoutUse(read, settings.access.ways)
   refuseCertificateCombinations(read, { ways: settings.access.ways, tls: settings.http.tls })
+  refuseUnlisted(read, settings.lag, settings.rabbitmq.management)
   refuseTokenCombinations(read, settings.tokens, settings.access.ways, settings.http.maxHeaderBytes)
   const { rabbitmq, http, publish, read: reads, drainTimeoutMs, drainDelayMs } = settings
   const hasCertificate = rabbitmq.tlsCert !== undefined

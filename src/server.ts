@@ -9,12 +9,9 @@ const [command, ...args] = process.argv.slice(2)
 if (!(major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor))) {
   process.stderr.write(`Node.js ${OLDEST.major}.${OLDEST.minor} or newer is needed; this is ${version}.\n`)
   process.exitCode = 1
-} else if (command === undefined) {
+} else if (command === undefined || (command === 'serve' && args.length === 0)) {
   await import('./main.ts')
-} else if (command === 'keys') {
-  const { runKeys } = await import('./commands/keys.ts')
-  process.exitCode = await runKeys(args, process)
 } else {
-  process.stderr.write('The only command is "keys". Without a command, this is the gateway; it has no options.\n')
-  process.exitCode = 2
+  const { runCommand } = await import('./commands/run.ts')
+  process.exitCode = await runCommand(command, args, process)
 }

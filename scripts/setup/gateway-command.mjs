@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { projectDirectory } from './paths.mjs'
 
 /**
- * The command of a gateway process: what `npm start` runs, tests kill, benchmarks measure and the image ships. A test
- * compares it with the Dockerfile and the README.
+ * The command of a gateway process: what `npm start` runs, tests kill, benchmarks measure and the image ships. Tests
+ * compare it with the Dockerfile and with what the program of the package becomes.
  *
  * @param {object} [options]
  * @param {'dist/server.js' | 'src/server.ts'} [options.entry] the build, or the source run by tsx

@@ -39,6 +39,7 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   createStream: CONFIGURE,
   deleteStream: CONFIGURE,
   describeStream: { type: 'stream', any: ['read', 'write'] },
+  getStreamHistory: { type: 'stream', any: ['read', 'write'] },
 
   // It shows the super streams that the caller may read or write.
   listSuperStreams: { type: 'known' },
@@ -49,16 +50,20 @@ export const OPERATIONS: Readonly<Record<string, Requirement>> = {
   publishMessages: WRITE,
   publishRaw: WRITE,
   publishLines: WRITE,
+  publishEvents: WRITE,
   publishSuperStreamMessages: WRITE,
   publishSuperStreamRaw: WRITE,
   publishSuperStreamLines: WRITE,
+  publishSuperStreamEvents: WRITE,
 
   readMessages: READ,
   readLines: READ,
   readMessage: READ,
   readRaw: READ,
+  readEvents: READ,
   readSuperStream: READ,
   readSuperStreamLines: READ,
+  readSuperStreamEvents: READ,
   listSuperStreamConsumers: READ,
   getSuperStreamOffsets: READ,
   storeSuperStreamOffsets: CONSUME,

@@ -6,6 +6,7 @@ import type { StreamsErrorCode } from '../streams/index.ts'
 export type EdgeErrorCode =
   | 'bad_request'
   | 'validation_failed'
+  | 'invalid_cloudevent'
   | 'origin_not_allowed'
   | 'route_not_found'
   | 'method_not_allowed'

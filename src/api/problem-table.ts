@@ -20,6 +20,13 @@ export const PROBLEMS = {
       'Correct what `errors` names. After a streamed publish, `published` says what became of the messages before ' +
       'the bad one.'
   },
+  invalid_cloudevent: {
+    status: 400,
+    title: 'Not a CloudEvent',
+    when: 'An event does not follow CloudEvents 1.0: a required attribute is missing (`id`, `source`, `specversion`, ' +
+      '`type`), or an attribute or its data is not of the right kind. `errors` names up to 20 of them.',
+    remedy: 'Correct what `errors` names. Nothing was stored.'
+  },
   cursor_invalid: {
     status: 400,
     title: 'Cursor invalid',
@@ -91,7 +98,8 @@ export const PROBLEMS = {
     status: 406,
     title: 'Not acceptable',
     when: '`Accept` excludes every type that this answer can have.',
-    remedy: 'Accept `application/json` or, for reads, `application/x-ndjson`.'
+    remedy: 'Accept `application/json`; for reads also `application/x-ndjson`; for reads of events ' +
+      '`application/cloudevents-batch+json`.'
   },
   request_timeout: {
     status: 408,

@@ -6,13 +6,7 @@ import { hashOfKey, idOfKey, makeKey } from '../access/keys/key.ts'
 import { parseScope } from '../access/scopes.ts'
 import { addKey, KeyFileError } from './add-key.ts'
 import { parseRfc3339 } from '../text/rfc3339.ts'
-
-/** Where a command reads and writes. */
-export interface CommandStreams {
-  readonly stdin: AsyncIterable<string | Buffer>
-  readonly stdout: { write: (text: string) => unknown }
-  readonly stderr: { write: (text: string) => unknown }
-}
+import type { Terminal } from './terminal.ts'
 
 const USAGE = `Usage:
   keys create --name NAME --scope SCOPE [--scope SCOPE ...]
@@ -34,7 +28,7 @@ class UsageError extends Error {}
  *
  * @returns the exit code: 2 when the arguments are wrong, 1 when the key or the file is
  */
-export async function runKeys (args: readonly string[], streams: CommandStreams): Promise<number> {
+export async function runKeys (args: readonly string[], streams: Terminal): Promise<number> {
   const [command, ...rest] = args
   try {
     switch (command) {
@@ -67,7 +61,7 @@ const CREATE_OPTIONS = {
   file: { type: 'string' }
 } as const
 
-function create (args: string[], { stdout, stderr }: CommandStreams): number {
+function create (args: string[], { stdout, stderr }: Terminal): number {
   const { name, scope = [], consumer, publisher, expires, file } =
     parsed(() => parseArgs({ args, options: CREATE_OPTIONS }).values)
   if (name === undefined) throw new UsageError('--name is missing: who will call with the key')
@@ -116,7 +110,7 @@ function timeOf (expires: string): string {
   return days === undefined ? expires : `${new Date(ms).toISOString().slice(0, 19)}Z`
 }
 
-async function hash (args: string[], { stdin, stdout, stderr }: CommandStreams): Promise<number> {
+async function hash (args: string[], { stdin, stdout, stderr }: Terminal): Promise<number> {
   parsed(() => parseArgs({ args, options: {} }))
   const key = (await text(stdin)).trim()
   if (idOfKey(key) === undefined) {

@@ -27,7 +27,7 @@ export interface BatchSlice {
 }
 
 /** With what the objects of the messages of a piece begin, by its index: `{` and, perhaps, members of its own. */
-export type Opening = (piece: number) => string
+type Opening = (piece: number) => string
 
 /** What stands right before a message, by the offset after it. */
 export type Lead = (reached: number) => string

@@ -3,11 +3,12 @@ import { byName } from '../api/by-name.ts'
 import { JSON_FRAME, MERGED_JSON_FRAME, NDJSON_FRAME, type BatchFrame, type MergedEnd } from './batch-text.ts'
 import { addNdjsonLine, type UnfinishedLine } from './incoming.ts'
 import type { Destination } from './json-message.ts'
-import { JsonRequest, type WholeBodyLimits } from './json-request.ts'
+import { JsonRequest } from './json-request.ts'
 import { mediaTypeOf } from './media-type.ts'
 import { ConsumerBatchSchema } from './consumer-batch-schema.ts'
 import { MergedBatchSchema } from './merged-schemas.ts'
 import { BatchSchema, MessageWrite } from './schemas.ts'
+import type { WholeBodyLimits, WholeRequest } from './whole-request.ts'
 
 /** A media type of a request body, as the OpenAPI document shows it. */
 export interface BodyFormat {
@@ -17,7 +18,7 @@ export interface BodyFormat {
 
 /** How the messages of a request body are read: from the whole body, or line by line while it arrives. */
 export type RequestCodec =
-  | { readonly framing: 'whole', readonly decode: (body: Buffer, limits: WholeBodyLimits) => JsonRequest }
+  | { readonly framing: 'whole', readonly decode: (body: Buffer, limits: WholeBodyLimits) => WholeRequest }
   | { readonly framing: 'lines', readonly addLine: AddLine }
 
 /**

@@ -1,5 +1,6 @@
 import { sectionsOf, type MessageBatch } from '../streams/index.ts'
 import type { FilterValue } from './filter-value.ts'
+import type { TraceContext } from './trace-context.ts'
 
 const JSON_TYPE = 'application/json'
 const JSON_SECTIONS = sectionsOf({ properties: { contentType: JSON_TYPE } })
@@ -7,9 +8,11 @@ const [TAB, CR, SPACE] = [0x09, 0x0d, 0x20]
 
 /** Adds a line of JSON, byte for byte and not parsed, with the content type `application/json`. */
 export function addJsonLine (
-  line: Buffer, publishingId: number | undefined, batch: MessageBatch, filterValue?: FilterValue
+  line: Buffer, publishingId: number | undefined, batch: MessageBatch, filterValue?: FilterValue, trace?: TraceContext
 ): void {
-  if (filterValue === undefined) batch.addData(line, publishingId, JSON_SECTIONS)
+  if (trace !== undefined) {
+    batch.addData(line, publishingId, trace.sections(JSON_TYPE, filterValue), filterValue?.bytes)
+  } else if (filterValue === undefined) batch.addData(line, publishingId, JSON_SECTIONS)
   else batch.addData(line, publishingId, filterValue.sections(JSON_TYPE), filterValue.bytes)
 }
 

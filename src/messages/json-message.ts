@@ -9,6 +9,7 @@ import { addJsonLine } from './json-line.ts'
 import { refuseManyValues, type MessageLimits, type MessageSpan } from './message-scan.ts'
 import type { PublishingIds } from './publishing-ids.ts'
 import { MessageWrite } from './schemas.ts'
+import type { TraceContext } from './trace-context.ts'
 import { parseMessage, type JsonBody, type ParsedMessage } from './write-json.ts'
 import { UNITS_OF_VALUE, type Work } from './work.ts'
 
@@ -20,6 +21,8 @@ export interface Destination {
   readonly work: Work
   /** Of the messages without a value of their own. */
   readonly filterValue?: FilterValue | undefined
+  /** Of the messages without a context of their own. */
+  readonly trace?: TraceContext | undefined
   /** Whether the messages are compressed. Then no message has a filter value. */
   readonly isCompressed?: boolean
   /** Whether messages may have routing keys: they go to a super stream. */
@@ -53,10 +56,12 @@ export function addMessage (
   if (span.isBodyOnly) {
     refuseUnsendable(index, span.bodyEnd - span.bodyStart, to.limits.frameMaxBytes)
     to.ids.check(undefined, `${pointer}/publishingId`)
-    addJsonLine(bytes.subarray(span.bodyStart, span.bodyEnd), undefined, to.batch, to.filterValue)
+    addJsonLine(bytes.subarray(span.bodyStart, span.bodyEnd), undefined, to.batch, to.filterValue, to.trace)
     return
   }
-  const { message, publishingId, routingKey, filterValue = to.filterValue } = toMessage(bytes, span, index, pointer, to)
+  const parsed = toMessage(bytes, span, index, pointer, to)
+  const { publishingId, routingKey, filterValue = to.filterValue } = parsed
+  const message = to.trace?.addedTo(parsed.message) ?? parsed.message
   if (routingKey !== undefined && to.isRouted !== true) throw new MessageFormatError(`${pointer}/routingKey`, UNROUTED)
   to.ids.check(publishingId, `${pointer}/publishingId`)
   if (filterValue === undefined) to.batch.add(message, publishingId)

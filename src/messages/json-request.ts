@@ -6,13 +6,9 @@ import { afterByteOrderMark, refuseBadUtf8 } from '../text/utf8.ts'
 import { MessageFormatError } from './format-error.ts'
 import { jsonFormatError } from './json-format-error.ts'
 import { addMessage, type Destination } from './json-message.ts'
-import { keyOf, MessageScan, type MessageLimits, type MessageSpan } from './message-scan.ts'
+import { keyOf, MessageScan, type MessageSpan } from './message-scan.ts'
+import type { WholeBodyLimits, WholeRequest } from './whole-request.ts'
 import { costOf, type Work } from './work.ts'
-
-/** Bounds of a body that is read whole. */
-export interface WholeBodyLimits extends MessageLimits {
-  readonly maxMessages: number
-}
 
 /** The end of every error that means "these are not messages at all". */
 const ELSEWHERE =
@@ -36,7 +32,7 @@ type State =
  * A JSON body `{"messages": [...]}`: first all of it is scanned, then its messages are made, one by one. Both go on in
  * steps of a bounded amount of work.
  */
-export class JsonRequest {
+export class JsonRequest implements WholeRequest {
   readonly #body: Buffer
   readonly #limits: WholeBodyLimits
   readonly #scanner: JsonScanner
@@ -54,18 +50,10 @@ export class JsonRequest {
     this.#message = new MessageScan(this.#scanner, limits)
   }
 
-  /** The number of messages, once all is scanned. One more than allowed means too many: the rest is not scanned. */
   get count (): number {
     return this.#spans.length
   }
 
-  /**
-   * Checks the body and finds its messages. Nothing is made of them yet.
-   *
-   * @returns whether all is scanned; false when the work was used up before
-   * @throws MalformedJsonError when it is not JSON
-   * @throws MessageFormatError when a message is over a limit
-   */
   scan (work: Work): boolean {
     if (this.#state === 'start') this.#start()
     const start = this.#scanner.at
@@ -83,17 +71,10 @@ export class JsonRequest {
     }
   }
 
-  /** What is wrong with the body as a whole, once all is scanned. */
   get errors (): readonly FieldError[] {
     return this.#errors
   }
 
-  /**
-   * Adds messages to a batch, which must not be published when there are errors.
-   *
-   * @returns undefined when the work was used up before the last message; the next call continues. At the end, one
-   *   error for each bad message, at most MAX_FIELD_ERRORS
-   */
   addTo (to: Omit<Destination, 'limits'>): readonly FieldError[] | undefined {
     const { work } = to
     const bounded = { ...to, limits: this.#limits }

@@ -72,7 +72,8 @@ function * dataSlices (bytes: Uint8Array, contentType: string | undefined, encod
   yield '","bodyEncoding":"text"'
 }
 
-function * isJsonInSteps (bytes: Buffer): Generator<string, boolean> {
+/** Whether bytes are JSON, with pauses. */
+export function * isJsonInSteps (bytes: Buffer): Generator<string, boolean> {
   const steps = jsonSteps(bytes)
   for (;;) {
     const { done, value } = steps.next()

@@ -17,6 +17,8 @@ export const MAX_ENVELOPE_BYTES = 1024 * 1024
 export interface MessageSpan {
   readonly start: number
   readonly end: number
+  /** The key of its body; undefined when it has none. */
+  readonly bodyKey: string | undefined
   /** The JSON of its body; -1 when it has none. */
   readonly bodyStart: number
   readonly bodyEnd: number
@@ -44,11 +46,13 @@ const MAX_SHOWN_KEY_BYTES = 200
 export class MessageScan {
   readonly #scanner: JsonScanner
   readonly #limits: MessageLimits
+  readonly #bodyKeys: readonly string[]
   #state: 'start' | 'first key' | 'key' | 'value' | 'other' | 'after value' = 'start'
   #key = ''
   readonly #seen: string[] = []
   #members = 0
   #start = 0
+  #bodyKey: string | undefined
   #bodyStart = -1
   #bodyEnd = -1
   #bodyValues = 0
@@ -57,9 +61,11 @@ export class MessageScan {
   #hasEscapedBody = false
   #isDoubtful = false
 
-  constructor (scanner: JsonScanner, limits: MessageLimits) {
+  /** @param bodyKeys what the body may be called. It has one of these names. */
+  constructor (scanner: JsonScanner, limits: MessageLimits, bodyKeys = BODY_KEYS) {
     this.#scanner = scanner
     this.#limits = limits
+    this.#bodyKeys = bodyKeys
   }
 
   /** Where in the message the scan is, as a JSON pointer within it. */
@@ -105,6 +111,7 @@ export class MessageScan {
   #begin (): void {
     const byte = this.#scanner.next()
     this.#start = this.#scanner.at
+    this.#bodyKey = undefined
     this.#bodyStart = this.#bodyEnd = -1
     this.#members = this.#values = this.#bodyValues = 0
     this.#isDoubtful = this.#hasDoubtfulBody = false
@@ -124,7 +131,13 @@ export class MessageScan {
     if (this.#seen.length < MAX_MEMBERS) this.#seen.push(this.#key)
     this.#members++
     scanner.next()
-    if (this.#key === 'body') this.#bodyStart = scanner.at
+    if (this.#bodyKeys.includes(this.#key)) {
+      if (this.#bodyKey !== undefined) {
+        throw new MessageFormatError(pointerTo('', this.#key), `does not go together with ${this.#bodyKey}`)
+      }
+      this.#bodyKey = this.#key
+      this.#bodyStart = scanner.at
+    }
     scanner.values = 0
     scanner.hasDoubtfulNumber = scanner.hasEscape = false
     this.#state = 'value'
@@ -132,7 +145,7 @@ export class MessageScan {
 
   #endMember (): void {
     const scanner = this.#scanner
-    if (this.#key === 'body') {
+    if (this.#key === this.#bodyKey) {
       this.#bodyEnd = scanner.at
       this.#bodyValues = scanner.values
       this.#hasDoubtfulBody = scanner.hasDoubtfulNumber
@@ -156,6 +169,7 @@ export class MessageScan {
     return {
       start: this.#start,
       end: scanner.at,
+      bodyKey: this.#bodyKey,
       bodyStart: this.#bodyStart,
       bodyEnd: this.#bodyEnd,
       bodyValues: this.#bodyValues,
@@ -170,6 +184,7 @@ export class MessageScan {
 }
 
 const MAX_MEMBERS = 32
+const BODY_KEYS: readonly string[] = ['body']
 
 /** @throws MessageFormatError at `pointer` */
 export function refuseManyValues (values: number, { maxMessageValues }: MessageLimits, pointer: string): void {

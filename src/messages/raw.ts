@@ -1,14 +1,15 @@
-import { isUtf8 } from 'node:buffer'
 import { AmqpDecodeError, dataBodyOf } from '../streams/index.ts'
 import type { AmqpMap, AmqpProperties, AmqpValue, ReadMessage } from '../streams/index.ts'
 import { FilterValue } from './filter-value.ts'
 import { MessageFormatError } from './format-error.ts'
+import { headerText } from './header-text.ts'
 import { isJson } from '../text/json-steps.ts'
 import { bufferOf } from './json-parts.ts'
 import { longJson, longValue } from './large-json.ts'
 import { decodeEntry, isJsonType, joinSections, typedBodyJson } from './read-json.ts'
 import { refuseBadRoutingKey } from './routing-key.ts'
 import type { Slices } from './slices.ts'
+import { messageTrace, type TraceContext } from './trace-context.ts'
 import type { ParsedMessage } from './write-json.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
@@ -64,23 +65,34 @@ function applicationProperties (headers: Headers, kept: readonly string[]): Amqp
   return properties
 }
 
-/**
- * The body of one message as it is stored, and a content type that is safe to send as a header. The text of a long AMQP
- * value comes in slices.
- */
-export function rawBody (message: ReadMessage): { contentType: string, body: Uint8Array | Slices } {
+/** The body of one message as it is stored. */
+export interface RawBody {
+  /** Safe to send as a header. */
+  readonly contentType: string
+  /** The text of a long AMQP value comes in slices. */
+  readonly body: Uint8Array | Slices
+  /** The trace context of the message. */
+  readonly trace?: TraceContext | undefined
+}
+
+/** The body of one message as it is stored, and what is said of it in headers. */
+export function rawBody (message: ReadMessage): RawBody {
   if (message.kind === 'unreadable') return { contentType: OCTETS, body: message.bytes }
   const long = longValue(bufferOf(message.bytes))
-  if (long !== undefined) return { contentType: JSON_TYPE, body: longJson(long.value) }
+  if (long !== undefined) {
+    return { contentType: JSON_TYPE, body: longJson(long.value), trace: messageTrace(long.message) }
+  }
   const decoded = decodeEntry(message.bytes)
   if (decoded.kind === 'unknown') return { contentType: OCTETS, body: message.bytes }
   if (decoded.kind === 'undecoded') return { contentType: OCTETS, body: lineBody(message) }
   const { body, properties } = decoded.message
-  if (body.kind !== 'data') return { contentType: JSON_TYPE, body: Buffer.from(typedBodyJson(body)) }
+  const trace = messageTrace(decoded.message)
+  if (body.kind !== 'data') return { contentType: JSON_TYPE, body: Buffer.from(typedBodyJson(body)), trace }
   const contentType = properties?.contentType
   return {
     contentType: contentType !== undefined && MEDIA_TYPE.test(contentType) ? contentType : OCTETS,
-    body: joinSections(body.sections)
+    body: joinSections(body.sections),
+    trace
   }
 }
 
@@ -128,14 +140,6 @@ const JSON_TYPE = 'application/json'
 
 /** A media type with parameters (RFC 9110, 8.3.1). A stored content type may be any text, even one with line breaks. */
 const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?:[ \t]*;[\t\x20-\x7e]*)?$/
-
-/** Node decodes headers as Latin-1, but many clients send UTF-8. */
-function headerText (header: string | string[] | undefined): string | undefined {
-  const text = Array.isArray(header) ? header.join(', ') : header
-  if (text === undefined || /^[\x20-\x7e]*$/.test(text)) return text
-  const bytes = Buffer.from(text, 'latin1')
-  return isUtf8(bytes) ? bytes.toString('utf8') : text
-}
 
 function stringValue (value: string | undefined): AmqpValue | undefined {
   return value === undefined ? undefined : { type: 'string', value }

@@ -10,7 +10,7 @@ import {
 } from '../api/problems.ts'
 import { ANY_TYPE } from '../messages/index.ts'
 import { StreamsError } from '../streams/index.ts'
-import { COMMON_HEADERS, requestId } from './requests.ts'
+import { COMMON_HEADERS, idsOf, requestId } from './requests.ts'
 import { endWithProblem, PROBLEM_JSON } from './socket-errors.ts'
 import { unknownPath } from './unknown-paths.ts'
 import { fieldErrors } from './validation.ts'
@@ -106,7 +106,8 @@ function sendProblem (error: unknown, request: FastifyRequest, reply: FastifyRep
     !(known instanceof AccessError) &&
     !request.raw.socket.destroyed
   if (isFault) {
-    request.log.error({ reqId: request.id, err: known, cause: causeOf(known), code: problem.code }, 'request failed')
+    const { code } = problem
+    request.log.error({ ...idsOf(request), err: known, cause: causeOf(known), code }, 'request failed')
   }
   // Fastify closes the connection after a body that it could not parse. Here the rest of the body is read and dropped.
   reply.removeHeader('connection')

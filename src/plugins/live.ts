@@ -9,7 +9,7 @@ import { Pace } from '../live/pace.ts'
 import { Segments } from '../live/segments.ts'
 import { shuttingDown, StreamsError } from '../streams/index.ts'
 import { liveFigures } from './live-figures.ts'
-import { namesOf } from './requests.ts'
+import { idsOf, namesOf } from './requests.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -85,7 +85,7 @@ export class Live {
 
   /** An answer has begun. */
   began (answer: LiveAnswer, request: FastifyRequest, format: LiveFormat['name']): void {
-    this.#log.info({ reqId: request.id, ...namesOf(request), format }, 'live answer begins')
+    this.#log.info({ ...idsOf(request), ...namesOf(request), format }, 'live answer begins')
     this.#answers.set(answer, { format, request, beganMs: performance.now() })
   }
 
@@ -97,7 +97,7 @@ export class Live {
     const { request, beganMs } = entry
     const { messages, bytes } = answer.delivered
     const ms = Math.round(performance.now() - beganMs)
-    this.#log.info({ reqId: request.id, ...namesOf(request), reason, messages, bytes, ms }, 'live answer ended')
+    this.#log.info({ ...idsOf(request), ...namesOf(request), reason, messages, bytes, ms }, 'live answer ended')
   }
 
   /** Ends all answers, spread over a time. */

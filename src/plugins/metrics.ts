@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { PROBLEM_CODES } from '../api/problems.ts'
 import { whenClosed } from '../http/request-scope.ts'
 import type { BrokerStats } from '../streams/index.ts'
 import { measureEventLoopDelay } from './event-loop-delay.ts'
@@ -74,11 +75,24 @@ function metrics (app: FastifyInstance): void {
     done()
   })
   const stopMeasuring = measureEventLoopDelay(registry, PREFIX)
+  countProblems(app, registry)
   app.decorate('metrics', registry)
   app.addHook('onClose', () => {
     stopMeasuring()
     registry.clear()
   })
+}
+
+// Every code is there from the start: a series that begins with 1 has not increased.
+function countProblems (app: FastifyInstance, registry: Registry): void {
+  const problems = new Counter({
+    name: `${PREFIX}problems_total`,
+    help: 'Requests answered with a problem, by its code',
+    labelNames: ['code'],
+    registers: [registry]
+  })
+  for (const code of PROBLEM_CODES) problems.inc({ code }, 0)
+  app.problemListeners.push((_request, _reply, { code }) => { problems.inc({ code }) })
 }
 
 function addFigures (registry: Registry, stats: () => BrokerStats): void {
@@ -114,4 +128,7 @@ function snakeCase (name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
-export default fp(async (app) => metrics(app), { name: 'metrics', dependencies: ['broker', 'requests', 'bodies'] })
+export default fp(async (app) => metrics(app), {
+  name: 'metrics',
+  dependencies: ['broker', 'requests', 'errors', 'bodies']
+})

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Scheme } from '../access/caller.ts'
 import { whenClosed } from '../http/request-scope.ts'
+import { traceIdOf } from '../http/trace-headers.ts'
 import { RequestError } from '../api/problems.ts'
 
 // Characters that are safe in a log and in a header.
@@ -39,7 +40,7 @@ function requests (app: FastifyInstance): void {
     const client = app.clientAddress(request)
     whenClosed(reply, (isDelivered) => {
       app.log.info({
-        reqId: request.id,
+        ...idsOf(request),
         operationId: operationIdOf(request),
         method: request.method,
         path: pathOf(request),
@@ -88,6 +89,12 @@ function pathOf ({ raw: { url = '' } }: FastifyRequest): string {
 // Without authentication a line says nothing of the caller.
 function identityOf ({ identified }: FastifyRequest): { caller?: string, scheme?: Scheme } {
   return identified === undefined ? {} : { caller: identified.id, scheme: identified.scheme }
+}
+
+/** By what the lines about a request are found: its id, and that of its trace, if it belongs to one. */
+export function idsOf (request: FastifyRequest): { reqId: string, traceId?: string } {
+  const traceId = traceIdOf(request)
+  return traceId === undefined ? { reqId: request.id } : { reqId: request.id, traceId }
 }
 
 interface Names {

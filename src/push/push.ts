@@ -11,7 +11,7 @@ import type { Guard } from './endpoint/guard.ts'
 import { PushError } from './push-error.ts'
 import type { IfVersion, PushPort, RedriveProgress, SubscriptionStatus } from './push-port.ts'
 import { statusOf, type KnownStatus } from './standing.ts'
-import { sourceOf, unitId, type Unit } from './unit.ts'
+import { slotOf, sourceOf, unitId, type Unit } from './unit.ts'
 import { unitsOf } from './units-of.ts'
 
 /** The definitions, as this instance has them. */
@@ -180,10 +180,11 @@ export class Push implements PushPort {
     return await statusOf(unit, subscription, known, broker)
   }
 
-  // True also when there is nobody who could still be delivering.
+  // Without an owner nothing is delivered.
   #hasStopped (unit: Unit): boolean {
-    const record = this.#options.known.of(unitId(unit))
-    return record === undefined || record.state === 'stopped'
+    const { known } = this.#options
+    if (known.slots === undefined || known.ownerOf(slotOf(unit, known.slots)) === undefined) return true
+    return known.of(unitId(unit))?.state === 'stopped'
   }
 
   async #whenDone (isDone: () => boolean): Promise<void> {

@@ -1,14 +1,15 @@
 import { StreamsError, type Broker } from '../streams/index.ts'
+import { isPauseCause } from './definitions/definition.ts'
 import type { Subscription } from './definitions/definitions.ts'
 import type { SubscriptionStatus } from './push-port.ts'
-import type { SlotRecord, StatusRecord } from './status/status-record.ts'
+import type { StatusRecord } from './status/status-record.ts'
 import { slotOf, sourceOf, unitId, type Unit } from './unit.ts'
 
 /** What this instance knows of all others. */
 export interface KnownStatus {
   readonly of: (unit: string) => StatusRecord | undefined
-  /** The last word of the owner of each slot, while it is not older than the owner may be silent. */
-  readonly ownerOf: (slot: number) => SlotRecord | undefined
+  /** The instance that has the slot, as far as this one knows. */
+  readonly ownerOf: (slot: number) => string | undefined
   /** How many slots there are; undefined until that is known. */
   readonly slots: number | undefined
 }
@@ -35,10 +36,15 @@ function stateOf (
   if (paused !== null) return { state: 'paused', reason: paused }
   const owner = known.slots === undefined ? undefined : known.ownerOf(slotOf(unit, known.slots))
   if (owner === undefined) return { state: 'unassigned', reason: 'no instance delivers it at the moment' }
-  if (record === undefined || record.owner !== owner.owner) {
-    return { state: 'unassigned', reason: `the instance ${owner.owner} is taking it over` }
+  if (record === undefined || record.owner !== owner) {
+    return { state: 'unassigned', reason: `the instance ${owner} is taking it over` }
   }
-  if (record.state === 'stopped') return { state: 'blocked', reason: record.reason }
+  if (record.state === 'stopped') {
+    // The last word from before a resume.
+    return isPauseCause(record.reason)
+      ? { state: 'unassigned', reason: `the instance ${owner} is about to continue` }
+      : { state: 'blocked', reason: record.reason }
+  }
   return { state: record.state, reason: record.reason }
 }
 
@@ -49,11 +55,8 @@ const NOTHING: StoredPlace = { storedOffset: null, nextOffset: null, lag: null }
 async function storedOf (broker: Broker, stream: string, consumer: string): Promise<StoredPlace> {
   try {
     const { storedOffset, nextOffset, lag } = await broker.consumers.storedOffset(stream, consumer)
-    return {
-      storedOffset: Number(storedOffset),
-      nextOffset: Number(nextOffset),
-      lag: lag === null ? null : Number(lag)
-    }
+    const place = { storedOffset: Number(storedOffset), nextOffset: Number(nextOffset) }
+    return { ...place, lag: lag === null ? null : Number(lag) }
   } catch (error) {
     // The stream may be gone too: the status says what the owner says then.
     if (error instanceof StreamsError && NO_PLACE.has(error.code)) return NOTHING

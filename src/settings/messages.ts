@@ -29,7 +29,13 @@ export function readPublish (read: SettingReader) {
       'PUBLISH_MAX_LINE_BYTES',
       { default: 8 * MIB, min: 1 * KIB, max: 1024 * MIB },
       'Longest line of an NDJSON or lines body'
-    )
+    ),
+    traceLines: read.choice(
+      'TRACE_LINES',
+      ['false', 'true'],
+      'false',
+      'Whether lines, too, are stored with the `traceparent` of their request. It takes some 80 bytes a message'
+    ) === 'true'
   }
 }
 

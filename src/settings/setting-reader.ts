@@ -52,6 +52,11 @@ export class SettingReader {
     return this.#descriptions
   }
 
+  /** What is wrong, each with the name of its variable first. */
+  get problems (): readonly string[] {
+    return this.#problems
+  }
+
   integer (name: string, bounds: IntegerBounds, description: string): number {
     const accepts = `integer, ${bounds.min} to ${bounds.max}`
     this.#describe({ name, default: String(bounds.default), accepts, hasFile: false, description })

@@ -1,3 +1,4 @@
+import { administration } from './administration.ts'
 import type { BrokerOptions } from './broker-options.ts'
 import type { BrokerStats } from './broker-stats.ts'
 import { askStatus, type BrokerStatus } from './broker-status.ts'
@@ -14,25 +15,22 @@ import { ConsumersPort } from './ports/consumers-port.ts'
 import { MergedPorts } from './ports/merged-ports.ts'
 import { PublishingPort } from './ports/publishing-port.ts'
 import { ReadingPort } from './ports/reading-port.ts'
-import { StreamsPort } from './ports/streams-port.ts'
-import { SuperStreamsPort } from './ports/super-streams-port.ts'
-import { PartitionedPublishing } from './partitions/partitioned-publishing.ts'
+import type { StreamsPort } from './ports/streams-port.ts'
+import type { SuperStreamsPort } from './ports/super-streams-port.ts'
 import { PublisherPool } from './publishing/publisher-pool.ts'
 import { ReaderPool } from './reading/reader-pool.ts'
 import { Follows } from './reading/follows.ts'
 import { Polls } from './reading/polls.ts'
+import { Sampling } from './sampling/sampling.ts'
 import { Locator } from './topology/locator.ts'
 import { PartitionLists } from './topology/partition-lists.ts'
 import { Permissions, type Purpose } from './topology/permissions.ts'
-import { StreamAdmin } from './topology/stream-admin.ts'
 import { StreamEnds } from './topology/stream-ends.ts'
-import { SuperStreamAdmin } from './topology/super-stream-admin.ts'
-import { SuperStreamView } from './topology/super-stream-view.ts'
 import { SuperStreams } from './topology/super-streams.ts'
 import { StreamNames } from './topology/stream-names.ts'
 
 /**
- * RabbitMQ streams, in six ports. Names are the API's, offsets are numbers, and everything that can go wrong is a
+ * RabbitMQ streams, in seven ports. Names are the API's, offsets are numbers, and everything that can go wrong is a
  * `StreamsError`. A broker connects when it is first asked for something, and again whenever it has to.
  */
 export class Broker {
@@ -42,6 +40,7 @@ export class Broker {
   readonly reading: ReadingPort
   readonly consumers: ConsumersPort
   readonly merged: MergedPorts
+  readonly sampling: Sampling
   readonly #options: BrokerOptions
   readonly #connections: ConnectionPool
   readonly #publishers: PublisherPool
@@ -92,6 +91,7 @@ export class Broker {
     this.merged = new MergedPorts({ ...topology, polls, offsets, follows, members })
     this.consumers =
       new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), follows, members, directory })
+    this.sampling = new Sampling({ names, ends, offsets, members, management, logger })
     this.#options = options
     this.#connections = connections
     this.#publishers = publishers
@@ -213,38 +213,5 @@ export class Broker {
     this.#readers.sweep(isRetired)
     this.#publishers.sweep(isRetired)
     this.#connections.sweep(isRetired)
-  }
-}
-
-interface Topology {
-  readonly connections: ConnectionPool
-  readonly names: StreamNames
-  readonly locator: Locator
-  readonly superStreams: SuperStreams
-  readonly lists: PartitionLists
-  readonly ends: StreamEnds
-  readonly publishers: PublisherPool
-  readonly directory: Directory
-}
-
-// The ports that create, describe and delete.
-function administration (
-  topology: Topology, options: BrokerOptions, permissions: Permissions | undefined,
-  whenDeleted: (stream: string) => void
-): { streams: StreamsPort, superStreams: SuperStreamsPort } {
-  const { names, lists, directory } = topology
-  const { management, logger, connection: { requestTimeoutMs, frameMaxBytes }, publishing } = options
-  const admin = new StreamAdmin({ ...topology, management, permissions, logger })
-  const common = { names, management, permissions, whenDeleted }
-  return {
-    streams: new StreamsPort({ ...common, admin }),
-    superStreams: new SuperStreamsPort({
-      ...common,
-      admin: new SuperStreamAdmin({ ...topology, streams: admin, management, permissions, requestTimeoutMs }),
-      view: new SuperStreamView({ admin, management, logger }),
-      lists,
-      publishing: new PartitionedPublishing({ ...topology, frameMaxBytes, ...publishing }),
-      directory
-    })
   }
 }

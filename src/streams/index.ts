@@ -19,6 +19,9 @@ export type { Refusal } from './connections/connect-error.ts'
 export { MessageBatch, sectionsOf } from './message-batch.ts'
 export { MAX_OFFSET } from './offset.ts'
 export type { Position } from './offset.ts'
+export type { NodeDisk } from './management/sampled-listing.ts'
+export type { LagFigures, StreamFigures } from './sampling/figures.ts'
+export type { Sampler, SamplerOptions } from './sampling/sampler.ts'
 export type { StreamDescription } from './topology/stream-admin.ts'
 export { refuseBadReference } from './topology/stream-names.ts'
 export type { StreamFilter } from './topology/stream-list.ts'
@@ -74,7 +77,6 @@ export {
   MAX_DEPTH,
   PROPERTY_INDEX,
   splitAnnotations,
-  testText,
   withAnnotations,
   writeDataSectionHeader
 } from './amqp/index.ts'

@@ -30,7 +30,9 @@ t.test('every warning and error of the gateway is on the page', async (t) => {
 
 t.test('every metric that the page names is one', async (t) => {
   // Some figures are there only when they are of use.
-  const app = await buildGateway({ AUTH: 'jwt', JWT_JWKS_URL: 'http://127.0.0.1:1/keys', JWT_AUDIENCE: 'gateway' })
+  const app = await buildGateway({
+    AUTH: 'jwt', JWT_JWKS_URL: 'http://127.0.0.1:1/keys', JWT_AUDIENCE: 'gateway', LAG_STREAMS: '*'
+  })
   t.teardown(async () => {
     await app.close()
   })

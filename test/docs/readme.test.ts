@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { describeSettings } from '../../src/config.ts'
 import { answerAsPrinted, blocksOf, sectionOf, stepsOf } from './steps.ts'
-import { run, startGatewayProcess } from './support.ts'
+import { exactly } from '../support/exactly.ts'
+import { pushSettings } from '../support/push-gateway.ts'
+import { getJson, run, startGatewayProcess } from './support.ts'
 
 const readme = readFileSync('README.md', 'utf8')
 
@@ -21,6 +23,20 @@ t.test('the five requests of the README answer what it says', async (t) => {
 
 t.test('work is shared as the README says', async (t) => {
   await runAsPrinted(t, section('Share the work'), 2)
+})
+
+t.test('messages are pushed with retries, and with an error stream, as the README says', async (t) => {
+  const gateway = await startGatewayProcess(t, pushSettings(t))
+  const [create = { command: '', answer: undefined }] = stepsOf(section('Five requests'))
+  const steps = [create, ...stepsOf(section('Push to an endpoint'))]
+  t.equal(steps.length, 3)
+  await answerAsPrinted(t, steps, { GATEWAY_URL: gateway })
+  t.match(await getJson(`${gateway}/v1/streams/orders/subscriptions`), {
+    subscriptions: exactly(
+      { subscription: 'errors', errorStream: 'orders-failed', retry: { maxAttempts: 3 } },
+      { subscription: 'retry', errorStream: 'orders_errors', retry: { maxDelayMs: 60_000, maxOutageSeconds: 86_400 } }
+    )
+  })
 })
 
 t.test('the tour answers what it says', async (t) => {
@@ -50,8 +66,12 @@ t.test('every setting that the README names is one', async (t) => {
 })
 
 t.test('what runs without npm start is there', async (t) => {
-  t.match(section('Run it'), 'docker compose up')
-  t.match(readFileSync('compose.yaml', 'utf8'), 'build: .')
+  const { name, version, bin } = JSON.parse(readFileSync('package.json', 'utf8'))
+  for (const path of ['deploy/compose.yaml', 'deploy/kubernetes', 'deploy/systemd', bin[name]]) t.ok(existsSync(path))
+  const run = section('Run it')
+  t.match(run, 'docker compose -f deploy/compose.yaml up')
+  t.match(run, 'kubectl apply -k deploy/kubernetes\n')
+  t.match(run, `--package=./${name}-${version}.tgz ${name}\n`)
 })
 
 t.test('the two commands are there', async (t) => {

@@ -7,11 +7,14 @@ import { GatewayProcess } from '../support/gateway-process.ts'
 
 export interface Ran { code: unknown, stdout: string, stderr: string }
 
-const RUN_TIMEOUT_MS = 120_000
+const RUN_TIMEOUT_MS = 300_000
 
-/** Runs a program to its end. Rejects when there is no such program. */
-export async function run (command: string, args: readonly string[], env: Record<string, string>): Promise<Ran> {
+/** Runs a program to its end, in the folder of this process or another one. Rejects when there is no such program. */
+export async function run (
+  command: string, args: readonly string[], env: Record<string, string>, cwd?: string
+): Promise<Ran> {
   const child = spawn(command, args, {
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: RUN_TIMEOUT_MS
@@ -28,14 +31,16 @@ export async function run (command: string, args: readonly string[], env: Record
  * Starts the gateway as people do, as a process of its own, and waits until it is ready. Its streams are called
  * differently on the broker, so that the names of the documentation are free, and are deleted with the test.
  *
+ * @param env further settings
  * @returns its URL
  */
-export async function startGatewayProcess (t: Test): Promise<string> {
+export async function startGatewayProcess (t: Test, env: Record<string, string> = {}): Promise<string> {
   const gateway = await GatewayProcess.start({
     env: {
       RABBITMQ_STREAM_URL: testStreamUrl(),
       RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
-      STREAM_NAME_PATTERN: `docs-${randomUUID()}-{name}`
+      STREAM_NAME_PATTERN: `docs-${randomUUID()}-{name}`,
+      ...env
     }
   })
   t.teardown(async () => { await gateway.end() })

@@ -1,77 +1,48 @@
-import { randomUUID } from 'node:crypto'
-import t, { type Test } from 'tap'
-import { DefinitionLog, type DefinitionLogOptions } from '../../src/push/definitions/definition-log.ts'
-import type { Command } from '../../src/push/definitions/definitions.ts'
-import { Sealing } from '../../src/push/definitions/sealing.ts'
-import type { Broker } from '../../src/streams/index.ts'
+import t from 'tap'
+import type { DefinitionLog } from '../../src/push/definitions/definition-log.ts'
+import type { Command, SubscriptionKey } from '../../src/push/definitions/definitions.ts'
+import { sealContext, Sealing } from '../../src/push/definitions/sealing.ts'
+import { newPrefix, openLog, writeRecords } from '../support/definition-log.ts'
 import { aDefinition, aKey } from '../support/definitions.ts'
-import { batchOf, openBroker } from '../support/streams.ts'
+import { exactly } from '../support/exactly.ts'
+import { FaultProxy } from '../support/proxy.ts'
+import { openBroker, testAddresses } from '../support/streams.ts'
 import { until } from '../support/until.ts'
 
 const PUT = { type: 'put', definition: aDefinition() } as const
 const soon = (): AbortSignal => AbortSignal.timeout(10_000)
 
-interface Line { readonly level: string, readonly message: string, readonly fields: object }
-
-/** A log of its own for a test, deleted with it. */
-function newPrefix (t: Test, broker: Broker): string {
-  const prefix = `push-${randomUUID()}`
-  t.teardown(async () => { await broker.streams.delete(`${prefix}.definitions`).catch(() => {}) })
-  return prefix
-}
-
-/** What an instance has of the log. */
-function openLog (
-  t: Test, options: Partial<DefinitionLogOptions> & Pick<DefinitionLogOptions, 'broker' | 'prefix'>
-): { log: DefinitionLog, lines: Line[] } {
-  const lines: Line[] = []
-  const at = (level: string) => (fields: object, message: string): void => { lines.push({ level, message, fields }) }
-  const logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
-  const log = new DefinitionLog({ sealing: new Sealing([]), logger, ...options })
-  t.teardown(async () => { await log.close() })
-  log.start()
-  return { log, lines }
-}
-
 function contents (log: DefinitionLog): unknown {
   return [...log.values()]
-}
-
-/** Writes records as an instance that breaks off, or another program, might. */
-async function write (broker: Broker, prefix: string, ...records: Array<string | Buffer>): Promise<void> {
-  for (const record of records) {
-    const batch = batchOf([])
-    batch.addData(Buffer.from(record))
-    const { confirmed } = await broker.publishing.publish(`${prefix}.definitions`, batch)
-    if (confirmed !== 1) throw new Error('a record is not confirmed')
-  }
 }
 
 t.test('of two writers that expect the same version exactly one wins, 1000 times', async (t) => {
   const [one, other] = [openBroker(t), openBroker(t)]
   const prefix = newPrefix(t, one)
   const [first, second] = [openLog(t, { broker: one, prefix }).log, openLog(t, { broker: other, prefix }).log]
-  let { subscription } = await first.submit(aKey('a'), PUT, null)
-  let wins = 0
-  for (let round = 0; round < 1000; round++) {
-    const expected = subscription?.version
-    const both = await Promise.all([first, second].map(async (log, index) => {
-      return await log.submit(aKey('a'), { type: 'put', definition: aDefinition({ timeoutMs: index }) }, expected)
-    }))
-    const won = both.filter(({ outcome }) => outcome === 'applied')
-    if (won.length !== 1) t.fail(`round ${round}: ${JSON.stringify(both)}`)
-    else wins++
-    const lost = both.find(({ outcome }) => outcome !== 'applied')
-    if (lost?.outcome !== 'precondition_failed') t.fail(`round ${round}: ${JSON.stringify(both)}`)
-    subscription = won[0]?.subscription
+  const race = async (key: SubscriptionKey, rounds: number): Promise<number> => {
+    let { subscription } = await first.submit(key, PUT, null)
+    let wins = 0
+    for (let round = 0; round < rounds; round++) {
+      const expected = subscription?.version
+      const both = await Promise.all([first, second].map(async (log, index) => {
+        return await log.submit(key, { type: 'put', definition: aDefinition({ timeoutMs: index }) }, expected)
+      }))
+      t.same(both.map(({ outcome }) => outcome).sort(), ['applied', 'precondition_failed'])
+      const won = both.find(({ outcome }) => outcome === 'applied')
+      if (won !== undefined) wins++
+      t.same(first.get(key)?.version, won?.subscription?.version)
+      subscription = won?.subscription
+    }
+    return wins
   }
-  t.equal(wins, 1000)
+  const wins = await Promise.all(Array.from({ length: 10 }, async (_, index) => await race(aKey(`s${index}`), 100)))
+  t.same(wins, Array.from({ length: 10 }, () => 100))
   await Promise.all([first.caughtUp(soon()), second.caughtUp(soon())])
   t.same(contents(first), contents(second))
   const { log: third } = openLog(t, { broker: openBroker(t), prefix })
   await third.caughtUp(soon())
   t.same(contents(third), contents(first), 'an instance that starts later has the same')
-  t.same(first.get(aKey('a')), subscription)
 })
 
 t.test('listeners are told what has changed, by other instances too', async (t) => {
@@ -99,13 +70,13 @@ t.test('a record that is not understood is left out, and told once', async (t) =
   const { log } = openLog(t, { broker, prefix })
   await log.submit(aKey('a'), PUT, undefined)
   const bad: Command = { commandId: 'x', key: aKey('b'), change: PUT }
-  await write(
-    broker, prefix, '', 'not JSON', '{}', '[]', 'null', '{"commandId":1}', Buffer.from([0xff, 0x00, 0x0a]),
+  await writeRecords(broker, prefix, [
+    '', 'not JSON', '{}', '[]', 'null', '{"commandId":1}', Buffer.from([0xff, 0x00, 0x0a]),
     JSON.stringify({ ...bad, change: { type: 'put', definition: { url: 1 } } }),
     JSON.stringify({ ...bad, change: { type: 'later' } }),
     JSON.stringify({ ...bad, ifVersion: 'x' }),
     '{"type":"snapshot-end","snapshot":"x","parts":0,"digest":""}'
-  )
+  ])
   const { outcome } = await log.submit(aKey('c'), PUT, null)
   t.equal(outcome, 'applied')
   const { log: later, lines } = openLog(t, { broker, prefix })
@@ -113,4 +84,65 @@ t.test('a record that is not understood is left out, and told once', async (t) =
   t.same([...later.values()].map(({ key }) => key.subscription), ['a', 'c'])
   t.equal(later.badRecords, 10)
   t.equal(lines.filter(({ level }) => level === 'error').length, 1)
+})
+
+t.test('a command whose confirm is lost is applied once', async (t) => {
+  const { host, port } = testAddresses()
+  const proxy = await FaultProxy.listen({ host, port })
+  t.teardown(async () => { await proxy.close() })
+  const hosts = [{ host: proxy.host, port: proxy.port }]
+  const broker = openBroker(t, { hosts, addressMode: 'configured', reconnectDelayMs: 10, maxReconnectDelayMs: 50 })
+  const prefix = newPrefix(t, openBroker(t))
+  const { log } = openLog(t, { broker, prefix })
+  await log.submit(aKey('a'), PUT, undefined)
+  const generation = log.get(aKey('a'))?.generation ?? NaN
+  let rounds = 0
+  while (rounds < 20 || (broker.stats().messagesUnknown < 3 && rounds < 200)) {
+    const submitted = log.submit(aKey('a'), { type: 'reset', offsets: { '': rounds++ } }, undefined)
+    setTimeout(() => { proxy.killConnections() }, Math.random() * 4)
+    t.equal((await submitted).outcome, 'applied')
+  }
+  t.ok(broker.stats().messagesUnknown >= 3, 'confirms were lost')
+  t.equal(log.get(aKey('a'))?.generation, generation + rounds)
+  const { log: other } = openLog(t, { broker: openBroker(t), prefix })
+  await other.caughtUp(soon())
+  t.same(contents(other), contents(log))
+})
+
+t.test('a key that does not fit opens nothing and is told, and a change seals with the newest key', async (t) => {
+  const broker = openBroker(t)
+  const prefix = newPrefix(t, broker)
+  const [old, young] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
+  const context = sealContext(aKey('a'))
+  const sealed = new Sealing([old]).seal('secret', context)
+  const definition = aDefinition({ secrets: [{ sealed, until: null }], headers: { authorization: sealed } })
+  const { log: before } = openLog(t, { broker, prefix, sealing: new Sealing([old]) })
+  await before.submit(aKey('a'), { type: 'put', definition }, null)
+  const { log: wrong, lines } = openLog(t, { broker, prefix, sealing: new Sealing([young]) })
+  await wrong.caughtUp(soon())
+  t.match(lines.filter(({ level }) => level === 'error'), exactly({
+    message: 'PUSH_ENCRYPTION_KEY does not open the secrets of subscriptions: they are not delivered',
+    fields: { subscriptions: 1, first: aKey('a') }
+  }))
+  t.notMatch(JSON.stringify(lines), 'secret"')
+  const put = { type: 'put', definition } as const
+  const untouched = await wrong.submit(aKey('a'), put, undefined)
+  t.same(untouched.subscription?.definition, definition, 'what cannot be opened is kept as it is')
+  const { log: both } = openLog(t, { broker, prefix, sealing: new Sealing([young, old]) })
+  const { subscription } = await both.submit(aKey('a'), put, undefined)
+  const texts = [subscription?.definition.secrets[0]?.sealed, subscription?.definition.headers['authorization']]
+  for (const text of texts) t.equal(new Sealing([young]).open(text ?? '', context), 'secret')
+})
+
+t.test('a change that is too large, or comes while the process ends, is refused and not made', async (t) => {
+  const broker = openBroker(t)
+  const prefix = newPrefix(t, broker)
+  const { log } = openLog(t, { broker, prefix })
+  const large = aDefinition({ url: `https://example.com/${'x'.repeat(600_000)}` })
+  await t.rejects(log.submit(aKey('a'), { type: 'put', definition: large }, null), { code: 'message_too_large' })
+  t.equal(log.size, 0)
+  broker.drain()
+  await t.rejects(log.submit(aKey('a'), PUT, null), { code: 'draining', sideEffects: 'none' })
+  await log.close()
+  await t.rejects(log.caughtUp(soon()), { code: 'draining' })
 })

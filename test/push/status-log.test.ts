@@ -6,6 +6,7 @@ import { StatusLog } from '../../src/push/status/status-log.ts'
 import type { StatusRecord } from '../../src/push/status/status-record.ts'
 import { STATUS_TIMES, type StatusTimes } from '../../src/push/status/status-timing.ts'
 import type { Broker } from '../../src/streams/index.ts'
+import { aStatus } from '../support/definitions.ts'
 import { FaultProxy } from '../support/proxy.ts'
 import { openBroker, readOnce, testAddresses } from '../support/streams.ts'
 import { until } from '../support/until.ts'
@@ -26,29 +27,10 @@ function openLog (t: Test, broker: Broker, prefix: string, times: Partial<Status
   return log
 }
 
-function record (overrides: Partial<StatusRecord> = {}): StatusRecord {
-  return {
-    unit: 'u',
-    owner: 'one',
-    generation: 1,
-    takeovers: 1,
-    at: Date.now(),
-    state: 'delivering',
-    reason: null,
-    nextOffset: 0,
-    retry: null,
-    lastSuccessAt: null,
-    lastFailure: null,
-    consecutiveFailures: 0,
-    missed: 0,
-    ...overrides
-  }
-}
-
 /** A failure, after which the next try comes in this time. */
 function failure (attempts: number, delayMs: number, overrides: Partial<StatusRecord> = {}): StatusRecord {
   const at = Date.now()
-  return record({
+  return aStatus({
     state: 'retrying',
     retry: {
       offset: 7,
@@ -76,7 +58,7 @@ t.test('what an owner says reaches every instance, and those that start later', 
   const prefix = newPrefix(t, broker)
   const [owner, reader] = [openLog(t, broker, prefix), openLog(t, other, prefix)]
   await reader.caughtUp(soon())
-  owner.publish(record({ nextOffset: 5 }))
+  owner.publish(aStatus({ nextOffset: 5 }))
   owner.publishSlot({ slot: 3, owner: 'one', at: 1 })
   t.match(owner.of('u'), { nextOffset: 5 }, 'the owner knows its own word at once')
   await until('the other one knows it', () => reader.of('u')?.nextOffset === 5 && reader.slots.has(3))
@@ -92,16 +74,16 @@ t.test('an owner that was replaced has no say any longer, and does not repeat it
   const broker = openBroker(t)
   const prefix = newPrefix(t, broker)
   const [before, now] = [openLog(t, broker, prefix, { renewMs: 100 }), openLog(t, broker, prefix)]
-  before.publish(record({ nextOffset: 1 }))
+  before.publish(aStatus({ nextOffset: 1 }))
   await before.flush()
-  now.publish(record({ owner: 'two', takeovers: 2, nextOffset: 2 }))
+  now.publish(aStatus({ owner: 'two', takeovers: 2, nextOffset: 2 }))
   await now.flush()
   await until('the one before knows of the new one', () => before.of('u')?.owner === 'two')
   const count = (await written(broker, prefix)).length
   await delay(400)
   t.equal((await written(broker, prefix)).length, count, 'it is not renewed')
-  before.publish(record({ nextOffset: 99 }))
-  before.publish(record({ unit: 'mark' }))
+  before.publish(aStatus({ nextOffset: 99 }))
+  before.publish(aStatus({ unit: 'mark' }))
   await before.flush()
   await now.caughtUp(soon())
   t.ok(now.of('mark'))
@@ -109,12 +91,12 @@ t.test('an owner that was replaced has no say any longer, and does not repeat it
   const later = openLog(t, broker, prefix)
   await later.caughtUp(soon())
   t.match(later.of('u'), { owner: 'two', nextOffset: 2 })
-  now.publish(record({ owner: 'two', takeovers: 3, generation: 0, nextOffset: 3 }))
+  now.publish(aStatus({ owner: 'two', takeovers: 3, generation: 0, nextOffset: 3 }))
   await now.flush()
   await later.caughtUp(soon())
   t.match(later.of('u'), { nextOffset: 2 }, 'nor has one of a generation before')
   await later.close()
-  const aged = record({ owner: 'three', takeovers: 0, at: Date.now() + 16 * 60_000 })
+  const aged = aStatus({ owner: 'three', takeovers: 0, at: Date.now() + 16 * 60_000 })
   now.forget('u')
   now.publish(aged)
   await now.flush()
@@ -128,7 +110,7 @@ t.test('of what changes quickly only the newest is written, now and then', async
   const owner = openLog(t, broker, prefix)
   const startedMs = performance.now()
   for (let offset = 0; performance.now() - startedMs < 1200; offset++) {
-    owner.publish(record({ nextOffset: offset, lastSuccessAt: offset }))
+    owner.publish(aStatus({ nextOffset: offset, lastSuccessAt: offset }))
     if (offset % 1000 === 0) await delay(1)
   }
   const last = owner.of('u')
@@ -144,7 +126,7 @@ t.test('failures are written again while they last, and nothing is when the unit
   const prefix = newPrefix(t, broker)
   const owner = openLog(t, broker, prefix, { renewRetryMs: 100, renewMs: 60_000 })
   owner.publish(failure(1, 60_000))
-  owner.publish(record({ unit: 'idle', state: 'idle' }))
+  owner.publish(aStatus({ unit: 'idle', state: 'idle' }))
   t.equal(await owner.flush(), true)
   await until('it is written again', async () => (await written(broker, prefix)).length >= 5)
   const records = await written(broker, prefix)
@@ -170,7 +152,7 @@ t.test('while the broker is away the newest word waits, and is written when it i
     hosts: [{ host: proxy.host, port: proxy.port }], addressMode: 'configured', confirmTimeoutMs: 1000
   })
   const owner = openLog(t, broker, prefix)
-  owner.publish(record({ nextOffset: 1 }))
+  owner.publish(aStatus({ nextOffset: 1 }))
   t.equal(await owner.flush(), true)
   proxy.refuse()
   proxy.killConnections()

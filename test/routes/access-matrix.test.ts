@@ -8,19 +8,21 @@ import { list, record } from '../support/schema-values.ts'
 // Every operation of the document, with every kind of caller. What an operation needs is written down here once more:
 // a wrong row of the gateway's own table cannot go unnoticed, and an operation that is missing here fails.
 
+const PUBLISHES = ['Messages', 'Raw', 'Lines', 'Events']
+const NAMES_PUBLISHER = PUBLISHES.flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 const NAMES_CONSUMER = [
   'storeOffset', 'readAsConsumer', 'resetOffset', 'storeSuperStreamOffsets', 'readSuperStreamAsConsumer',
   'resetSuperStreamOffsets'
 ]
 // HEAD would commit messages that no client has seen.
 const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
-const NAMES_PUBLISHER =
-  ['Messages', 'Raw', 'Lines'].flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 
 const BODIES: Readonly<Record<string, RequestOptions>> = {
   createSuperStream: { json: { partitions: 1 } },
   publishMessages: { json: { messages: [{ body: 1 }] } },
   publishRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
+  publishEvents: { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } },
+  publishSuperStreamEvents: { body: '[]', headers: { 'content-type': 'application/cloudevents-batch+json' } },
   publishSuperStreamMessages: { json: { messages: [{ body: 1 }] } },
   publishSuperStreamRaw: { body: 'a', headers: { 'content-type': 'text/plain' } },
   publishSuperStreamLines: { body: 'a\n', headers: { 'content-type': 'text/plain' } },

@@ -121,7 +121,9 @@ class RequestMaker {
   }
 
   #body (type: string, schema: Json): fc.Arbitrary<Buffer> {
-    if (type === 'application/json') return mayBeDamaged(3, this.#values.of(schema)).map((value) => jsonOf(value, ''))
+    if (/^application\/(?:json|cloudevents.*\+json)$/.test(type)) {
+      return mayBeDamaged(3, this.#values.of(schema)).map((value) => jsonOf(value, ''))
+    }
     if (type === 'application/x-ndjson') {
       const lines = mayBeDamaged(10, this.#values.named('MessageWrite')).map((value) => jsonOf(value, '\n'))
       return fc.array(lines, { maxLength: 5 }).map((lines) => Buffer.concat(lines))

@@ -9,7 +9,7 @@ import { descendantsOf, hasEnded } from './process-tree.ts'
 
 const PARTS = [
   'package.json', 'package-lock.json', '.npmrc', '.taprc', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'src',
-  'test'
+  'test', 'bin', 'deploy', 'README.md', 'CHANGELOG.md', 'LICENSE'
 ]
 
 /**

@@ -1,4 +1,5 @@
 import type { Definition } from '../../src/push/definitions/definition.ts'
+import type { StatusRecord } from '../../src/push/status/status-record.ts'
 import type { SubscriptionKey } from '../../src/push/definitions/definitions.ts'
 
 /** The definition of a subscription as it is kept, without secrets. */
@@ -36,4 +37,24 @@ export function aDefinition (overrides: Partial<Definition> = {}): Definition {
 /** A subscription of the stream `orders`. */
 export function aKey (subscription: string): SubscriptionKey {
   return { source: 'stream', stream: 'orders', subscription }
+}
+
+/** What an owner says of the unit `u`. */
+export function aStatus (overrides: Partial<StatusRecord> = {}): StatusRecord {
+  return {
+    unit: 'u',
+    owner: 'one',
+    generation: 1,
+    takeovers: 1,
+    at: Date.now(),
+    state: 'delivering',
+    reason: null,
+    nextOffset: 0,
+    retry: null,
+    lastSuccessAt: null,
+    lastFailure: null,
+    consecutiveFailures: 0,
+    missed: 0,
+    ...overrides
+  }
 }

@@ -14,6 +14,10 @@ export interface GatewayProcessOptions {
   /** What runs: the source by tsx, as in most tests, or the build. */
   entry?: 'src/server.ts' | 'dist/server.js'
   nodeOptions?: readonly string[]
+  /** A command in place of that of the project, such as the one of the image. */
+  command?: readonly string[]
+  /** Where it runs, in place of the folder of this process. */
+  cwd?: string
   /** Leaves the log lines of requests out of `output`: under load they would fill this process's memory. */
   forgetsRequests?: boolean
 }
@@ -30,10 +34,14 @@ export class GatewayProcess {
   #address: string | undefined
   #openFilesAtStart = Infinity
 
-  constructor ({ env, entry = 'src/server.ts', nodeOptions = [], forgetsRequests = false }: GatewayProcessOptions) {
+  constructor ({
+    env, entry = 'src/server.ts', nodeOptions = [], command = gatewayCommand({ entry, nodeOptions }), cwd,
+    forgetsRequests = false
+  }: GatewayProcessOptions) {
     // It ends with this process, however this process ends.
-    const [program = '', ...args] = tiedToParent(gatewayCommand({ entry, nodeOptions }))
+    const [program = '', ...args] = tiedToParent([...command])
     this.child = spawn(program, args, {
+      cwd,
       env: { PATH: process.env['PATH'], HTTP_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe']
     })

@@ -8,6 +8,14 @@ const SLOTS = 16
 /** With which secrets of subscriptions are sealed. */
 export const PUSH_ENCRYPTION_KEY = 'p2k9bnEF4v5GQbQ2cP7K3m8xVd1sT6yW0uJzRhLaIeo='
 
+/** Settings of gateways that deliver to endpoints of this machine. */
+export const PUSH_SETTINGS = {
+  PUSH_ENABLED: 'true',
+  PUSH_ENCRYPTION_KEY,
+  PUSH_ALLOW_HTTP: 'true',
+  PUSH_ALLOWED_NETWORKS: '127.0.0.0/8'
+}
+
 /**
  * Settings of gateways that deliver to endpoints of this machine and share their subscriptions with nothing but each
  * other. The streams behind them are deleted with the test: call it before the gateways are started.
@@ -15,13 +23,7 @@ export const PUSH_ENCRYPTION_KEY = 'p2k9bnEF4v5GQbQ2cP7K3m8xVd1sT6yW0uJzRhLaIeo=
 export function pushSettings (t: Test): Record<string, string> {
   const prefix = `push-${randomUUID()}`
   t.teardown(async () => { await deleteStreams(prefix) })
-  return {
-    PUSH_ENABLED: 'true',
-    PUSH_ENCRYPTION_KEY,
-    PUSH_ALLOW_HTTP: 'true',
-    PUSH_ALLOWED_NETWORKS: '127.0.0.0/8',
-    PUSH_STREAM_PREFIX: prefix
-  }
+  return { ...PUSH_SETTINGS, PUSH_STREAM_PREFIX: prefix }
 }
 
 /** A gateway in this process that delivers to endpoints of this machine. */

@@ -16,6 +16,8 @@ export interface Delivery {
   readonly attempt: number
   /** By performance.now(). */
   readonly atMs: number
+  /** The status of the answer; 0: there is none. */
+  answered: number
 }
 
 /**
@@ -64,13 +66,15 @@ export async function startReceiver (t: Test, port = 0): Promise<PushReceiver> {
         json: jsonOf(body),
         offset: Number(request.headers['stream-offset']),
         attempt: Number(request.headers['delivery-attempt']),
-        atMs: performance.now()
+        atMs: performance.now(),
+        answered: 0
       }
       deliveries.push(delivery)
       inFlight++
       response.once('close', () => { inFlight-- })
       void Promise.resolve(react(delivery)).then(async (reaction) => {
         const status = await answer(response, reaction)
+        delivery.answered = status
         if (status >= 200 && status < 300) processed.push(delivery.offset)
       })
     })

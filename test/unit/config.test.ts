@@ -216,7 +216,7 @@ t.test('every setting with a secret may come from a file', async (t) => {
 })
 
 const isCount =
-  /_PORT$|_(PUBLISHERS|READERS|MESSAGES|VALUES|CONNECTIONS?|REQUESTS|CALLERS|PENDING|PARTITIONS|PER_SECOND)$/
+  /_PORT$|_(PUBLISHERS|READERS|MESSAGES|VALUES|CONNECTIONS?|REQUESTS|CALLERS|PENDING|PARTITIONS|SERIES|PER_SECOND)$/
 
 t.test('every setting says its unit, its default and its meaning', async (t) => {
   const settings = describeSettings()

@@ -42,7 +42,14 @@ export interface Secret {
   readonly until: number | null
 }
 
-export type PauseCause = 'operator' | 'gone' | 'outage' | 'too_many_failures' | 'message_failed'
+const PAUSE_CAUSES = ['operator', 'gone', 'outage', 'too_many_failures', 'message_failed'] as const
+
+export type PauseCause = typeof PAUSE_CAUSES[number]
+
+/** Whether a text is the cause of a pause. */
+export function isPauseCause (text: string | null): text is PauseCause {
+  return PAUSE_CAUSES.some((cause) => cause === text)
+}
 
 /** The policy of a definition's deliveries. */
 export function policyOf ({ retry, onFailure, maxConsecutiveFailures }: Definition): RetryPolicy {

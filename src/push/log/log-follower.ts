@@ -150,7 +150,9 @@ export class LogFollower {
   }
 
   async #loaded (): Promise<{ offset: number }> {
-    const offset = await this.#options.fold.load(this.#closing.signal)
+    const { signal } = this.#closing
+    signal.throwIfAborted()
+    const offset = await this.#options.fold.load(signal)
     this.#place = { offset }
     return this.#place
   }

@@ -60,6 +60,11 @@ export class SlotWatch {
     log.publishSlot({ slot, owner: instance, at: Date.now() })
   }
 
+  /** Whether no instance has said for a while that it has the slot. */
+  isSilent (slot: number): boolean {
+    return (this.#slots[slot]?.silentBeats ?? 0) >= BEATS_TO_WARN
+  }
+
   stop (): void {
     clearInterval(this.#timer)
     this.#options.figures.unownedSlots = 0

@@ -62,6 +62,13 @@ export class Slots {
     return this.#members[slot]?.isOwner ?? false
   }
 
+  /** The name of the instance that has the slot; undefined: none, as far as this one knows. */
+  ownerOf (slot: number): string | undefined {
+    const { instance, log } = this.#options
+    if (this.isOwner(slot)) return instance
+    return this.#watch?.isSilent(slot) === false ? log.slots.get(slot)?.owner : undefined
+  }
+
   /** Leaves all groups, each when what belongs to its slot has settled. */
   async stop (): Promise<void> {
     this.#ending.abort()

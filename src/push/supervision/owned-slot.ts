@@ -1,4 +1,5 @@
 import type { Seat } from '../ownership/seat.ts'
+import type { Unit } from '../unit.ts'
 import type { PlannedUnit } from './unit-catalog.ts'
 import { UnitRunner, type RunnerOptions } from './unit-runner.ts'
 
@@ -20,6 +21,10 @@ export class OwnedSlot {
   /** Aborts when the slot is no longer owned. */
   get ending (): AbortSignal {
     return this.#ending.signal
+  }
+
+  get units (): Unit[] {
+    return [...this.#runners.values()].map(({ unit }) => unit)
   }
 
   get unitCount (): number {

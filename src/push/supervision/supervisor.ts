@@ -3,6 +3,8 @@ import { Permits, type Broker, type Deactivation, type Logger } from '../../stre
 import { delayAfter } from '../delivery/retry.ts'
 import type { Seat } from '../ownership/seat.ts'
 import { Slots } from '../ownership/slots.ts'
+import type { Report } from '../status/status-record.ts'
+import { unitId, type Unit } from '../unit.ts'
 import type { StartWorker, WorkerShared } from '../worker/worker-options.ts'
 import { OwnedSlot } from './owned-slot.ts'
 import type { DefinitionSource, StatusSink } from './ports.ts'
@@ -65,6 +67,18 @@ export class Supervisor {
   /** How many slots there are; undefined before that is known. */
   get slotCount (): number | undefined {
     return this.#slots.count
+  }
+
+  /** The name of the instance that has the slot; undefined: none, as far as this one knows. */
+  ownerOf (slot: number): string | undefined {
+    return this.#slots.ownerOf(slot)
+  }
+
+  /** The units of this instance, each with what it says of it. */
+  * reports (): Generator<{ readonly unit: Unit, readonly report: Report | undefined }> {
+    for (const owned of this.#owned.values()) {
+      for (const unit of owned.units) yield { unit, report: this.#options.status.of(unitId(unit)) }
+    }
   }
 
   /** How many units this instance has. */

@@ -1,5 +1,6 @@
+import type { Amount } from './message-queue.ts'
 import type { PushMessage } from './push-message.ts'
-import type { Amount, Source } from './source.ts'
+import type { Source } from './source.ts'
 
 /**
  * Waits until a request would be full, or the time is over.
@@ -7,9 +8,10 @@ import type { Amount, Source } from './source.ts'
  * @param messages those at hand, at least one
  */
 export async function gather (
-  source: Source, messages: readonly PushMessage[], amount: Amount, maxWaitMs: number, signal: AbortSignal
+  source: Source, messages: readonly PushMessage[], amount: Amount & { readonly maxWaitMs: number },
+  signal: AbortSignal
 ): Promise<readonly PushMessage[]> {
-  const untilMs = performance.now() + maxWaitMs
+  const untilMs = performance.now() + amount.maxWaitMs
   let gathered = messages
   while (gathered.length < amount.maxMessages && source.beyond(gathered.length) === 0 && !signal.aborted) {
     const leftMs = untilMs - performance.now()

@@ -21,8 +21,10 @@ export interface Opening {
  */
 export async function openSource (opening: Opening, signal: AbortSignal): Promise<'moved' | undefined> {
   const { source, course, progress, missed } = opening
-  const place = await progress.place()
-  if (place === 'moved') return place
+  const found = await progress.place()
+  if (found === 'moved') return found
+  // A stored 0 may mean that message 0 is processed. What the owner before has said tells which.
+  const place = found === 0 && opening.reached === 1 ? 1 : found
   if (place !== undefined) {
     if (await isOpen(source, place, signal)) {
       progress.begin(place)

@@ -37,7 +37,7 @@ export class Progress {
   #isForgotten = false
   #hasBegun = false
   #storing: Promise<void> | undefined
-  #storedAtMs = 0
+  #storedAtMs = performance.now()
   #reachedAtMs = 0
   #lookedAtMs = performance.now()
   #notBeforeMs = 0

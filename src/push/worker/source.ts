@@ -1,19 +1,19 @@
 import {
-  Lease, waitUntil, type Broker, type ByteBudget, type ChunkPart, type HeldChunk, type LiveSource, type Position,
+  waitUntil, type Broker, type ByteBudget, type ChunkPart, type HeldChunk, type LiveSource, type Position,
   type StreamsError
 } from '../../streams/index.ts'
 import type { Course } from './course.ts'
+import { MessageQueue, type Amount } from './message-queue.ts'
 import { copyOf, type PushMessage } from './push-message.ts'
 
 // What is taken in advance. A subscription whose endpoint hangs holds this much.
 const AHEAD_MESSAGES = 32
 const AHEAD_BYTES = 32 * 1024
+// What is handed out and not settled, at most, unless it is one message.
+const MAX_HELD_BYTES = 8 * 1024 * 1024
 // A message of this size needs no room in the budget, so that a subscription comes on when others hold all of it.
 const ALWAYS_BYTES = 64 * 1024
 const NO_ROOM_MS = 100
-
-/** How much one request may carry. */
-export interface Amount { readonly maxMessages: number, readonly maxBytes: number }
 
 interface SourceShared {
   readonly broker: Broker
@@ -31,10 +31,7 @@ export class Source {
   readonly #ahead: Amount
   readonly #missed: (count: number) => void
   #live: LiveSource | undefined
-  #lease: Lease
-  // Copied, and not taken yet: from #head on.
-  #queue: PushMessage[] = []
-  #head = 0
+  readonly #queue: MessageQueue
   // Where it continues while it follows nothing.
   #position = 0
   #failure: StreamsError | undefined
@@ -51,7 +48,7 @@ export class Source {
     this.#course = course
     this.#broker = broker
     this.#missed = missed
-    this.#lease = Lease.of(memory)
+    this.#queue = new MessageQueue(memory)
     this.#ahead = {
       maxMessages: Math.max(AHEAD_MESSAGES, amount.maxMessages),
       maxBytes: amount.maxMessages > 1 ? amount.maxBytes : AHEAD_BYTES
@@ -77,14 +74,24 @@ export class Source {
     return live.position
   }
 
-  /** Everything before this offset was taken or is not wanted. */
+  /** Everything before this offset is settled or not wanted. */
   get position (): number {
-    return this.#queue[this.#head]?.offset ?? this.#live?.position ?? this.#position
+    return this.#queue.offset ?? this.#live?.position ?? this.#position
   }
 
-  /** Whether everything before the end of the course was taken. */
+  /** Whether everything before the end of the course is settled. */
   get isDone (): boolean {
-    return this.#queue.length === this.#head && this.#hasReadAll
+    return this.#queue.size === 0 && this.#hasReadAll
+  }
+
+  /** Whether everything before the end of the course was handed out. */
+  get hasHandedAll (): boolean {
+    return this.#queue.size === this.#queue.handed && this.#hasReadAll
+  }
+
+  /** Whether nothing is at hand. */
+  get isEmpty (): boolean {
+    return this.#queue.size === 0
   }
 
   /** Whether messages were passed that are not wanted, or are gone, since this was asked last. */
@@ -101,23 +108,33 @@ export class Source {
    */
   peek (amount: Amount, signal: AbortSignal): readonly PushMessage[] | Promise<readonly PushMessage[]> {
     this.#hasNews = false
-    const filling = this.#queue.length - this.#head < amount.maxMessages ? this.#fill(amount, signal) : undefined
+    const filling = this.#queue.size < amount.maxMessages ? this.#fill(amount, signal) : undefined
     return filling === undefined ? this.#first(amount) : filling.then(() => this.#first(amount))
   }
 
-  /** Everything up to and including the offset is taken. Returns how many messages that were. */
-  taken (offset: number): number {
-    let head = this.#head
-    for (let next = this.#queue[head]; next !== undefined && next.lastOffset <= offset; next = this.#queue[++head]);
-    const count = head - this.#head
-    this.#head = head
-    if (head === this.#queue.length) this.#empty()
-    return count
+  /** Everything up to and including the offset is settled. Returns how many messages that were. */
+  settle (offset: number): number {
+    return this.#queue.settle(offset)
+  }
+
+  /**
+   * The next messages after those that were handed out before, while these are not settled yet.
+   *
+   * @param most so many
+   * @throws as `peek`
+   */
+  async hand (most: number, signal: AbortSignal): Promise<readonly PushMessage[]> {
+    this.#hasNews = false
+    const { handed, bytes } = this.#queue
+    const isFull = handed > 0 && bytes > MAX_HELD_BYTES
+    if (!isFull) await this.#fill({ maxMessages: handed + 1, maxBytes: Infinity }, signal)
+    if (this.#failure !== undefined && this.#queue.size === 0) throw this.#failure
+    return this.#queue.hand(most)
   }
 
   /** How many messages are at hand beyond this number. */
   beyond (count: number): number {
-    return this.#queue.length - this.#head - count
+    return this.#queue.size - count
   }
 
   /** It cannot be followed any longer: `peek` says so. */
@@ -148,42 +165,28 @@ export class Source {
     this.#position = this.position
     this.#live?.close()
     this.#live = undefined
-    this.#empty()
+    this.#queue.clear()
   }
 
   /** Calling it twice is fine. */
   close (): void {
     this.rest()
     this.#hasClosed = true
-    this.#lease.end()
-  }
-
-  #empty (): void {
-    this.#queue = []
-    this.#head = 0
-    this.#lease.resize(0)
+    this.#queue.close()
   }
 
   get #hasReadAll (): boolean {
     return (this.#live?.position ?? this.#position) >= (this.#course.end ?? Infinity)
   }
 
-  #first ({ maxMessages, maxBytes }: Amount): readonly PushMessage[] {
-    if (this.#failure !== undefined && this.#queue.length === 0) throw this.#failure
-    const queue = this.#queue
-    const start = this.#head
-    let end = start
-    let bytes = 0
-    for (let next = queue[end]; next !== undefined && end - start < maxMessages; next = queue[++end]) {
-      bytes += next.bytes.length
-      if (bytes > maxBytes && end > start) break
-    }
-    return queue.slice(start, end)
+  #first (amount: Amount): readonly PushMessage[] {
+    if (this.#failure !== undefined && this.#queue.size === 0) throw this.#failure
+    return this.#queue.first(amount)
   }
 
   // Undefined when it is done at once.
   #fill (amount: Amount, signal: AbortSignal): Promise<void> | undefined {
-    while (this.#queue.length - this.#head < amount.maxMessages && !this.#hasReadAll) {
+    while (this.#queue.size < amount.maxMessages && !this.#hasReadAll) {
       const live = this.#live
       if (live === undefined) {
         if (this.#hasClosed || this.#failure !== undefined) return undefined
@@ -209,10 +212,11 @@ export class Source {
     const { end: before = Number.MAX_SAFE_INTEGER } = this.#course
     const bounds = { from: live.position, before }
     const { maxMessages: limit, maxBytes } = this.#ahead
-    const part = live.part(chunk, { ...bounds, limit: limit - (this.#queue.length - this.#head), maxBytes })
+    const { size, handed } = this.#queue
+    const part = live.part(chunk, { ...bounds, limit: limit + handed - size, maxBytes })
     if (part instanceof Promise) return part.then((made) => this.#take(live, made, false))
     if (this.#take(live, part, false)) return true
-    if (this.#queue.length > this.#head) return false
+    if (size > 0) return false
     // The chunk may have been let go, if it were not read in the same turn.
     const one = live.part(chunk, { ...bounds, limit: 1, maxBytes: 1 })
     return one instanceof Promise ? one.then((made) => this.#take(live, made, true)) : this.#take(live, one, true)
@@ -222,27 +226,22 @@ export class Source {
   #take (live: LiveSource, part: ChunkPart, isSmallest: boolean): boolean {
     try {
       if (this.#live !== live) return false
-      const bytes = part.storedBytes + part.likelyBytes
-      this.#isWithoutRoom = !this.#lease.tryGrow(bytes)
-      if (this.#isWithoutRoom && isSmallest && part.storedBytes <= ALWAYS_BYTES) {
-        this.#lease.resize(this.#lease.bytes + bytes)
+      const { storedBytes, count } = part
+      this.#isWithoutRoom = !this.#queue.mayTake(storedBytes, count)
+      if (this.#isWithoutRoom && isSmallest && storedBytes <= ALWAYS_BYTES) {
+        this.#queue.take(storedBytes, count)
         this.#isWithoutRoom = false
       }
       if (this.#isWithoutRoom) return false
       const copied = copyOf(part.pieces)
       const { accepts } = this.#course
       const wanted = accepts === undefined ? copied : copied.filter((message) => accepts(message))
-      this.#append(wanted)
+      this.#queue.add(wanted)
       this.#hasPassed ||= wanted.length < part.to - part.from
       live.advance(part)
       return true
     } finally {
       part.release()
     }
-  }
-
-  #append (messages: readonly PushMessage[]): void {
-    this.#queue = [...this.#queue.slice(this.#head), ...messages]
-    this.#head = 0
   }
 }

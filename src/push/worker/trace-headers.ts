@@ -1,4 +1,4 @@
-import { ENTRY_LENGTH_BYTES, testText } from '../../streams/index.ts'
+import { ENTRY_LENGTH_BYTES, fieldText } from '../../streams/index.ts'
 
 // Of the W3C: https://www.w3.org/TR/trace-context/. What does not look so is left out: it may hold anything.
 const TRACEPARENT = { key: Buffer.from('traceparent'), pattern: /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/ }
@@ -11,11 +11,7 @@ export function traceHeaders (
   // The length of the message stands first.
   const from = start + ENTRY_LENGTH_BYTES
   const find = ({ key, pattern }: typeof TRACEPARENT): string | undefined => {
-    let text: string | undefined
-    testText(data, from, end, { in: 'applicationProperties', key }, (bytes, at, to) => {
-      text = Buffer.from(bytes.subarray(at, to)).toString()
-      return true
-    })
+    const text = fieldText(data, from, end, { in: 'applicationProperties', key })
     return text !== undefined && pattern.test(text) ? text : undefined
   }
   const traceparent = find(TRACEPARENT)

@@ -34,8 +34,9 @@ export interface WorkerTask {
   /** What the owner before knew of the message that is tried; undefined: nothing. */
   readonly retry: RetryState | undefined
   /**
-   * What the owner before had reached in this generation: `nextOffset` of its last report. It counts only when the
-   * broker has forgotten the stored offset, as it does when retention passes it. Undefined: not known.
+   * What the owner before had reached in this generation: `nextOffset` of its last report. It counts when the broker
+   * has forgotten the stored offset, as it does when retention passes it, and where a stored 0 has two meanings.
+   * Undefined: not known.
    */
   readonly reached?: number | undefined
   /** `delivery-generation` of the requests. */

@@ -1,26 +1,20 @@
-import { Backoff, pause, StreamsError, waitUntil, within } from '../../streams/index.ts'
+import { Backoff, pause, StreamsError, within } from '../../streams/index.ts'
 import { policyOf } from '../definitions/definition.ts'
-import { isExhausted, type PauseReason } from '../delivery/delivery.ts'
+import { isExhausted } from '../delivery/delivery.ts'
 import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
-import { MAX_RETRY_AFTER_MS } from '../delivery/retry.ts'
-import { publisherNameOf } from '../errors/publisher-name.ts'
-import { ErrorStream } from '../errors/error-stream.ts'
 import { subscriptionCourse, type Course } from './course.ts'
-import { gather } from './gather.ts'
+import { makeDelivery, type UnitDelivery } from './make-delivery.ts'
 import { openSource } from './open-source.ts'
 import { Progress, untilFresh } from './progress.ts'
-import type { PushMessage } from './push-message.ts'
 import { Reporter } from './reporter.ts'
-import { Requests, UnsendableError } from './requests.ts'
-import { Sender } from './sender.ts'
-import { Source, type Amount } from './source.ts'
+import { UnsendableError } from './requests.ts'
+import { runOrdered, runWindowed, type DeliveryEnd, type Run } from './run-delivery.ts'
+import { Source } from './source.ts'
 import type { Ticking } from './ticks.ts'
 import type { StartWorker, Worker, WorkerListener, WorkerShared, WorkerTask } from './worker-options.ts'
 
 const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 15_000
-// A message that waits longer for its next try is read again, so that it takes no memory meanwhile.
-const SHORT_WAIT_MS = 500
 const LOOK_MS = 5000
 // For the last store, when the requests in flight have taken all the time there was.
 const MIN_STORE_MS = 1000
@@ -35,7 +29,7 @@ class UnitWorker implements Worker, Ticking {
   readonly #task: WorkerTask
   readonly #listener: WorkerListener
   readonly #shared: WorkerShared
-  readonly #amount: Amount
+  readonly #amount: Run['amount']
   readonly #progress: Progress
   readonly #reporter: Reporter
   // Nothing more is sent.
@@ -44,7 +38,7 @@ class UnitWorker implements Worker, Ticking {
   readonly #cutting = new AbortController()
   readonly #seatLost = (): void => { void this.stop('abandon', 0) }
   readonly #work: Promise<void>
-  #delivery: OrderedDelivery<PushMessage> | undefined
+  #delivery: UnitDelivery | undefined
   #source: Source | undefined
   #skipOffset: number | undefined
   #wake: (() => void) | undefined
@@ -105,6 +99,7 @@ class UnitWorker implements Worker, Ticking {
     // Messages that are not wanted are settled when those before them are.
     if (source.hasPassed()) this.#progress.reached(source.position, 0)
     this.#progress.tick(nowMs)
+    if (source.isEmpty && this.#reporter.state === 'delivering') this.#reporter.show('idle')
     this.#reporter.tick()
     if (this.#course.filter === undefined || nowMs - this.#lookedAtMs < LOOK_MS) return
     this.#lookedAtMs = nowMs
@@ -122,6 +117,7 @@ class UnitWorker implements Worker, Ticking {
       await within(this.#progress.store(), { timeoutMs: leftMs, signal: lost }).catch(() => {})
     }
     this.#progress.close()
+    if (!this.#isAbandoned) this.#reporter.tick()
     lost.removeEventListener('abort', this.#seatLost)
   }
 
@@ -147,7 +143,8 @@ class UnitWorker implements Worker, Ticking {
   async #deliver (began: () => void): Promise<void> {
     const { signal } = this.#stopping
     const { reached, seat } = this.#task
-    const delivery = (this.#delivery ??= this.#makeDelivery())
+    const delivery = this.#newDelivery()
+    this.#delivery = delivery
     await untilFresh(seat, signal)
     const missed = (count: number): void => {
       this.#missed += count
@@ -156,7 +153,7 @@ class UnitWorker implements Worker, Ticking {
     const source = (this.#source = new Source(this.#course, this.#shared, this.#amount, missed))
     await openSource({ source, course: this.#course, progress: this.#progress, reached, missed }, signal)
     began()
-    const end = await this.#deliverFrom(source, delivery)
+    const end = await this.#runFrom(source, delivery)
     if (end === undefined) return
     await this.#progress.store().catch(() => {})
     if (signal.aborted) return
@@ -165,36 +162,16 @@ class UnitWorker implements Worker, Ticking {
     this.#listener.pause(end)
   }
 
-  async #deliverFrom (
-    source: Source, delivery: OrderedDelivery<PushMessage>
-  ): Promise<PauseReason | 'done' | undefined> {
-    const { maxWaitMs } = this.#task.subscription.definition.batch
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      const peeked = source.peek(this.#amount, signal)
-      const messages = peeked instanceof Promise ? await peeked : peeked
-      if (messages.length === 0) {
-        if (source.isDone) return 'done'
-        this.#reporter.show('idle')
-        await source.news(undefined, signal)
-        continue
-      }
-      const gathered = maxWaitMs > 0 ? await gather(source, messages, this.#amount, maxWaitMs, signal) : messages
-      const end = await delivery.try(gathered, this.#cutting.signal)
-      if (end === 'later') await this.#untilRetry(source, delivery.retry?.nextAttemptAt ?? 0)
-      else if (end !== undefined) return end
+  async #runFrom (source: Source, delivery: UnitDelivery): Promise<DeliveryEnd> {
+    const run: Run = {
+      source,
+      amount: this.#amount,
+      stopping: this.#stopping.signal,
+      cutting: this.#cutting.signal,
+      idle: () => { this.#reporter.show('idle') },
+      waiting: (wake) => { this.#wake = wake }
     }
-    return undefined
-  }
-
-  async #untilRetry (source: Source, at: number): Promise<void> {
-    const timeoutMs = Math.min(at - Date.now(), MAX_RETRY_AFTER_MS)
-    if (timeoutMs > SHORT_WAIT_MS) source.rest()
-    await waitUntil((done) => {
-      this.#wake = done
-      return () => {}
-    }, { timeoutMs, signal: this.#stopping.signal })
-    this.#wake = undefined
+    return delivery instanceof OrderedDelivery ? await runOrdered(run, delivery) : await runWindowed(run, delivery)
   }
 
   // Why nothing is delivered, for the operator to read.
@@ -205,46 +182,25 @@ class UnitWorker implements Worker, Ticking {
     return 'a fault of the gateway, which its log has'
   }
 
-  /** @throws UnsendableError */
-  #makeDelivery (): OrderedDelivery<PushMessage> {
-    const { retry, subscription: { definition }, seat } = this.#task
-    const { sealing, virtualHost, version } = this.#shared
-    const requests = new Requests({ task: this.#task, sealing, virtualHost, stream: this.#course.stream, version })
-    const sender = new Sender({
+  // Another one each time: what has ended with an error delivers nothing more.
+  #newDelivery (): UnitDelivery {
+    const before = this.#delivery
+    if (before instanceof OrderedDelivery) return before
+    const { subscription, retry } = this.#task
+    const state = before === undefined ? retry : before.retry
+    const delivery = makeDelivery({
+      task: this.#task,
       shared: this.#shared,
-      seat,
-      requests,
+      course: this.#course,
       progress: this.#progress,
       reporter: this.#reporter,
-      entries: this.#errorStream(),
       settled: (offset) => {
-        const count = this.#source?.taken(offset) ?? 0
+        const count = this.#source?.settle(offset) ?? 0
         return { next: this.#source?.position ?? offset + 1, count }
       },
       stopping: this.#stopping.signal
-    })
-    const policy = policyOf(definition)
-    const known = retry === undefined || isExhausted(retry, policy) ? undefined : retry
-    const delivery = new OrderedDelivery<PushMessage>(sender, policy, known)
+    }, state === undefined || isExhausted(state, policyOf(subscription.definition)) ? undefined : state)
     if (this.#skipOffset !== undefined) delivery.skip(this.#skipOffset)
     return delivery
-  }
-
-  #errorStream (): ErrorStream {
-    const { unit, subscription: { definition, generation } } = this.#task
-    const { broker, logger } = this.#shared
-    const { key: { source, stream, subscription }, redrive } = unit
-    return new ErrorStream({
-      broker,
-      errorStream: definition.errorStream,
-      source: this.#course.stream,
-      owner: { subscription, superStream: source === 'superStream' ? stream : '' },
-      redrive,
-      publisher: definition.ordering === 'stream' ? publisherNameOf(unit, generation) : undefined,
-      blocked: (reason) => {
-        if (reason !== null) this.#reporter.show('blocked', reason)
-      },
-      logger
-    })
   }
 }

@@ -32,11 +32,14 @@ export function refuseForm (headers: IncomingHttpHeaders, otherwise: string): Re
  * The error for a body whose messages cannot be read. Any other error is returned as it is.
  *
  * @param code for what is not JSON
+ * @param refusal makes the error for JSON that is wrong
  */
-export function toRequestError (error: unknown, code: 'bad_request' | 'validation_failed' = 'bad_request'): unknown {
+export function toRequestError (
+  error: unknown, code: 'bad_request' | 'validation_failed' = 'bad_request', refusal = invalidRequest
+): unknown {
   if (!(error instanceof MessageFormatError)) return error
   const errors = [{ pointer: error.pointer, message: error.message }]
   return error instanceof MalformedJsonError
     ? new RequestError(code, `the body ${error.message}`, { errors, cause: error })
-    : invalidRequest(errors, error)
+    : refusal(errors, error)
 }

@@ -1,9 +1,11 @@
 import { Type } from '@fastify/type-provider-typebox'
 import type { ApiApp } from '../../http/api-app.ts'
+import { traceHeadersOf } from '../../http/trace-headers.ts'
 import { invalidRequest } from '../../api/problems.ts'
 import { strictObject } from '../../api/schemas.ts'
 import {
-  addJsonLine, hasJsonLines, isBlank, isForm, LINES_BODY_FORMATS, mediaTypeOf, type FilterValue
+  addJsonLine, hasJsonLines, isBlank, isForm, LINES_BODY_FORMATS, mediaTypeOf, traceContextOf,
+  type FilterValue, type TraceContext
 } from '../../messages/index.ts'
 import { MAX_OFFSET, type MessageBatch } from '../../streams/index.ts'
 import { refuseForm } from './body.ts'
@@ -55,7 +57,8 @@ export function publishLines (app: ApiApp, limits: PublishLimits, kind: GoalKind
         throw refuseForm(headers, 'lines are never sent as a form')
       }
       const compression = compressionOf(query)
-      const common = { firstPublishingId, filterValue: commonFilterValue(query) }
+      const trace = limits.traceLines ? traceContextOf(traceHeadersOf(request)) : undefined
+      const common = { firstPublishingId, filterValue: commonFilterValue(query), trace }
       const goal = kind.goalOf(request, query)
       return await publishStreamed({
         request,
@@ -73,10 +76,14 @@ export function publishLines (app: ApiApp, limits: PublishLimits, kind: GoalKind
 type AddLine = (line: Buffer, lineNumber: number, batch: MessageBatch) => undefined
 
 /** What is the same for all lines of a request. */
-interface Common { readonly firstPublishingId: number | undefined, readonly filterValue: FilterValue | undefined }
+interface Common {
+  readonly firstPublishingId: number | undefined
+  readonly filterValue: FilterValue | undefined
+  readonly trace: TraceContext | undefined
+}
 
-function plainLines ({ firstPublishingId, filterValue }: Common): AddLine {
-  const sections = filterValue?.sections()
+function plainLines ({ firstPublishingId, filterValue, trace }: Common): AddLine {
+  const sections = trace?.sections(undefined, filterValue) ?? filterValue?.sections()
   return (line, lineNumber, batch) => {
     batch.addData(line, publishingIdOf(lineNumber, lineNumber, firstPublishingId), sections, filterValue?.bytes)
     return undefined
@@ -84,11 +91,11 @@ function plainLines ({ firstPublishingId, filterValue }: Common): AddLine {
 }
 
 // A line that is skipped takes no publishing id.
-function jsonLines ({ firstPublishingId, filterValue }: Common): AddLine {
+function jsonLines ({ firstPublishingId, filterValue, trace }: Common): AddLine {
   let count = 0
   return (line, lineNumber, batch) => {
     if (isBlank(line)) return undefined
-    addJsonLine(line, publishingIdOf(count, lineNumber, firstPublishingId), batch, filterValue)
+    addJsonLine(line, publishingIdOf(count, lineNumber, firstPublishingId), batch, filterValue, trace)
     count++
     return undefined
   }

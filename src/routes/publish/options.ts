@@ -11,6 +11,8 @@ import type { StreamedLimits } from './streamed.ts'
 export interface PublishLimits extends StreamedLimits, MessageLimits {
   maxBodyBytes: number
   maxMessages: number
+  /** Whether lines get the trace context of their request. */
+  traceLines: boolean
 }
 
 /** A publishing id that a caller names. */

@@ -2,10 +2,11 @@ import { Type } from '@fastify/type-provider-typebox'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ApiApp } from '../../http/api-app.ts'
 import { clientSignal } from '../../http/request-scope.ts'
+import { traceHeadersOf } from '../../http/trace-headers.ts'
 import { strictObject } from '../../api/schemas.ts'
 import {
   isForm, KEPT_HEADERS, mediaTypeOf, parseKeptHeaders, PublishingIds, RAW_BODY_FORMATS, rawMessage,
-  type FilterValue
+  traceContextOf, type FilterValue, type TraceContext
 } from '../../messages/index.ts'
 import { MessageBatch } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
@@ -54,6 +55,7 @@ interface Raw {
   headers: IncomingHttpHeaders
   kept: readonly string[]
   filterValue: FilterValue | undefined
+  trace: TraceContext | undefined
   isRouted: boolean
 }
 
@@ -89,8 +91,10 @@ export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits, kind: 
       const goal = kind.goalOf(request, query)
       const filterValue = commonFilterValue(query)
       const body = await wholeBody(app, request)
-      const batch = new MessageBatch(body.length + MESSAGE_OVERHEAD_BYTES)
-      addRaw(batch, { body, headers, kept, filterValue, isRouted: kind.isRouted }, new PublishingIds(query.publisher))
+      const trace = traceContextOf(traceHeadersOf(request))
+      const batch = new MessageBatch(body.length + MESSAGE_OVERHEAD_BYTES + (trace?.byteLength ?? 0))
+      const raw = { body, headers, kept, filterValue, trace, isRouted: kind.isRouted }
+      addRaw(batch, raw, new PublishingIds(query.publisher))
       app.holdBody(request, 0)
       const options = { ...publishOptions(query), signal: clientSignal(reply) }
       const result = await goal.publish(batch, options)
@@ -100,9 +104,10 @@ export function publishRaw (app: ApiApp, { maxBodyBytes }: PublishLimits, kind: 
 }
 
 function addRaw (batch: MessageBatch, raw: Raw, ids: PublishingIds): void {
-  const { body, headers, kept, filterValue: common, isRouted } = raw
+  const { body, headers, kept, filterValue: common, trace, isRouted } = raw
   try {
-    const { message, publishingId, routingKey, filterValue = common } = rawMessage(body, headers, kept)
+    const { message: own, publishingId, routingKey, filterValue = common } = rawMessage(body, headers, kept)
+    const message = trace?.addedTo(own) ?? own
     ids.check(publishingId, '/headers/publishing-id')
     batch.add(filterValue?.addedTo(message) ?? message, publishingId, filterValue?.bytes)
     if (routingKey !== undefined && isRouted) batch.routeLast(routingKey)

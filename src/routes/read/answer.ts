@@ -7,10 +7,11 @@ import { urlParts } from '../../http/url-parts.ts'
 import { RequestError } from '../../api/problems.ts'
 import { StreamsError, type ConsumerBatch, type ReadBatch, type ReadMessage } from '../../streams/index.ts'
 import {
-  ANSWER_FORMATS, isInert, LINES_TYPE, mediaTypeOf, messageSlices, rawBody, type AnswerFormat, type ReadEncoding
+  ANSWER_FORMATS, batchSlices, isInert, LINES_TYPE, mediaTypeOf, messageSlices, rawBody, type AnswerFormat,
+  type ReadEncoding
 } from '../../messages/index.ts'
 import { LIVE_CONTENT, MERGED_LIVE_CONTENT } from './live-content.ts'
-import { encodeBatch, encodeLines, encodeSlices, Pace } from './encode.ts'
+import { encodeBatch, encodeLines, encodeSlices, Pace, type BatchText } from './encode.ts'
 
 const JSON_TYPE = 'application/json'
 
@@ -100,7 +101,9 @@ export async function encodeAnswer (
   reply: FastifyReply, batch: ReadBatch, format: AnswerFormat, wanted: Wanted
 ): Promise<readonly Buffer[]> {
   whenClosed(reply, () => batch.release())
-  return await encodeBatch(batch, { frame: format.frame, body: wanted.body }, wanted.maxBytes, paceOf(reply, batch))
+  const { frame } = format
+  const slicesOf: BatchText<ReadBatch>['slicesOf'] = (pieces) => batchSlices(pieces, wanted.body, frame.between)
+  return await encodeBatch(batch, { frame, slicesOf }, wanted.maxBytes, paceOf(reply, batch))
 }
 
 /** Answers with one message as JSON. */
@@ -117,8 +120,10 @@ export async function sendRaw (reply: FastifyReply, message: ReadMessage, batch:
   whenClosed(reply, () => batch.release())
   const pace = paceOf(reply, batch)
   await pace.begin()
-  const { contentType, body } = rawBody(message)
+  const { contentType, body, trace } = rawBody(message)
   reply.type(contentType)
+  if (trace !== undefined) reply.header('app-property-traceparent', trace.point.text)
+  if (trace?.state !== undefined) reply.header('app-property-tracestate', trace.state)
   // A browser saves it instead of running it.
   if (!isInert(mediaTypeOf(contentType))) reply.header('content-disposition', 'attachment')
   return body instanceof Uint8Array
@@ -176,7 +181,8 @@ export function notALine (offset: number): StreamsError {
   })
 }
 
-function setReadHeaders (
+/** Sets what an answer says of a batch beside its messages. */
+export function setReadHeaders (
   reply: FastifyReply,
   { nextOffset, endOfStream, gap }: Pick<ReadBatch, 'nextOffset' | 'endOfStream' | 'gap'>
 ): void {

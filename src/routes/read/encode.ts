@@ -1,7 +1,5 @@
-import {
-  batchSlices, linesOf, type BatchFrame, type Lines, type Opening, type ReadEncoding
-} from '../../messages/index.ts'
-import type { ReadBatch } from '../../streams/index.ts'
+import { linesOf, type BatchFrame, type BatchSlice, type Lines } from '../../messages/index.ts'
+import type { ReadBatch, ReadPiece } from '../../streams/index.ts'
 import type { BufferPool } from '../../text/buffer-pool.ts'
 import { AnswerBlocks, type Mark } from './answer-blocks.ts'
 
@@ -59,8 +57,8 @@ interface Encodable extends Pick<ReadBatch, 'pieces' | 'count' | 'likelyAnswerBy
 /** What the text of a batch looks like. */
 export interface BatchText<Batch> {
   readonly frame: BatchFrame<Batch>
-  readonly body: ReadEncoding
-  readonly openingOf?: Opening
+  /** The messages, in slices of less than a few milliseconds of work. */
+  readonly slicesOf: (pieces: readonly ReadPiece[]) => Iterable<BatchSlice>
 }
 
 /**
@@ -70,14 +68,14 @@ export interface BatchText<Batch> {
  * @throws StreamsError `overloaded` when there is no room for the first message
  */
 export async function encodeBatch<Batch extends Encodable> (
-  batch: Batch, { frame, body, openingOf }: BatchText<Batch>, maxBytes: number, pace: Pace
+  batch: Batch, { frame, slicesOf }: BatchText<Batch>, maxBytes: number, pace: Pace
 ): Promise<readonly Buffer[]> {
   await pace.begin()
   const blocks = blocksFor(batch)
   const limitBytes = ANSWER_FACTOR * maxBytes + MESSAGE_BYTES * batch.count
   let last: { readonly mark: Mark, readonly reached: number, readonly piece: number } | undefined
   let refusal = blocks.add(frame.before)
-  for (const { text, reached, piece } of batchSlices(batch.pieces, body, frame.between, undefined, openingOf)) {
+  for (const { text, reached, piece } of slicesOf(batch.pieces)) {
     refusal ??= blocks.add(text)
     if (refusal !== undefined && last === undefined) throw refusal
     if (last !== undefined && (refusal !== undefined || blocks.bytes > limitBytes)) {

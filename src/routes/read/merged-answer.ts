@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify'
 import { problemCodeOf } from '../../api/problems.ts'
 import { whenClosed } from '../../http/request-scope.ts'
-import { LINES_TYPE, type AnswerFormat, type MergedEnd } from '../../messages/index.ts'
-import type { MergedBatch } from '../../streams/index.ts'
+import { batchSlices, LINES_TYPE, type AnswerFormat, type MergedEnd } from '../../messages/index.ts'
+import type { MergedBatch, ReadPiece } from '../../streams/index.ts'
 import type { BufferPool } from '../../text/buffer-pool.ts'
 import { notALine, paceOf, sendBlocks, type Wanted } from './answer.ts'
 import { encodeBatch, encodeLines } from './encode.ts'
@@ -44,12 +44,12 @@ export async function encodeMerged (
 ): Promise<readonly Buffer[]> {
   whenClosed(reply, () => { batch.release() })
   const text = {
-    body,
     frame: {
       ...frame,
       after: (end: MergedBatch, isEmpty: boolean) => frame.after(endOf(end), isEmpty)
     },
-    openingOf: (piece: number) => openingOf(batch.partitionOf(piece))
+    slicesOf: (pieces: readonly ReadPiece[]) =>
+      batchSlices(pieces, body, frame.between, undefined, (piece) => openingOf(batch.partitionOf(piece)))
   }
   return await encodeBatch(batch, text, maxBytes, paceOf(reply, batch))
 }
@@ -89,7 +89,8 @@ function openingOf (partition: string): string {
   return opening
 }
 
-function endOf ({ nextCursor, endOfStream, gaps, unavailable }: MergedBatch): MergedEnd {
+/** What an answer says of a batch. */
+export function endOf ({ nextCursor, endOfStream, gaps, unavailable }: MergedBatch): MergedEnd {
   return {
     nextCursor,
     endOfStream,
@@ -100,7 +101,7 @@ function endOf ({ nextCursor, endOfStream, gaps, unavailable }: MergedBatch): Me
 }
 
 /** Sets what an answer says of a batch beside its messages. */
-function setMergedHeaders (reply: FastifyReply, end: MergedEnd): void {
+export function setMergedHeaders (reply: FastifyReply, end: MergedEnd): void {
   const { nextCursor, endOfStream, gaps, unavailable } = end
   reply.header('stream-next-cursor', nextCursor).header('stream-end-of-stream', String(endOfStream))
   if (gaps.length > 0) {

@@ -149,7 +149,11 @@ function readRaw (app: ApiApp): void {
           200: {
             description: 'The body.',
             headers: {
-              'content-disposition': { type: 'string', description: '`attachment` for what a browser could run.' }
+              'content-disposition': { type: 'string', description: '`attachment` for what a browser could run.' },
+              'app-property-traceparent': {
+                type: 'string', description: 'The trace context of the message, when it has a valid one.'
+              },
+              'app-property-tracestate': { type: 'string', description: 'What belongs to it, when there is any.' }
             },
             content: { [ANY_TYPE]: { schema: BYTES } }
           }

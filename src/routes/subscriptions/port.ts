@@ -2,13 +2,6 @@ import type { FastifyRequest } from 'fastify'
 import { RequestError } from '../../api/problems.ts'
 import type { PushPort } from '../../push/push-port.ts'
 
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** Push subscriptions; undefined when they are turned off. */
-    push: PushPort | undefined
-  }
-}
-
 /** The subscriptions. @throws RequestError `push_disabled` */
 export function pushOf ({ server: { push } }: FastifyRequest): PushPort {
   if (push !== undefined) return push

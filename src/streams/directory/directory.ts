@@ -7,6 +7,7 @@ import type { Logger } from '../common/logger.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import type { ConsumerOffsets } from '../consuming/consumer-offsets.ts'
 import { OffsetViews, type OffsetState } from '../consuming/offset-view.ts'
+import { SAMPLER_GROUP } from '../consuming/sampler-group.ts'
 import { ConsumerActivity } from './consumer-activity.ts'
 import { KnownNames } from './known-names.ts'
 
@@ -112,6 +113,7 @@ export class Directory {
     const { source, kept, live } = await this.#ask('offset', stream, listSubscriptions)
     const views = new OffsetViews(stream, ends, lastOffset)
     const names = new Set([...kept.keys(), ...namesOf(live), ...this.#consumerNames.of(stream)])
+    names.delete(SAMPLER_GROUP)
     const consumers = await inBatches([...names].sort(), async (name): Promise<ConsumerInfo | undefined> => {
       const storedOffset = exact(kept.get(name)) ?? await offsets.find(stream, name)
       const subscriptions = live.filter((link) => link.name === name)

@@ -2,6 +2,7 @@ import { StreamsError } from '../errors.ts'
 import { listStreamNames } from '../management/stream-listing.ts'
 import type { ManagementClient } from '../management/management-client.ts'
 import type { CreatedStream, StreamAdmin, StreamDescription } from '../topology/stream-admin.ts'
+import type { Bounds } from '../topology/stream-ends.ts'
 import type { Permissions, Purpose } from '../topology/permissions.ts'
 import type { StreamArguments } from '../topology/stream-arguments.ts'
 import { pageOf, type NamedStream, type NamePage, type PageQuery, type StreamFilter } from '../topology/stream-list.ts'
@@ -74,6 +75,11 @@ export class StreamsPort {
   /** @throws StreamsError `stream_not_found`, ... */
   async describe (stream: string): Promise<StreamDescription & { name: string }> {
     return { name: stream, ...await this.#options.admin.describe(this.#options.names.toBroker(stream)) }
+  }
+
+  /** Where it begins and ends. @throws StreamsError `stream_not_found`, `stream_not_available`, ... */
+  async bounds (stream: string): Promise<Bounds> {
+    return await this.#options.admin.bounds(this.#options.names.toBroker(stream))
   }
 
   /**

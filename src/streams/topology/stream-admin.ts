@@ -8,7 +8,7 @@ import { describeManagedStream, type ManagedStream } from '../management/stream-
 import { ResponseCode, ResponseError } from '../protocol/index.ts'
 import type { Permissions } from './permissions.ts'
 import type { SuperStreams } from './super-streams.ts'
-import type { StreamEnds } from './stream-ends.ts'
+import type { Bounds, StreamEnds } from './stream-ends.ts'
 import { decodeArguments, differentArguments, encodeArguments, type StreamArguments } from './stream-arguments.ts'
 
 export interface StreamDescription {
@@ -128,6 +128,11 @@ export class StreamAdmin {
       ...(managed?.segments !== undefined && { segments: managed.segments }),
       sources: { management: source }
     }
+  }
+
+  /** @throws StreamsError what `describe` throws */
+  async bounds (stream: string): Promise<Bounds> {
+    return await this.#options.ends.bounds(stream)
   }
 
   async #managed (stream: string): Promise<{ source: SourceState, managed?: ManagedStream | undefined }> {

@@ -3,9 +3,10 @@ import { Deadline } from '../common/deadline.ts'
 import { pause } from '../common/wait.ts'
 import type { ConnectionPool } from '../connections/connection-pool.ts'
 import type { Locator } from './locator.ts'
-import { StreamsError } from '../errors.ts'
+import type { StreamsError } from '../errors.ts'
 import { ChunkType, type Chunk, type OffsetSpec } from '../protocol/index.ts'
 import { Subscription } from '../connections/subscription.ts'
+import { endUnknown, Probe, SETTLE_MS, SETTLE_PAUSE_MS, statsOf, type Stats } from './probe.ts'
 
 export interface Bounds {
   /** The first offset that the stream still has. */
@@ -14,23 +15,19 @@ export interface Bounds {
   readonly nextOffset: number
 }
 
+/** Where a stream ended when it was looked at. */
+export interface StreamLook extends Bounds {
+  readonly committedChunkId: number
+  /** The last message, and when its chunk was written, ms since the epoch. Undefined in a stream without messages. */
+  readonly lastMessage: { readonly offset: number, readonly timeMs: number } | undefined
+}
+
 // An internal subscription property of the broker since 3.13: it delivers its own chunks (tracking) too.
 const ALL_CHUNKS: ReadonlyMap<string, string> = new Map([['chunk_selector', 'all']])
 const USER_CHUNKS: ReadonlyMap<string, string> = new Map()
 // The broker attaches at the first chunk with that timestamp or a later one. When a clock went back, older chunks may
 // follow it; this limits how many are read.
 const MAX_PROBED_CHUNKS = 1000
-// How long a new leader may take to learn the offsets of a majority.
-const SETTLE_MS = 2000
-const SETTLE_PAUSE_MS = 5
-
-interface Stats {
-  readonly firstOffset: number
-  readonly committedChunkId: number
-  readonly committedOffset: number | undefined
-  /** The first offset of the last chunk that the leader has, committed or not. */
-  readonly lastChunkId: number
-}
 
 /**
  * Finds where a stream begins and ends. It asks the leader, whose answer is authoritative, and remembers nothing,
@@ -52,13 +49,45 @@ export class StreamEnds {
       if (committedChunkId < 0) return { firstOffset, nextOffset: firstOffset }
       if (committedOffset !== undefined) return { firstOffset, nextOffset: committedOffset + 1 }
       // Before 4.3 only the first offset of the last chunk is known. The header of the chunk has its number of records.
-      const probe = await this.#probe(stream, { type: 'offset', offset: committedChunkId }, ALL_CHUNKS)
-      try {
-        const chunk = await probe.next()
-        return { firstOffset, nextOffset: Math.max(chunk?.endOffset ?? 0, committedChunkId + 1) }
-      } finally {
-        probe.close()
+      const chunk = await this.#chunkAt(stream, { type: 'offset', offset: committedChunkId }, ALL_CHUNKS)
+      return { firstOffset, nextOffset: Math.max(chunk?.endOffset ?? 0, committedChunkId + 1) }
+    })
+  }
+
+  /**
+   * The bounds and the last message.
+   *
+   * @param before the look before. While no chunk was added since, it costs one request
+   * @throws StreamsError
+   */
+  async look (stream: string, before?: StreamLook): Promise<StreamLook> {
+    return await this.#asking(stream, async () => {
+      const { firstOffset, committedChunkId, committedOffset } = await this.#settledStats(stream)
+      if (committedChunkId === before?.committedChunkId) return { ...before, firstOffset }
+      const empty = { firstOffset, committedChunkId, nextOffset: firstOffset, lastMessage: undefined }
+      if (committedChunkId < 0) return empty
+      const end = await this.#chunkAt(stream, { type: 'offset', offset: committedChunkId }, ALL_CHUNKS)
+      // Behind the last message are records of the broker's own.
+      const last = end?.chunkType === ChunkType.user ? end : await this.#chunkAt(stream, { type: 'last' }, USER_CHUNKS)
+      const known = committedOffset === undefined ? end?.endOffset ?? 0 : committedOffset + 1
+      return {
+        firstOffset,
+        committedChunkId,
+        nextOffset: Math.max(known, committedChunkId + 1, last?.endOffset ?? 0),
+        lastMessage: last && { offset: last.endOffset - 1, timeMs: last.timestamp }
       }
+    })
+  }
+
+  /**
+   * When the chunk with the message at this offset was written, or the next one that is still there, ms since the
+   * epoch; undefined when there is none.
+   *
+   * @throws StreamsError
+   */
+  async timeAt (stream: string, offset: number): Promise<number | undefined> {
+    return await this.#asking(stream, async () => {
+      return (await this.#chunkAt(stream, { type: 'offset', offset }, USER_CHUNKS))?.timestamp
     })
   }
 
@@ -94,13 +123,8 @@ export class StreamEnds {
   /** The offset of the last message; undefined in a stream without messages. */
   async lastMessage (stream: string): Promise<number | undefined> {
     return await this.#asking(stream, async () => {
-      const probe = await this.#probe(stream, { type: 'last' }, USER_CHUNKS)
-      try {
-        const chunk = await probe.next()
-        return chunk === undefined ? undefined : chunk.endOffset - 1
-      } finally {
-        probe.close()
-      }
+      const chunk = await this.#chunkAt(stream, { type: 'last' }, USER_CHUNKS)
+      return chunk === undefined ? undefined : chunk.endOffset - 1
     })
   }
 
@@ -111,14 +135,9 @@ export class StreamEnds {
   async isBrokerRecord (stream: string, offset: number): Promise<boolean> {
     return await this.#asking(stream, async () => {
       if ((await this.#settledStats(stream)).committedChunkId < offset) return false
-      const probe = await this.#probe(stream, { type: 'offset', offset }, ALL_CHUNKS)
-      try {
-        const chunk = await probe.next()
-        if (chunk === undefined || chunk.chunkType === ChunkType.user) return false
-        return chunk.firstOffset <= offset && offset < chunk.endOffset
-      } finally {
-        probe.close()
-      }
+      const chunk = await this.#chunkAt(stream, { type: 'offset', offset }, ALL_CHUNKS)
+      if (chunk === undefined || chunk.chunkType === ChunkType.user) return false
+      return chunk.firstOffset <= offset && offset < chunk.endOffset
     })
   }
 
@@ -184,66 +203,20 @@ export class StreamEnds {
     }, leader))
   }
 
+  async #chunkAt (
+    stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string>
+  ): Promise<Chunk | undefined> {
+    const probe = await this.#probe(stream, spec, properties)
+    try {
+      return await probe.next()
+    } finally {
+      probe.close()
+    }
+  }
+
   async #probe (stream: string, spec: OffsetSpec, properties: ReadonlyMap<string, string>): Promise<Probe> {
     return new Probe(
       await Subscription.open(this.#connections, await this.#locator.leader(stream), stream, spec, properties)
     )
   }
-}
-
-/** A short-lived subscription that reads a chunk or two. */
-class Probe {
-  readonly #subscription: Subscription
-  readonly #chunks: Chunk[] = []
-  #failure: StreamsError | undefined
-
-  constructor (subscription: Subscription) {
-    this.#subscription = subscription
-    subscription.listen({
-      delivered: (chunk) => { this.#chunks.push(chunk) },
-      lost: (error) => { this.#failure = error }
-    })
-  }
-
-  /**
-   * The next chunk; undefined at the end of the stream. The broker also attaches at a chunk that is not committed yet,
-   * and delivers it once it is committed. So this waits until everything that the leader has at the call is committed;
-   * the delivery then arrives before the answer to a second fence.
-   */
-  async next (): Promise<Chunk | undefined> {
-    if (this.#chunks.length === 0 && this.#subscription.outstandingCredit === 0) this.#subscription.giveCredit(1)
-    const deadline = new Deadline(SETTLE_MS)
-    let goal: number | undefined
-    for (let settled = 0; this.#chunks.length === 0 && settled < 2;) {
-      const { committedChunkId, lastChunkId } = statsOf(await this.#subscription.fence())
-      goal ??= lastChunkId
-      if (this.#failure !== undefined) break
-      if (committedChunkId >= goal) settled++
-      else if (deadline.hasPassed) throw endUnknown()
-      else await pause(SETTLE_PAUSE_MS)
-    }
-    if (this.#failure !== undefined) throw this.#failure
-    return this.#chunks.shift()
-  }
-
-  close (): void {
-    this.#subscription.close()
-  }
-}
-
-function statsOf (stats: ReadonlyMap<string, bigint>): Stats {
-  const committedOffset = stats.get('committed_offset')
-  return {
-    firstOffset: Math.max(0, Number(stats.get('first_chunk_id') ?? -1n)),
-    committedChunkId: Number(stats.get('committed_chunk_id') ?? -1n),
-    committedOffset: committedOffset === undefined ? undefined : Number(committedOffset),
-    lastChunkId: Number(stats.get('last_chunk_id') ?? -1n)
-  }
-}
-
-function endUnknown (): StreamsError {
-  return new StreamsError(
-    'stream_not_available',
-    'the end of the stream is not known at the moment: a majority of its members has not reported its offsets yet'
-  )
 }

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { gatewayCommand } from '../../../scripts/setup/gateway-command.mjs'
@@ -13,20 +12,12 @@ import { KeyRing } from '../../../src/access/keys/key-ring.ts'
 import { addKey } from '../../../src/commands/add-key.ts'
 import { runKeys } from '../../../src/commands/keys.ts'
 import { keyFile, newKey } from '../../support/keyed-gateway.ts'
+import { inTerminal, type CommandRun } from '../../support/terminal.ts'
 
-interface Run { code: number, stdout: string, stderr: string }
+const run = async (args: readonly string[], stdin = ''): Promise<CommandRun> =>
+  await inTerminal(async (terminal) => await runKeys(args, terminal), stdin)
 
-async function run (args: readonly string[], stdin = ''): Promise<Run> {
-  let [stdout, stderr] = ['', '']
-  const code = await runKeys(args, {
-    stdin: Readable.from([Buffer.from(stdin)]),
-    stdout: { write: (text) => { stdout += text } },
-    stderr: { write: (text) => { stderr += text } }
-  })
-  return { code, stdout, stderr }
-}
-
-const create = async (...args: string[]): Promise<Run> => await run(['create', ...args])
+const create = async (...args: string[]): Promise<CommandRun> => await run(['create', ...args])
 const MINIMAL = ['--name', 'billing', '--scope', 'read:*/orders*']
 
 t.test('the first line is a key, and the rest is its entry, which the gateway takes', async (t) => {

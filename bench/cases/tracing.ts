@@ -1,0 +1,23 @@
+import { compare } from '../compare.ts'
+import { ratioGoal, type Case } from './case.ts'
+import { singlesSide } from './publish.ts'
+
+const TRACE = {
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  tracestate: 'rojo=00f067aa0ba902b7'
+}
+
+export const tracingCases: readonly Case[] = [
+  {
+    name: 'trace-context',
+    workload: 'publish-one with a traceparent and a tracestate, which each message is stored with',
+    baseline: 'the same without these headers',
+    async run (bench, amount) {
+      const gateway = await bench.gateway()
+      const baseline = await singlesSide(bench, gateway)
+      const candidate = await singlesSide(bench, gateway, { headers: TRACE })
+      const comparison = await compare(candidate, baseline, amount)
+      return { ...comparison, goals: [ratioGoal(0.97, comparison.ratio)] }
+    }
+  }
+]

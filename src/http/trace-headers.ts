@@ -1,0 +1,29 @@
+import type { FastifyRequest } from 'fastify'
+import { parseTraceparent } from '../text/traceparent.ts'
+
+/** The headers of W3C Trace Context. */
+export interface TraceHeaders {
+  readonly traceparent?: string | string[] | undefined
+  readonly tracestate?: string | string[] | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /**
+     * Where the gateway itself has put the request in a trace, in place of its headers. Not declared by
+     * `decorateRequest`: Fastify would then set it in every request.
+     */
+    tracedAs?: TraceHeaders | undefined
+  }
+}
+
+/** Where a request is in a trace. What its sender says is not checked yet. */
+export function traceHeadersOf ({ tracedAs, headers }: FastifyRequest): TraceHeaders {
+  return tracedAs ?? { traceparent: headers['traceparent'], tracestate: headers['tracestate'] }
+}
+
+/** The id of the trace that a request belongs to, for lines of the log. */
+export function traceIdOf (request: FastifyRequest): string | undefined {
+  const { traceparent } = traceHeadersOf(request)
+  return typeof traceparent === 'string' ? parseTraceparent(traceparent)?.traceId : undefined
+}

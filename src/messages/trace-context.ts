@@ -1,0 +1,100 @@
+import { sectionsOf, type AmqpMap, type AmqpMessage, type AmqpValue, type OutgoingMessage } from '../streams/index.ts'
+import { isTracestate, parseTraceparent, type TracePoint } from '../text/traceparent.ts'
+import type { FilterValue } from './filter-value.ts'
+
+const TRACEPARENT = 'traceparent'
+const TRACESTATE = 'tracestate'
+const NOTHING = Buffer.alloc(0)
+
+interface LastSections {
+  readonly contentType: string | undefined
+  readonly filterValue: FilterValue | undefined
+  readonly sections: Buffer
+}
+
+/**
+ * The place in a trace that messages come from. It is kept as application properties named as the headers of W3C Trace
+ * Context are, because clients of every protocol see those.
+ */
+export class TraceContext {
+  readonly point: TracePoint
+  /** The `tracestate`, if there is one. */
+  readonly state: string | undefined
+  readonly #properties: AmqpMap
+  // Of the last kind of message: a request mostly has one kind.
+  #last: LastSections | undefined
+
+  /** @param state a valid `tracestate` */
+  constructor (point: TracePoint, state?: string) {
+    this.point = point
+    this.state = state
+    this.#properties = [[stringOf(TRACEPARENT), stringOf(point.text)]]
+    if (state !== undefined) this.#properties = [...this.#properties, [stringOf(TRACESTATE), stringOf(state)]]
+  }
+
+  /** By how many bytes it makes a message larger, at most. */
+  get byteLength (): number {
+    return 100 + (this.state?.length ?? 0)
+  }
+
+  /** The message with the context, unless it has one of its own. */
+  addedTo (message: OutgoingMessage): OutgoingMessage {
+    const { applicationProperties } = message
+    if (applicationProperties === undefined || applicationProperties.length === 0) {
+      return { ...message, applicationProperties: this.#properties }
+    }
+    return applicationProperties.some(([key]) => isContextKey(key))
+      ? message
+      : { ...message, applicationProperties: [...applicationProperties, ...this.#properties] }
+  }
+
+  /** The sections before the body of a message that has the context and, perhaps, a content type or a filter value. */
+  sections (contentType: string | undefined, filterValue: FilterValue | undefined): Buffer {
+    const last = this.#last
+    if (last?.contentType === contentType && last?.filterValue === filterValue && last !== undefined) {
+      return last.sections
+    }
+    const message = this.addedTo({ properties: { contentType }, body: NOTHING })
+    const sections = sectionsOf(filterValue?.addedTo(message) ?? message)
+    this.#last = { contentType, filterValue, sections }
+    return sections
+  }
+}
+
+/** The headers of a request that say where in a trace it is. */
+interface TraceHeaders {
+  readonly traceparent?: string | string[] | undefined
+  readonly tracestate?: string | string[] | undefined
+}
+
+/** The context that a request came with; undefined when it has no `traceparent`, or a malformed one. */
+export function traceContextOf ({ traceparent, tracestate }: TraceHeaders): TraceContext | undefined {
+  if (typeof traceparent !== 'string') return undefined
+  const point = parseTraceparent(traceparent)
+  if (point === undefined) return undefined
+  return new TraceContext(point, typeof tracestate === 'string' && isTracestate(tracestate) ? tracestate : undefined)
+}
+
+/** The context that a stored message has; undefined when it has no valid one. */
+export function messageTrace ({ applicationProperties = [] }: Pick<AmqpMessage, 'applicationProperties'>):
+TraceContext | undefined {
+  const traceparent = textOf(applicationProperties, TRACEPARENT)
+  return traceparent === undefined
+    ? undefined
+    : traceContextOf({ traceparent, tracestate: textOf(applicationProperties, TRACESTATE) })
+}
+
+function isContextKey (key: AmqpValue): boolean {
+  return key.type === 'string' && (key.value === TRACEPARENT || key.value === TRACESTATE)
+}
+
+function textOf (properties: AmqpMap, name: string): string | undefined {
+  for (const [key, value] of properties) {
+    if (key.type === 'string' && key.value === name && value.type === 'string') return value.value
+  }
+  return undefined
+}
+
+function stringOf (value: string): AmqpValue {
+  return { type: 'string', value }
+}

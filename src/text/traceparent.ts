@@ -1,0 +1,50 @@
+/** A place in a trace: https://www.w3.org/TR/trace-context/. */
+export interface TracePoint {
+  /** 32 hexadecimal digits. */
+  readonly traceId: string
+  /** 16 hexadecimal digits. */
+  readonly spanId: string
+  readonly isSampled: boolean
+  /** As a `traceparent` of version 00. */
+  readonly text: string
+}
+
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/
+// A traceparent of version 00 has no more. Later versions may add something, which is left out.
+const LENGTH = 55
+const MAX_LENGTH = 256
+const NO_TRACE = '0'.repeat(32)
+const NO_SPAN = '0'.repeat(16)
+const SAMPLED = 1
+
+/** Undefined for what is not a `traceparent`. A later version is read as far as this one goes. */
+export function parseTraceparent (text: string | undefined): TracePoint | undefined {
+  if (text === undefined || text.length > MAX_LENGTH) return undefined
+  const [, version, traceId, spanId, flags] = TRACEPARENT.exec(text) ?? []
+  if (version === undefined || traceId === undefined || spanId === undefined || flags === undefined) return undefined
+  if (version === 'ff' || traceId === NO_TRACE || spanId === NO_SPAN) return undefined
+  if (version === '00' && text.length !== LENGTH) return undefined
+  const isSampled = (parseInt(flags, 16) & SAMPLED) !== 0
+  return { traceId, spanId, isSampled, text: version === '00' ? text : `00-${traceId}-${spanId}-0${Number(isSampled)}` }
+}
+
+// The least that everybody has to pass on.
+const MAX_STATE_LENGTH = 512
+const MAX_STATE_MEMBERS = 32
+const KEY = /^(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})$/
+const VALUE = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}$/
+
+/** Whether a text is a `tracestate` of at most 512 characters. Without its `traceparent` it means nothing. */
+export function isTracestate (text: string): boolean {
+  if (text.length === 0 || text.length > MAX_STATE_LENGTH) return false
+  const members = text.split(',').map((member) => member.trim()).filter((member) => member !== '')
+  if (members.length === 0 || members.length > MAX_STATE_MEMBERS) return false
+  const keys = new Set<string>()
+  for (const member of members) {
+    const equals = member.indexOf('=')
+    const key = member.slice(0, Math.max(equals, 0))
+    if (keys.has(key) || !KEY.test(key) || !VALUE.test(member.slice(equals + 1))) return false
+    keys.add(key)
+  }
+  return true
+}

@@ -1,0 +1,180 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import t from 'tap'
+import { parse, parseAllDocuments } from 'yaml'
+import { OPERATIONS } from '../../scripts/docs/openapi-document.ts'
+import { describeSettings, loadConfig } from '../../src/config.ts'
+import { describeImage } from './dockerfile.ts'
+import { readEnvFile } from './env-file.ts'
+import { typeFaults } from './kubernetes-types.ts'
+import { isNode, items, member, text, type Node } from './yaml-node.ts'
+
+const FOLDER = 'deploy/kubernetes'
+const read = (file: string): string => readFileSync(`${FOLDER}/${file}`, 'utf8')
+const files = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml')
+const kustomization = toNode(parse(read('kustomization.yaml')))
+const image = describeImage()
+const page = readFileSync('docs/kubernetes.md', 'utf8')
+const MIB = 1024 * 1024
+
+function toNode (value: unknown): Node {
+  if (!isNode(value)) throw new Error(`a document of ${FOLDER} is not an object`)
+  return value
+}
+
+const objects = files.flatMap((file) => parseAllDocuments(read(file)).map((document) => {
+  if (document.errors.length > 0) throw new Error(`${file}: ${document.errors.join(' ')}`)
+  return toNode(document.toJS())
+}))
+
+function ofKind (kind: string): Node {
+  const [found, ...more] = objects.filter((object) => object['kind'] === kind)
+  if (found === undefined || more.length > 0) throw new Error(`${FOLDER} needs one ${kind}`)
+  return found
+}
+
+const pod = member(ofKind('Deployment'), 'spec.template')
+const labels = member(pod, 'metadata.labels')
+const [container = {}] = items(pod, 'spec.containers')
+const secretVariables = items(container, 'env')
+const settings = describeSettings()
+const values = readEnvFile(`${FOLDER}/gateway.env`)
+const settingOf = (name: string): string => values[name] ?? settings.find((one) => one.name === name)?.default ?? ''
+
+t.test('every manifest is what Kubernetes takes, and has no field that it does not know', async (t) => {
+  t.ok(objects.length >= 7, `${objects.length} objects`)
+  // Two of them made wrong, which shows that the check finds it.
+  const [deployment, budget] = [ofKind('Deployment'), ofKind('PodDisruptionBudget')]
+  const wrong = { ...deployment, spec: { ...member(deployment, 'spec'), repliccas: 2 } }
+  const faults = await typeFaults([...objects, wrong, { ...budget, spec: { selector: 'all' } }])
+  t.match(faults.pop(), /Type 'string' has no properties in common with type|not assignable to type 'LabelSelector'/)
+  t.match(faults.pop(), /repliccas.* does not exist/)
+  t.same(faults, objects.map(() => ''))
+})
+
+t.test('the kustomization lists every manifest but the example of secrets and what needs an operator', async (t) => {
+  t.same(Object.keys(kustomization).sort(), [
+    'apiVersion', 'configMapGenerator', 'images', 'kind', 'resources'
+  ])
+  t.match(kustomization, { apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization' })
+  const listed = kustomization['resources']
+  t.ok(Array.isArray(listed))
+  const named = Array.isArray(listed) ? listed.map(String) : []
+  t.same([...named, 'secrets.example.yaml', 'service-monitor.yaml'].sort(), files.sort())
+  const [generator = {}] = items(kustomization, 'configMapGenerator')
+  t.same(generator, { name: 'stream-gateway', envs: ['gateway.env'] })
+  t.same(items(container, 'envFrom'), [{ configMapRef: { name: 'stream-gateway' } }])
+  const [{ name, newTag } = {}] = items(kustomization, 'images')
+  t.equal(name, container['image'])
+  t.equal(newTag, image.labels['org.opencontainers.image.version'])
+})
+
+t.test('every variable of the deployment is a setting, with a value that the gateway takes', async (t) => {
+  const names = [...Object.keys(values), ...secretVariables.map((variable) => text(variable, 'name'))]
+  t.ok(names.length >= 6, names.join(' '))
+  t.same(names.filter((name) => !settings.some((setting) => setting.name === name)), [])
+  const { config, warnings } = loadConfig({ ...image.env, ...values }, () => '{"keys": []}')
+  t.same(warnings, [])
+  t.same(config.access.ways, ['api-keys'])
+})
+
+t.test('the ports agree: settings, image, container, Service, policy and monitor', async (t) => {
+  const ports = items(container, 'ports').map(({ name, containerPort }) => [name, String(containerPort)])
+  t.same(ports, [['http', image.port], ['operations', settingOf('OPS_PORT')]])
+  t.equal(image.env['HTTP_PORT'], image.port)
+  t.same([image.env['HTTP_HOST'], settingOf('OPS_HOST')], ['0.0.0.0', '0.0.0.0'])
+  const names = ports.map(([name]) => name)
+  t.same(items(ofKind('Service'), 'spec.ports').map(({ name, targetPort }) => [name, targetPort]),
+    names.map((name) => [name, name]))
+  const rules = items(ofKind('NetworkPolicy'), 'spec.ingress')
+  t.same(rules.flatMap((rule) => items(rule, 'ports').map(({ port }) => port)), names)
+  t.ok(rules.every((rule) => items(rule, 'from').length > 0), 'nothing is open to everybody')
+  const [endpoint = {}] = items(ofKind('ServiceMonitor'), 'spec.endpoints')
+  t.match(endpoint, { port: 'operations', path: pathOf('getMetrics') })
+})
+
+t.test('the probes ask the port for operations, and do not restart a gateway when the broker is down', async (t) => {
+  const asked = [
+    ['startupProbe', 'getLiveness'], ['livenessProbe', 'getLiveness'], ['readinessProbe', 'getReadiness']
+  ] as const
+  for (const [probe, operation] of asked) {
+    t.same(member(container, `${probe}.httpGet`), { path: pathOf(operation), port: 'operations' })
+    t.ok(Number(member(container, probe)['timeoutSeconds']) >= 2, 'the gateway answers within two seconds')
+  }
+})
+
+function pathOf (operation: string): string | undefined {
+  return OPERATIONS.find(({ id }) => id === operation)?.path
+}
+
+t.test('a pod is not killed before the gateway has ended by itself', async (t) => {
+  const grace = Number(member(pod, 'spec')['terminationGracePeriodSeconds'])
+  // main.ts ends the process ten seconds after the drain timeout, of which the delay is a part.
+  t.ok(grace * 1000 > Number(settingOf('DRAIN_TIMEOUT_MS')) + 10_000, `${grace} seconds`)
+  t.ok(Number(settingOf('DRAIN_DELAY_MS')) >= 1000, 'the Service needs time to notice')
+  t.ok(Number(settingOf('DRAIN_DELAY_MS')) < Number(settingOf('DRAIN_TIMEOUT_MS')))
+})
+
+t.test('the pod has what the restricted pod security standard asks, and the user of the image', async (t) => {
+  const [uid, gid] = image.user.split(':').map(Number)
+  t.same(member(pod, 'spec.securityContext'), {
+    runAsNonRoot: true, runAsUser: uid, runAsGroup: gid, seccompProfile: { type: 'RuntimeDefault' }
+  })
+  t.same(container['securityContext'], {
+    allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] }
+  })
+  const spec = member(pod, 'spec')
+  t.equal(spec['automountServiceAccountToken'], false)
+  t.same(Object.keys(spec).filter((key) => key.startsWith('host')), [])
+  // The file of keys is mounted where the setting looks for it, as a whole folder.
+  const [{ mountPath, subPath } = {}] = items(container, 'volumeMounts')
+  t.equal(`${String(mountPath)}/keys.json`, values['API_KEYS_PATH'])
+  t.equal(subPath, undefined)
+})
+
+t.test('one pod may be away, and pods that are not ready do not keep a node from being drained', async (t) => {
+  const { maxUnavailable, unhealthyPodEvictionPolicy } = member(ofKind('PodDisruptionBudget'), 'spec')
+  t.same([maxUnavailable, unhealthyPodEvictionPolicy], [1, 'AlwaysAllow'])
+  t.ok(Number(member(ofKind('Deployment'), 'spec')['replicas']) > 1)
+})
+
+t.test('the limit of memory has room for the budgets', async (t) => {
+  const budgets = ['PUBLISH_BUDGET_BYTES', 'READ_BUDGET_BYTES', 'HTTP_BODY_BUDGET_BYTES'].map(settingOf).map(Number)
+  const process = 180 * MIB
+  const needed = (budgets.reduce((sum, bytes) => sum + bytes, process)) * 1.25
+  const { memory } = member(container, 'resources.limits')
+  t.match(memory, /^\d+Mi$/)
+  t.ok(parseInt(String(memory)) * MIB >= needed, `${String(memory)}, ${Math.ceil(needed / MIB)}Mi are needed`)
+})
+
+t.test('everything selects the pods of the deployment', async (t) => {
+  t.same(member(ofKind('Deployment'), 'spec.selector.matchLabels'), labels)
+  t.same(member(ofKind('Service'), 'spec.selector'), labels)
+  t.same(member(ofKind('NetworkPolicy'), 'spec.podSelector.matchLabels'), labels)
+  t.same(member(ofKind('PodDisruptionBudget'), 'spec.selector.matchLabels'), labels)
+  t.same(member(ofKind('ServiceMonitor'), 'spec.selector.matchLabels'), member(ofKind('Service'), 'metadata.labels'))
+  for (const spread of items(pod, 'spec.topologySpreadConstraints')) {
+    t.same(member(spread, 'labelSelector.matchLabels'), labels)
+  }
+})
+
+t.test('the example of secrets has what the deployment reads, and no secret', async (t) => {
+  const secrets = objects.filter(({ kind }) => kind === 'Secret')
+  const found = (name: string): Node => member(
+    secrets.find((one) => member(one, 'metadata')['name'] === name) ?? {}, 'stringData'
+  )
+  for (const variable of secretVariables) {
+    const { name, key } = member(variable, 'valueFrom.secretKeyRef')
+    t.match(found(String(name))[String(key)], /:\/\/gateway:PASSWORD@/)
+  }
+  const [volume = {}] = items(pod, 'spec.volumes')
+  t.same(JSON.parse(String(found(String(member(volume, 'secret')['secretName']))['keys.json'])), { keys: [] })
+})
+
+t.test('the page names every file and what the deployment needs', async (t) => {
+  for (const file of [...files, 'kustomization.yaml', 'gateway.env']) t.match(page, file)
+  for (const variable of secretVariables) {
+    const { name, key } = member(variable, 'valueFrom.secretKeyRef')
+    t.match(page, `secret generic ${String(name)}`)
+    t.match(page, `--from-literal=${String(key)}=`)
+  }
+})

@@ -1,0 +1,70 @@
+import t from 'tap'
+import { startGateway } from '../support/gateway.ts'
+import { commit, FAST, series, streamWith, valueOf } from '../support/lag.ts'
+import { LiveClient } from '../support/live-client.ts'
+import { until } from '../support/until.ts'
+
+// Makes streams, and does not sample.
+const plain = await startGateway(t)
+
+t.test('how far consumers are behind, in messages and in seconds, is in the metrics', async (t) => {
+  const publishedMs = Date.now()
+  const stream = await streamWith(t, plain, 10)
+  await commit(plain, stream, 'slow', 3)
+  await commit(plain, stream, 'quick', 9)
+  const gateway = await startGateway(t, { ...FAST, LAG_STREAMS: stream })
+  const [slow, quick] = ['slow', 'quick'].map((name) => `stream="${stream}",consumer="${name}"`)
+  await until('a sample', async () => await valueOf(gateway, 'consumer_lag_messages', slow) !== undefined)
+  t.equal(await valueOf(gateway, 'consumer_stored_offset', slow), 3)
+  t.equal(await valueOf(gateway, 'consumer_lag_messages', slow), 6)
+  t.equal(await valueOf(gateway, 'consumer_lag_messages', quick), 0)
+  t.equal(await valueOf(gateway, 'consumer_lag_seconds', quick), 0)
+  const seconds = await valueOf(gateway, 'consumer_lag_seconds', slow) ?? 0
+  t.ok(seconds > 0 && seconds <= (Date.now() - publishedMs) / 1000 + 1, `by the time of the chunk: ${seconds}`)
+  t.equal(await valueOf(gateway, 'stream_first_offset', `stream="${stream}"`), 0)
+  t.ok((await valueOf(gateway, 'stream_next_offset', `stream="${stream}"`) ?? 0) >= 10)
+  t.equal(await valueOf(gateway, 'stream_has_retention', `stream="${stream}"`), 0)
+  const lastMs = (await valueOf(gateway, 'stream_last_message_timestamp_seconds', `stream="${stream}"`) ?? 0) * 1000
+  t.ok(lastMs > publishedMs - 1000 && lastMs <= Date.now() + 1000)
+  await commit(plain, stream, 'slow', 9)
+  await until('it has caught up', async () => await valueOf(gateway, 'consumer_lag_messages', slow) === 0)
+  // Each commit is a record of the stream's own: it is no message that a consumer lacks.
+  t.ok((await valueOf(gateway, 'stream_next_offset', `stream="${stream}"`) ?? 0) > 10)
+  await plain.publish(stream, 'one more')
+  await until('it is behind', async () => await valueOf(gateway, 'consumer_lag_messages', slow) !== 0)
+  const again = await valueOf(gateway, 'consumer_lag_seconds', slow) ?? 100
+  t.ok(again >= 0 && again < 30, `by the samples: ${again}`)
+})
+
+t.test('a stream without consumers, one without messages and one that is gone', async (t) => {
+  const [empty, other] = [await streamWith(t, plain, 0), await streamWith(t, plain, 1)]
+  const gateway = await startGateway(t, { ...FAST, LAG_STREAMS: `${empty}, ${other}` })
+  await until('both', async () => (await series(gateway, 'stream_next_offset')).size === 2)
+  t.equal(await valueOf(gateway, 'stream_next_offset', `stream="${empty}"`), 0)
+  t.equal(await valueOf(gateway, 'stream_last_message_timestamp_seconds', `stream="${empty}"`), undefined)
+  t.equal((await series(gateway, 'consumer_stored_offset')).size, 0)
+  await plain.request('DELETE', `/v1/streams/${other}`)
+  await until('one is gone', async () => (await series(gateway, 'stream_next_offset')).size === 1)
+  t.equal((await series(gateway, 'lag_sample_age_seconds')).size, 1)
+})
+
+t.test('a stream that was deleted and created again is not taken for the one before', async (t) => {
+  const stream = await streamWith(t, plain, 5)
+  const gateway = await startGateway(t, { ...FAST, LAG_STREAMS: stream })
+  await until('a sample', async () => await valueOf(gateway, 'stream_next_offset', `stream="${stream}"`) === 5)
+  await plain.request('DELETE', `/v1/streams/${stream}`)
+  await plain.request('PUT', `/v1/streams/${stream}`)
+  await plain.publish(stream, 1, 2)
+  // Both end with the chunk at 0: only a look that takes nothing from the one before can tell.
+  await until('the new one', async () => await valueOf(gateway, 'stream_next_offset', `stream="${stream}"`) === 2)
+})
+
+t.test('live subscriptions are counted, and their names are listed before they have stored anything', async (t) => {
+  const stream = await streamWith(t, plain, 1)
+  const gateway = await startGateway(t, { ...FAST, LAG_STREAMS: stream })
+  const url = `${plain.url}/v1/streams/${stream}/consumers/group/messages?singleActive=true`
+  for (let n = 0; n < 2; n++) await LiveClient.open(t, url)
+  const labels = `stream="${stream}",consumer="group"`
+  await until('both', async () => await valueOf(gateway, 'consumer_subscriptions', labels) === 2)
+  t.equal(await valueOf(gateway, 'consumer_stored_offset', labels), undefined)
+})
