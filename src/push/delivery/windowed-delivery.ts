@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import {
   FailureStreak, type Deliverable, type Delivery, type DeliveryPort, type PauseReason, type RetryPolicy, type RetryState
 } from './delivery.ts'
@@ -52,6 +53,8 @@ export class WindowedDelivery<M extends Deliverable> implements Delivery<M> {
   #signal: AbortSignal | undefined
   #works = 0
   #end: End | undefined
+  // What was known of the first message, until it is settled.
+  #known: RetryState | undefined
   #skipOffset: number | undefined
   readonly #waiting: Array<() => void> = []
 
@@ -61,6 +64,8 @@ export class WindowedDelivery<M extends Deliverable> implements Delivery<M> {
     retry?: RetryState
   ) {
     this.#port = port
+    this.#known = retry
+    setMaxListeners(0, this.#over.signal)
     this.#window = new Window((offset, how) => { port.settled(offset, how) })
     this.#gate = new Gate({
       concurrency: options.concurrency,
@@ -78,7 +83,9 @@ export class WindowedDelivery<M extends Deliverable> implements Delivery<M> {
 
   /** Of the first message that is not settled, while it is tried again. */
   get retry (): RetryState | undefined {
-    return this.#window.head?.retry
+    const { head } = this.#window
+    if (head === undefined || head.message.offset === this.#known?.offset) return head?.retry ?? this.#known
+    return head.retry
   }
 
   get failuresInARow (): number {
@@ -194,6 +201,7 @@ export class WindowedDelivery<M extends Deliverable> implements Delivery<M> {
 
   #advance (): void {
     if (!this.#window.advance()) return
+    this.#known = undefined
     const { head } = this.#window
     if (head !== undefined) this.#tell(head)
     this.#gate.look()

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Backoff, pause, StreamsError, within } from '../../streams/index.ts'
 import { policyOf } from '../definitions/definition.ts'
 import { isExhausted } from '../delivery/delivery.ts'
@@ -72,6 +73,8 @@ class UnitWorker implements Worker, Ticking {
       consecutiveFailures: this.#delivery?.failuresInARow ?? 0,
       missed: this.#missed
     }))
+    // Every request in flight, and every message that waits for its next try, listens.
+    setMaxListeners(0, this.#stopping.signal, this.#cutting.signal)
     shared.ticks.join(this)
     seat.lost.addEventListener('abort', this.#seatLost)
     this.#work = this.#run().finally(() => { shared.ticks.leave(this) })
