@@ -89,7 +89,9 @@ export class Slots {
         if (!signal.aborted) this.#join(partitions)
         return partitions
       } catch (err) {
-        if (failures === QUIET_FAILURES && !signal.aborted) logger.warn({ err }, 'could not create the slots of push subscriptions')
+        if (failures === QUIET_FAILURES && !signal.aborted) {
+          logger.warn({ err }, 'could not create the slots of push subscriptions')
+        }
         await delay(delayAfter(++failures, PAUSES), undefined, { signal }).catch(() => {})
       }
     }
