@@ -1,4 +1,4 @@
-import { policyOf } from '../definitions/definition.ts'
+import { policyOf, type Definition } from '../definitions/definition.ts'
 import type { RetryState } from '../delivery/delivery.ts'
 import { keyedDelivery } from '../delivery/keyed-delivery.ts'
 import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
@@ -29,12 +29,18 @@ export function makeDelivery (parts: DeliveryParts, retry: RetryState | undefine
   const requests = new Requests({ task, sealing, virtualHost, stream: course.stream, version })
   const sender = new Sender({ ...parts, requests, seat: task.seat, entries: errorStreamOf(parts) })
   const policy = policyOf(definition)
-  const { ordering, orderingKey, concurrency, batch } = definition
+  const { ordering, orderingKey, concurrency } = definition
+  const batch = batchOf(course, definition)
   if (ordering === 'stream') return new OrderedDelivery(sender, policy, retry)
   const window = { concurrency, batch, bytesOf: ({ bytes }: PushMessage) => bytes.length }
   return ordering === 'none'
     ? unorderedDelivery(sender, policy, window, retry)
     : keyedDelivery(sender, policy, { ...window, keyOf: keyReader(orderingKey) }, retry)
+}
+
+/** What one request of a course may carry. */
+export function batchOf ({ isMixed = false }: Course, { batch }: Definition): Definition['batch'] {
+  return isMixed ? { ...batch, maxMessages: 1 } : batch
 }
 
 function errorStreamOf ({ task, course, shared, reporter }: DeliveryParts): ErrorStream {
