@@ -7,6 +7,7 @@ import { accessCases } from './cases/access.ts'
 import type { Case, CaseResult } from './cases/case.ts'
 import { compressionCases } from './cases/compression.ts'
 import { filterCases } from './cases/filter.ts'
+import { lagCases } from './cases/lag.ts'
 import { latencyCases } from './cases/latency.ts'
 import { liveCases } from './cases/live.ts'
 import { liveReadingCases } from './cases/live-reading.ts'
@@ -24,7 +25,7 @@ import { describeMachine, table, toJson } from './report.ts'
 const CASES: readonly Case[] = [
   ...publishCases, ...superStreamCases, ...compressionCases, ...readCases, ...mergedReadCases, ...filterCases,
   ...latencyCases, ...liveCases, ...liveReadingCases, ...scrapeCases, ...accessCases,
-  ...tracingCases
+  ...tracingCases, ...lagCases
 ]
 
 const CASE_NAMES = CASES.map(({ name }) => name).join(', ')

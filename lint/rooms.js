@@ -114,6 +114,12 @@ export const packages = {
   // Signatures of tokens are verified in one place.
   jose: ['access/tokens'],
 
+  // Loaded only where spans are made.
+  '@opentelemetry/api': ['plugins/tracing'],
+  '@opentelemetry/exporter-trace-otlp-http': ['plugins/tracing'],
+  '@opentelemetry/resources': ['plugins/tracing'],
+  '@opentelemetry/sdk-trace-base': ['plugins/tracing'],
+
   // The network.
   'ipaddr.js': ['push/endpoint'],
   undici: ['push/endpoint', 'streams/management', 'plugins/provider-documents'],

@@ -24,6 +24,7 @@ import requests, { requestId } from './plugins/requests.ts'
 import routeAccess from './plugins/route-access.ts'
 import { socketProblemSender } from './plugins/socket-errors.ts'
 import startReport from './plugins/start-report.ts'
+import tracing from './plugins/tracing.ts'
 import tls, { tlsServer } from './plugins/tls.ts'
 import validation, { AJV_OPTIONS } from './plugins/validation.ts'
 import { consumerMessageRoutes } from './routes/read/consumer-messages.ts'
@@ -69,6 +70,7 @@ async function addPlugins (
   await app.register(proxies, config.http)
   await app.register(requests)
   await app.register(errors, config.http)
+  if (config.tracing === 'otlp') await app.register(tracing, config)
   await app.register(browserGuard, { ...config.http, isAuthenticated: isAuthenticated(config) })
   await app.register(validation)
   await app.register(bodies, config.http)

@@ -15,6 +15,7 @@ import { readPush, refusePushWithoutKey } from './settings/push.ts'
 import { readQuotas } from './settings/quotas.ts'
 import { readRabbitmq } from './settings/rabbitmq.ts'
 import { readRabbitmqUsers } from './settings/rabbitmq-users.ts'
+import { readTracing } from './settings/tracing.ts'
 import { readTokens, refuseTokenCombinations } from './settings/tokens.ts'
 import { warnOfVariables } from './settings/unknown-variables.ts'
 
@@ -39,7 +40,8 @@ function readSettings (read: SettingReader) {
     live: readLive(read),
     push: readPush(read),
     lag: readLag(read),
-    ...readOperation(read)
+    ...readOperation(read),
+    ...readTracing(read)
   }
   refuseCombinations(read, settings)
   return settings

@@ -19,5 +19,18 @@ export const tracingCases: readonly Case[] = [
       const comparison = await compare(candidate, baseline, amount)
       return { ...comparison, goals: [ratioGoal(0.97, comparison.ratio)] }
     }
+  },
+  {
+    name: 'spans',
+    workload: 'publish-one with TRACING=otlp, one request in a hundred sampled, and a collector that is not there',
+    baseline: 'the same without TRACING',
+    async run (bench, amount) {
+      const baseline = await singlesSide(bench, await bench.gateway())
+      const candidate = await singlesSide(bench, await bench.gateway({
+        TRACING: 'otlp', OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.01'
+      }))
+      const comparison = await compare(candidate, baseline, amount)
+      return { ...comparison, goals: [ratioGoal(0.8, comparison.ratio)] }
+    }
   }
 ]

@@ -8,12 +8,15 @@ const settings: readonly string[] = describeSettings().flatMap(
 // Node.js itself reads them.
 const OF_NODE = ['NODE_EXTRA_CA_CERTS']
 
+// OpenTelemetry reads its own.
+const OF_OPENTELEMETRY = 'OTEL_'
+
 /** Every environment variable that a page names is a setting, or is read by scripts, benchmarks, tests or examples. */
 export function unknownVariables (pages: readonly Page[]): string[] {
   const known = new Set([...settings, ...toolVariables(), ...OF_NODE])
   return currentPages(pages).flatMap(({ path, text }) => [...text.matchAll(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g)]
     .map(([name]) => name)
-    .filter((name) => !known.has(name))
+    .filter((name) => !known.has(name) && !name.startsWith(OF_OPENTELEMETRY))
     .map((name) => `${path} names the variable ${name}, which is not a setting and which nothing reads`))
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { ReadBatch } from '../streams/index.ts'
 import { parseTraceparent } from '../text/traceparent.ts'
 
 /** The headers of W3C Trace Context. */
@@ -14,6 +15,8 @@ declare module 'fastify' {
      * `decorateRequest`: Fastify would then set it in every request.
      */
     tracedAs?: TraceHeaders | undefined
+    /** Learns which messages an answer is made of, where spans are made. */
+    onReceived?: (batch: Pick<ReadBatch, 'pieces' | 'count'>) => void
   }
 }
 

@@ -1,4 +1,6 @@
-import { sectionsOf, type AmqpMap, type AmqpMessage, type AmqpValue, type OutgoingMessage } from '../streams/index.ts'
+import {
+  fieldText, sectionsOf, type AmqpMap, type AmqpMessage, type AmqpValue, type OutgoingMessage
+} from '../streams/index.ts'
 import { isTracestate, parseTraceparent, type TracePoint } from '../text/traceparent.ts'
 import type { FilterValue } from './filter-value.ts'
 
@@ -82,6 +84,14 @@ TraceContext | undefined {
   return traceparent === undefined
     ? undefined
     : traceContextOf({ traceparent, tracestate: textOf(applicationProperties, TRACESTATE) })
+}
+
+const KEY = Buffer.from(TRACEPARENT)
+
+/** As `messageTrace`, of a message that is not decoded; without its `tracestate`. Other values are not looked at. */
+export function entryTrace (data: Buffer, start: number, end: number): TraceContext | undefined {
+  const text = fieldText(data, start, end, { in: 'applicationProperties', key: KEY })
+  return text === undefined ? undefined : traceContextOf({ traceparent: text })
 }
 
 function isContextKey (key: AmqpValue): boolean {

@@ -39,6 +39,18 @@ async function publish (stream: string, headers: Record<string, string>): Promis
   return await gateway.request('POST', `/v1/streams/${stream}/messages/lines`, { headers, body: `of ${stream}` })
 }
 
+t.test('the history of a stream is told to those who may see the stream, and to no others', async (t) => {
+  for (const [user, headers] of Object.entries({ admin, reader, writer, owner })) {
+    for (const stream of [...names, 'absent']) {
+      const { status } = await gateway.get(`/v1/streams/${stream}`, headers)
+      const answer = await gateway.get(`/v1/streams/${stream}/history`, headers)
+      t.equal(answer.status, status, `${stream} for ${user}`)
+    }
+  }
+  t.equal((await gateway.get('/v1/streams/orders-a/history', reader)).status, 200)
+  t.equal((await gateway.get('/v1/streams/bills-a/history', reader)).status, 403)
+})
+
 t.test('without a credential, or with a wrong one, nothing is told', async (t) => {
   for (const headers of [{}, basic('reader', 'wrong'), basic('nobody', 'wrong'), basic('', 'not.a.token')]) {
     for (const stream of ['orders-a', 'absent']) {

@@ -76,8 +76,8 @@ class UnitWorker implements Worker, Ticking {
       consecutiveFailures: this.#delivery?.failuresInARow ?? 0,
       missed: this.#missed
     }))
-    // Every request in flight, and every message that waits for its next try, listens.
-    setMaxListeners(0, this.#stopping.signal, this.#cutting.signal)
+    // Every request in flight listens, every message that waits for its next try, and every worker of a slot.
+    setMaxListeners(0, this.#stopping.signal, this.#cutting.signal, seat.lost)
     shared.ticks.join(this)
     seat.lost.addEventListener('abort', this.#seatLost)
     this.#work = this.#run().finally(() => { shared.ticks.leave(this) })

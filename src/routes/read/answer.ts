@@ -131,8 +131,11 @@ export async function sendRaw (reply: FastifyReply, message: ReadMessage, batch:
     : await sendBlocks(reply, await encodeSlices(batch, body, pace))
 }
 
-/** How work on a batch is spread. */
-export function paceOf (reply: FastifyReply, batch: Pick<ReadBatch, 'storedBytes' | 'isReleased'>): Pace {
+/** How work on a batch is spread: every answer of messages begins with it. */
+export function paceOf (
+  reply: FastifyReply, batch: Pick<ReadBatch, 'storedBytes' | 'isReleased' | 'pieces' | 'count'>
+): Pace {
+  reply.request.onReceived?.(batch)
   return new Pace(
     (bytes) => reply.server.turn(bytes),
     batch.storedBytes,

@@ -1,6 +1,6 @@
 import { classify } from '../classify.ts'
 import type { Logger } from '../common/logger.ts'
-import { waitUntil, within } from '../common/wait.ts'
+import { pause, waitUntil, within } from '../common/wait.ts'
 import type { ActiveConsumers } from '../consuming/active-consumers.ts'
 import type { ConsumerOffsets } from '../consuming/consumer-offsets.ts'
 import { StreamsError } from '../errors.ts'
@@ -36,8 +36,10 @@ export interface SamplerOptions {
   readonly historyMs: number
 }
 
-// Requests keep the broker and this process to themselves.
+// Requests keep the broker and this process to themselves: a round is spread over half of the interval, with pauses of
+// at most this time.
 const AT_A_TIME = 4
+const MAX_PACE_MS = 100
 const SAMPLE_TIMEOUT_MS = 10_000
 const CLOSE_TIMEOUT_MS = 1000
 // Chunks that are read for their time, a round.
@@ -120,11 +122,18 @@ export class Sampler {
       return
     }
     const failures: unknown[] = []
-    const failed = (error: unknown): void => { failures.push(error) }
+    // A stream that was deleted meanwhile is not in the next list.
+    const failed = (error: unknown): void => {
+      if (classify(error).code !== 'stream_not_found') failures.push(error)
+    }
     const round = await this.#begin(failed)
     const queue = streams.values()
+    const paceMs = Math.min(MAX_PACE_MS, this.#options.intervalMs / 2 * AT_A_TIME / streams.length)
     await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
-      for (const { listed, sampled } of queue) await this.#sample(sampled, listed, round).catch(failed)
+      for (const { listed, sampled } of queue) {
+        await this.#sample(sampled, listed, round).catch(failed)
+        await pause(paceMs, this.#closing.signal)
+      }
     }))
     const dropped = leftOut * SERIES.stream + this.#leaveOut() * SERIES.consumer
     if (dropped > 0 && this.#droppedSeries === 0) {

@@ -1,0 +1,83 @@
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Config } from '../config.ts'
+import { whenClosed } from '../http/request-scope.ts'
+import type { DeliverySpans } from '../messages/index.ts'
+import { VERSION } from '../version.ts'
+import { operationIdOf } from './requests.ts'
+import { UNTRACED, VERBS } from './tracing/names.ts'
+import type { RequestSpan } from './tracing/request-span.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Makes spans of deliveries; undefined unless `TRACING` is on. */
+    deliverySpans?: DeliverySpans
+  }
+}
+
+/**
+ * Spans of requests, where `TRACING` is on: one of each request, and one of what it does with messages. Only then
+ * OpenTelemetry is loaded and the hooks are there.
+ */
+async function tracing (app: FastifyInstance, { rabbitmq }: Pick<Config, 'rabbitmq'>): Promise<void> {
+  const [{ startExport }, { RequestSpan }, { deliverySpans }] = await Promise.all([
+    import('./tracing/exporter.ts'), import('./tracing/request-span.ts'), import('./tracing/deliveries.ts')
+  ])
+  const { tracer, close } = startExport(VERSION, app.log)
+  const { virtualHost } = rabbitmq.stream
+  const spans = new WeakMap<FastifyRequest, RequestSpan>()
+  app.decorate('deliverySpans', deliverySpans(tracer, virtualHost))
+  app.addHook('onClose', close)
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!UNTRACED.has(operationIdOf(request))) {
+      const span = new RequestSpan(tracer, request, virtualHost)
+      spans.set(request, span)
+      request.tracedAs = span.headers
+      request.onReceived = ({ pieces, count }) => { span.received(pieces, count) }
+      whenClosed(reply, (isDelivered) => { span.end(isDelivered ? reply.statusCode : undefined) })
+    }
+    done()
+  })
+  app.problemListeners.push((request, _reply, { code, status }) => { spans.get(request)?.failed(code, status) })
+  app.addHook('onRoute', (route) => { if (isOfMessages(route)) watch(route, (request) => spans.get(request)) })
+}
+
+function isOfMessages ({ schema }: RouteOptions): boolean {
+  return Object.hasOwn(VERBS, schema?.operationId ?? '')
+}
+
+function watch (route: RouteOptions, spanOf: (request: FastifyRequest) => RequestSpan | undefined): void {
+  const begin = (request: FastifyRequest, _reply: unknown, done: () => void): void => {
+    const span = spanOf(request)
+    span?.begin()
+    request.tracedAs = span?.headers
+    done()
+  }
+  const note = (
+    request: FastifyRequest, _reply: unknown, payload: unknown, done: (error: null, payload: unknown) => void
+  ): void => {
+    spanOf(request)?.published(numberIn(payload, 'confirmed') + numberIn(payload, 'duplicates') + failuresIn(payload))
+    done(null, payload)
+  }
+  const end = (
+    request: FastifyRequest, _reply: unknown, payload: unknown, done: (error: null, payload: unknown) => void
+  ): void => {
+    spanOf(request)?.endWork()
+    done(null, payload)
+  }
+  route.preHandler = [...[route.preHandler ?? []].flat(), begin]
+  route.preSerialization = [...[route.preSerialization ?? []].flat(), note]
+  route.onSend = [...[route.onSend ?? []].flat(), end]
+}
+
+function numberIn (answer: unknown, name: string): number {
+  const value: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined
+  return typeof value === 'number' ? value : 0
+}
+
+function failuresIn (answer: unknown): number {
+  const results: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'results') : undefined
+  return Array.isArray(results) ? results.length : 0
+}
+
+export default fp<Pick<Config, 'rabbitmq'>>(tracing, { name: 'tracing', dependencies: ['requests', 'errors'] })
