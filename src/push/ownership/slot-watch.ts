@@ -20,15 +20,15 @@ const BEAT_MS = 5000
 const BEATS_A_RECORD = 2
 const BEATS_TO_WARN = 6
 const BEATS_TO_REJOIN = 18
-// Before RabbitMQ 4.2.4 a group may wait for ever for a member that is gone, until all members have left. All instances
-// notice it within a few beats of each other, and stay away for so long that they are away at the same time.
+// Before RabbitMQ 4.2.4 a group may wait for ever for a member that is gone, until all members have left. The first
+// instance that leaves calls the others, and all stay away for so long that they are away at the same time.
 const BEATS_AWAY = 5
+const BEATS_BETWEEN = 12
 
 interface Watched {
-  /** The last record. */
-  record: string
   /** For so many beats nobody has said that the slot is its own. */
   silentBeats: number
+  leftBeat: number
 }
 
 /**
@@ -43,13 +43,13 @@ export class SlotWatch {
   readonly #slots: Watched[]
   readonly #timer: NodeJS.Timeout
   #beats = 0
-  #lastOwn = ''
+  readonly #records = new Map<number, string>()
   #quietBeats = 0
 
   constructor (options: SlotWatchOptions) {
     this.#options = options
     this.#slots = Array.from({ length: options.slotCount }, () => {
-      return { record: '', silentBeats: 0 }
+      return { silentBeats: 0, leftBeat: -Infinity }
     })
     this.#timer = setInterval(() => { this.#beat() }, options.beatMs ?? BEAT_MS)
   }
@@ -81,9 +81,14 @@ export class SlotWatch {
     const isTelling = this.#quietBeats <= BEATS_A_RECORD
     for (const [slot, watched] of this.#slots.entries()) {
       if (heard.has(slot) || owned.includes(slot)) watched.silentBeats = 0
-      else if (isTelling) this.#isSilent(slot, watched)
+      else if (isTelling) this.#isSilent(slot, watched, heard.has(this.#callFor(slot)))
     }
     figures.unownedSlots = this.#slots.filter(({ silentBeats }) => silentBeats >= BEATS_TO_WARN).length
+  }
+
+  // Beyond the slots, and beyond the one that stands for no slot.
+  #callFor (slot: number): number {
+    return this.#slots.length + 1 + slot
   }
 
   // The slots of which there are new records.
@@ -91,21 +96,22 @@ export class SlotWatch {
     const heard = new Set<number>()
     for (const [slot, { owner, at }] of this.#options.log.slots) {
       const record = `${at} ${owner}`
-      const watched = this.#slots[slot]
-      const before = watched?.record ?? this.#lastOwn
-      if (watched !== undefined) watched.record = record
-      else this.#lastOwn = record
-      if (record !== before) heard.add(slot)
+      if (this.#records.get(slot) !== record) heard.add(slot)
+      this.#records.set(slot, record)
     }
     return heard
   }
 
-  #isSilent (slot: number, watched: Watched): void {
+  #isSilent (slot: number, watched: Watched, isCalled: boolean): void {
     const { logger, rejoin, beatMs = BEAT_MS } = this.#options
     watched.silentBeats++
     if (watched.silentBeats === BEATS_TO_WARN) {
       logger.warn({ slot }, 'a slot of push subscriptions has no owner: its subscriptions deliver nothing')
     }
-    if (watched.silentBeats % BEATS_TO_REJOIN === 0) rejoin(slot, BEATS_AWAY * beatMs)
+    const isDue = watched.silentBeats >= (isCalled ? BEATS_TO_WARN : BEATS_TO_REJOIN)
+    if (!isDue || this.#beats - watched.leftBeat < BEATS_BETWEEN) return
+    watched.leftBeat = this.#beats
+    this.say(this.#callFor(slot))
+    rejoin(slot, BEATS_AWAY * beatMs)
   }
 }

@@ -29,6 +29,8 @@ export interface SlotsOptions {
 const GROUP = 'push'
 /** When the super stream is created. Afterwards its partitions say how many there are. */
 const SLOT_COUNT = 16
+// At the very first start the stream of the lock may not be there yet.
+const QUIET_FAILURES = 3
 const PAUSES = { initialDelayMs: 200, maxDelayMs: 10_000, factor: 2 }
 
 /**
@@ -87,7 +89,9 @@ export class Slots {
         if (!signal.aborted) this.#join(partitions)
         return partitions
       } catch (err) {
-        if (failures === 0 && !signal.aborted) logger.warn({ err }, 'could not create the slots of push subscriptions')
+        if (failures === QUIET_FAILURES && !signal.aborted) {
+          logger.warn({ err }, 'could not create the slots of push subscriptions')
+        }
         await delay(delayAfter(++failures, PAUSES), undefined, { signal }).catch(() => {})
       }
     }
