@@ -1,4 +1,4 @@
-import { policyOf, type Definition } from '../definitions/definition.ts'
+import type { Definition } from '../definitions/definition.ts'
 import type { RetryState } from '../delivery/delivery.ts'
 import { keyedDelivery } from '../delivery/keyed-delivery.ts'
 import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
@@ -11,6 +11,7 @@ import { keyReader } from './ordering-key.ts'
 import type { PushMessage } from './push-message.ts'
 import { RequestTraces } from './request-traces.ts'
 import { Requests } from './requests.ts'
+import { policyOf } from './retry-policy.ts'
 import { Sender, type SenderOptions } from './sender.ts'
 import type { WorkerTask } from './worker-options.ts'
 
