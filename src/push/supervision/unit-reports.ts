@@ -1,7 +1,7 @@
 import type { Subscription } from '../definitions/command.ts'
-import type { RetryState } from '../delivery/ordered-delivery.ts'
 import type { Report, StatusRecord } from '../status/status-record.ts'
 import { unitId, type Unit } from '../unit.ts'
+import type { WorkerTask } from '../worker/worker-options.ts'
 import type { StatusSink } from './ports.ts'
 
 interface Options {
@@ -27,6 +27,8 @@ export class UnitReports {
   #subscription: Subscription | undefined
   #report: Report | undefined
   #takeovers = 0
+  // By the workers before, in this generation: a worker counts from 0.
+  #missedBefore = 0
 
   constructor (unit: Unit, options: Options) {
     this.#unit = unitId(unit)
@@ -43,11 +45,11 @@ export class UnitReports {
    *
    * @param record the last word on the unit, of whichever owner
    * @returns with what a worker continues. A retry belongs to the definition that failed: it is tried again at once
-   *   when that has changed, or when it was paused
+   *   when that has changed, or when it was paused. What was reached belongs to the consumer
    */
   begin (
     subscription: Subscription, record: StatusRecord | undefined
-  ): { readonly retry: RetryState | undefined, readonly deliveryGeneration: number } {
+  ): Pick<WorkerTask, 'retry' | 'reached' | 'deliveryGeneration'> {
     const isFirst = this.#takeovers === 0
     if (isFirst) this.#takeovers = (record?.takeovers ?? 0) + 1
     const fits = record?.generation === subscription.generation
@@ -55,15 +57,26 @@ export class UnitReports {
     if (!isFirst && this.#subscription?.generation !== subscription.generation && this.#report !== undefined) {
       this.#report = { ...this.#report, retry: null, missed: 0, consecutiveFailures: 0 }
     }
+    const before = this.#subscription?.definition.consumer
+    if (before !== undefined && before !== subscription.definition.consumer && this.#report !== undefined) {
+      this.#report = { ...this.#report, nextOffset: NOTHING.nextOffset }
+    }
     this.#subscription = subscription
+    this.#missedBefore = this.#report?.missed ?? 0
     const retry = isFirst && fits && record.state !== 'stopped' ? record.retry ?? undefined : undefined
     // Both only grow, also when a subscription is deleted and created anew.
-    return { retry, deliveryGeneration: subscription.generation + this.#takeovers }
+    const deliveryGeneration = subscription.generation + this.#takeovers
+    return { retry, reached: this.#report?.nextOffset, deliveryGeneration }
   }
 
-  /** What the worker says. */
+  /** What the worker says. What it does not know, because it is new, stays. */
   worker (report: Report): void {
-    this.#publish(report)
+    this.#publish({
+      ...report,
+      lastSuccessAt: report.lastSuccessAt ?? this.#report?.lastSuccessAt ?? null,
+      lastFailure: report.lastFailure ?? this.#report?.lastFailure ?? null,
+      missed: this.#missedBefore + report.missed
+    })
   }
 
   /** The unit stands still. Whatever failed before is tried afresh when it goes on. */
