@@ -114,7 +114,9 @@ async function takeover (bench: Bench, amount: Amount): Promise<CaseResult> {
   const stream = await bench.stream(publisher)
   const worker = await arrivals(bench, publisher, [stream], 'takeover', survivor)
   const side: Side = {
-    ...arrivalsSide(bench, survivor, worker),
+    // Those that deliver end.
+    processes: {},
+    pid: publisher.pid,
     async round (seconds) {
       const gateways = [survivor, await fleet.gateway()]
       const owner = await eventually('an owner', async () => await ownerOf(gateways, stream))
