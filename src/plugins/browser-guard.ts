@@ -19,7 +19,7 @@ const ANY_ORIGIN = '*'
 const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 const EXPOSED_HEADERS = [
   'stream-next-offset', 'stream-end-of-stream', 'stream-gap', 'stream-commit-offset', 'stream-next-cursor',
-  'stream-gaps', 'stream-unavailable', 'link', 'content-disposition',
+  'stream-gaps', 'stream-unavailable', 'etag', 'link', 'content-disposition',
   'x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'
 ]
 const PREFLIGHT_SECONDS = 7200
