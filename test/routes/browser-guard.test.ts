@@ -155,8 +155,7 @@ t.test('an answer that depends on several headers of the request names all of th
   t.equal(await vary('/openapi.json'), 'Origin, Accept-Encoding')
 })
 
-/** The names of the response headers of all operations. */
-// Of answers. A body may have a member of this name too.
+/** The names of the response headers of all operations. A body may have a member `headers` too, which is left out. */
 function headersIn (json: unknown): string[] {
   if (typeof json !== 'object' || json === null) return []
   return Object.entries(json).flatMap(([name, value]: [string, unknown]) => {
