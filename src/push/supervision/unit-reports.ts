@@ -1,7 +1,7 @@
 import type { Subscription } from '../definitions/command.ts'
-import type { RetryState } from '../delivery/ordered-delivery.ts'
 import type { Report, StatusRecord } from '../status/status-record.ts'
 import { unitId, type Unit } from '../unit.ts'
+import type { WorkerTask } from '../worker/worker-options.ts'
 import type { StatusSink } from './ports.ts'
 
 interface Options {
@@ -42,23 +42,25 @@ export class UnitReports {
    * A worker is about to begin, or the unit is about to stand still.
    *
    * @param record the last word on the unit, of whichever owner
-   * @returns with what a worker continues. A retry belongs to the definition that failed: it is tried again at once
-   *   when that has changed, or when it was paused
+   * @returns with what a worker continues: see `WorkerTask`. A retry belongs to the definition that failed: it is tried
+   *   again at once when that has changed, or when it was paused
    */
   begin (
     subscription: Subscription, record: StatusRecord | undefined
-  ): { readonly retry: RetryState | undefined, readonly deliveryGeneration: number } {
+  ): Pick<WorkerTask, 'retry' | 'reached' | 'deliveryGeneration'> {
     const isFirst = this.#takeovers === 0
     if (isFirst) this.#takeovers = (record?.takeovers ?? 0) + 1
     const fits = record?.generation === subscription.generation
+    const isSameGeneration = isFirst ? fits : this.#subscription?.generation === subscription.generation
     if (isFirst && fits) this.#report = record
-    if (!isFirst && this.#subscription?.generation !== subscription.generation && this.#report !== undefined) {
+    const reached = isSameGeneration ? this.#report?.nextOffset : undefined
+    if (!isFirst && !isSameGeneration && this.#report !== undefined) {
       this.#report = { ...this.#report, retry: null, missed: 0, consecutiveFailures: 0 }
     }
     this.#subscription = subscription
     const retry = isFirst && fits && record.state !== 'stopped' ? record.retry ?? undefined : undefined
     // Both only grow, also when a subscription is deleted and created anew.
-    return { retry, deliveryGeneration: subscription.generation + this.#takeovers }
+    return { retry, reached, deliveryGeneration: subscription.generation + this.#takeovers }
   }
 
   /** What the worker says. */

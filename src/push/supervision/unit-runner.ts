@@ -164,9 +164,9 @@ export class UnitRunner {
     const state = this.#state
     const { subscription } = state
     if (subscription === undefined || nextStep(state) !== 'start' || this.#life.hasEnded) return
-    const { retry, deliveryGeneration } = this.#reports.begin(subscription, status.of(unitId(this.unit)))
+    const begin = this.#reports.begin(subscription, status.of(unitId(this.unit)))
     const begun = new AbortController()
-    const task = { unit: this.unit, subscription, seat: this.#seat, retry, deliveryGeneration }
+    const task = { unit: this.unit, subscription, seat: this.#seat, ...begin }
     const listener = listenerFor(this.unit, () => this.#current === task, {
       report: (report) => {
         begun.abort()
