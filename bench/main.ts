@@ -13,6 +13,8 @@ import { liveCases } from './cases/live.ts'
 import { liveReadingCases } from './cases/live-reading.ts'
 import { mergedReadCases } from './cases/merged-read.ts'
 import { publishCases } from './cases/publish.ts'
+import { pushCases } from './cases/push.ts'
+import { waitingPushCases } from './cases/push-waiting.ts'
 import { readCases } from './cases/read.ts'
 import { scrapeCases } from './cases/scrape.ts'
 import { superStreamCases } from './cases/super-streams.ts'
@@ -25,7 +27,7 @@ import { describeMachine, table, toJson } from './report.ts'
 const CASES: readonly Case[] = [
   ...publishCases, ...superStreamCases, ...compressionCases, ...readCases, ...mergedReadCases, ...filterCases,
   ...latencyCases, ...liveCases, ...liveReadingCases, ...scrapeCases, ...accessCases,
-  ...tracingCases, ...lagCases
+  ...tracingCases, ...lagCases, ...pushCases, ...waitingPushCases
 ]
 
 const CASE_NAMES = CASES.map(({ name }) => name).join(', ')

@@ -43,3 +43,11 @@ export function limitGoal (what: string, value: number, atMost: number, unit: st
     isMet: value <= atMost
   }
 }
+
+export function rateGoal (atLeast: number, rate: number): Goal {
+  return {
+    text: `>= ${atLeast.toLocaleString('en')}/s`,
+    measured: `${Math.round(rate).toLocaleString('en')}/s`,
+    isMet: rate >= atLeast
+  }
+}

@@ -20,7 +20,8 @@ export class BenchWorker {
   /** Starts one and waits until it is connected and warm. */
   static async start (
     name: 'load' | 'js-client' | 'protocol-client' | 'bare-route' | 'polls' | 'many-streams' | 'slow-reader' | 'live' |
-      'live-catch-up' | 'live-crawlers' | 'live-latency' | 'live-sink' | 'bare-live',
+      'live-catch-up' | 'live-crawlers' | 'live-latency' | 'live-sink' | 'bare-live' | 'push-receiver' |
+      'push-arrivals' | 'bare-push',
     config: object
   ): Promise<BenchWorker> {
     const worker = new BenchWorker(name)

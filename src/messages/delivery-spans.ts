@@ -5,8 +5,10 @@ export interface Delivery {
   readonly stream: string
   /** In whose name the messages are read. */
   readonly consumer: string
-  /** Where each message comes from; undefined for one without a trace. `entryTrace` tells it. */
-  readonly messages: ReadonlyArray<TraceContext | undefined>
+  /** How many messages the request carries. */
+  readonly count: number
+  /** Where in a trace each of them comes from, as far as it is asked; undefined for one without a trace. */
+  readonly contexts: Iterable<TraceContext | undefined>
 }
 
 /** The span of a delivery. */

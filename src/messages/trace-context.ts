@@ -86,12 +86,13 @@ TraceContext | undefined {
     : traceContextOf({ traceparent, tracestate: textOf(applicationProperties, TRACESTATE) })
 }
 
-const KEY = Buffer.from(TRACEPARENT)
+const KEYS = { traceparent: Buffer.from(TRACEPARENT), tracestate: Buffer.from(TRACESTATE) }
 
-/** As `messageTrace`, of a message that is not decoded; without its `tracestate`. Other values are not looked at. */
+/** As `messageTrace`, of a message that is not decoded. Its other parts are not looked at. */
 export function entryTrace (data: Buffer, start: number, end: number): TraceContext | undefined {
-  const text = fieldText(data, start, end, { in: 'applicationProperties', key: KEY })
-  return text === undefined ? undefined : traceContextOf({ traceparent: text })
+  const find = (key: Buffer): string | undefined => fieldText(data, start, end, { in: 'applicationProperties', key })
+  const traceparent = find(KEYS.traceparent)
+  return traceparent === undefined ? undefined : traceContextOf({ traceparent, tracestate: find(KEYS.tracestate) })
 }
 
 function isContextKey (key: AmqpValue): boolean {

@@ -20,7 +20,12 @@ const BATCH = {
 }
 
 const header = (name: string, example: unknown, description: string, type = 'string'): JsonObject => ({
-  name, in: 'header', required: true, description, schema: { type }, example
+  name,
+  in: 'header',
+  required: true,
+  description,
+  schema: { type, ...(type === 'integer' && { format: 'int64' }) },
+  example
 })
 
 const HEADERS = [

@@ -56,15 +56,15 @@ export function addPushFigures (
 // Only the owner shows a subscription, and there are at most a thousand: the number of series is bounded. How far a
 // subscription is behind is shown with its consumer: see `LAG_STREAMS`.
 function addSubscriptions (registers: Registry[], subscriptions: () => Iterable<UnitFigure>): void {
-  const labelNames = ['stream', 'subscription', 'partition'] as const
-  const state: Gauge<typeof labelNames[number] | 'state'> = new Gauge({
+  const labelNames = ['stream', 'subscription', 'partition', 'state', 'reason'] as const
+  const state: Gauge<typeof labelNames[number]> = new Gauge({
     name: `${PREFIX}subscription_state`,
-    help: '1 for the state in which a subscription is that this instance delivers',
-    labelNames: [...labelNames, 'state'],
+    help: '1 for the state in which a subscription is that this instance delivers, and why it is paused',
+    labelNames,
     registers,
     collect () {
       state.reset()
-      for (const { labels, state: now } of subscriptions()) state.set({ ...labels, state: now }, 1)
+      for (const { labels, state: now, reason } of subscriptions()) state.set({ ...labels, state: now, reason }, 1)
     }
   })
 }

@@ -39,6 +39,7 @@ function serviceOptions (app: FastifyInstance, { push, rabbitmq }: Config) {
     encryptionKeys: push.encryptionKeys.map((key) => Buffer.from(key, 'hex')),
     memoryBytes: rabbitmq.readBudgetBytes * SHARE_OF_READ_BUDGET,
     version: VERSION,
+    spans: app.deliverySpans,
     logger: app.log
   }
 }

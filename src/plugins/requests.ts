@@ -81,7 +81,8 @@ export function operationIdOf (request: FastifyRequest): string | undefined {
 // A path may be as long as all headers together.
 const MAX_LOGGED_PATH = 1000
 
-function pathOf ({ raw: { url = '' } }: FastifyRequest): string {
+/** The path as it came, without the query and without what is longer than a line of the log. */
+export function pathOf ({ raw: { url = '' } }: FastifyRequest): string {
   const end = url.indexOf('?')
   return url.slice(0, Math.min(end < 0 ? url.length : end, MAX_LOGGED_PATH))
 }

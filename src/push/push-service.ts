@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import type { DeliverySpans } from '../messages/index.ts'
 import { ByteBudget, type BrokerSet, type Logger } from '../streams/index.ts'
 import { DefinitionLog } from './definitions/definition-log.ts'
+import { isPauseCause, type PauseCause } from './definitions/definition.ts'
 import { Sealing } from './definitions/sealing.ts'
 import { Endpoints } from './endpoint/endpoints.ts'
 import { Guard, type GuardOptions } from './endpoint/guard.ts'
@@ -10,6 +12,7 @@ import { Push } from './push.ts'
 import type { PushPort } from './push-port.ts'
 import type { KnownStatus } from './standing.ts'
 import { StatusLog } from './status/status-log.ts'
+import type { Report } from './status/status-record.ts'
 import { Supervisor } from './supervision/supervisor.ts'
 import { sendTest } from './worker/trial.ts'
 import { Ticks } from './worker/ticks.ts'
@@ -30,6 +33,8 @@ export interface PushServiceOptions {
   readonly memoryBytes: number
   /** Of the gateway: endpoints see it. */
   readonly version: string
+  /** Makes a span of each delivery; undefined where no spans are made. */
+  readonly spans: DeliverySpans | undefined
   readonly logger: Logger
 }
 
@@ -40,6 +45,8 @@ const INSTANCE_BYTES = 3
 export interface UnitFigure {
   readonly labels: { readonly stream: string, readonly subscription: string, readonly partition: string }
   readonly state: string
+  /** Why it is paused; empty otherwise. */
+  readonly reason: PauseCause | ''
 }
 
 /** Push subscriptions in this process: the logs that all instances share, the slots of this one, and its deliveries. */
@@ -70,7 +77,8 @@ export class PushService {
       logger,
       version,
       memory: new ByteBudget(options.memoryBytes),
-      ticks: new Ticks()
+      ticks: new Ticks(),
+      spans: options.spans
     }
     this.#definitions.start()
     this.#status.start()
@@ -100,7 +108,7 @@ export class PushService {
     for (const { unit: { key, partition, redrive }, report } of this.#supervisor.reports()) {
       if (redrive !== '') continue
       const labels = { stream: key.stream, subscription: key.subscription, partition }
-      yield { labels, state: report?.state ?? 'starting' }
+      yield { labels, ...shownState(report) }
     }
   }
 
@@ -126,4 +134,11 @@ export class PushService {
   async close (): Promise<void> {
     await Promise.all([this.#definitions.close(), this.#status.close(), this.#endpoints.close()])
   }
+}
+
+// As the status of the subscription has it.
+function shownState (report: Report | undefined): Pick<UnitFigure, 'state' | 'reason'> {
+  const { state, reason = null } = report ?? { state: 'starting' }
+  if (state !== 'stopped') return { state, reason: '' }
+  return isPauseCause(reason) ? { state: 'paused', reason } : { state: 'blocked', reason: '' }
 }

@@ -63,6 +63,7 @@ const refused: [file: string, specifier: string, message: string][] = [
   ['src/streams/errors.ts', '@sinclair/typebox/value', 'streams/errors may not import the package @sinclair/typebox.'],
   ['src/routes/streams.ts', 'prom-client', 'routes/streams may not import the package prom-client'],
   ['src/messages/raw.ts', 'undici', 'messages may not import the package undici'],
+  ['src/push/worker/worker.ts', 'undici', 'push may not import the package undici'],
   ['src/config.ts', 'node:process', 'config may not import the package node:process'],
   ['src/config.ts', 'fs/promises', 'config may not import the package node:fs'],
   ['src/plugins/errors.ts', 'left-pad', 'plugins may not import the package left-pad. Allowed for: nothing']
@@ -83,7 +84,7 @@ const allowed: [file: string, specifier: string][] = [
   ['src/messages/raw.ts', '../text/json.ts'],
   ['src/messages/schemas.ts', '@sinclair/typebox'],
   ['src/push/worker.ts', '../messages/index.ts'],
-  ['src/push/worker.ts', 'undici'],
+  ['src/push/endpoint/endpoints.ts', 'undici'],
   ['src/access/tokens.ts', 'node:crypto'],
   ['src/streams/index.ts', './reading/read-batch.ts'],
   ['src/streams/broker.ts', './ports/reading-port.ts'],

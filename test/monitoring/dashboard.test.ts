@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { metricsIn, RULES } from '../support/alert-rules.ts'
-import { startGateway } from '../support/gateway.ts'
 import { commit } from '../support/lag.ts'
 import { LiveClient } from '../support/live-client.ts'
 import { startPrometheus } from '../support/prometheus.ts'
+import { startPushGateway } from '../support/push-gateway.ts'
+import { startReceiver } from '../support/push-receiver.ts'
 import { list, record } from '../support/schema-values.ts'
 import { until } from '../support/until.ts'
 
@@ -15,7 +16,7 @@ const targets = panels.flatMap((panel) => list(panel['targets'] ?? []).map(recor
   title: String(panel['title']), expression: String(expr), legend: String(legendFormat)
 })))
 // They have something to show only when something is wrong, or when a quota is set.
-const EMPTY_WHEN_WELL = ['Refused', 'Quotas']
+const EMPTY_WHEN_WELL = ['Refused', 'Quotas', 'Subscriptions that do not deliver']
 
 /** An expression as Grafana sends it when all is chosen. */
 function chosen (expression: string): string {
@@ -23,12 +24,14 @@ function chosen (expression: string): string {
 }
 
 t.test('every panel has something to show of a gateway that works, and every name in it is one', async (t) => {
-  const gateway = await startGateway(t, { LAG_STREAMS: 'test-*', LAG_INTERVAL_SECONDS: '2' })
+  const gateway = await startPushGateway(t, { LAG_STREAMS: 'test-*', LAG_INTERVAL_SECONDS: '2' })
   const prometheus = await startPrometheus(t, gateway.url, RULES)
   const stream = await gateway.newStream(t)
   await gateway.publish(stream, 1, 2)
   await commit(gateway, stream, 'c', 0)
   await gateway.get('/v1/streams/test-that-is-not-there')
+  const { url } = await startReceiver(t)
+  await gateway.request('PUT', `/v1/streams/${stream}/subscriptions/hook`, { json: { url } })
   const live = await LiveClient.open(t, `${gateway.url}/v1/streams/${stream}/messages`)
   const { text } = await gateway.get('/metrics')
   const known = new Set([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = '', type]) =>

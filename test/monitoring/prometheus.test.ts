@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { metricsIn, RULES, rules } from '../support/alert-rules.ts'
-import { startGateway } from '../support/gateway.ts'
 import { commit } from '../support/lag.ts'
 import { startPrometheus } from '../support/prometheus.ts'
+import { startPushGateway } from '../support/push-gateway.ts'
 import { record } from '../support/schema-values.ts'
 import { until } from '../support/until.ts'
 
 // An hour of the rules takes this many seconds here: 10 minutes are 5 seconds.
 const SECONDS_AN_HOUR = 30
 
-const gateway = await startGateway(t, { LAG_STREAMS: 'test-*', LAG_INTERVAL_SECONDS: '2' })
+const gateway = await startPushGateway(t, { LAG_STREAMS: 'test-*', LAG_INTERVAL_SECONDS: '2' })
 const prometheus = await startPrometheus(t, gateway.url, quickened(RULES))
 
 /** The same rules with shorter times: of ranges, and of what has to last. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { hashOfKey, makeKey } from '../../src/access/keys/key.ts'
-import { startGateway, type Answer, type RequestOptions } from '../support/gateway.ts'
+import type { Answer, RequestOptions } from '../support/gateway.ts'
 import { NEEDS, type Verb } from '../support/operation-needs.ts'
+import { startPushGateway } from '../support/push-gateway.ts'
 import { list, record } from '../support/schema-values.ts'
 
 // Every operation of the document, with every kind of caller. What an operation needs is written down here once more:
@@ -12,7 +13,7 @@ const PUBLISHES = ['Messages', 'Raw', 'Lines', 'Events']
 const NAMES_PUBLISHER = PUBLISHES.flatMap((what) => [`publish${what}`, `publishSuperStream${what}`])
 const NAMES_CONSUMER = [
   'storeOffset', 'readAsConsumer', 'resetOffset', 'storeSuperStreamOffsets', 'readSuperStreamAsConsumer',
-  'resetSuperStreamOffsets'
+  'resetSuperStreamOffsets', 'putSubscription', 'putSuperStreamSubscription'
 ]
 // HEAD would commit messages that no client has seen.
 const READS_OF_CONSUMERS = ['readAsConsumer', 'readSuperStreamAsConsumer']
@@ -30,7 +31,15 @@ const BODIES: Readonly<Record<string, RequestOptions>> = {
   storeOffset: { json: { offset: 0 } },
   resetOffset: { json: { to: 'first' } },
   storeSuperStreamOffsets: { json: { offsets: { 'm-storeSuperStreamOffsets-0': 0 } } },
-  resetSuperStreamOffsets: { json: { to: 'first' } }
+  resetSuperStreamOffsets: { json: { to: 'first' } },
+  putSubscription: { json: { url: 'https://example.com/', consumer: 'mine', onFailure: 'drop' } },
+  patchSubscription: { json: {} },
+  resetSubscription: { json: { to: 'first' } },
+  skipMessage: { json: { offset: 0 } },
+  putSuperStreamSubscription: { json: { url: 'https://example.com/', consumer: 'mine', onFailure: 'drop' } },
+  patchSuperStreamSubscription: { json: {} },
+  resetSuperStreamSubscription: { json: { to: 'first' } },
+  skipSuperStreamMessage: { json: { offset: 0, partition: 'm' } }
 }
 
 const VERBS: readonly Verb[] = ['configure', 'write', 'read', 'reset', 'monitor']
@@ -90,7 +99,7 @@ const KINDS: readonly Kind[] = [
   { name: 'right, by Basic', authorization: basic('anything', rightKey), may: VERBS }
 ]
 
-const gateway = await startGateway(t, {
+const gateway = await startPushGateway(t, {
   AUTH: 'api-keys', API_KEYS: JSON.stringify({ keys: entries }), STREAM_NAME_PATTERN: `${prefix}{name}`
 })
 const operations = Object.entries(record(gateway.app.swagger()['paths'])).flatMap(([path, methods]) =>
@@ -143,6 +152,7 @@ t.test('every operation has its caller, and no other', async (t) => {
     await ask(right, 'POST', `/v1/${kindOfStream}/${stream}/messages/raw`, { body: 'a' })
     const url = path.replace('{stream}', stream).replace('{superStream}', stream).replace('{consumer}', 'mine')
       .replace('{publisher}', 'mine').replace('{offset}', '0').replace('{code}', 'unauthorized')
+      .replace('{subscription}', 'a').replace('{redrive}', '1')
     for (const kind of KINDS) {
       const query = NAMES_PUBLISHER.includes(id) && kind === otherPublisher ? '?publisher=mine' : ''
       const answer = await ask(kind, method, url + query, BODIES[id] ?? {})

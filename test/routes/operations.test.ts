@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { PROBLEM_CODES } from '../../src/api/problems.ts'
 import { testManagementUrl } from '../support/broker.ts'
-import { startGateway } from '../support/gateway.ts'
+import { startGateway, type Gateway } from '../support/gateway.ts'
 import { openRaw } from '../support/raw-http.ts'
+import { startPushGateway } from '../support/push-gateway.ts'
 import { withoutReferences } from '../support/schema-values.ts'
 import { exactly } from '../support/exactly.ts'
 
@@ -125,19 +126,23 @@ t.test('the documentation page runs its own scripts and no others', async (t) =>
 })
 
 t.test('every operation of the document works as its example shows it', async (t) => {
-  const gateway = await startGateway(t)
+  const gateway = await startPushGateway(t)
   const hello = await gateway.newStream(t)
   await gateway.publish(hello, { hello: 'world' })
   await gateway.request('PUT', `/v1/streams/${hello}/consumers/my-app/offset`, { json: { offset: 0 } })
   await gateway.request('PUT', `/v1/super-streams/${hello}-all`, { json: { partitions: 3 } })
   await gateway.publish(`${hello}-all-0`, { hello: 'world' })
+  const redrives = await redrivesOf(t, gateway, hello)
   const examples = examplesOf(gateway.app.swagger(), hello)
-  // They work in any order, except that the deletion comes last.
-  examples.sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'))
-  t.equal(examples.length, 47)
+  // They work in any order, except that the deletion comes last, and what belongs to something else before that.
+  const rank = ({ method, path }: Example): number => method === 'DELETE' ? 1 / path.split('/').length : 0
+  examples.sort((a, b) => rank(a) - rank(b))
+  t.equal(examples.length, 78)
   for (const { method, path, body, type } of examples) {
     const sent = body !== undefined && { body, headers: { 'content-type': type } }
-    const { status, text } = await gateway.request(method, path, { ...sent })
+    const [, list = path, redrive] = /^(.*\/redrives)\/(.*)$/.exec(path) ?? []
+    const url = redrive === undefined ? path : `${list}/${redrives.get(list)}`
+    const { status, text } = await gateway.request(method, url, { ...sent })
     t.ok(status < 300, `${method} ${path} ${type}: ${status} ${text.slice(0, 300)}`)
   }
 })
@@ -175,7 +180,24 @@ t.test('every problem code belongs to an operation, or to no operation at all', 
   ])
 })
 
-type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
+/** Subscriptions of the streams of the examples, each with a redrive. @returns the ids of these by their path */
+async function redrivesOf (t: Test, gateway: Gateway, hello: string): Promise<Map<string, string>> {
+  const redrives = new Map<string, string>()
+  for (const [source, errors] of [
+    [`streams/${hello}`, `${hello}_errors`], [`super-streams/${hello}-all`, `${hello}-all_errors`]
+  ] as const) {
+    const subscription = `/v1/${source}/subscriptions/billing`
+    t.teardown(async () => { await gateway.request('DELETE', `/v1/streams/${errors}`).catch(() => {}) })
+    await gateway.request('PUT', subscription, { json: { url: 'http://127.0.0.1:9999/', start: 'first' } })
+    await gateway.publish(errors, { hello: 'world' })
+    await gateway.request('POST', `${subscription}/reset`, { json: { to: 'first' } })
+    const { json } = await gateway.request('POST', `${subscription}/redrives`)
+    redrives.set(`${subscription}/redrives`, String(field(json).id))
+  }
+  return redrives
+}
+
+type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
 interface Example { method: Method, path: string, body?: string, type: string }
 
 /** Requests as Swagger UI makes them: required parameters, those with an example, the first example of each body. */
@@ -217,7 +239,7 @@ function bodyText (example: unknown, stream: string): string {
 }
 
 function methodOf (name: string): Method {
-  const method = (['GET', 'PUT', 'POST', 'DELETE'] as const).find((method) => method === name.toUpperCase())
+  const method = (['GET', 'PUT', 'POST', 'PATCH', 'DELETE'] as const).find((method) => method === name.toUpperCase())
   if (method === undefined) throw new Error(`the document has the method ${name}`)
   return method
 }

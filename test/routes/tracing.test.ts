@@ -1,7 +1,9 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { startCollector, type CollectedSpan } from '../support/collector.ts'
 import { exactly } from '../support/exactly.ts'
 import { startGateway } from '../support/gateway.ts'
+import { startPushGateway } from '../support/push-gateway.ts'
+import { startReceiver } from '../support/push-receiver.ts'
 import { list, record } from '../support/schema-values.ts'
 import { until } from '../support/until.ts'
 
@@ -10,13 +12,22 @@ const CALLER = { traceId: TRACE_ID, spanId: '00f067aa0ba902b7' }
 const TRACE = { traceparent: `00-${TRACE_ID}-${CALLER.spanId}-01`, tracestate: 'rojo=00f067aa0ba902b7' }
 
 const collector = await startCollector(t)
-const gateway = await startGateway(t, { TRACING: 'otlp' })
+const gateway = await startPushGateway(t, { TRACING: 'otlp' })
 
 const of = (stream: string, name: string) => ({ attributes }: CollectedSpan): boolean =>
   attributes['messaging.destination.name'] === stream && attributes['messaging.operation.name'] === name
 
 const serverOf = (path: string, method = 'GET') => ({ kind, attributes }: CollectedSpan): boolean =>
   kind === 'server' && attributes['url.path'] === path && attributes['http.request.method'] === method
+
+/** A stream with a subscription, and its path. */
+async function subscribed (t: Test, json: Record<string, unknown>, given?: string): Promise<[string, string]> {
+  const stream = given ?? await gateway.newStream(t)
+  const path = `/v1/streams/${stream}`
+  t.match(await gateway.request('PUT', `${path}/subscriptions/hook`, { json }), { status: 201 })
+  t.teardown(async () => { await gateway.request('DELETE', `${path}/subscriptions/hook`) })
+  return [stream, path]
+}
 
 t.test('a trace goes from an HTTP publish through its messages to the read that gets them', async (t) => {
   const stream = await gateway.newStream(t)
@@ -119,15 +130,49 @@ t.test('spans have no bodies, no header values and no query; requests that watch
 })
 
 t.test('a delivery is a span of its own, linked to its messages, whose receiver continues it', async (t) => {
-  const spans = gateway.app.deliverySpans
-  if (spans === undefined) throw new Error('there are no spans of deliveries')
-  const { traceContextOf } = await import('../../src/messages/index.ts')
-  const delivery = spans.begin({ stream: 'hooks', consumer: 'push-1', messages: [traceContextOf(TRACE), undefined] })
-  delivery.end('http_500')
-  const span = await collector.span('the delivery', of('hooks', 'send'))
-  t.equal(delivery.headers.traceparent, `00-${span.traceId}-${span.spanId}-01`)
-  t.match(span, { isError: true, attributes: { 'error.type': 'http_500', 'messaging.consumer.group.name': 'push-1' } })
-  t.match(span.links, exactly(CALLER))
+  const receiver = await startReceiver(t)
+  receiver.react(({ attempt }) => attempt === 1 ? 500 : 204)
+  const [stream, path] = await subscribed(t, { url: receiver.url, start: 'first', retry: { initialDelayMs: 100 } })
+  await gateway.request('POST', `${path}/messages`, { json: { messages: [{ body: 1 }] }, headers: TRACE })
+  await receiver.received(2)
+  const send = await collector.span('the publish', of(stream, 'send'))
+  const [failed, delivered] = await until('two deliveries', () => {
+    const spans = collector.spans.filter(of(stream, 'deliver'))
+    return spans.length === 2 && spans
+  })
+  t.match(failed, { isError: true, attributes: { 'error.type': '500' } })
+  t.match(delivered, { name: `deliver ${stream}`, kind: 'client', isError: false, parentSpanId: '' })
+  t.same(delivered?.attributes, {
+    'messaging.system': 'rabbitmq',
+    'messaging.destination.name': stream,
+    'messaging.operation.name': 'deliver',
+    'messaging.operation.type': 'send',
+    'messaging.consumer.group.name': 'push.hook',
+    'rabbitmq.vhost': '/'
+  })
+  t.not(delivered?.traceId, TRACE_ID, 'a delivery begins a trace of its own')
+  for (const [index, span] of [failed, delivered].entries()) {
+    t.match(span?.links, exactly({ traceId: TRACE_ID, spanId: send.spanId }))
+    const { headers } = receiver.deliveries[index] ?? {}
+    t.equal(headers?.traceparent, `00-${span?.traceId}-${span?.spanId}-01`)
+    t.notOk(headers?.tracestate, 'that of the message belongs to another trace')
+  }
+  await gateway.get(`${path}/messages`)
+  t.match((await collector.span('a read of the same', of(stream, 'receive'))).links, exactly({ spanId: send.spanId }))
+})
+
+t.test('the delivery of a batch is linked to the first 32 of its messages', async (t) => {
+  const receiver = await startReceiver(t)
+  const stream = await gateway.newStream(t)
+  const spanId = (index: number) => (index + 1).toString(16).padStart(16, '0')
+  const messages = Array.from({ length: 40 }, (_, index) =>
+    ({ body: index, applicationProperties: { traceparent: `00-${TRACE_ID}-${spanId(index)}-01` } }))
+  await gateway.request('POST', `/v1/streams/${stream}/messages`, { json: { messages } })
+  await subscribed(t, { url: receiver.url, start: 'first', batch: { maxMessages: 100 } }, stream)
+  await receiver.received(1)
+  const span = await collector.span('the delivery', of(stream, 'deliver'))
+  t.same(span.links, Array.from({ length: 32 }, (_, index) => ({ traceId: TRACE_ID, spanId: spanId(index) })))
+  t.match(span.attributes, { 'messaging.batch.message_count': 40 })
 })
 
 t.test('a collector that refuses spans holds up no request, and the log says so once', async (t) => {

@@ -209,9 +209,12 @@ t.test('every page of the web may be let in only where callers show who they are
 })
 
 t.test('every setting with a secret may come from a file', async (t) => {
-  const secrets = describeSettings().filter(({ name }) => /_URL$|^API_KEYS$|SECRET|PASSWORD|TOKEN/.test(name))
-    .filter(({ name }) => name !== 'JWT_JWKS_URL')
-  t.same(secrets.map(({ name }) => name), ['RABBITMQ_STREAM_URL', 'RABBITMQ_MANAGEMENT_URL', 'API_KEYS'])
+  const secrets = describeSettings()
+    .filter(({ name }) => /_URL$|^API_KEYS$|SECRET|PASSWORD|TOKEN|_KEY$/.test(name))
+    .filter(({ name }) => name !== 'JWT_JWKS_URL' && name !== 'PUSH_PLAINTEXT_SECRETS')
+  t.same(secrets.map(({ name }) => name), [
+    'RABBITMQ_STREAM_URL', 'RABBITMQ_MANAGEMENT_URL', 'API_KEYS', 'PUSH_ENCRYPTION_KEY'
+  ])
   for (const { name } of secrets) t.match(refusal({ [`${name}_FILE`]: '/nowhere' }), `${name}_FILE names a file`)
 })
 

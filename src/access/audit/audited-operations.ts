@@ -27,6 +27,8 @@ export const AUDITED_OPERATIONS: Readonly<Record<string, Audited>> = {
   publishSuperStreamMessages: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
   publishSuperStreamRaw: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
   publishSuperStreamLines: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
+  publishEvents: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
+  publishSuperStreamEvents: { event: 'publish', isFrequent: true, hasChanged: mayHavePublished },
   putSubscription: { event: 'subscription.changed', isFrequent: false, hasChanged: did },
   patchSubscription: { event: 'subscription.changed', isFrequent: false, hasChanged: did },
   deleteSubscription: { event: 'subscription.deleted', isFrequent: false, hasChanged: did },

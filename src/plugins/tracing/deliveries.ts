@@ -1,21 +1,25 @@
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api'
 import type { DeliverySpans } from '../../messages/index.ts'
 import { ATTRIBUTES } from './names.ts'
-import { headersOf, linkTo, messaging } from './request-span.ts'
+import { headersOf, linksOf, messaging } from './request-span.ts'
+
+const DELIVER = 'deliver'
 
 /** The spans of requests that the gateway itself makes to deliver messages. */
 export function deliverySpans (tracer: Tracer, virtualHost: string): DeliverySpans {
   return {
-    begin ({ stream, consumer, messages }) {
-      const links = messages.flatMap((context) => context === undefined ? [] : [linkTo(context)])
-      const span = tracer.startSpan(`send ${stream}`, {
-        kind: SpanKind.PRODUCER,
+    begin ({ stream, consumer, count, contexts }) {
+      const span = tracer.startSpan(`${DELIVER} ${stream}`, {
+        // Of the receiver's span for the request it is the parent. The messages were created elsewhere.
+        kind: SpanKind.CLIENT,
         attributes: {
           ...messaging('send', stream, virtualHost),
+          // Told apart from what publishers send.
+          [ATTRIBUTES.operationName]: DELIVER,
           [ATTRIBUTES.consumer]: consumer,
-          ...messages.length > 1 && { [ATTRIBUTES.batchCount]: messages.length }
+          ...count > 1 && { [ATTRIBUTES.batchCount]: count }
         },
-        links
+        links: linksOf(contexts)
       }, ROOT_CONTEXT)
       return {
         headers: headersOf(span),

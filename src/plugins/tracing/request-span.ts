@@ -6,10 +6,10 @@ import type { FastifyRequest } from 'fastify'
 import type { TraceHeaders } from '../../http/trace-headers.ts'
 import { entryTrace, traceContextOf, type TraceContext } from '../../messages/index.ts'
 import { ENTRY_LENGTH_BYTES, type ReadPiece } from '../../streams/index.ts'
-import { namesOf, operationIdOf } from '../requests.ts'
+import { namesOf, operationIdOf, pathOf } from '../requests.ts'
 import { ATTRIBUTES, SYSTEM, VERBS, type Verb } from './names.ts'
 
-// Of the messages of a read. A collector would drop more.
+// Of the messages of a read or of a delivery. A collector would drop more.
 const MAX_LINKS = 32
 const TO_COLLECTOR = { send: SpanKind.PRODUCER, receive: SpanKind.CLIENT, settle: SpanKind.CLIENT } as const
 
@@ -34,7 +34,7 @@ export class RequestSpan {
       attributes: {
         [ATTRIBUTES.method]: method,
         [ATTRIBUTES.scheme]: request.protocol,
-        [ATTRIBUTES.path]: request.raw.url?.split('?', 1)[0] ?? '',
+        [ATTRIBUTES.path]: pathOf(request),
         ...route
       }
     }, contextOf(traceContextOf({ traceparent: headers['traceparent'], tracestate: headers['tracestate'] })))
@@ -56,7 +56,7 @@ export class RequestSpan {
   /** Messages were read. */
   received (pieces: readonly ReadPiece[], count: number): void {
     if (this.#messages !== undefined || !this.#server.isRecording()) return
-    this.#messages = this.#start('receive', linksTo(pieces))
+    this.#messages = this.#start('receive', linksOf(contextsOf(pieces)))
     this.#count(count)
   }
 
@@ -129,8 +129,19 @@ export function headersOf (span: Span): { readonly traceparent: string, readonly
 }
 
 /** A link to the place in a trace that a message comes from. */
-export function linkTo ({ point: { traceId, spanId, isSampled } }: TraceContext): Link {
+function linkTo ({ point: { traceId, spanId, isSampled } }: TraceContext): Link {
   return { context: { traceId, spanId, traceFlags: Number(isSampled), isRemote: true } }
+}
+
+/** Links to where the first 32 messages come from. */
+export function linksOf (contexts: Iterable<TraceContext | undefined>): Link[] {
+  const links: Link[] = []
+  let seen = 0
+  for (const context of contexts) {
+    if (context !== undefined) links.push(linkTo(context))
+    if (++seen === MAX_LINKS) break
+  }
+  return links
 }
 
 function contextOf (from: TraceContext | undefined): Context {
@@ -140,18 +151,14 @@ function contextOf (from: TraceContext | undefined): Context {
   return trace.setSpanContext(ROOT_CONTEXT, traceState === undefined ? context : { ...context, traceState })
 }
 
-function linksTo (pieces: readonly ReadPiece[]): Link[] {
-  const links: Link[] = []
-  let seen = 0
+function * contextsOf (pieces: readonly ReadPiece[]): Generator<TraceContext | undefined> {
   for (const piece of pieces) {
     if (piece.kind === 'unreadable') continue
     const { data, start, count } = piece
-    for (let index = 0, at = start; index < count && seen < MAX_LINKS; index++, seen++) {
+    for (let index = 0, at = start; index < count; index++) {
       const from = at + ENTRY_LENGTH_BYTES
       at = from + data.readUInt32BE(at)
-      const context = entryTrace(data, from, at)
-      if (context !== undefined) links.push(linkTo(context))
+      yield entryTrace(data, from, at)
     }
   }
-  return links
 }

@@ -1,5 +1,3 @@
-import type { RetryPolicy } from '../delivery/ordered-delivery.ts'
-
 /** Where a subscription without a stored offset begins. */
 export type Start = 'first' | 'last' | 'next' | { readonly offset: number } | { readonly timestamp: string }
 
@@ -49,10 +47,4 @@ export type PauseCause = typeof PAUSE_CAUSES[number]
 /** Whether a text is the cause of a pause. */
 export function isPauseCause (text: string | null): text is PauseCause {
   return PAUSE_CAUSES.some((cause) => cause === text)
-}
-
-/** The policy of a definition's deliveries. */
-export function policyOf ({ retry, onFailure, maxConsecutiveFailures }: Definition): RetryPolicy {
-  const { maxOutageSeconds, ...delays } = retry
-  return { ...delays, maxOutageMs: maxOutageSeconds * 1000, onFailure, maxConsecutiveFailures }
 }

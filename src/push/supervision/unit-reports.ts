@@ -27,6 +27,8 @@ export class UnitReports {
   #subscription: Subscription | undefined
   #report: Report | undefined
   #takeovers = 0
+  // By the workers before, in this generation: a worker counts from 0.
+  #missedBefore = 0
 
   constructor (unit: Unit, options: Options) {
     this.#unit = unitId(unit)
@@ -58,14 +60,20 @@ export class UnitReports {
       this.#report = { ...this.#report, retry: null, missed: 0, consecutiveFailures: 0 }
     }
     this.#subscription = subscription
+    this.#missedBefore = this.#report?.missed ?? 0
     const retry = isFirst && fits && record.state !== 'stopped' ? record.retry ?? undefined : undefined
     // Both only grow, also when a subscription is deleted and created anew.
     return { retry, reached, deliveryGeneration: subscription.generation + this.#takeovers }
   }
 
-  /** What the worker says. */
+  /** What the worker says. What it does not know, because it is new, stays. */
   worker (report: Report): void {
-    this.#publish(report)
+    this.#publish({
+      ...report,
+      lastSuccessAt: report.lastSuccessAt ?? this.#report?.lastSuccessAt ?? null,
+      lastFailure: report.lastFailure ?? this.#report?.lastFailure ?? null,
+      missed: this.#missedBefore + report.missed
+    })
   }
 
   /** The unit stands still. Whatever failed before is tried afresh when it goes on. */

@@ -1,4 +1,3 @@
-import { policyOf } from '../definitions/definition.ts'
 import type { RetryState } from '../delivery/delivery.ts'
 import { keyedDelivery } from '../delivery/keyed-delivery.ts'
 import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
@@ -9,14 +8,16 @@ import { publisherNameOf } from '../errors/publisher-name.ts'
 import type { Course } from './course.ts'
 import { keyReader } from './ordering-key.ts'
 import type { PushMessage } from './push-message.ts'
+import { RequestTraces } from './request-traces.ts'
 import { Requests } from './requests.ts'
+import { policyOf } from './retry-policy.ts'
 import { Sender, type SenderOptions } from './sender.ts'
 import type { WorkerTask } from './worker-options.ts'
 
 /** What delivers the messages of a unit, in the order that its subscription has. */
 export type UnitDelivery = OrderedDelivery<PushMessage> | WindowedDelivery<PushMessage>
 
-export interface DeliveryParts extends Omit<SenderOptions, 'requests' | 'seat' | 'entries'> {
+export interface DeliveryParts extends Omit<SenderOptions, 'requests' | 'traces' | 'seat' | 'entries'> {
   readonly task: WorkerTask
   readonly course: Course
 }
@@ -25,9 +26,10 @@ export interface DeliveryParts extends Omit<SenderOptions, 'requests' | 'seat' |
 export function makeDelivery (parts: DeliveryParts, retry: RetryState | undefined): UnitDelivery {
   const { task, course, shared } = parts
   const { definition } = task.subscription
-  const { sealing, virtualHost, version } = shared
+  const { sealing, virtualHost, version, spans } = shared
   const requests = new Requests({ task, sealing, virtualHost, stream: course.stream, version })
-  const sender = new Sender({ ...parts, requests, seat: task.seat, entries: errorStreamOf(parts) })
+  const traces = new RequestTraces(spans, course)
+  const sender = new Sender({ ...parts, requests, traces, seat: task.seat, entries: errorStreamOf(parts) })
   const policy = policyOf(definition)
   const { ordering, orderingKey, concurrency, batch } = definition
   if (ordering === 'stream') return new OrderedDelivery(sender, policy, retry)

@@ -7,7 +7,6 @@ import { keyOf, signatureOf, webhookId } from '../delivery/signature.ts'
 import type { EndpointRequest } from '../endpoint/endpoints.ts'
 import type { WorkerTask } from './worker-options.ts'
 import { piecesOf, readMessageOf, type PushMessage } from './push-message.ts'
-import { traceHeaders } from './trace-headers.ts'
 
 // More is encoded in steps, between which others get their turn.
 const ENCODED_AT_ONCE_BYTES = 128 * 1024
@@ -77,8 +76,7 @@ export class Requests {
       'content-type': contentType,
       'stream-offset': String(first.offset),
       'stream-timestamp': new Date(first.timestamp).toISOString(),
-      'delivery-attempt': String(attempt),
-      ...(messages.length === 1 && first.place.kind === 'run' && traceHeaders(first.place))
+      'delivery-attempt': String(attempt)
     })
   }
 

@@ -7,6 +7,7 @@ import type { ErrorEntries } from './error-entries.ts'
 import { untilFresh, type Progress } from './progress.ts'
 import type { PushMessage } from './push-message.ts'
 import type { Reporter } from './reporter.ts'
+import type { RequestTraces } from './request-traces.ts'
 import type { Requests } from './requests.ts'
 import type { WorkerShared, WorkerTask } from './worker-options.ts'
 
@@ -14,6 +15,7 @@ export interface SenderOptions {
   readonly shared: WorkerShared
   readonly seat: WorkerTask['seat']
   readonly requests: Requests
+  readonly traces: RequestTraces
   readonly progress: Progress
   readonly reporter: Reporter
   readonly entries: ErrorEntries
@@ -33,15 +35,17 @@ export class Sender implements DeliveryPort<PushMessage> {
   }
 
   async post (messages: readonly PushMessage[], attempt: number, signal: AbortSignal): Promise<Attempt> {
-    const { shared: { endpoints, figures }, requests, reporter } = this.#options
+    const { shared: { endpoints, figures }, requests, traces, reporter } = this.#options
     const [first, ...others] = messages
     if (first === undefined) throw new RangeError('a request carries at least one message')
-    const request = await requests.of([first, ...others], attempt)
+    const made = await requests.of([first, ...others], attempt)
     if (!this.#mayPost) await this.#untilMayPost()
+    const { request, end } = traces.begin(made, messages)
     figures.attempts++
     figures.inFlight++
     const answer = await endpoints.post(request, signal)
     figures.inFlight--
+    end?.(answer)
     if (answer.failure !== undefined) figures.failed[answer.failure]++
     reporter.answered(first.offset, answer)
     return answer

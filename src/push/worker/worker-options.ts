@@ -1,3 +1,4 @@
+import type { DeliverySpans } from '../../messages/index.ts'
 import type { Broker, ByteBudget, Logger } from '../../streams/index.ts'
 import type { Sealing } from '../definitions/sealing.ts'
 import type { Subscription } from '../definitions/definitions.ts'
@@ -24,6 +25,8 @@ export interface WorkerShared {
   readonly memory: ByteBudget
   /** One for all workers. */
   readonly ticks: Ticks
+  /** Makes a span of each request; undefined where no spans are made. */
+  readonly spans?: DeliverySpans | undefined
 }
 
 /** What a worker is to deliver, and with what it continues. */

@@ -207,8 +207,8 @@ t.test('a near miss takes as long as a hit, and as long as a key that is nothing
   const near = key.slice(0, 50) + (key[50] === 'a' ? 'b' : 'a') + key.slice(51)
   const far = makeKey().key
   t.equal(typeof ring.find(key), 'object')
-  // 1e5 tries of each.
-  const [hit = 0, nearMiss = 0, farMiss = 0] = [key, near, far].map((text) => bestNs(20, 5000, () => ring.find(text)))
+  // 1e5 tries of each, in rounds that are short enough to run undisturbed beside other programs.
+  const [hit = 0, nearMiss = 0, farMiss = 0] = [key, near, far].map((text) => bestNs(200, 500, () => ring.find(text)))
   t.comment(`hit ${hit.toFixed(0)} ns, near miss ${nearMiss.toFixed(0)} ns, far miss ${farMiss.toFixed(0)} ns`)
   t.ok(Math.abs(hit - nearMiss) < 1000)
   t.ok(Math.abs(farMiss - nearMiss) < 1000)

@@ -1,0 +1,62 @@
+import t, { type Test } from 'tap'
+import { startPushGateway } from '../support/push-gateway.ts'
+import { startReceiver } from '../support/push-receiver.ts'
+import { list, record } from '../support/schema-values.ts'
+import { newSource } from '../support/subscriptions.ts'
+import { until } from '../support/until.ts'
+
+const gateway = await startPushGateway(t)
+const RETRY = { initialDelayMs: 100, maxDelayMs: 300, messageAttempts: 1 }
+const COMMIT = { everyMs: 100 }
+
+interface Bench {
+  readonly stream: string
+  readonly path: string
+  readonly ask: (what: string, json?: object) => Promise<void>
+}
+
+async function bench (t: Test): Promise<Bench> {
+  const { stream, path: all } = await newSource(t, gateway)
+  const path = `${all}/s`
+  t.teardown(async () => { await gateway.request('DELETE', path) })
+  return {
+    stream,
+    path,
+    async ask (what, json) {
+      const { status, text } = await gateway.request('POST', `${path}/${what}`, { ...(json && { json }) })
+      if (status !== 200) throw new Error(`${what} was answered ${status}: ${text}`)
+    }
+  }
+}
+
+t.test('a reset to the second message delivers it first, though its place looks like the first one\'s', async (t) => {
+  const { stream, path, ask } = await bench(t)
+  const receiver = await startReceiver(t)
+  await gateway.publish(stream, 'a', 'b', 'c')
+  await gateway.request('PUT', path, { json: { url: receiver.url, start: 'first', commit: COMMIT } })
+  await receiver.received(3)
+  await ask('reset', { to: { offset: 1 } })
+  await receiver.received(5)
+  t.same(receiver.deliveries.map(({ offset }) => offset), [0, 1, 2, 1, 2])
+})
+
+t.test('after a reset a message that is refused again has another entry, in the new generation', async (t) => {
+  const { stream, path, ask } = await bench(t)
+  const receiver = await startReceiver(t)
+  receiver.react(({ offset }) => offset === 1 ? 422 : 204)
+  await gateway.publish(stream, 'a', 'poison', 'c')
+  await gateway.request('PUT', path, { json: { url: receiver.url, start: 'first', retry: RETRY, commit: COMMIT } })
+  for (const rounds of [1, 2, 3]) {
+    await until('all are settled', () => receiver.processed.length === 2 * rounds)
+    const entries = await until('the entry is there', async () => {
+      const { json } = await gateway.get(`/v1/streams/${stream}_errors/messages`)
+      const messages = list(record(json)['messages'])
+      return messages.length >= rounds && messages
+    })
+    t.same(entries.map((entry) => record(entry)['body']), Array.from({ length: rounds }, () => 'poison'))
+    if (rounds < 3) await ask('reset', { to: 'first' })
+  }
+  const generations = receiver.deliveries.map(({ headers }) => Number(headers['delivery-generation']))
+  t.same(generations, [...generations].sort((a, b) => a - b))
+  t.equal(new Set(generations).size, 3)
+})
