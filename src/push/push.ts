@@ -10,6 +10,7 @@ import type { Attempt } from './endpoint/attempt.ts'
 import type { Guard } from './endpoint/guard.ts'
 import { PushError } from './push-error.ts'
 import type { IfVersion, PushPort, RedriveProgress, SubscriptionStatus } from './push-port.ts'
+import { bounded } from './redrive/bounded.ts'
 import { statusOf, statusWithoutSource, type KnownStatus } from './standing.ts'
 import { startsOf } from './starts.ts'
 import { slotOf, sourceOf, unitId, type Unit } from './unit.ts'
@@ -124,7 +125,10 @@ export class Push implements PushPort {
 
   async startRedrive (key: SubscriptionKey, request: RedriveRequest): Promise<RedriveProgress> {
     const id = randomUUID()
-    const { redrives } = await this.#change(key, { type: 'redrive', id, request, at: Date.now() })
+    const { definition: { errorStream } } = await this.get(key)
+    const signal = AbortSignal.timeout(READ_TIMEOUT_MS)
+    const fixed = await bounded(this.#options.broker.reading, errorStream, key, request, signal)
+    const { redrives } = await this.#change(key, { type: 'redrive', id, request: fixed, at: Date.now() })
     return this.#progressOf(key, redrives.find((redrive) => redrive.id === id) ?? noRedrive(id))
   }
 

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { addPushFigures } from '../../src/plugins/push-figures.ts'
+import { PushFigures } from '../../src/push/figures.ts'
 import { buildGateway } from '../support/gateway.ts'
 
 const page = readFileSync('docs/operations.md', 'utf8')
@@ -36,6 +38,7 @@ t.test('every metric that the page names is one', async (t) => {
   t.teardown(async () => {
     await app.close()
   })
+  addPushFigures(app.metrics, new PushFigures(), () => []) // they are there when deliveries begin
   const metrics = (await app.metrics.getMetricsAsJSON()).map(({ name }) =>
     name.replace(/^rabbitmq_stream_gateway_/, '')
   )

@@ -24,6 +24,8 @@ t.test('the table says what CI runs on the newer RabbitMQ', async (t) => {
   const [, faults = ''] = /test\/faults\/\{([^}]+)\}/.exec(ci) ?? []
   const inWords = ['restart', 'leader', 'cluster', 'disk-alarm', 'rabbitmq-users', 'rabbitmq-logins', 'super-streams']
   t.same(faults.split(','), inWords, 'the row names them')
+  t.equal(ci.includes('test/push/*.test.ts'), runs.includes('`test/push/`'))
+  t.equal(ci.includes('test/faults/push-{takeover,broker,cluster}.test.ts'), runs.includes('push subscriptions'))
 })
 
 t.test('the broker of this run is the one of the table, or a later patch release', async (t) => {

@@ -1,3 +1,4 @@
+import type { RedriveEnd } from '../definitions/definitions.ts'
 import type { Report } from '../status/status-record.ts'
 import type { Unit } from '../unit.ts'
 import type { WorkerListener } from '../worker/worker-options.ts'
@@ -15,15 +16,17 @@ export function listenerFor (
   { partition, redrive }: Unit, isCurrent: () => boolean, { report, ask }: WorkerEars
 ): WorkerListener {
   const askNow = (order: Omit<Order, 'subscription'>): void => { if (isCurrent()) ask(order) }
+  const end = (state: RedriveEnd): void => {
+    askNow({ change: { type: 'redriveEnd', id: redrive, state }, isConditional: false, isLasting: false })
+  }
   return {
     report: (said) => { if (isCurrent()) report(said) },
     pause: (cause) => { askNow({ change: { type: 'pause', cause }, isConditional: true, isLasting: false }) },
     moved: (nextOffset) => {
+      if (redrive !== '') return end('cancelled')
       const change = { type: 'reset', offsets: { [partition]: nextOffset } } as const
       askNow({ change, isConditional: true, isLasting: true })
     },
-    done: () => {
-      askNow({ change: { type: 'redriveEnd', id: redrive, state: 'done' }, isConditional: false, isLasting: false })
-    }
+    done: () => { end('done') }
   }
 }

@@ -1,7 +1,8 @@
-import { ReadFilter, type Position, type ReadMessage } from '../../streams/index.ts'
+import { ReadFilter, type Position } from '../../streams/index.ts'
 import type { Definition, Start } from '../definitions/definition.ts'
 import type { Subscription } from '../definitions/definitions.ts'
 import { sourceOf, type Unit } from '../unit.ts'
+import type { PushMessage } from './push-message.ts'
 import type { WorkerTask } from './worker-options.ts'
 
 /** What a worker reads, and under which name it keeps its place. */
@@ -15,8 +16,10 @@ export interface Course {
   readonly otherwise?: Position
   /** Only messages that it matches; undefined: all. */
   readonly filter: ReadFilter | undefined
-  /** Only messages that it accepts; undefined: all that match. */
-  readonly accepts?: (message: Pick<ReadMessage, 'bytes'>) => boolean
+  /** What is delivered in place of a message, if it is delivered. Not given: the message itself. */
+  readonly replace?: (message: PushMessage) => PushMessage | undefined
+  /** Messages have been in several streams at first, so a request carries one of them. */
+  readonly isMixed?: boolean
   /** It ends before this offset; undefined: never. */
   readonly end?: number
 }

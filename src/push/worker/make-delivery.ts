@@ -1,3 +1,4 @@
+import type { Definition } from '../definitions/definition.ts'
 import type { RetryState } from '../delivery/delivery.ts'
 import { keyedDelivery } from '../delivery/keyed-delivery.ts'
 import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
@@ -31,12 +32,18 @@ export function makeDelivery (parts: DeliveryParts, retry: RetryState | undefine
   const traces = new RequestTraces(spans, course)
   const sender = new Sender({ ...parts, requests, traces, seat: task.seat, entries: errorStreamOf(parts) })
   const policy = policyOf(definition)
-  const { ordering, orderingKey, concurrency, batch } = definition
+  const { ordering, orderingKey, concurrency } = definition
+  const batch = batchOf(course, definition)
   if (ordering === 'stream') return new OrderedDelivery(sender, policy, retry)
   const window = { concurrency, batch, bytesOf: ({ bytes }: PushMessage) => bytes.length }
   return ordering === 'none'
     ? unorderedDelivery(sender, policy, window, retry)
     : keyedDelivery(sender, policy, { ...window, keyOf: keyReader(orderingKey) }, retry)
+}
+
+/** What one request of a course may carry. */
+export function batchOf ({ isMixed = false }: Course, { batch }: Definition): Definition['batch'] {
+  return isMixed ? { ...batch, maxMessages: 1 } : batch
 }
 
 function errorStreamOf ({ task, course, shared, reporter }: DeliveryParts): ErrorStream {

@@ -8,6 +8,22 @@ export interface PushMessage extends Deliverable {
   /** As it is stored. */
   readonly bytes: Uint8Array
   readonly place: Place
+  /** Where it was at first, when it is read from another stream: endpoints see this place. */
+  readonly origin?: Origin
+}
+
+/** Where a message was. */
+export interface Origin {
+  /** The API's name. */
+  readonly stream: string
+  readonly offset: number
+  /** When its chunk was written, ms since 1970, by the broker's clock. */
+  readonly timestamp: number
+}
+
+/** The offset and the time that an endpoint sees. */
+export function shownPlace ({ offset, lastOffset, timestamp, origin }: PushMessage) {
+  return origin === undefined ? { offset, lastOffset, timestamp } : { ...origin, lastOffset: origin.offset }
 }
 
 /** Where the bytes lie: in a copy of several messages, each behind its length; or records that cannot be told apart. */
@@ -29,7 +45,9 @@ export function copyOf (pieces: readonly ReadPiece[]): PushMessage[] {
 export function piecesOf (messages: readonly PushMessage[]): ReadPiece[] {
   const pieces: ReadPiece[] = []
   let run: { data: Buffer, start: number, end: number, offset: number, timestamp: number, count: number } | undefined
-  for (const { offset, timestamp, place } of messages) {
+  for (const message of messages) {
+    const { place } = message
+    const { offset, timestamp } = shownPlace(message)
     if (place.kind === 'unreadable') {
       run = undefined
       pieces.push(place)
@@ -47,7 +65,9 @@ export function piecesOf (messages: readonly PushMessage[]): ReadPiece[] {
 }
 
 /** The message as a read returns it. */
-export function readMessageOf ({ offset, timestamp, bytes, place }: PushMessage): ReadMessage {
+export function readMessageOf (message: PushMessage): ReadMessage {
+  const { bytes, place } = message
+  const { offset, timestamp } = shownPlace(message)
   return place.kind === 'unreadable' ? place : { kind: 'entry', offset, timestamp, bytes }
 }
 

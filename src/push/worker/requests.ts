@@ -6,7 +6,7 @@ import { sealContext, type Sealing } from '../definitions/sealing.ts'
 import { keyOf, signatureOf, webhookId } from '../delivery/signature.ts'
 import type { EndpointRequest } from '../endpoint/endpoints.ts'
 import type { WorkerTask } from './worker-options.ts'
-import { piecesOf, readMessageOf, type PushMessage } from './push-message.ts'
+import { piecesOf, readMessageOf, shownPlace, type PushMessage } from './push-message.ts'
 
 // More is encoded in steps, between which others get their turn.
 const ENCODED_AT_ONCE_BYTES = 128 * 1024
@@ -68,14 +68,18 @@ export class Requests {
     const { definition } = this.#options.task.subscription
     const [first] = messages
     const isBatch = definition.batch.maxMessages > 1
-    const place = { ...this.#place(first), ...(messages.length > 1 && { lastOffset: messages.at(-1)?.lastOffset }) }
+    const shown = shownPlace(first)
+    const last = messages.length > 1 ? shownPlace(messages.at(-1) ?? first).lastOffset : undefined
+    const stream = first.origin?.stream ?? this.#options.stream
+    const place = { ...this.#place(shown), stream, ...(last !== undefined && { lastOffset: last }) }
     const { contentType, body } = isBatch
       ? { contentType: JSON_TYPE, body: await batchBody(messages) }
       : await this.#single(first)
     return this.#signed(webhookId(place, this.#options.task.subscription.key.subscription), body, {
       'content-type': contentType,
-      'stream-offset': String(first.offset),
-      'stream-timestamp': new Date(first.timestamp).toISOString(),
+      ...(first.origin !== undefined && { 'stream-name': encodeURIComponent(stream) }),
+      'stream-offset': String(shown.offset),
+      'stream-timestamp': new Date(shown.timestamp).toISOString(),
       'delivery-attempt': String(attempt)
     })
   }
@@ -123,7 +127,8 @@ export class Requests {
 }
 
 async function batchBody (messages: readonly PushMessage[]): Promise<Buffer> {
-  const nextOffset = (messages.at(-1)?.lastOffset ?? 0) + 1
+  const last = messages.at(-1)
+  const nextOffset = last === undefined ? 0 : shownPlace(last).lastOffset + 1
   return await textOf(piecesOf(messages), '{"messages":[', `],"nextOffset":${nextOffset}}`)
 }
 

@@ -5,7 +5,7 @@ import { MAX_RETRY_AFTER_MS } from '../delivery/retry.ts'
 import type { Attempt } from '../endpoint/attempt.ts'
 import type { ErrorEntries } from './error-entries.ts'
 import { untilFresh, type Progress } from './progress.ts'
-import type { PushMessage } from './push-message.ts'
+import { shownPlace, type PushMessage } from './push-message.ts'
 import type { Reporter } from './reporter.ts'
 import type { RequestTraces } from './request-traces.ts'
 import type { Requests } from './requests.ts'
@@ -48,7 +48,7 @@ export class Sender implements DeliveryPort<PushMessage> {
     end?.(answer)
     if (answer.failure !== undefined) figures.failed[answer.failure]++
     reporter.answered(first.offset, answer)
-    return answer
+    return first.origin === undefined ? answer : readAnswer(messages, answer)
   }
 
   settled (offset: number, how: 'delivered' | 'error' | 'dropped'): void {
@@ -89,4 +89,14 @@ export class Sender implements DeliveryPort<PushMessage> {
       if (progress.isFull) await progress.store()
     } while (!this.#mayPost)
   }
+}
+
+// The endpoint names the offset that it was shown. The messages up to there are those before the first that is beyond.
+function readAnswer (messages: readonly PushMessage[], answer: Attempt): Attempt {
+  const { processed } = answer
+  if (processed === undefined) return answer
+  const beyond = messages.findIndex((message) => shownPlace(message).lastOffset > processed)
+  const last = messages[(beyond === -1 ? messages.length : beyond) - 1]
+  if (last !== undefined) return { ...answer, processed: last.lastOffset }
+  return { ...answer, failure: answer.failure ?? 'ambiguous', processed: undefined }
 }

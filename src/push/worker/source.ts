@@ -234,8 +234,8 @@ export class Source {
       }
       if (this.#isWithoutRoom) return false
       const copied = copyOf(part.pieces)
-      const { accepts } = this.#course
-      const wanted = accepts === undefined ? copied : copied.filter((message) => accepts(message))
+      const { replace } = this.#course
+      const wanted = replace === undefined ? copied : copied.flatMap((message) => replace(message) ?? [])
       this.#queue.add(wanted)
       this.#hasPassed ||= wanted.length < part.to - part.from
       live.advance(part)

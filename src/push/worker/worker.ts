@@ -2,8 +2,9 @@ import { setMaxListeners } from 'node:events'
 import { Backoff, pause, StreamsError, within } from '../../streams/index.ts'
 import { isExhausted } from '../delivery/delivery.ts'
 import { OrderedDelivery } from '../delivery/ordered-delivery.ts'
+import { redriveCourse } from '../redrive/redrive-course.ts'
 import { subscriptionCourse, type Course } from './course.ts'
-import { makeDelivery, type UnitDelivery } from './make-delivery.ts'
+import { batchOf, makeDelivery, type UnitDelivery } from './make-delivery.ts'
 import { openSource } from './open-source.ts'
 import { Progress, untilFresh } from './progress.ts'
 import { Reporter } from './reporter.ts'
@@ -22,7 +23,9 @@ const MIN_STORE_MS = 1000
 
 /** Begins to deliver a unit. */
 export const startWorker: StartWorker = (task, listener, shared) => {
-  return new UnitWorker(subscriptionCourse(task), task, listener, shared)
+  const course = task.unit.redrive === '' ? subscriptionCourse(task) : redriveCourse(task)
+  if (course === undefined) throw new RangeError('the subscription has no such redrive')
+  return new UnitWorker(course, task, listener, shared)
 }
 
 class UnitWorker implements Worker, Ticking {
@@ -54,8 +57,8 @@ class UnitWorker implements Worker, Ticking {
     this.#task = task
     this.#listener = listener
     this.#shared = shared
-    this.#amount = definition.batch
-    this.#skipOffset = skips[unit.partition]
+    this.#amount = batchOf(course, definition)
+    this.#skipOffset = unit.redrive === '' ? skips[unit.partition] : undefined
     this.#progress = new Progress({
       seat,
       broker: shared.broker,
