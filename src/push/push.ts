@@ -100,10 +100,15 @@ export class Push implements PushPort {
 
   async skip (key: SubscriptionKey, offset: number, partition = ''): Promise<Subscription> {
     const subscription = await this.get(key)
-    const { nextOffset: standsOn } = await this.#statusOf({ key, partition, redrive: '' }, subscription)
+    const { nextOffset: standsOn, lag } = await this.#statusOf({ key, partition, redrive: '' }, subscription)
     if (standsOn !== offset) {
       const place = standsOn === null ? 'has not begun' : `stands on offset ${standsOn}`
       throw new PushError('subscription_stands_elsewhere', `the subscription ${place}`, { nextOffset: standsOn })
+    }
+    // It would skip a message of later, which the caller has not seen.
+    if (lag === 0) {
+      const text = 'the subscription has delivered everything: there is no message to skip'
+      throw new PushError('subscription_stands_elsewhere', text, { nextOffset: standsOn })
     }
     return await this.#change(key, { type: 'skip', partition, offset })
   }
