@@ -1,3 +1,4 @@
+import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
 import { startPushGateway } from '../support/push-gateway.ts'
 import { startReceiver } from '../support/push-receiver.ts'
@@ -59,4 +60,36 @@ t.test('after a reset a message that is refused again has another entry, in the 
   const generations = receiver.deliveries.map(({ headers }) => Number(headers['delivery-generation']))
   t.same(generations, [...generations].sort((a, b) => a - b))
   t.equal(new Set(generations).size, 3)
+})
+
+t.test('while secrets are replaced under load, every delivery verifies with the one in use', async (t) => {
+  const { stream, path } = await bench(t)
+  const receiver = await startReceiver(t)
+  const json = { url: receiver.url, start: 'first', commit: COMMIT }
+  const created = record((await gateway.request('PUT', path, { json })).json)
+  let installed = new Webhook(String(list(created['secrets'])[0]))
+  let refused = 0
+  receiver.react(({ headers, body }) => {
+    const own = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
+    try {
+      installed.verify(body, own)
+      return 204
+    } catch {
+      refused++
+      return 401
+    }
+  })
+  for (let rotation = 0; rotation < 5; rotation++) {
+    await gateway.publish(stream, ...Array.from({ length: 50 }, () => 'a'))
+    const overlap = { overlapSeconds: 600 }
+    const { status, json: rotated } = await gateway.request('POST', `${path}/secrets`, { json: overlap })
+    t.equal(status, 200)
+    // The operator installs the new one some deliveries later.
+    const { length } = receiver.deliveries
+    await gateway.publish(stream, ...Array.from({ length: 50 }, () => 'b'))
+    await receiver.received(length + 30)
+    installed = new Webhook(String(record(rotated)['secret']))
+  }
+  await until('all are delivered', () => receiver.processed.length === 500)
+  t.equal(refused, 0)
 })

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Test } from 'tap'
 import { testManagementUrl, testStreamUrl } from './broker.ts'
 import { GatewayProcess } from './gateway-process.ts'
 import { inParallel } from './in-parallel.ts'
-import { pushSettings } from './push-gateway.ts'
+import { PUSH_SETTINGS, pushSettings } from './push-gateway.ts'
 import type { Delivery, PushReceiver } from './push-receiver.ts'
 import { list, record } from './schema-values.ts'
 import { until } from './until.ts'
@@ -23,6 +22,9 @@ export interface Source {
   published: number
 }
 
+/** Ends what it owns. */
+interface Owner { teardown: (end: () => unknown) => unknown }
+
 const AT_ONCE = 10
 
 /** Several gateways in processes of their own that share the subscriptions of tests. */
@@ -34,12 +36,11 @@ export class PushFleet {
     this.#env = env
   }
 
-  static async start (t: Test, { gateways, env = {} }: FleetOptions): Promise<PushFleet> {
+  static async start (t: Owner, { gateways, env = {} }: FleetOptions): Promise<PushFleet> {
     const fleet = new PushFleet({
-      RABBITMQ_STREAM_URL: testStreamUrl(),
-      RABBITMQ_MANAGEMENT_URL: testManagementUrl(),
-      ...pushSettings(t),
+      ...PUSH_SETTINGS,
       PUSH_HEARTBEAT_SECONDS: '2',
+      ...env['RABBITMQ_STREAM_URL'] === undefined && testBroker(t),
       ...env
     })
     t.teardown(async () => { await Promise.all(fleet.gateways.map(async (gateway) => await gateway.end('SIGKILL'))) })
@@ -80,7 +81,7 @@ export class PushFleet {
   }
 
   /** Streams, each with a subscription that begins at the first message. */
-  async newSources (t: Test, count: number, receiver: PushReceiver, subscription: object = {}): Promise<Source[]> {
+  async newSources (t: Owner, count: number, receiver: PushReceiver, subscription: object = {}): Promise<Source[]> {
     const sources = Array.from({ length: count }, (): Source => {
       const stream = `push-${randomUUID()}`
       return { stream, path: `/v1/streams/${stream}`, hook: `/${stream}`, published: 0 }
@@ -136,6 +137,11 @@ export class PushFleet {
       offset = Number(nextOffset)
     }
   }
+}
+
+// The broker of the tests, and streams of their own there.
+function testBroker (t: Owner): Record<string, string> {
+  return { RABBITMQ_STREAM_URL: testStreamUrl(), RABBITMQ_MANAGEMENT_URL: testManagementUrl(), ...pushSettings(t) }
 }
 
 async function forEach (sources: readonly Source[], act: (source: Source) => Promise<void>): Promise<void> {

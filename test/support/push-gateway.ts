@@ -20,7 +20,7 @@ export const PUSH_SETTINGS = {
  * Settings of gateways that deliver to endpoints of this machine and share their subscriptions with nothing but each
  * other. The streams behind them are deleted with the test: call it before the gateways are started.
  */
-export function pushSettings (t: Test): Record<string, string> {
+export function pushSettings (t: { teardown: (end: () => unknown) => unknown }): Record<string, string> {
   const prefix = `push-${randomUUID()}`
   t.teardown(async () => { await deleteStreams(prefix) })
   return { ...PUSH_SETTINGS, PUSH_STREAM_PREFIX: prefix }

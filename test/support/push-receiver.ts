@@ -1,6 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Test } from 'tap'
 import { until } from './until.ts'
 
 /** A delivery as it came. */
@@ -49,7 +48,9 @@ export interface PushReceiver {
 }
 
 /** Starts an HTTP server on 127.0.0.1 that plays an endpoint: it answers 204 until it is told otherwise. */
-export async function startReceiver (t: Test, port = 0): Promise<PushReceiver> {
+export async function startReceiver (
+  t: { teardown: (end: () => unknown) => unknown }, port = 0
+): Promise<PushReceiver> {
   const deliveries: Delivery[] = []
   const processed: number[] = []
   let inFlight = 0

@@ -91,7 +91,9 @@ export function isExhausted (state: RetryState, policy: RetryPolicy): boolean {
 }
 
 /** Whether the next try may be made. A time further ahead than any pause is that of a clock that has jumped. */
-export function isDue ({ nextAttemptAt }: RetryState, { maxDelayMs }: RetryPolicy, now: number): boolean {
+export function isDue (
+  { nextAttemptAt }: Pick<RetryState, 'nextAttemptAt'>, { maxDelayMs }: Pick<RetryDelays, 'maxDelayMs'>, now: number
+): boolean {
   return nextAttemptAt <= now || nextAttemptAt - now > Math.max(maxDelayMs, MAX_RETRY_AFTER_MS)
 }
 

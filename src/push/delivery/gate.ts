@@ -1,5 +1,5 @@
 import type { Attempt } from '../endpoint/attempt.ts'
-import type { RetryState } from './delivery.ts'
+import { isDue, type RetryState } from './delivery.ts'
 import { delayAfter, type RetryDelays } from './retry.ts'
 
 interface Waiter {
@@ -52,7 +52,8 @@ export class Gate {
     for (;;) {
       await this.#turn(offset, true)
       if (this.#isOpen) return Infinity
-      if (this.#options.now() >= this.#notBefore) return 1
+      const { delays, now } = this.#options
+      if (isDue({ nextAttemptAt: this.#notBefore }, delays, now())) return 1
       this.left()
       await sleepUntil(this.#notBefore)
     }

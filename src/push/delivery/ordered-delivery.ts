@@ -175,7 +175,8 @@ export class OrderedDelivery<M extends Deliverable> implements Delivery<M> {
       failure,
       status: attempt.status,
       error: attempt.error ?? 'the endpoint says that it has processed nothing',
-      firstFailedAt: isSameTrouble ? before.firstFailedAt : now,
+      // A clock that was put back must not make an outage longer.
+      firstFailedAt: isSameTrouble ? Math.min(before.firstFailedAt, now) : now,
       failedAt: now,
       nextAttemptAt: now + delayMs
     }

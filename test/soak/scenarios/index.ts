@@ -4,6 +4,7 @@ import { clusterScenarios } from './cluster.ts'
 import { gatewayScenarios } from './gateway.ts'
 import { liveScenarios } from './live.ts'
 import { networkScenarios } from './network.ts'
+import { pushScenarios } from './push.ts'
 import { sharedPartitionScenarios } from './shared-partitions.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -17,5 +18,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...clientScenarios,
   ...liveScenarios,
   ...sharedPartitionScenarios,
+  ...pushScenarios,
   ...clusterScenarios
 ]

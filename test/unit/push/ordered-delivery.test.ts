@@ -213,3 +213,28 @@ t.test('a message that cannot be written into the error stream is not sent again
   t.same(world.requests, [[0, 1], [0], [1]])
   t.same(world.errors.map(({ offset }) => offset), [0])
 })
+
+t.test('a clock that is put back or forward by a year keeps no message waiting', async (t) => {
+  const YEAR_MS = 31_536_000_000
+  for (const jumpMs of [-YEAR_MS, YEAR_MS]) {
+    const world = new World((_, call) => call === 1 ? 503 : STATUS_OK, { maxOutageMs: 2 * YEAR_MS })
+    const delivery = world.delivery()
+    const { signal } = new AbortController()
+    t.equal(await delivery.try(offsets(0, 2), signal), 'later')
+    world.nowMs += jumpMs
+    t.equal(await delivery.try(offsets(0, 2), signal), undefined, 'it is due')
+    t.same(world.requests, [[0, 1], [0], [1]])
+  }
+})
+
+t.test('a clock that is put back makes no outage longer', async (t) => {
+  const world = new World(() => 503)
+  const delivery = world.delivery()
+  const { signal } = new AbortController()
+  t.equal(await delivery.try(offsets(0, 1), signal), 'later')
+  world.nowMs -= 1_000_000_000
+  t.equal(await delivery.try(offsets(0, 1), signal), 'later')
+  t.equal(delivery.retry?.firstFailedAt, world.nowMs)
+  t.equal(await delivery.deliver(offsets(0, 1), signal), 'outage')
+  t.ok(world.requests.length < 12, `${world.requests.length} requests`)
+})
