@@ -87,7 +87,7 @@ t.test('retention that passes a failing subscription leaves a gap, which its sta
   receiver.react(204)
   await until('it is delivered again', () => receiver.processed.length > 1)
   const [, next = 0] = receiver.processed
-  t.comment(receiver.processed.slice(0,5), next)
+  t.comment(receiver.processed.slice(0, 5), next)
   await until('the gap is told', async () => Number((await status())['missed']) > 0)
   t.equal((await status())['missed'], next - 1)
 })
@@ -105,7 +105,7 @@ t.test('retention that passes a paused subscription leaves a gap, and the rest i
   await ask('resume')
   await until('it is delivered', () => receiver.processed.length > 2)
   const [, last = 0, next = 0] = receiver.processed
-  t.comment(first, receiver.processed.slice(0,5))
+  t.comment(first, receiver.processed.slice(0, 5))
   t.ok(next >= first, 'from the first')
   const missed = await until('the gap is told', async () => Number((await status())['missed']) || undefined)
   t.ok(missed >= first - last - 2 && missed < next - last, `${missed} between ${last} and ${next}`)
