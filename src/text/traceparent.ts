@@ -31,12 +31,14 @@ export function parseTraceparent (text: string | undefined): TracePoint | undefi
 // The least that everybody has to pass on.
 const MAX_STATE_LENGTH = 512
 const MAX_STATE_MEMBERS = 32
+// What a header may have. Other white space around a member would be trimmed, and then be sent all the same.
+const HEADER_TEXT = /^[\t\x20-\x7e]+$/
 const KEY = /^(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})$/
 const VALUE = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{1,256}$/
 
 /** Whether a text is a `tracestate` of at most 512 characters. Without its `traceparent` it means nothing. */
 export function isTracestate (text: string): boolean {
-  if (text.length === 0 || text.length > MAX_STATE_LENGTH) return false
+  if (text.length > MAX_STATE_LENGTH || !HEADER_TEXT.test(text)) return false
   const members = text.split(',').map((member) => member.trim()).filter((member) => member !== '')
   if (members.length === 0 || members.length > MAX_STATE_MEMBERS) return false
   const keys = new Set<string>()

@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs'
 
+/** The names of variables in comments of such a file: `#NAME=VALUE`, to be used by taking the # away. */
+export function namesInComments (path: string): string[] {
+  return [...readFileSync(path, 'utf8').matchAll(/^#([A-Z][A-Z_]*)=\S+$/gm)].map(([, name = '']) => name)
+}
+
 /**
  * The variables of a file with NAME=VALUE in each line, as systemd and kustomize read it. A line that begins with #
  * is a comment.

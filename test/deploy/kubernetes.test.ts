@@ -4,7 +4,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { OPERATIONS } from '../../scripts/docs/openapi-document.ts'
 import { describeSettings, loadConfig } from '../../src/config.ts'
 import { describeImage } from './dockerfile.ts'
-import { readEnvFile } from './env-file.ts'
+import { namesInComments, readEnvFile } from './env-file.ts'
 import { typeFaults } from './kubernetes-types.ts'
 import { isNode, items, member, text, type Node } from './yaml-node.ts'
 
@@ -75,6 +75,16 @@ t.test('every variable of the deployment is a setting, with a value that the gat
   const { config, warnings } = loadConfig({ ...image.env, ...values }, () => '{"keys": []}')
   t.same(warnings, [])
   t.same(config.access.ways, ['api-keys'])
+})
+
+t.test('the files of settings name what else is often set, by names that are settings', async (t) => {
+  for (const path of [`${FOLDER}/gateway.env`, 'deploy/systemd/gateway.env']) {
+    const names = namesInComments(path)
+    t.ok(['LAG_STREAMS', 'PUSH_ENABLED', 'TRACING'].every((name) => names.includes(name)), path)
+    // The standard variables of OpenTelemetry are not the gateway's own.
+    const own = names.filter((name) => !name.startsWith('OTEL_'))
+    t.same(own.filter((name) => !settings.some((setting) => setting.name === name)), [], path)
+  }
 })
 
 t.test('the ports agree: settings, image, container, Service, policy and monitor', async (t) => {
@@ -164,7 +174,8 @@ t.test('the example of secrets has what the deployment reads, and no secret', as
   )
   for (const variable of secretVariables) {
     const { name, key } = member(variable, 'valueFrom.secretKeyRef')
-    t.match(found(String(name))[String(key)], /:\/\/gateway:PASSWORD@/)
+    if (String(key).endsWith('-url')) t.match(found(String(name))[String(key)], /:\/\/gateway:PASSWORD@/)
+    else t.match(read('secrets.example.yaml'), `# ${String(key)}: `, 'what is not always needed is a comment')
   }
   const [volume = {}] = items(pod, 'spec.volumes')
   t.same(JSON.parse(String(found(String(member(volume, 'secret')['secretName']))['keys.json'])), { keys: [] })

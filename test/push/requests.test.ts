@@ -30,8 +30,13 @@ t.test('a request says what it carries, and is signed with every valid secret', 
     body: Buffer.from('{"n":12345678901234567890}')
   })
   batch.add({ applicationProperties: [[text('traceparent'), text('not\r\none')]], body: Buffer.from([0xff]) })
+  const split = text('a=1,\r\nb=2')
+  batch.add({
+    applicationProperties: [[text('traceparent'), text(traceparent)], [text('tracestate'), split]],
+    body: Buffer.from('x')
+  })
   await broker.publishing.publish(stream, batch)
-  const [first, second] = await receiver.received(2)
+  const [first, second, third] = await receiver.received(3)
   t.match(first?.headers, {
     'content-type': 'application/json',
     'stream-name': stream,
@@ -57,6 +62,7 @@ t.test('a request says what it carries, and is signed with every valid secret', 
   t.throws(() => new Webhook(pastSecret).verify(body, signed))
   t.throws(() => new Webhook(secret).verify(`${body} `, signed))
   t.equal(second?.headers['traceparent'], undefined, 'what is not one is not sent')
+  t.match(third?.headers, { traceparent, tracestate: undefined })
   t.not(second?.headers['webhook-id'], first?.headers['webhook-id'])
 })
 

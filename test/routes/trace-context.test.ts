@@ -103,6 +103,16 @@ t.test('lines get it only with TRACE_LINES=true', async (t) => {
   t.same(bodies, ['c', 'd', { e: 1 }, { f: 1 }, 'g'])
 })
 
+t.test('a stored tracestate that no header can have is left out of answers', async (t) => {
+  const stream = await gateway.newStream(t)
+  const { traceparent } = TRACE
+  const messages = [{ body: 1, applicationProperties: { traceparent, tracestate: 'a=1,\r\nb=2' } }]
+  await gateway.request('POST', `/v1/streams/${stream}/messages`, { json: { messages } })
+  const { status, headers } = await gateway.get(`/v1/streams/${stream}/messages/0/raw`)
+  t.match({ status, headers }, { status: 200, headers: { 'app-property-traceparent': traceparent } })
+  t.notOk(Object.hasOwn(headers, 'app-property-tracestate'))
+})
+
 t.test('a traceparent that is malformed is ignored, and so is a tracestate', async (t) => {
   const stream = await gateway.newStream(t)
   const { traceparent, tracestate } = TRACE

@@ -58,9 +58,12 @@ export class SampledStream {
     this.#listed = listed
     const { ends, brokerName } = this.#options
     const before = this.#looks++ % LOOKS_KEPT === 0 ? undefined : this.#look
+    const turn = this.#looks
     // The stored offsets first: none of them is then beyond an end that is older.
     const stored = round.isOnDuty ? await round.stored(brokerName) : undefined
     const look = await ends.look(brokerName, before)
+    // It took so long that a later round has begun. Its end may be older than what is known by now.
+    if (turn !== this.#looks) return
     const timeMs = Date.now()
     this.#look = look
     this.#ring.add({ timeMs, firstOffset: look.firstOffset, nextOffset: look.nextOffset })

@@ -40,7 +40,8 @@ t.test('a tracestate has up to 32 members of the W3C syntax and 512 characters',
   for (const text of right) t.equal(isTracestate(text), true, text)
   const wrong = [
     '', ',', 'a', 'a=', '=1', 'A=1', '0a=1', 'a=1,a=2', 'a=b=c', 'a=\u00e4', 'a=\u007f', 'a@B=1', 'a@=1', 'a b=1',
-    'ok=1,bad', members(33), `a=${'x'.repeat(257)}`, `${'a=1,'.repeat(1)}${'b'.repeat(257)}=1`,
+    'ok=1,bad', 'a=1\n', '\ra=1', 'a=1,\r\nb=2', '\u00a0a=1', 'a=1\u2028',
+    members(33), `a=${'x'.repeat(257)}`, `${'a=1,'.repeat(1)}${'b'.repeat(257)}=1`,
     `a=${'x'.repeat(250)},b=${'x'.repeat(250)},c=${'x'.repeat(10)}`
   ]
   for (const text of wrong) t.equal(isTracestate(text), false, text)
