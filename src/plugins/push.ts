@@ -15,6 +15,8 @@ declare module 'fastify' {
 
 // What workers hold of messages that they deliver, beside what readers hold.
 const SHARE_OF_READ_BUDGET = 0.25
+// What the readers of those streams hold, beside the readers of requests.
+const READERS_SHARE = 0.5
 
 /** Deliveries to HTTP endpoints, when they are turned on. They begin when the app is ready. */
 function push (app: FastifyInstance, config: Config): void {
@@ -38,6 +40,7 @@ function serviceOptions (app: FastifyInstance, { push, rabbitmq }: Config) {
     guard: push,
     encryptionKeys: push.encryptionKeys.map((key) => Buffer.from(key, 'hex')),
     memoryBytes: rabbitmq.readBudgetBytes * SHARE_OF_READ_BUDGET,
+    readBudgetBytes: rabbitmq.readBudgetBytes * READERS_SHARE,
     version: VERSION,
     spans: app.deliverySpans,
     logger: app.log

@@ -31,6 +31,10 @@ export interface PushServiceOptions {
   readonly handoverMs: number
   /** What workers may hold of messages, together. */
   readonly memoryBytes: number
+  /** Subscriptions to streams at a time, for deliveries. */
+  readonly maxReaders: number
+  /** What those have in memory, together. */
+  readonly readBudgetBytes: number
   /** Of the gateway: endpoints see it. */
   readonly version: string
   /** Makes a span of each delivery; undefined where no spans are made. */
@@ -38,6 +42,8 @@ export interface PushServiceOptions {
   readonly logger: Logger
 }
 
+// A worker takes a few messages at a time: there may be thousands of them.
+const WINDOW_BYTES = 256 * 1024
 // So that two processes of one machine are told apart.
 const INSTANCE_BYTES = 3
 
@@ -62,6 +68,7 @@ export class PushService {
   /** Begins at once. Faults of the broker only delay it. */
   constructor (options: PushServiceOptions) {
     const { brokers, virtualHost, streamPrefix: prefix, heartbeatSeconds, handoverMs, version, logger } = options
+    const { maxReaders, readBudgetBytes } = options
     const state = brokers.openInternal({ names: 'broker' })
     const sealing = new Sealing(options.encryptionKeys)
     const guard = new Guard(options.guard)
@@ -69,7 +76,7 @@ export class PushService {
     this.#status = new StatusLog({ broker: state, prefix, logger })
     this.#endpoints = new Endpoints(guard, options.maxConnectionsPerOrigin)
     const shared: WorkerShared = {
-      broker: brokers.openInternal({ names: 'api' }),
+      broker: brokers.openInternal({ names: 'api', reads: { maxReaders, readBudgetBytes, windowBytes: WINDOW_BYTES } }),
       endpoints: this.#endpoints,
       sealing,
       virtualHost,

@@ -24,6 +24,12 @@ export function readPush (read: SettingReader) {
       'Whether secrets of subscriptions may be stored in RabbitMQ without encryption, in place of a key'
     ),
     ...readEndpoints(read, yesOrNo),
+    maxReaders: read.integer(
+      'PUSH_MAX_READERS',
+      { default: 10_000, min: 1, max: 100_000 },
+      'Most subscriptions to streams kept at once for deliveries, beside those of `MAX_READERS`: one for each stream ' +
+      'or partition that this instance delivers. What is beyond it is not delivered, and its state is `blocked`'
+    ),
     streamPrefix: read.text(
       'PUSH_STREAM_PREFIX',
       'gateway.push',

@@ -4,7 +4,7 @@ import type { ManagementClient } from './management/management-client.ts'
 import type { Authentication, ConnectionOptions, TlsOptions } from './protocol/index.ts'
 import type { PublisherPoolLimits } from './publishing/publisher-pool.ts'
 import type { ReaderPoolLimits } from './reading/reader-pool.ts'
-import type { Shared, SharedLimits } from './shared.ts'
+import type { ReadShare, Shared, SharedLimits } from './shared.ts'
 
 /** What is the same for every broker of the process. */
 export interface CommonOptions {
@@ -27,6 +27,8 @@ export interface BrokerSetOptions extends CommonOptions {
 
 export interface BrokerOptions extends CommonOptions {
   shared: Shared
+  /** What its readers share with others; undefined: with all that have no other one. */
+  reads?: ReadShare | undefined
   /** With the gateway's own account, for every caller. */
   management: ManagementClient | undefined
   /** For a broker with the credentials of a caller, which is shown nothing that RabbitMQ does not show its user. */

@@ -3,7 +3,7 @@ import type { BrokerStats } from './broker-stats.ts'
 import { Broker } from './broker.ts'
 import type { CallersPool } from './connections/connection-pool.ts'
 import { ManagementClient } from './management/management-client.ts'
-import { Shared } from './shared.ts'
+import { ReadShare, Shared, type ReadLimits } from './shared.ts'
 
 const SWEEP_INTERVAL_MS = 1000
 const ANY_NAME = '{name}'
@@ -16,6 +16,11 @@ export interface InternalBrokerOptions {
   readonly heartbeatSeconds?: number
   /** Whose names of streams it takes: the API's, or the broker's, for streams that the API does not show. */
   readonly names: 'api' | 'broker'
+  /**
+   * Of its readers, so that they take nothing from those of requests; undefined: they share with them. `windowBytes` is
+   * what one of them holds in advance.
+   */
+  readonly reads?: Pick<ReadLimits, 'maxReaders' | 'readBudgetBytes'> & { readonly windowBytes: number }
 }
 
 /**
@@ -29,6 +34,8 @@ export class BrokerSet {
   readonly #callers = new Set<Broker>()
   readonly #internal = new Set<Broker>()
   readonly #ending = new WeakSet<Broker>()
+  readonly #shares = new Set<ReadShare>()
+  readonly #maxExpandedSubEntryBytes: number
   readonly #sweeper: NodeJS.Timeout
   /** The counters of the brokers that are closed. */
   #past: readonly BrokerStats[] = []
@@ -37,6 +44,7 @@ export class BrokerSet {
     const { virtualHost } = common.connection
     const client = management && new ManagementClient({ ...management, virtualHost })
     this.#options = { ...common, shared: new Shared(limits), management: client }
+    this.#maxExpandedSubEntryBytes = limits.maxExpandedSubEntryBytes
     this.own = new Broker(this.#options)
     this.#sweeper = setInterval(() => { this.#sweep() }, SWEEP_INTERVAL_MS)
   }
@@ -54,15 +62,23 @@ export class BrokerSet {
    * A broker with the account of the gateway, for work of the gateway itself. `drain` leaves it alone, so that what is
    * under way can be brought to its end. It is closed with the set.
    */
-  openInternal ({ heartbeatSeconds, names }: InternalBrokerOptions): Broker {
+  openInternal ({ heartbeatSeconds, names, reads }: InternalBrokerOptions): Broker {
     const { connection, ...options } = this.#options
     const broker = new Broker({
       ...options,
       connection: { ...connection, ...(heartbeatSeconds !== undefined && { heartbeatSeconds }) },
+      ...(reads !== undefined && this.#ownReads(reads)),
       ...(names === 'broker' && { streamNamePattern: ANY_NAME, hiddenStreamPrefix: undefined })
     })
     this.#internal.add(broker)
     return broker
+  }
+
+  #ownReads ({ windowBytes, ...limits }: NonNullable<InternalBrokerOptions['reads']>) {
+    const reads = new ReadShare({ ...limits, maxExpandedSubEntryBytes: this.#maxExpandedSubEntryBytes })
+    this.#shares.add(reads)
+    const { reading } = this.#options
+    return { reads, reading: { ...reading, readerWindowBytes: Math.min(windowBytes, reading.readerWindowBytes) } }
   }
 
   /** Closes the broker of a caller. */
@@ -76,12 +92,13 @@ export class BrokerSet {
   }
 
   stats (): BrokerStats {
-    const { publishBudget, readBudget } = this.#options.shared
+    const { publishBudget, reads } = this.#options.shared
+    const shares = [reads, ...this.#shares]
     const all = this.#all.map((broker) => broker.stats())
     return {
       ...sumOf([...all, ...this.#past]),
       publishBudgetUsedBytes: publishBudget.usedBytes,
-      readBudgetUsedBytes: readBudget.usedBytes
+      readBudgetUsedBytes: shares.reduce((sum, { readBudget }) => sum + readBudget.usedBytes, 0)
     }
   }
 
@@ -94,7 +111,7 @@ export class BrokerSet {
   async close (): Promise<void> {
     clearInterval(this.#sweeper)
     await Promise.all(this.#all.map(async (broker) => { await broker.close() }))
-    await this.#options.shared.close()
+    await Promise.all([this.#options.shared, ...this.#shares].map(async (shared) => { await shared.close() }))
     await this.#options.management?.close()
   }
 

@@ -57,7 +57,8 @@ export class Broker {
     const names = new StreamNames(options.streamNamePattern, options.hiddenStreamPrefix)
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
-    const { dialing, readBudget: budget, readers: cap, expansions, compressor } = shared
+    const { dialing, compressor } = shared
+    const { readBudget: budget, readers: cap, expansions } = options.reads ?? shared.reads
     const dial = { hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller }
     const connections = new ConnectionPool(dial)
     this.#permissions = new Permissions(connections)
@@ -121,7 +122,7 @@ export class Broker {
       readers: this.#readers.size,
       activeConsumerMembers: this.#members.size,
       publishBudgetUsedBytes: this.#options.shared.publishBudget.usedBytes,
-      readBudgetUsedBytes: this.#options.shared.readBudget.usedBytes,
+      readBudgetUsedBytes: (this.#options.reads ?? this.#options.shared.reads).readBudget.usedBytes,
       messagesConfirmed: confirmed,
       messagesDuplicate: duplicates,
       messagesFailed: failed,

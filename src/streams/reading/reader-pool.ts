@@ -137,15 +137,16 @@ export class ReaderPool implements Holder {
     for (const reader of this.#readers.idle) {
       if (oldest === undefined || reader.lastUsedMs < oldest.lastUsedMs) oldest = reader
     }
-    if (oldest !== undefined) this.#closeIdle(oldest)
+    if (oldest !== undefined) oldest.close({ how: 'idle' })
     return oldest !== undefined
   }
 
   /** Closes readers that were not polled for a while. */
   sweep (isRetired = false): void {
+    for (const reader of this.#readers.all) reader.expectNothing()
     const before = performance.now() - (isRetired ? 0 : this.#options.limits.readerIdleMs)
     for (const reader of this.#readers.idle) {
-      if (reader.lastUsedMs < before) this.#closeIdle(reader)
+      if (reader.lastUsedMs < before) reader.close({ how: 'idle' })
     }
   }
 
@@ -238,13 +239,11 @@ export class ReaderPool implements Holder {
   }
 
   // Evicts idle readers, the least recently used first and those of other pools last, until the bytes fit or none is
-  // left.
+  // left. Then those in use let go of what they have kept for others.
   #evictIdle (neededBytes = 0): void {
     const { budget, cap } = this.#options
     while (!budget.hasRoomFor(neededBytes) && cap.makeRoom(this));
-  }
-
-  #closeIdle (reader: Reader): void {
-    reader.close({ how: 'idle' })
+    if (budget.hasRoomFor(neededBytes)) return
+    for (const reader of this.#readers.all) reader.trim()
   }
 }

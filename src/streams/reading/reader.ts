@@ -25,6 +25,8 @@ export interface ReaderOptions {
 }
 
 const MAX_CREDIT = 64
+// Where there is something to read, the first chunk comes sooner.
+const FIRST_CHUNK_MS = 1000
 
 /**
  * A subscription and the window of chunks that it has delivered. All polls at any offset of the window share it, and
@@ -39,6 +41,7 @@ export class Reader {
   readonly #window: Window
   readonly #listeners = new Set<() => void>()
   readonly #watchers = new Set<() => void>()
+  readonly #openedMs = performance.now()
   #averageChunkBytes = 0
   #creditLimit = 1
   #ended: Ended | undefined
@@ -182,6 +185,16 @@ export class Reader {
     this.#listeners.clear()
     for (const listener of listeners) listener()
     for (const watcher of this.#watchers) watcher()
+  }
+
+  /** Lets go of what was read. */
+  trim (): void {
+    this.#window.trim()
+  }
+
+  /** Lets go of the room for the first chunk when that would have come by now: the stream has nothing at the moment. */
+  expectNothing (): void {
+    if (performance.now() - this.#openedMs > FIRST_CHUNK_MS) this.#options.firstChunk.end()
   }
 
   /** Unsubscribes. Polls that are still at work on it look for another reader. */

@@ -114,6 +114,11 @@ export class Window {
     for (const held of this.#chunks.splice(0)) held.release()
   }
 
+  /** Lets go of the chunks that were read, which were kept for polls that come later. */
+  trim (): void {
+    this.#drop(this.#reachedIndex)
+  }
+
   #reach (position: number): void {
     this.#reached = position
     let held = this.#chunks[this.#reachedIndex]
@@ -134,11 +139,15 @@ export class Window {
       if (bytes > this.#maxBytes) break
       keepFrom--
     }
-    for (const held of this.#chunks.splice(0, keepFrom)) {
+    this.#drop(keepFrom)
+  }
+
+  #drop (count: number): void {
+    for (const held of this.#chunks.splice(0, count)) {
       this.#start = held.chunk.endOffset
       held.release()
     }
-    this.#reachedIndex -= keepFrom
+    this.#reachedIndex -= count
   }
 
   // The index of the first chunk with something at or after the offset.
