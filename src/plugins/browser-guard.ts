@@ -19,8 +19,8 @@ const ANY_ORIGIN = '*'
 const CORS_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 const EXPOSED_HEADERS = [
   'stream-next-offset', 'stream-end-of-stream', 'stream-gap', 'stream-commit-offset', 'stream-next-cursor',
-  'stream-gaps', 'stream-unavailable', 'link', 'content-disposition',
-  'x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'
+  'stream-gaps', 'stream-unavailable', 'etag', 'link', 'content-disposition',
+  'app-property-traceparent', 'app-property-tracestate', 'x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'
 ]
 const PREFLIGHT_SECONDS = 7200
 // Where a link of another page may lead. Nothing is changed there.

@@ -11,6 +11,7 @@ export interface SubscriptionStatus {
   /** The last word of the owner; undefined before the first. */
   readonly record: StatusRecord | undefined
   readonly storedOffset: number | null
+  /** The message that is delivered next; null: it is not known. */
   readonly nextOffset: number | null
   readonly lag: number | null
 }
@@ -33,13 +34,12 @@ export type IfVersion = number | null | undefined
  */
 export interface PushPort {
   /**
-   * Creates or replaces. The definition is complete, and its secrets and values of headers are sealed.
+   * Creates or replaces. The definition is complete, and its secrets and values of headers are sealed. What is
+   * published after this has settled comes after the starts `next` and `last`.
    *
    * @throws PushError `subscription_version_differs`, `too_many_subscriptions`
    */
-  put (
-    key: SubscriptionKey, definition: Definition, ifVersion: IfVersion
-  ): Promise<{ readonly subscription: Subscription, readonly isNew: boolean }>
+  put (key: SubscriptionKey, definition: Definition, ifVersion: IfVersion): Promise<Subscription>
   get (key: SubscriptionKey): Promise<Subscription>
   /** All of them, in any order. */
   list (): Promise<readonly Subscription[]>
@@ -53,7 +53,7 @@ export interface PushPort {
   skip (key: SubscriptionKey, offset: number, partition?: string): Promise<Subscription>
   /** Sends one signed request with an empty message, which belongs to no offset. */
   test (key: SubscriptionKey): Promise<Attempt & { readonly tookMs: number }>
-  /** For a stream one, for a super stream one for each partition. */
+  /** For a stream one, for a super stream one for each partition; of a super stream that is gone one without a name. */
   status (subscription: Subscription): Promise<ReadonlyMap<string, SubscriptionStatus>>
   /** @throws PushError `too_many_redrives` */
   startRedrive (key: SubscriptionKey, request: RedriveRequest): Promise<RedriveProgress>

@@ -11,9 +11,10 @@ import type { Guard } from './endpoint/guard.ts'
 import { PushError } from './push-error.ts'
 import type { IfVersion, PushPort, RedriveProgress, SubscriptionStatus } from './push-port.ts'
 import { bounded } from './redrive/bounded.ts'
-import { statusOf, type KnownStatus } from './standing.ts'
+import { statusOf, statusWithoutSource, type KnownStatus } from './standing.ts'
+import { startsOf } from './starts.ts'
 import { slotOf, sourceOf, unitId, type Unit } from './unit.ts'
-import { unitsOf } from './units-of.ts'
+import { unitsIfThere, unitsOf } from './units-of.ts'
 
 /** The definitions, as this instance has them. */
 export interface KnownDefinitions {
@@ -51,12 +52,9 @@ export class Push implements PushPort {
     this.#options = options
   }
 
-  async put (
-    key: SubscriptionKey, definition: Definition, ifVersion: IfVersion
-  ): Promise<{ subscription: Subscription, isNew: boolean }> {
-    const subscription = await this.#change(key, { type: 'put', definition }, ifVersion)
-    // A generation begins at the offset of the command that created the subscription.
-    return { subscription, isNew: subscription.generation === subscription.version }
+  async put (key: SubscriptionKey, definition: Definition, ifVersion: IfVersion): Promise<Subscription> {
+    const starts = await startsOf(key, definition, this.#options.definitions.get(key), this.#options.broker)
+    return await this.#change(key, { type: 'put', definition, starts }, ifVersion)
   }
 
   async get (key: SubscriptionKey): Promise<Subscription> {
@@ -74,8 +72,8 @@ export class Push implements PushPort {
   }
 
   async pause (key: SubscriptionKey): Promise<Subscription> {
+    const units = await unitsIfThere(key, this.#options.broker) ?? []
     const subscription = await this.#change(key, { type: 'pause', cause: 'operator' })
-    const units = await unitsOf(key, this.#options.broker)
     await this.#whenDone(() => units.every((unit) => this.#hasStopped(unit)))
     return subscription
   }
@@ -102,11 +100,15 @@ export class Push implements PushPort {
 
   async skip (key: SubscriptionKey, offset: number, partition = ''): Promise<Subscription> {
     const subscription = await this.get(key)
-    const { nextOffset, record } = await this.#statusOf({ key, partition, redrive: '' }, subscription)
-    const standsOn = record?.generation === subscription.generation ? record.nextOffset : nextOffset
+    const { nextOffset: standsOn, lag } = await this.#statusOf({ key, partition, redrive: '' }, subscription)
     if (standsOn !== offset) {
       const place = standsOn === null ? 'has not begun' : `stands on offset ${standsOn}`
       throw new PushError('subscription_stands_elsewhere', `the subscription ${place}`, { nextOffset: standsOn })
+    }
+    // It would skip a message of later, which the caller has not seen.
+    if (lag === 0) {
+      const text = 'the subscription has delivered everything: there is no message to skip'
+      throw new PushError('subscription_stands_elsewhere', text, { nextOffset: standsOn })
     }
     return await this.#change(key, { type: 'skip', partition, offset })
   }
@@ -119,7 +121,8 @@ export class Push implements PushPort {
   }
 
   async status (subscription: Subscription): Promise<ReadonlyMap<string, SubscriptionStatus>> {
-    const units = await unitsOf(subscription.key, this.#options.broker)
+    const units = await unitsIfThere(subscription.key, this.#options.broker)
+    if (units === undefined) return new Map([['', statusWithoutSource(subscription)]])
     return new Map(await Promise.all(units.map(async (unit): Promise<[string, SubscriptionStatus]> => {
       return [unit.partition, await this.#statusOf(unit, subscription)]
     })))

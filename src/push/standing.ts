@@ -27,7 +27,21 @@ export async function statusOf (
 ): Promise<SubscriptionStatus> {
   const record = known.of(unitId(unit))
   const stored = await storedOf(broker, sourceOf(unit), subscription.definition.consumer)
-  return { ...stateOf(unit, subscription, known, record), record, ...stored }
+  const state = stateOf(unit, subscription, known, record)
+  if (record?.generation === subscription.generation) {
+    return { ...state, record, ...stored, nextOffset: record.nextOffset }
+  }
+  // What was said before a reset is said of another place.
+  const past = record && { ...record, retry: null, consecutiveFailures: 0, missed: 0 }
+  return { ...state, record: past, ...stored }
+}
+
+/** The same, of a subscription of a super stream that does not exist. */
+export function statusWithoutSource ({ key, definition: { paused } }: Subscription): SubscriptionStatus {
+  const state: State = paused === null
+    ? { state: 'blocked', reason: `the super stream "${key.stream}" does not exist` }
+    : { state: 'paused', reason: paused }
+  return { ...state, record: undefined, ...NOTHING }
 }
 
 function stateOf (
@@ -58,10 +72,12 @@ async function storedOf (broker: Broker, stream: string, consumer: string): Prom
     const place = { storedOffset: Number(storedOffset), nextOffset: Number(nextOffset) }
     return { ...place, lag: lag === null ? null : Number(lag) }
   } catch (error) {
-    // The stream may be gone too: the status says what the owner says then.
+    // The stream may be gone too, or be without a leader: the status says what the owner says then.
     if (error instanceof StreamsError && NO_PLACE.has(error.code)) return NOTHING
     throw error
   }
 }
 
-const NO_PLACE = new Set<string>(['consumer_offset_not_found', 'stream_not_found', 'super_stream_not_found'])
+const NO_PLACE = new Set<string>([
+  'consumer_offset_not_found', 'stream_not_found', 'super_stream_not_found', 'stream_not_available'
+])

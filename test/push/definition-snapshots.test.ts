@@ -30,6 +30,7 @@ function snapshot (asOf: number, ...subscriptions: string[]): Buffer[] {
       definition: aDefinition({ url: `https://example.com/${'x'.repeat(200_000)}` }),
       version: 0,
       generation: 0,
+      starts: {},
       resets: {},
       skips: {},
       redrives: []

@@ -13,6 +13,8 @@ import { startTestWorker, subscriptionOf, workerShared, type DefinitionChanges }
 import { newStream, openBroker, readOnce } from '../support/streams.ts'
 import { until } from '../support/until.ts'
 
+// All three at once, however many chunks they come in.
+const BATCH = { maxMessages: 3, maxWaitMs: 1000 }
 const ALL = { from: 0, to: Number.MAX_SAFE_INTEGER, limit: null, class: null, status: null }
 const STATUS: Readonly<Record<number, number>> = { 2: 422, 5: 500, 7: 422 }
 
@@ -130,7 +132,7 @@ t.test('a redrive that is taken over continues where it was', async (t) => {
 })
 
 t.test('a redrive delivers in batches and without an order, as its subscription does', async (t) => {
-  const batched = await worldOf(t, { batch: { maxMessages: 10 } })
+  const batched = await worldOf(t, { batch: BATCH })
   batched.receiver.react(204)
   await redrive(t, batched, {})
   t.match(batched.receiver.deliveries.map(({ json }) => json), exactly({ nextOffset: 8 }))
@@ -141,7 +143,7 @@ t.test('a redrive delivers in batches and without an order, as its subscription 
 })
 
 t.test('what the endpoint says it has processed is named by the offsets that it sees', async (t) => {
-  const world = await worldOf(t, { batch: { maxMessages: 10 } })
+  const world = await worldOf(t, { batch: BATCH })
   const { receiver } = world
   receiver.react(() => receiver.deliveries.length === 1
     ? { status: 500, headers: { 'webhook-processed': '5' } }

@@ -157,6 +157,14 @@ t.test('a skip of a message that the subscription does not stand on does nothing
   t.match(json, { status: 409, code: 'subscription_stands_elsewhere', nextOffset: 0 })
 })
 
+t.test('a message that is not there yet is not skipped', async (t) => {
+  const { path } = await newSource(t, gateway)
+  await gateway.request('PUT', `${path}/a`, { json: { url, paused: true, start: 'first' } })
+  await gateway.request('POST', `${path}/a/reset`, { json: { to: 'first' } })
+  const { json } = await gateway.request('POST', `${path}/a/skip`, { json: { offset: 0 } })
+  t.match(json, { status: 409, code: 'subscription_stands_elsewhere', detail: /no message to skip/ })
+})
+
 t.test('a redrive of what is not in the error stream is refused', async (t) => {
   const { path, stream } = await newSource(t, gateway)
   await gateway.request('PUT', `${path}/a`, { json: { url, paused: true } })

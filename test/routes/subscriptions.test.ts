@@ -117,7 +117,7 @@ t.test('a patch changes what it names, and null is the default', async (t) => {
   const given = { url, timeoutMs: 5000, headers: { a: '1', b: '2' }, batch: { maxMessages: 5, maxWaitMs: 10 } }
   await gateway.request('PUT', `${path}/a`, { json: given })
   const patched = await gateway.request('PATCH', `${path}/a`, {
-    body: JSON.stringify({ timeoutMs: null, headers: { a: null, c: '3' }, batch: { maxMessages: 7 } }),
+    body: JSON.stringify({ timeoutMs: null, headers: { A: null, C: '3' }, batch: { maxMessages: 7 } }),
     headers: { 'content-type': 'application/merge-patch+json' }
   })
   t.equal(patched.status, 200)

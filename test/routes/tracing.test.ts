@@ -168,7 +168,7 @@ t.test('the delivery of a batch is linked to the first 32 of its messages', asyn
   const messages = Array.from({ length: 40 }, (_, index) =>
     ({ body: index, applicationProperties: { traceparent: `00-${TRACE_ID}-${spanId(index)}-01` } }))
   await gateway.request('POST', `/v1/streams/${stream}/messages`, { json: { messages } })
-  await subscribed(t, { url: receiver.url, start: 'first', batch: { maxMessages: 100 } }, stream)
+  await subscribed(t, { url: receiver.url, start: 'first', batch: { maxMessages: 40, maxWaitMs: 5000 } }, stream)
   await receiver.received(1)
   const span = await collector.span('the delivery', of(stream, 'deliver'))
   t.same(span.links, Array.from({ length: 32 }, (_, index) => ({ traceId: TRACE_ID, spanId: spanId(index) })))

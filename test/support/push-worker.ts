@@ -86,7 +86,7 @@ export function subscriptionOf (
     ...changes,
     headers: Object.fromEntries(Object.entries(changes.headers ?? {}).map(([name, value]) => [name, seal(value)]))
   }
-  return { key, definition, version: 1, generation: 1, resets: {}, skips: {}, redrives: [] }
+  return { key, definition, version: 1, generation: 1, starts: {}, resets: {}, skips: {}, redrives: [] }
 }
 
 export interface TestWorker {

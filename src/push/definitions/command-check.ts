@@ -53,7 +53,9 @@ const isRequest = shape<RedriveRequest>({
 type ChangeOf<Type extends Change['type']> = Extract<Change, { readonly type: Type }>
 
 const isChange: Check<Change> = anyOf(
-  shape<ChangeOf<'put'>>({ type: oneOf('put'), definition: isDefinition }),
+  shape<ChangeOf<'put'>>({
+    type: oneOf('put'), definition: isDefinition, starts: anyOf(isOffsets, oneOf(undefined))
+  }),
   shape<ChangeOf<'delete'>>({ type: oneOf('delete') }),
   shape<ChangeOf<'pause'>>({ type: oneOf('pause'), cause: isCause }),
   shape<ChangeOf<'resume'>>({ type: oneOf('resume') }),
@@ -75,6 +77,7 @@ export const isSubscription: Check<Subscription> = shape<Subscription>({
   definition: isDefinition,
   version: isCount,
   generation: isCount,
+  starts: isOffsets,
   resets: isOffsets,
   skips: isOffsets,
   redrives: listOf(shape<Redrive>({

@@ -19,7 +19,7 @@ export interface Command {
 
 /**
  * - `put`: creates or replaces. The definition says whether the subscription is paused then; resets, skips and redrives
- *   stay
+ *   stay. With another consumer it begins a new generation, and resets and skips are forgotten
  * - `delete`: the definition goes; the stored offset stays
  * - `pause`: of a subscription that is paused it changes nothing, the first cause stays
  * - `resume`: of a subscription that is not paused it changes nothing
@@ -31,7 +31,12 @@ export interface Command {
  * - `redrive`, `redriveEnd`: see `Redrive`. They change no version. The first end of a redrive counts
  */
 export type Change =
-  | { readonly type: 'put', readonly definition: Definition }
+  | {
+    readonly type: 'put'
+    readonly definition: Definition
+    /** See `Subscription.starts`. Not given: as they are. */
+    readonly starts?: Readonly<Record<string, number>> | undefined
+  }
   | { readonly type: 'delete' }
   | { readonly type: 'pause', readonly cause: PauseCause }
   | { readonly type: 'resume' }
@@ -72,8 +77,13 @@ export interface Subscription {
   readonly definition: Definition
   /** The offset of the last command that changed it. */
   readonly version: number
-  /** Grows with each reset. */
+  /** Grows with each reset, and when the consumer becomes another one. */
   readonly generation: number
+  /**
+   * What the starts `next` and `last` stood for when they were asked for, by partition: so nothing is passed over that
+   * is published before the owner of the unit begins.
+   */
+  readonly starts: Readonly<Record<string, number>>
   /** Where units have to continue whose owners have not stored it yet, by partition. */
   readonly resets: Readonly<Record<string, number>>
   /** The messages to be skipped, by partition. A reset forgets them. */

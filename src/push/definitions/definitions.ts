@@ -1,8 +1,9 @@
 import { changed } from './changes.ts'
-import type { Command, Outcome, Subscription, SubscriptionKey } from './command.ts'
-import type { Definition } from './definition.ts'
+import type { Change, Command, Outcome, Subscription, SubscriptionKey } from './command.ts'
 
 export type * from './command.ts'
+
+type Put = Extract<Change, { readonly type: 'put' }>
 
 /** How many ids of commands are remembered, so that one that is written twice counts once. */
 const REMEMBERED_COMMANDS = 10_000
@@ -42,7 +43,7 @@ export class Definitions {
     const before = this.#subscriptions.get(text)
     if (command.ifVersion !== undefined && command.ifVersion !== (before?.version ?? null)) return 'precondition_failed'
     const { change } = command
-    if (change.type === 'put') return this.#put(command.key, change.definition, before, offset)
+    if (change.type === 'put') return this.#put(command.key, change, before, offset)
     if (before === undefined) return 'not_found'
     if (change.type === 'delete') {
       this.#subscriptions.delete(text)
@@ -62,12 +63,15 @@ export class Definitions {
     for (const id of commandIds) this.#remember(id)
   }
 
-  #put (key: SubscriptionKey, definition: Definition, before: Subscription | undefined, offset: number): Outcome {
+  #put (key: SubscriptionKey, { definition, starts }: Put, before: Subscription | undefined, offset: number): Outcome {
     if (before === undefined && this.#subscriptions.size >= MAX_SUBSCRIPTIONS) return 'too_many'
-    const { resets, skips, redrives } = before ?? { resets: {}, skips: {}, redrives: [] }
-    // A subscription that is deleted and made anew gets a generation that none before it had.
-    const generation = before?.generation ?? offset
-    this.#subscriptions.set(textOf(key), { key, definition, version: offset, generation, resets, skips, redrives })
+    const { redrives = [] } = before ?? {}
+    const after = { key, definition, version: offset, starts: starts ?? before?.starts ?? {}, redrives }
+    this.#subscriptions.set(textOf(key), before !== undefined && before.definition.consumer === definition.consumer
+      ? { ...before, ...after }
+      // A subscription that is deleted and made anew gets a generation that none before it had. Another consumer is at
+      // another place, as after a reset.
+      : { ...after, generation: before === undefined ? offset : before.generation + 1, resets: {}, skips: {} })
     return 'applied'
   }
 

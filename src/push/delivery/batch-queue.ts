@@ -1,3 +1,4 @@
+import { withAnySignal } from '../any-signal.ts'
 import type { Deliverable, DeliveryPort } from './delivery.ts'
 import type { Entry } from './window.ts'
 
@@ -54,7 +55,8 @@ export class BatchQueue<M extends Deliverable> {
     const full = new AbortController()
     this.#wake = () => { full.abort() }
     try {
-      await sleepUntil(now() + this.#limits.maxWaitMs, AbortSignal.any([signal, full.signal]))
+      const until = now() + this.#limits.maxWaitMs
+      await withAnySignal([signal, full.signal], async (any) => { await sleepUntil(until, any) })
     } catch (error) {
       if (!full.signal.aborted) throw error
     } finally {

@@ -1,3 +1,4 @@
+import { withAnySignal } from '../any-signal.ts'
 import type { Attempt } from '../endpoint/attempt.ts'
 import type {
   Deliverable, DeliveryPort, FailureStreak, PauseReason, RetryPolicy, RetryState
@@ -105,7 +106,7 @@ export class Lane<M extends Deliverable> {
     const woken = new AbortController()
     this.#wake = () => { woken.abort() }
     try {
-      await port.sleepUntil(at, AbortSignal.any([over, woken.signal]))
+      await withAnySignal([over, woken.signal], async (any) => { await port.sleepUntil(at, any) })
     } catch (error) {
       if (!woken.signal.aborted) throw error
     } finally {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { shuttingDown, StreamsError, type Logger } from '../../streams/index.ts'
+import { withAnySignal } from '../any-signal.ts'
 import type { LogRecord } from './log-record.ts'
 import type { LogPage, LogStream } from './log-stream.ts'
 import { pause, unlessAborted } from './wait.ts'
@@ -83,7 +84,11 @@ export class LogFollower {
   }
 
   async #toEnd (): Promise<void> {
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)])
+    const signals = [this.#closing.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]
+    await withAnySignal(signals, async (signal) => { await this.#readToEnd(signal) })
+  }
+
+  async #readToEnd (signal: AbortSignal): Promise<void> {
     const recoveryMs = performance.now() + RECOVERY_MS
     for (;;) {
       try {

@@ -44,8 +44,8 @@ export class UnitReports {
    * A worker is about to begin, or the unit is about to stand still.
    *
    * @param record the last word on the unit, of whichever owner
-   * @returns with what a worker continues. A retry belongs to the definition that failed: it is tried again at once
-   *   when that has changed, or when it was paused. What was reached belongs to the consumer
+   * @returns with what a worker continues: see `WorkerTask`. A retry belongs to the definition that failed: it is tried
+   *   again at once when that has changed, or when it was paused
    */
   begin (
     subscription: Subscription, record: StatusRecord | undefined
@@ -53,20 +53,17 @@ export class UnitReports {
     const isFirst = this.#takeovers === 0
     if (isFirst) this.#takeovers = (record?.takeovers ?? 0) + 1
     const fits = record?.generation === subscription.generation
+    const isSameGeneration = isFirst ? fits : this.#subscription?.generation === subscription.generation
     if (isFirst && fits) this.#report = record
-    if (!isFirst && this.#subscription?.generation !== subscription.generation && this.#report !== undefined) {
+    const reached = isSameGeneration ? this.#report?.nextOffset : undefined
+    if (!isFirst && !isSameGeneration && this.#report !== undefined) {
       this.#report = { ...this.#report, retry: null, missed: 0, consecutiveFailures: 0 }
-    }
-    const before = this.#subscription?.definition.consumer
-    if (before !== undefined && before !== subscription.definition.consumer && this.#report !== undefined) {
-      this.#report = { ...this.#report, nextOffset: NOTHING.nextOffset }
     }
     this.#subscription = subscription
     this.#missedBefore = this.#report?.missed ?? 0
     const retry = isFirst && fits && record.state !== 'stopped' ? record.retry ?? undefined : undefined
     // Both only grow, also when a subscription is deleted and created anew.
-    const deliveryGeneration = subscription.generation + this.#takeovers
-    return { retry, reached: this.#report?.nextOffset, deliveryGeneration }
+    return { retry, reached, deliveryGeneration: subscription.generation + this.#takeovers }
   }
 
   /** What the worker says. What it does not know, because it is new, stays. */

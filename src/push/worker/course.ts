@@ -1,6 +1,7 @@
 import { ReadFilter, type Position } from '../../streams/index.ts'
 import type { Definition, Start } from '../definitions/definition.ts'
-import { sourceOf } from '../unit.ts'
+import type { Subscription } from '../definitions/definitions.ts'
+import { sourceOf, type Unit } from '../unit.ts'
 import type { PushMessage } from './push-message.ts'
 import type { WorkerTask } from './worker-options.ts'
 
@@ -11,6 +12,8 @@ export interface Course {
   readonly consumer: string
   /** Where it begins while nothing is stored. */
   readonly start: Position
+  /** Where it begins when the stream ends before the start: it was created anew. Not given: it waits for the start. */
+  readonly otherwise?: Position
   /** Only messages that it matches; undefined: all. */
   readonly filter: ReadFilter | undefined
   /** What is delivered in place of a message, if it is delivered. Not given: the message itself. */
@@ -22,13 +25,23 @@ export interface Course {
 }
 
 /** The course of a subscription of a stream, or of one of the partitions of a super stream. */
-export function subscriptionCourse ({ unit, subscription: { definition } }: WorkerTask): Course {
+export function subscriptionCourse ({ unit, subscription }: WorkerTask): Course {
+  const { definition } = subscription
   return {
     stream: sourceOf(unit),
     consumer: definition.consumer,
-    start: positionOf(definition.start),
+    ...beginOf(unit, subscription),
     filter: filterOf(definition)
   }
+}
+
+function beginOf ({ partition }: Unit, { definition: { start }, starts }: Subscription) {
+  if (start !== 'next' && start !== 'last') return { start: positionOf(start) }
+  const offset = Object.hasOwn(starts, partition) ? starts[partition] : undefined
+  const first: Position = { type: 'first' }
+  if (offset !== undefined) return { start: { type: 'offset', offset } satisfies Position, otherwise: first }
+  // All that is in a partition which was added came after the subscription.
+  return { start: Object.keys(starts).length > 0 ? first : positionOf(start) }
 }
 
 function positionOf (start: Start): Position {

@@ -48,10 +48,15 @@ export async function openSource (opening: Opening, signal: AbortSignal): Promis
     return undefined
   }
   progress.forget()
-  const next = await source.open(course.start, signal)
+  const next = await openStart(source, course, signal)
   progress.begin(next, course.start.type === 'first')
   await progress.store()
   return undefined
+}
+
+async function openStart (source: Source, { start, otherwise }: Course, signal: AbortSignal): Promise<number> {
+  if (start.type !== 'offset' || otherwise === undefined) return await source.open(start, signal)
+  return await isOpen(source, start.offset, signal) ? source.position : await source.open(otherwise, signal)
 }
 
 // False when the stream does not reach that far.

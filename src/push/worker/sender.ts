@@ -1,4 +1,5 @@
 import { pause } from '../../streams/index.ts'
+import { withAnySignal } from '../any-signal.ts'
 import type { DeliveryPort, RetryState } from '../delivery/delivery.ts'
 import { MAX_RETRY_AFTER_MS } from '../delivery/retry.ts'
 import type { Attempt } from '../endpoint/attempt.ts'
@@ -68,9 +69,11 @@ export class Sender implements DeliveryPort<PushMessage> {
   }
 
   async sleepUntil (at: number, signal: AbortSignal): Promise<void> {
-    const bounds = AbortSignal.any([signal, this.#options.stopping])
-    await pause(Math.min(Math.max(at - Date.now(), 0), MAX_RETRY_AFTER_MS), bounds)
-    bounds.throwIfAborted()
+    const timeoutMs = Math.min(Math.max(at - Date.now(), 0), MAX_RETRY_AFTER_MS)
+    await withAnySignal([signal, this.#options.stopping], async (any) => {
+      await pause(timeoutMs, any)
+      any.throwIfAborted()
+    })
   }
 
   get #mayPost (): boolean {

@@ -52,7 +52,7 @@ class UnitWorker implements Worker, Ticking {
   #end: Promise<void> | undefined
 
   constructor (course: Course, task: WorkerTask, listener: WorkerListener, shared: WorkerShared) {
-    const { subscription: { definition, skips }, seat, unit, retry } = task
+    const { subscription: { definition, skips }, seat, unit, retry, reached = 0 } = task
     this.#course = course
     this.#task = task
     this.#listener = listener
@@ -71,7 +71,7 @@ class UnitWorker implements Worker, Ticking {
       forgotten: () => { this.#source?.fail(new StreamsError('stream_not_found', 'the stored offset is gone')) }
     })
     this.#reporter = new Reporter(listener.report, () => ({
-      nextOffset: this.#progress.next,
+      nextOffset: this.#progress.reachedUntilNow ?? reached,
       retry: this.#delivery?.retry ?? retry ?? null,
       consecutiveFailures: this.#delivery?.failuresInARow ?? 0,
       missed: this.#missed

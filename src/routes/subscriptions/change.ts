@@ -73,7 +73,7 @@ export async function change (
     refuseUnless(conditions, current?.version)
     const { definition, made } = await make(current, all)
     try {
-      const { subscription } = await push.put(key, definition, current?.version ?? null)
+      const subscription = await push.put(key, definition, current?.version ?? null)
       return { subscription, isNew: current === undefined, made }
     } catch (error) {
       if (!isOvertaken(error) || tries >= MAX_TRIES) throw error

@@ -164,8 +164,17 @@ export function deleteSubscription (app: ApiApp, kind: SourceKind): void {
 function patched (request: FastifyRequest, current: Subscription): GivenDefinition {
   const validate = request.compileValidationSchema(SubscriptionToPut)
   const isDefinition = (value: unknown): value is GivenDefinition => validate(value)
-  const result = mergePatch(shownDefinition(current), request.body)
+  const result = mergePatch(shownDefinition(current), withHeadersInLowerCase(request.body))
   if (isDefinition(result)) return result
   const faults = { validation: validate.errors, validationContext: 'body' }
   throw Object.assign(new Error('the patched subscription is not valid'), faults)
+}
+
+// As the names of headers are kept, so that a patch changes a header however its name is written.
+function withHeadersInLowerCase (patch: unknown): unknown {
+  if (typeof patch !== 'object' || patch === null || !('headers' in patch)) return patch
+  const { headers } = patch
+  if (typeof headers !== 'object' || headers === null) return patch
+  const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+  return { ...patch, headers: Object.fromEntries(lower) }
 }

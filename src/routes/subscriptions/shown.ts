@@ -59,7 +59,9 @@ function namesOf ({ source, stream, subscription }: SubscriptionKey) {
 
 function statusOf ({ source }: SubscriptionKey, units: ReadonlyMap<string, SubscriptionStatus>) {
   const all = [...units].map(([partition, status]) => ({ partition, ...progressOf(status) }))
-  if (source === 'superStream') return { ...sumOf([...units.values()]), partitions: all }
+  if (source === 'superStream') {
+    return { ...sumOf([...units.values()]), partitions: all.filter(({ partition }) => partition !== '') }
+  }
   const [one] = units.values()
   return one === undefined ? sumOf([]) : progressOf(one)
 }
@@ -78,9 +80,9 @@ function progressOf ({ state, reason, record, storedOffset, nextOffset, lag }: S
     state,
     reason,
     lag,
-    owner: record?.owner ?? null,
+    owner: state === 'unassigned' ? null : record?.owner ?? null,
     storedOffset,
-    nextOffset: record?.nextOffset ?? nextOffset,
+    nextOffset,
     attempt: retry === null ? null : retry.attempts + 1,
     nextAttemptAt: retry === null ? null : timeOf(retry.nextAttemptAt),
     lastSuccessAt: record?.lastSuccessAt == null ? null : timeOf(record.lastSuccessAt),

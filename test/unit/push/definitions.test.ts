@@ -150,6 +150,19 @@ t.test('a reset begins a generation, forgets skips, and stays until the owner of
   t.end()
 })
 
+t.test('another consumer begins a generation, forgets resets and skips, and starts where it says', (t) => {
+  const { change, now } = withOne()
+  change({ type: 'put', definition: DEFINITION, starts: { '': 5 } })
+  change(PUT)
+  t.match(now(), { version: 2, generation: 0, starts: { '': 5 } }, 'a start that is not given stays')
+  change(RESET)
+  change({ type: 'skip', partition: '', offset: 3 })
+  change({ type: 'put', definition: { ...DEFINITION, consumer: 'other' }, starts: { '': 9 } })
+  t.match(now(), { version: 5, generation: 2, starts: { '': 9 } })
+  t.same([now()?.resets, now()?.skips], [{}, {}])
+  t.end()
+})
+
 t.test('partitions may have any name', (t) => {
   const { change, now } = withOne()
   for (const partition of ['__proto__', 'constructor']) {
