@@ -50,7 +50,7 @@ t.test('by key, a customer whose endpoint fails waits alone', async (t) => {
   const stream = await streamOfCustomers(t, broker, 200, 20)
   const receiver = await startReceiver(t)
   receiver.react(({ offset }) => offset === 3 ? 500 : 204)
-  const retry = { initialDelayMs: 1500, maxDelayMs: 1500, maxAttempts: 2 }
+  const retry = { initialDelayMs: 5000, maxDelayMs: 5000, maxAttempts: 2 }
   const { seat } = await startTestWorker(t, workerShared(t, broker), subscriptionOf(stream, receiver.url, {
     ...BY_KEY, concurrency: 64, retry
   }))
