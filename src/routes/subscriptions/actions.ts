@@ -13,7 +13,7 @@ export function pauseSubscription (app: ApiApp, kind: SourceKind): void {
   app.post(
     `${kind.path}/:subscription/pause`,
     {
-      config: { problems: kind.problems },
+      config: { problems: [...kind.problems, ...BODY_PROBLEMS] },
       schema: {
         operationId: `pause${kind.subject}Subscription`,
         tags,
@@ -36,7 +36,7 @@ export function resumeSubscription (app: ApiApp, kind: SourceKind): void {
   app.post(
     `${kind.path}/:subscription/resume`,
     {
-      config: { problems: kind.problems },
+      config: { problems: [...kind.problems, ...BODY_PROBLEMS] },
       schema: {
         operationId: `resume${kind.subject}Subscription`,
         tags,

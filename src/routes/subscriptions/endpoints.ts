@@ -17,7 +17,7 @@ export function testSubscription (app: ApiApp, kind: SourceKind): void {
   app.post(
     `${kind.path}/:subscription/test`,
     {
-      config: { problems: kind.problems },
+      config: { problems: [...kind.problems, ...BODY_PROBLEMS] },
       schema: {
         operationId: `test${kind.subject}Subscription`,
         tags,
