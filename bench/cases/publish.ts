@@ -12,7 +12,7 @@ const BATCH_CONNECTIONS = 32
 /** For one message a request. */
 const SINGLE_CONNECTIONS = 64
 // The work for the broker alone keeps a process from the goal: docs/performance.md shows why.
-const PUBLISH_ONE_GUARD = 0.2
+const PUBLISH_ONE_GUARD = 0.25
 
 /** A request that publishes messages. */
 export type Batch = Pick<RepeatLoad, 'headers' | 'body' | 'messagesPerRequest'> & {

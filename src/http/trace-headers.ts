@@ -26,7 +26,8 @@ export function traceHeadersOf ({ tracedAs, headers }: FastifyRequest): TraceHea
 }
 
 /** The id of the trace that a request belongs to, for lines of the log. */
-export function traceIdOf (request: FastifyRequest): string | undefined {
-  const { traceparent } = traceHeadersOf(request)
+export function traceIdOf ({ tracedAs, headers }: FastifyRequest): string | undefined {
+  // Every request asks, so no object is made for it.
+  const traceparent = tracedAs === undefined ? headers['traceparent'] : tracedAs.traceparent
   return typeof traceparent === 'string' ? parseTraceparent(traceparent)?.traceId : undefined
 }

@@ -40,7 +40,7 @@ function requests (app: FastifyInstance): void {
     const client = app.clientAddress(request)
     whenClosed(reply, (isDelivered) => {
       app.log.info({
-        ...idsOf(request),
+        reqId: request.id,
         operationId: operationIdOf(request),
         method: request.method,
         path: pathOf(request),
@@ -48,7 +48,8 @@ function requests (app: FastifyInstance): void {
         status: isDelivered ? reply.statusCode : 'client gone',
         ms: Math.round((performance.now() - startMs) * 10) / 10,
         client,
-        ...identityOf(request)
+        ...identityOf(request),
+        ...traceOf(request)
       }, 'request')
     })
     const fault = faultOf(request.raw)
@@ -94,8 +95,12 @@ function identityOf ({ identified }: FastifyRequest): { caller?: string, scheme?
 
 /** By what the lines about a request are found: its id, and that of its trace, if it belongs to one. */
 export function idsOf (request: FastifyRequest): { reqId: string, traceId?: string } {
+  return { reqId: request.id, ...traceOf(request) }
+}
+
+function traceOf (request: FastifyRequest): { traceId?: string } {
   const traceId = traceIdOf(request)
-  return traceId === undefined ? { reqId: request.id } : { reqId: request.id, traceId }
+  return traceId === undefined ? {} : { traceId }
 }
 
 interface Names {
