@@ -25,7 +25,7 @@ export const PROBLEM_MEMBERS = {
     'The offset after the last one of the stream. Of a subscription: the message that is delivered next; null when ' +
     'it is not known.'
   ),
-  version: integerOrNull('The version of the subscription; null when there is none.'),
+  version: integerOrNull('The version that the subscription has; null when the subscription does not exist.'),
   storedOffset: storedNumberOrNull('The offset stored for the consumer; null when none is stored.'),
   lastPublishingId: exactIntegerSchema('The last publishing id that the broker has stored for the publisher.'),
   partitions: Type.Array(Type.String(), { description: 'The partitions of the super stream of this name.' }),

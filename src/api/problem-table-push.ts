@@ -42,8 +42,8 @@ export const PUSH_PROBLEMS = {
   subscription_version_differs: {
     status: 412,
     title: 'The subscription has another version',
-    when: '`If-Match` is not the version of the subscription, or `If-None-Match: *` was sent and it exists. ' +
-      '`version` is its version, null when there is none.',
+    when: 'The request asks for another version with `If-Match`, or for a subscription that does not exist yet with ' +
+      '`If-None-Match: *`. `version` is the version that the subscription has, or null when it does not exist.',
     remedy: 'Read the subscription, decide again, and send its `ETag` as `If-Match`.'
   },
   error_stream_refused: {

@@ -38,7 +38,7 @@ const state = Type.Unsafe<string>({
 const lag = integerOrNull('The number of offsets up to the last message; null when it is not known.')
 
 const progress = {
-  owner: textOrNull('The instance that delivers; null when there is none.'),
+  owner: textOrNull('The instance that delivers; null when no instance delivers.'),
   storedOffset: integerOrNull('The last message that is stored as processed; null when nothing is stored.'),
   nextOffset: integerOrNull('The message that is delivered next.'),
   attempt: integerOrNull('Which try the next one of this message is; null when the last try succeeded.'),
@@ -98,7 +98,7 @@ export const SubscriptionList = Type.Object(
 export const SubscriptionTest = Type.Object(
   {
     isDelivered: Type.Boolean({ description: 'Whether the endpoint answered with 2xx.' }),
-    class: orNull(failureClass, 'What kind of failure it would be for a message; null when there is none.'),
+    class: orNull(failureClass, 'The class that the failure of a message would have; null when the request succeeded.'),
     status: integerOrNull('The status of the answer; null when there was no answer.'),
     error: textOrNull('What went wrong: the beginning of the answer, or why there was no answer.'),
     tookMs: Type.Number()
@@ -125,7 +125,7 @@ export const RedriveSchema = Type.Object(
     }),
     from: Type.Integer({ description: 'The first offset of the error stream.' }),
     to: Type.Integer({ description: 'The last one.' }),
-    limit: integerOrNull('At most so many entries; null: all.'),
+    limit: integerOrNull('The most entries that are delivered; null when all are.'),
     class: orNull(failureClass, 'Only entries of this class; null: of any.'),
     status: integerOrNull('Only entries with this status of the answer; null: with any.'),
     requestedAt: Type.String({ format: 'date-time' }),

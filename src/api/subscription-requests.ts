@@ -89,7 +89,9 @@ export const RedriveToStart = strictObject(
       ...ResetTarget, default: 'first', description: 'Where in the error stream it begins, as for a reset.'
     })),
     to: Type.Optional(offset(`The last offset of the error stream. ${END}`)),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'At most so many entries.' })),
+    limit: Type.Optional(Type.Integer({
+      minimum: 1, maximum: 1_000_000_000, description: 'The most entries that are delivered.'
+    })),
     class: Type.Optional(Type.Unsafe<'message' | 'ambiguous'>({
       type: 'string', enum: ['message', 'ambiguous'], description: 'Only entries of this class.'
     })),

@@ -34,7 +34,7 @@ const OF_CONSUMERS: ReadonlyArray<Metric<ConsumerFigures>> = [
     ({ lagMessages }) => lagMessages
   ],
   [
-    'consumer_lag_seconds', 'For how long the next message of a consumer has been in the stream; 0 when there is none',
+    'consumer_lag_seconds', 'For how long the next message of a consumer is in the stream; 0 when it has read all',
     ({ lagSeconds }) => lagSeconds
   ],
   [

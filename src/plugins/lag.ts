@@ -6,7 +6,7 @@ import { lagMetrics } from './lag-figures.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** How often streams are sampled, in seconds; undefined: none is. */
+    /** How often streams are sampled, in seconds; undefined when no stream is sampled. */
     samplingSeconds: number | undefined
   }
 }

@@ -51,7 +51,7 @@ t.test('what the Dockerfile makes serves and is healthy, as its user on files th
   chmodSync(folder, 0o755)
 
   const [port = 0] = await freePorts(1)
-  // Only root can become another user. Without that, nobody can write here either.
+  // Only root can become another user. Other users cannot write here anyway.
   const isRoot = process.getuid?.() === 0
   const privileges = ['--clear-groups', '--no-new-privs', '--bounding-set=-all', '--pdeathsig', 'TERM']
   const become = isRoot ? ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, ...privileges] : []

@@ -90,7 +90,7 @@ t.test('an endpoint that asks for a year is asked again after an hour, one that 
   t.equal((retry?.nextAttemptAt ?? 0) - (retry?.failedAt ?? 0), 3_600_000)
 })
 
-t.test('a worker goes on with the tries of the one before it', async (t) => {
+t.test('a worker continues the tries of the one before it', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOf(t, broker, 1)
   const receiver = await startReceiver(t)

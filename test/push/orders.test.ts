@@ -87,7 +87,7 @@ t.test('without an order all but the failing message pass, and a restart continu
   t.same(receiver.processed.filter((offset) => offset < 10).length, 10, 'nothing before it comes again')
 })
 
-t.test('while the endpoint is away the first message is tried alone, and then all go on', async (t) => {
+t.test('while the endpoint is away the first message is tried alone, and then all continue', async (t) => {
   const broker = openBroker(t)
   const stream = await streamOfCustomers(t, broker, 100, 100)
   const receiver = await startReceiver(t)

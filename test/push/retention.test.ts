@@ -40,7 +40,7 @@ async function bench (t: Test, definition: object): Promise<Bench> {
   const ask = async (what: string): Promise<void> => {
     t.equal((await gateway.request('POST', `${path}/${what}`)).status, 200)
   }
-  // Of the streams that are read now none is this one.
+  // No reader has this stream now.
   await until('it is paused', async () => (await status())['state'] === 'paused')
   const before = await readers()
   await ask('resume')

@@ -178,7 +178,7 @@ t.test('each partition is a unit, and one that is added becomes one; a super str
   const key = { source: 'superStream', stream: superStream, subscription: 's' } as const
   const unitOf = (partition: string): string => unitId({ key, partition, redrive: '' })
   await a.put(key, definitionOf('s'))
-  await until('it is said that there is none', () => a.status.of(unitOf(''))?.state === 'stopped')
+  await until('the status says that the unit has stopped', () => a.status.of(unitOf(''))?.state === 'stopped')
   await newSuperStream(t, superStream, [`${superStream}-0`, `${superStream}-1`])
   await running(workers, unitOf(`${superStream}-0`))
   await running(workers, unitOf(`${superStream}-1`))

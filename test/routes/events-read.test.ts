@@ -104,7 +104,7 @@ t.test('events that others have stored are read: the older prefix, other AMQP ty
   t.match(events[3], { type: 'rabbitmq.stream.message', datacontenttype: 'application/cloudevents+json', data: {} })
 })
 
-t.test('a read goes on where the last one ended, takes filters, and is only a batch of events', async (t) => {
+t.test('a read continues where the last one ended, takes filters, and is only a batch of events', async (t) => {
   const stream = await gateway.newStream(t)
   await postEvents(gateway, stream, ['a', 'b', 'a'].map((type, index) => event({ id: String(index), type })))
   const first = await gateway.get(`/v1/streams/${stream}/events?limit=2`, { accept: BATCH['content-type'] })

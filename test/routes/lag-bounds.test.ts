@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 // Makes streams, and does not sample.
 const plain = await startGateway(t)
 
-t.test('of two instances one samples the consumers; the other one goes on when it ends', async (t) => {
+t.test('of two instances one samples the consumers; the other one takes over when it ends', async (t) => {
   const stream = await streamWith(t, plain, 4)
   await commit(plain, stream, 'c', 1)
   const env = { ...FAST, LAG_STREAMS: stream }
@@ -33,7 +33,7 @@ t.test('of two instances one samples the consumers; the other one goes on when i
     return answers.every(({ text }) => text.includes('"samples":[{'))
   })
   const { json } = await plain.get(`/v1/streams/${stream}/consumers`)
-  t.match(json, { consumers: exactly({ name: 'c' }) }, 'their group is no consumer')
+  t.match(json, { consumers: exactly({ name: 'c' }) }, 'their group is not listed as a consumer')
   t.notMatch(JSON.stringify(json), 'sampler')
   await first?.app.close()
   await until('the other one is on duty', async () => await valueOf(second, 'lag_sampler') === 1)

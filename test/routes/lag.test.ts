@@ -28,7 +28,7 @@ t.test('how far consumers are behind, in messages and in seconds, is in the metr
   t.ok(lastMs > publishedMs - 1000 && lastMs <= Date.now() + 1000)
   await commit(plain, stream, 'slow', 9)
   await until('it has caught up', async () => await valueOf(gateway, 'consumer_lag_messages', slow) === 0)
-  // Each commit is a record of the stream's own: it is no message that a consumer lacks.
+  // Each commit is a record of the stream's own: a consumer does not lack it.
   t.ok((await valueOf(gateway, 'stream_next_offset', `stream="${stream}"`) ?? 0) > 10)
   await plain.publish(stream, 'one more')
   await until('it is behind', async () => await valueOf(gateway, 'consumer_lag_messages', slow) !== 0)

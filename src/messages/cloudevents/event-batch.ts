@@ -11,7 +11,7 @@ export const EVENTS_FRAME: BatchFrame<unknown> = { before: '[', between: ',', af
 /**
  * The events of a batch with commas between them, in slices of less than a few milliseconds of work.
  *
- * @param sourceOf the `source` of the events that stand for messages of a piece which are none, by its index
+ * @param sourceOf the `source` of the events that stand for messages which are not events, by the index of the piece
  */
 export function * eventBatchSlices (
   pieces: readonly ReadPiece[], sourceOf: (piece: number) => string

@@ -96,7 +96,7 @@ function standIn ({ offset, timestamp }: ReadMessage, source: string) {
   }
 }
 
-// What an event can say of a message that is none.
+// The attributes that an event takes from a message which is not an event itself.
 function factsOf (message: AmqpMessage): Members {
   const subject = message.properties?.subject
   return { ...(subject !== undefined && subject !== '' && { subject }), ...traceOf(message) }
@@ -107,7 +107,7 @@ function traceOf (message: AmqpMessage): Members {
   return trace === undefined ? {} : { traceparent: trace.point.text, tracestate: trace.state }
 }
 
-// Undefined for a message that is no event in the binary mode of AMQP.
+// Undefined when the message is not an event in the binary mode of AMQP.
 function attributesOf (message: AmqpMessage): Members | undefined {
   const { applicationProperties = [] } = message
   const attributes = new Map<string, AttributeValue>()
@@ -141,7 +141,7 @@ function nameOf (key: AmqpMap[number][0]): string | undefined {
   return name !== undefined && isAttributeName(name) ? name : undefined
 }
 
-// A value of another kind is none of an attribute. A number beyond 32 bits is given in digits.
+// Undefined for kinds of values that attributes cannot have. A number beyond 32 bits is given in digits.
 function attributeOf (value: AmqpValue): AttributeValue | undefined {
   switch (value.type) {
     case 'string': case 'symbol': case 'uuid': case 'boolean': return value.value

@@ -72,7 +72,7 @@ export class RequestSpan {
     }
     for (const span of [this.#messages, this.#server]) span?.setAttribute(ATTRIBUTES.error, code)
     this.#messages?.setStatus({ code: SpanStatusCode.ERROR })
-    // What a client does wrong is no error of a server.
+    // A mistake of the client is not an error of the server.
     if (status >= 500) this.#server.setStatus({ code: SpanStatusCode.ERROR })
   }
 

@@ -122,7 +122,7 @@ export class DefinitionFold implements LogFold {
     let last: Snapshot | undefined
     await this.#read(from, signal, (record) => {
       const snapshot = finder.take(record)
-      // One that leaves out commands which are no longer there is of no use.
+      // A snapshot that lacks commands which the log no longer has cannot be used.
       if (snapshot !== undefined && snapshot.asOf + 1 >= first && snapshot.asOf >= (last?.asOf ?? 0)) last = snapshot
     })
     return last && stateOf(last)

@@ -23,7 +23,7 @@ export interface RetryPolicy extends RetryDelays {
   readonly onFailure: 'errorStream' | 'pause' | 'drop'
 }
 
-/** A failure that lasts: what another instance needs to go on in the same place. */
+/** A failure that lasts: what another instance needs to continue in the same place. */
 export interface RetryState {
   /** The message that is tried. */
   readonly offset: number

@@ -20,7 +20,7 @@ export interface EndpointRequest {
 export class Endpoints {
   readonly #agent: Agent
 
-  /** @param connections at most so many to one origin */
+  /** @param connections the most connections to one origin */
   constructor (guard: Guard, connections: number, tls: { readonly ca?: string } = {}) {
     const connect = buildConnector({ ...tls, lookup: guard.lookup, allowH2: false })
     this.#agent = new Agent({

@@ -22,8 +22,8 @@ export class GuardError extends Error {
 }
 
 /**
- * Decides to which endpoints the gateway connects, so that nobody who may create a subscription reaches with it what
- * only the gateway can reach. A name is judged by the addresses that it has at the moment of the connection, all of
+ * Decides to which endpoints the gateway connects, so that a caller cannot use a subscription to reach what only the
+ * gateway can reach. A name is judged by the addresses that it has at the moment of the connection, all of
  * them, and the connection goes to one of those.
  */
 export class Guard {

@@ -9,7 +9,7 @@ export interface LogPage {
   readonly records: readonly LogRecord[]
   /** Where the next page begins. */
   readonly nextOffset: number
-  /** Nothing more was there when the page was read. */
+  /** The log ended with the page when it was read. */
   readonly isEnd: boolean
   /** Retention has removed records between the offset that was asked for and the first record. */
   readonly hasGap: boolean
@@ -55,7 +55,7 @@ export class LogStream {
   }
 
   /**
-   * @param waitMs how long to wait for a record when there is none
+   * @param waitMs how long to wait for a record when the log ends at the offset
    * @throws StreamsError `offset_out_of_range` when the log ends before the offset, ...; the signal's reason
    */
   async read (offset: number, waitMs: number, signal: AbortSignal): Promise<LogPage> {
@@ -84,7 +84,7 @@ export class LogStream {
     }
   }
 
-  /** The next offset of a reference that is stored in the log; undefined: there is none. @throws StreamsError */
+  /** The next offset that is stored for a reference; undefined when no offset is stored. @throws StreamsError */
   async pointer (reference: string): Promise<number | undefined> {
     try {
       return Number((await this.#broker.consumers.storedOffset(this.name, reference)).nextOffset)

@@ -21,19 +21,19 @@ const BEATS_A_RECORD = 2
 const BEATS_TO_WARN = 6
 const BEATS_TO_REJOIN = 18
 // Before RabbitMQ 4.2.4 a group may wait for ever for a member that is gone, until all members have left. The first
-// instance that leaves calls the others, and all stay away for so long that they are away at the same time.
+// instance that leaves calls the others, and all stay away long enough to be away at the same time.
 const BEATS_AWAY = 5
 const BEATS_BETWEEN = 12
 
 interface Watched {
-  /** For so many beats nobody has said that the slot is its own. */
+  /** The number of beats since an instance last said that it has the slot. */
   silentBeats: number
   leftBeat: number
 }
 
 /**
- * Writes which slots this instance has, and notices slots that nobody has: the broker keeps a slot for a process that
- * is gone, or has lost count of its group. When all instances leave the group it begins anew.
+ * Writes which slots this instance has, and notices slots that no instance has. Then the broker keeps a slot for a
+ * process that is gone, or has lost count of its group. When all instances leave the group, it begins anew.
  *
  * It counts its own beats and compares no clocks of machines. A beat counts only while records of some instance keep
  * coming: while the log cannot be written or read, nothing is known of the slots, which are owned all the same.

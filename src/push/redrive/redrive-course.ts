@@ -46,7 +46,7 @@ export function isWanted (
   return (request.class === null || request.class === failure) && (request.status === null || request.status === status)
 }
 
-// It keeps the place of the entry, by which the redrive goes on, and says where it was at first.
+// The message has the offset of the entry, with which the redrive counts, and the origin that the entry names.
 function originalOf ({ offset, lastOffset }: PushMessage, { original, origin }: ErrorEntry): PushMessage | undefined {
   const data = Buffer.allocUnsafe(ENTRY_LENGTH_BYTES + original.length)
   data.set(original, data.writeUInt32BE(original.length))

@@ -38,5 +38,5 @@ export const isStatusRecord: Check<StatusRecord> = shape<StatusRecord>({
   missed: isCount
 })
 
-/** Whether a record of the status stream says who has a slot. */
+/** Whether a record of the status stream names the owner of a slot. */
 export const isSlotRecord: Check<SlotRecord> = shape<SlotRecord>({ slot: isCount, owner: isString, at: isNumber })

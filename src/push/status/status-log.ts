@@ -21,7 +21,7 @@ const FLUSH_MS = 2000
 
 /**
  * What the owners of units and of slots say, kept in a stream: every instance can tell it, and the next owner of a unit
- * goes on with its retries.
+ * continues its retries.
  */
 export class StatusLog {
   readonly #fold: StatusFold
@@ -81,7 +81,7 @@ export class StatusLog {
     await this.#follower.caughtUp(signal)
   }
 
-  /** Writes what is not written yet, so that another owner can go on. False when it took too long. Never rejects. */
+  /** Writes what is not written yet, so that another owner can continue. False when it took too long. Never rejects. */
   async flush (timeoutMs = FLUSH_MS): Promise<boolean> {
     return await this.#writer.flush(timeoutMs)
   }

@@ -5,7 +5,7 @@ export interface Order {
   readonly change: Change
   /** What it was asked for. */
   readonly subscription: Subscription
-  /** Whether it is no good for another version of the subscription than this one. */
+  /** Whether it is only right for this version of the subscription. */
   readonly isConditional: boolean
   /** Whether it has to be asked for again in another version: as long as the generation is the same. */
   readonly isLasting: boolean

@@ -76,7 +76,7 @@ export class UnitReports {
     })
   }
 
-  /** The unit stands still. Whatever failed before is tried afresh when it goes on. */
+  /** The unit stands still. Whatever failed before is tried afresh when it continues. */
   stopped (reason: string): void {
     this.#publish({ ...this.#report ?? NOTHING, state: 'stopped', reason, retry: null, consecutiveFailures: 0 })
   }

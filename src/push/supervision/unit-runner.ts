@@ -122,7 +122,7 @@ export class UnitRunner {
         if (isDone) await this.#life.changes()
       } catch (err) {
         if (this.#life.hasEnded) return
-        this.#options.logger.debug({ unit: this.unit, err }, 'a unit of push subscriptions cannot go on')
+        this.#options.logger.debug({ unit: this.unit, err }, 'a unit of push subscriptions cannot continue')
         if (this.#running === undefined) this.#reports.stopped(textOf(err))
         await this.#life.changes(delayAfter(++this.#failures, PAUSES))
       }

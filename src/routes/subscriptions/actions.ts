@@ -68,7 +68,7 @@ export function resetSubscription (app: ApiApp, kind: SourceKind): void {
         summary: `Reset a subscription${kind.of}`,
         description:
           'Sets the next message to be delivered, back (a replay) or forward, also of a subscription that is paused. ' +
-          'Requests of before the reset have a lower `delivery-generation`.',
+          'Requests that were sent before the reset have a lower `delivery-generation`.',
         params: kind.subscriptionParams,
         body: kind.reset,
         response: { 200: subscriptionJson('The subscription continues there.') }

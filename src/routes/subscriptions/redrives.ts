@@ -43,8 +43,8 @@ export function startRedrive (app: ApiApp, kind: SourceKind): void {
         summary: `Deliver messages of the error stream again, of a subscription${kind.of}`,
         description:
           'Delivers entries that the subscription has written into its error stream, in their order, with its ' +
-          'secrets and to its URL of now. An entry that fails again is written anew. Nothing is removed from the ' +
-          'error stream. A caller needs `read` and `write` on the error stream.',
+          'secrets and to the URL that it has now. An entry that fails again is written anew. Nothing is removed ' +
+          'from the error stream. A caller needs `read` and `write` on the error stream.',
         params: kind.subscriptionParams,
         body: RedriveToStart,
         response: { 202: json('The redrive runs.', RedriveSchema, EXAMPLE) }

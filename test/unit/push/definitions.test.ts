@@ -83,7 +83,7 @@ t.test('the generation of a name never goes back, through deletion too', (t) => 
   t.end()
 })
 
-t.test('what a snapshot restores goes on as the whole log does', (t) => {
+t.test('what a snapshot restores continues as the whole log does', (t) => {
   const types = fc.record({
     name: fc.constantFrom('a', 'b', 'c'),
     change: fc.constantFrom(...CHANGES),
