@@ -13,6 +13,7 @@ import { unitId } from '../../src/push/unit.ts'
 import type { Worker, WorkerListener, WorkerTask } from '../../src/push/worker/worker-options.ts'
 import { Ticks } from '../../src/push/worker/ticks.ts'
 import { ByteBudget, type Broker } from '../../src/streams/index.ts'
+import { aDefinition } from '../support/definitions.ts'
 import { FaultProxy } from '../support/proxy.ts'
 import { openBroker, testAddresses } from '../support/streams.ts'
 import { until } from '../support/until.ts'
@@ -30,31 +31,9 @@ export const REPORT: Report = {
   missed: 0
 }
 
-/** A definition, complete. */
+/** The definition of a subscription, under its own consumer. */
 export function definitionOf (subscription: string, some: Partial<Definition> = {}): Definition {
-  return {
-    url: 'https://api.example.com/hook',
-    start: 'next',
-    ordering: 'stream',
-    orderingKey: null,
-    concurrency: 1,
-    batch: { maxMessages: 1, maxBytes: 262_144, maxWaitMs: 0 },
-    format: 'message',
-    filter: { filterValues: [], matchUnfiltered: false },
-    timeoutMs: 15_000,
-    retry: {
-      initialDelayMs: 1000, maxDelayMs: 600_000, factor: 2, maxAttempts: 10, messageAttempts: 3, maxOutageSeconds: 60
-    },
-    onFailure: 'errorStream',
-    errorStream: 'errors',
-    maxConsecutiveFailures: 20,
-    commit: { everyMs: 1000, everyMessages: 1000 },
-    headers: {},
-    secrets: [],
-    consumer: `push.${subscription}`,
-    paused: null,
-    ...some
-  }
+  return aDefinition({ consumer: `push.${subscription}`, ...some })
 }
 
 /** What happened to a worker. */

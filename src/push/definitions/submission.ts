@@ -1,7 +1,6 @@
-import { StreamsError } from '../../streams/index.ts'
+import { pause, StreamsError } from '../../streams/index.ts'
 import type { LogFollower } from '../log/log-follower.ts'
 import type { LogStream, Written } from '../log/log-stream.ts'
-import { pause } from '../log/wait.ts'
 import type { DefinitionFold, Submitted } from './definition-fold.ts'
 
 export interface SubmissionOptions {

@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { shuttingDown, StreamsError, type Logger } from '../../streams/index.ts'
+import { pause, shuttingDown, StreamsError, within, type Logger } from '../../streams/index.ts'
 import { withAnySignal } from '../any-signal.ts'
 import type { LogRecord } from './log-record.ts'
 import type { LogPage, LogStream } from './log-stream.ts'
-import { pause, unlessAborted } from './wait.ts'
 
 /** What is made of the records of a log. */
 export interface LogFold {
@@ -187,7 +186,7 @@ function mayPass (error: unknown): boolean {
 
 /** What the promise resolves to. It runs on when the signal aborts. @throws StreamsError `broker_timeout` then */
 async function inTime<T> (promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const settled = await unlessAborted(promise.then((value) => ({ value })), signal)
+  const settled = await within(promise.then((value) => ({ value })), { signal })
   if (settled === undefined) throw tooLate(signal.reason)
   return settled.value
 }

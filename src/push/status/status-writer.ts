@@ -1,4 +1,4 @@
-import { pause, unlessAborted } from '../log/wait.ts'
+import { pause, within } from '../../streams/index.ts'
 import { encodeRecord } from '../log/log-record.ts'
 import type { LogStream } from '../log/log-stream.ts'
 import type { SlotRecord, StatusRecord } from './status-record.ts'
@@ -120,7 +120,7 @@ export class StatusWriter {
       for (const said of this.#units.values()) if (!isWritten(said)) said.dueMs = nowMs
       for (const said of this.#slots.values()) if (!said.isWritten) said.writtenMs = -Infinity
       if (!this.#hasDue(nowMs)) return true
-      const isStored = await unlessAborted(this.#begin(), late)
+      const isStored = await within(this.#begin(), { signal: late })
       if (isStored === false) await pause(FLUSH_PAUSE_MS, late)
     }
     return false
