@@ -139,21 +139,25 @@ t.test('what retention has removed is a gap, which is counted', async (t) => {
   const stream = await newStream(t, broker, { maxLengthBytes: 20_000, maxSegmentSizeBytes: 10_000 })
   const receiver = await startReceiver(t)
   const subscription = subscriptionOf(stream, receiver.url)
-  const shared = workerShared(t, broker)
   await broker.publishing.publish(stream, batchOf(['first']))
-  const first = await startTestWorker(t, shared, subscription)
+  const first = await startTestWorker(t, workerShared(t, broker), subscription)
   await receiver.received(1)
   await first.worker.stop('settle', 1000)
   const { nextOffset } = await broker.consumers.storedOffset(stream, subscription.definition.consumer)
+  const firstOffset = async (): Promise<number> => Number((await broker.streams.describe(stream)).firstOffset)
   await until('the first segments are gone', async () => {
     await broker.publishing.publish(stream, batchOf(Array.from({ length: 20 }, () => 'x'.repeat(500))))
-    return (await broker.streams.describe(stream)).firstOffset > nextOffset
+    return await firstOffset() > nextOffset
   })
+  const before = await firstOffset()
+  // Another process: the reader of the first one may still have in memory what the broker has removed.
+  const shared = workerShared(t, openBroker(t))
   const second = await startTestWorker(t, shared, subscription, { reached: Number(nextOffset) })
   await receiver.received(2)
   const { missed } = await second.reported('a gap', ({ missed }) => missed > 0)
-  const left = Number((await broker.streams.describe(stream)).firstOffset)
-  t.equal(Number(nextOffset) + missed, left)
+  // The broker removes segments some time after the publish that filled them, perhaps while the worker begins.
+  const left = Number(nextOffset) + missed
+  t.ok(left >= before && left <= await firstOffset(), 'the gap ends where the stream began')
   // A segment may begin with a record of the broker itself.
   t.ok([left, left + 1].includes(receiver.deliveries[1]?.offset ?? -1), 'the first message that is left')
   t.equal(shared.figures.missed, missed)

@@ -38,10 +38,9 @@ export function putSubscription (app: ApiApp, kind: SourceKind): void {
         tags,
         summary: `Create or replace a subscription${kind.of}`,
         description:
-          'From then on the gateway sends the messages to the endpoint, with its own account. A caller needs the ' +
-          'rights for what is done in its name: `write` on the error stream, and `configure` when it has to be ' +
-          'created. Everything that is left out has its default, apart from `secrets` and `paused`, which stay. ' +
-          'An answer to a GET can be sent back as it is.',
+          'The gateway then sends the messages of the stream to the endpoint, with its own account. The caller needs ' +
+          '`write` on the error stream, and `configure` when the gateway has to create it. Members that are left out ' +
+          'get their defaults; `secrets` and `paused` keep their values. An answer to a GET can be sent back as it is.',
         params: kind.subscriptionParams,
         body: SubscriptionToPut,
         response: {
