@@ -10,10 +10,8 @@ const [TAB, CR, SPACE] = [0x09, 0x0d, 0x20]
 export function addJsonLine (
   line: Buffer, publishingId: number | undefined, batch: MessageBatch, filterValue?: FilterValue, trace?: TraceContext
 ): void {
-  if (trace !== undefined) {
-    batch.addData(line, publishingId, trace.sections(JSON_TYPE, filterValue), filterValue?.bytes)
-  } else if (filterValue === undefined) batch.addData(line, publishingId, JSON_SECTIONS)
-  else batch.addData(line, publishingId, filterValue.sections(JSON_TYPE), filterValue.bytes)
+  const sections = filterValue?.sections(JSON_TYPE) ?? JSON_SECTIONS
+  batch.addData(line, publishingId, trace?.after(sections) ?? sections, filterValue?.bytes)
 }
 
 /** Whether a line has nothing but white space of JSON: writers of NDJSON end a body with such lines. */

@@ -1,18 +1,11 @@
 import {
-  fieldText, sectionsOf, type AmqpMap, type AmqpMessage, type AmqpValue, type OutgoingMessage
+  asciiProperties, fieldText, type AmqpMap, type AmqpMessage, type AmqpValue, type OutgoingMessage
 } from '../streams/index.ts'
 import { isTracestate, parseTraceparent, type TracePoint } from '../text/traceparent.ts'
-import type { FilterValue } from './filter-value.ts'
 
 const TRACEPARENT = 'traceparent'
 const TRACESTATE = 'tracestate'
 const NOTHING = Buffer.alloc(0)
-
-interface LastSections {
-  readonly contentType: string | undefined
-  readonly filterValue: FilterValue | undefined
-  readonly sections: Buffer
-}
 
 /**
  * The place in a trace that messages come from. It is kept as application properties named as the headers of W3C Trace
@@ -22,16 +15,14 @@ export class TraceContext {
   readonly point: TracePoint
   /** The `tracestate`, if there is one. */
   readonly state: string | undefined
-  readonly #properties: AmqpMap
+  #properties: AmqpMap | undefined
   // Of the last kind of message: a request mostly has one kind.
-  #last: LastSections | undefined
+  #last: { readonly before: Buffer, readonly all: Buffer } | undefined
 
   /** @param state a valid `tracestate` */
   constructor (point: TracePoint, state?: string) {
     this.point = point
     this.state = state
-    this.#properties = [[stringOf(TRACEPARENT), stringOf(point.text)]]
-    if (state !== undefined) this.#properties = [...this.#properties, [stringOf(TRACESTATE), stringOf(state)]]
   }
 
   /** By how many bytes it makes a message larger, at most. */
@@ -43,23 +34,33 @@ export class TraceContext {
   addedTo (message: OutgoingMessage): OutgoingMessage {
     const { applicationProperties } = message
     if (applicationProperties === undefined || applicationProperties.length === 0) {
-      return { ...message, applicationProperties: this.#properties }
+      return { ...message, applicationProperties: this.#asMap() }
     }
     return applicationProperties.some(([key]) => isContextKey(key))
       ? message
-      : { ...message, applicationProperties: [...applicationProperties, ...this.#properties] }
+      : { ...message, applicationProperties: [...applicationProperties, ...this.#asMap()] }
   }
 
-  /** The sections before the body of a message that has the context and, perhaps, a content type or a filter value. */
-  sections (contentType: string | undefined, filterValue: FilterValue | undefined): Buffer {
-    const last = this.#last
-    if (last?.contentType === contentType && last?.filterValue === filterValue && last !== undefined) {
-      return last.sections
+  /**
+   * The sections before the body of a message, with the context.
+   *
+   * @param before those of the message without it: it has no application properties
+   */
+  after (before: Buffer = NOTHING): Buffer {
+    if (this.#last?.before !== before) {
+      this.#last = { before, all: Buffer.concat([before, asciiProperties(this.#pairs)]) }
     }
-    const message = this.addedTo({ properties: { contentType }, body: NOTHING })
-    const sections = sectionsOf(filterValue?.addedTo(message) ?? message)
-    this.#last = { contentType, filterValue, sections }
-    return sections
+    return this.#last.all
+  }
+
+  #asMap (): AmqpMap {
+    this.#properties ??= this.#pairs.map(([name, value]) => [stringOf(name), stringOf(value)])
+    return this.#properties
+  }
+
+  get #pairs (): ReadonlyArray<readonly [name: string, value: string]> {
+    const { point: { text }, state } = this
+    return state === undefined ? [[TRACEPARENT, text]] : [[TRACEPARENT, text], [TRACESTATE, state]]
   }
 }
 

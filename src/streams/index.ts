@@ -68,6 +68,7 @@ export {
   AmqpDecodeError,
   AmqpTooLargeError,
   arrayFault,
+  asciiProperties,
   dataBodyOf,
   dataSectionHeaderLength,
   decodeMessage,

@@ -83,7 +83,8 @@ interface Common {
 }
 
 function plainLines ({ firstPublishingId, filterValue, trace }: Common): AddLine {
-  const sections = trace?.sections(undefined, filterValue) ?? filterValue?.sections()
+  const own = filterValue?.sections()
+  const sections = trace?.after(own) ?? own
   return (line, lineNumber, batch) => {
     batch.addData(line, publishingIdOf(lineNumber, lineNumber, firstPublishingId), sections, filterValue?.bytes)
     return undefined

@@ -1,5 +1,6 @@
 export { splitAnnotations, withAnnotations } from './annotate.ts'
 export type { KeyTest, Split } from './annotate.ts'
+export { asciiProperties } from './ascii-properties.ts'
 export { AmqpDecodeError, AmqpTooLargeError } from './decode-error.ts'
 export { MAX_DEPTH } from './codes.ts'
 export { dataBodyOf, decodeMessage, loneDataStart } from './decode.ts'
