@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import type { LagFigures, StreamFigures } from '../streams/index.ts'
 
 type ConsumerFigures = StreamFigures['consumers'][number]
@@ -60,6 +60,7 @@ export function lagMetrics (registry: Registry, figures: () => LagFigures): void
     })
   }
   addDisks(registry, figures)
+  addTraffic(registry, figures)
   const addFigure = (name: string, help: string, value: () => number): void => {
     addGauge(registry, name, help, [], (gauge) => { gauge.set(value()) })
   }
@@ -86,6 +87,26 @@ function addDisks (registry: Registry, figures: () => LagFigures): void {
     'broker_disk_alarm', 'Whether a node of RabbitMQ takes no messages for want of disk space',
     ({ hasAlarm }) => hasAlarm ? 1 : 0
   )
+}
+
+function addTraffic (registry: Registry, figures: () => LagFigures): void {
+  const addCounter = (name: string, help: string, value: (traffic: LagFigures['traffic'][number]) => number): void => {
+    const counter: Counter = new Counter({
+      name: `${PREFIX}${name}_total`,
+      help,
+      labelNames: ['stream'],
+      registers: [registry],
+      collect () {
+        counter.reset()
+        for (const traffic of figures().traffic) counter.inc({ stream: traffic.stream }, value(traffic))
+      }
+    })
+  }
+  addCounter(
+    'stream_messages_confirmed', 'Messages of a stream that the broker confirmed to this instance',
+    ({ confirmed }) => confirmed
+  )
+  addCounter('stream_messages_read', 'Messages of a stream that this instance has delivered', ({ read }) => read)
 }
 
 function addGauge (

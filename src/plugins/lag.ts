@@ -12,7 +12,7 @@ declare module 'fastify' {
 }
 
 const HISTORY_MS = 2 * 3_600_000
-const NOTHING: LagFigures = { isOnDuty: false, streams: [], disks: [], droppedSeries: 0 }
+const NOTHING: LagFigures = { isOnDuty: false, streams: [], disks: [], traffic: [], droppedSeries: 0 }
 
 /** Samples the streams that `LAG_STREAMS` names, from when the app is ready until it closes, for the metrics. */
 function lag (app: FastifyInstance, { lag: { streams, intervalSeconds, maxSeries } }: Config): void {

@@ -20,7 +20,7 @@ export function readLag (read: SettingReader) {
     maxSeries: read.integer(
       'LAG_MAX_SERIES',
       { default: 5000, min: 100, max: 100_000 },
-      'Most time series of streams and consumers in the metrics: a stream takes 6, a consumer 4. What is left out is ' +
+      'Most time series of streams and consumers in the metrics: a stream takes 8, a consumer 4. What is left out is ' +
       'counted in `rabbitmq_stream_gateway_lag_series_dropped`'
     )
   }

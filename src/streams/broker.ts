@@ -57,7 +57,7 @@ export class Broker {
     const names = new StreamNames(options.streamNamePattern, options.hiddenStreamPrefix)
     const { hosts, addressMode, reconnectDelayMs, maxReconnectDelayMs, connectionIdleMs, ...open } = connection
     const reconnect = { reconnectDelayMs, maxReconnectDelayMs }
-    const { dialing, compressor } = shared
+    const { dialing, compressor, traffic } = shared
     const { readBudget: budget, readers: cap, expansions } = options.reads ?? shared.reads
     const dial = { hosts, addressMode, ...reconnect, connectionIdleMs, open, dialing, logger, caller }
     const connections = new ConnectionPool(dial)
@@ -69,11 +69,12 @@ export class Broker {
     const ends = new StreamEnds(connections, locator)
     const openTimeoutMs = Math.min(connection.requestTimeoutMs, options.publishing.confirmTimeoutMs)
     const publisher = { connections, locator, ...reconnect, openTimeoutMs }
-    const publishers = new PublisherPool(
-      { budget: shared.publishBudget, cap: shared.publishers, compressor, publisher, limits: options.publishing }
-    )
+    const { publishBudget, publishers: publisherCap } = shared
+    const publishers = new PublisherPool({
+      budget: publishBudget, cap: publisherCap, compressor, traffic, publisher, limits: options.publishing
+    })
     const readers = new ReaderPool({ budget, cap, expansions, connections, locator, ends, limits: options.reading })
-    const polls = new Polls(readers, ends)
+    const polls = new Polls(readers, ends, traffic)
     const follows = new Follows(readers, ends, polls)
     this.#offsets = new OffsetStore(connections, ends)
     const offsets = new ConsumerOffsets({ store: this.#offsets, ends, polls, readers })
@@ -92,7 +93,7 @@ export class Broker {
     this.merged = new MergedPorts({ ...topology, polls, offsets, follows, members })
     this.consumers =
       new ConsumersPort({ names, offsets, polls: new ConsumerPolls(polls, offsets), follows, members, directory })
-    this.sampling = new Sampling({ names, ends, offsets, members, management, logger })
+    this.sampling = new Sampling({ names, ends, offsets, members, management, traffic, logger })
     this.#options = options
     this.#connections = connections
     this.#publishers = publishers

@@ -1,5 +1,6 @@
 import { ByteBudget } from './common/budget.ts'
 import { Cap } from './common/cap.ts'
+import { Traffic } from './common/traffic.ts'
 import { Dialing } from './connections/dialing.ts'
 import { Compressor } from './publishing/compressor.ts'
 import { Expansions } from './reading/expansions.ts'
@@ -48,6 +49,7 @@ export class Shared {
   readonly publishBudget: ByteBudget
   readonly publishers: Cap
   readonly compressor = new Compressor()
+  readonly traffic = new Traffic()
   readonly dialing: Dialing
   /** Of all brokers that have no other one. */
   readonly reads: ReadShare

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { metricsIn, RULES, rules } from '../support/alert-rules.ts'
+import { testManagementUrl } from '../support/broker.ts'
 import { commit } from '../support/lag.ts'
 import { startPrometheus } from '../support/prometheus.ts'
 import { startPushGateway } from '../support/push-gateway.ts'
@@ -19,6 +20,20 @@ function quickened (text: string): string {
   return text.replace(/(?<=\[|for: )(\d+)([mhd])\b/g, (_, count: string, unit: 'm' | 'h' | 'd') => {
     return `${Math.ceil(Number(count) * units[unit] * SECONDS_AN_HOUR / 3600)}s`
   })
+}
+
+/** Gives a stream retention by a policy, as docs/monitoring.md advises. */
+async function limitByPolicy (t: Test, stream: string): Promise<void> {
+  const { origin, username, password } = new URL(testManagementUrl())
+  const headers = {
+    authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
+    'content-type': 'application/json'
+  }
+  const policy = `${origin}/api/policies/%2f/${stream}`
+  const body = JSON.stringify({ pattern: `^${stream}$`, definition: { 'max-age': '1D' }, 'apply-to': 'streams' })
+  t.teardown(async () => { await fetch(policy, { method: 'DELETE', headers }) })
+  const { status } = await fetch(policy, { method: 'PUT', headers, body })
+  if (status !== 201) throw new Error(`the policy was answered with ${status}`)
 }
 
 async function firing (stream: string): Promise<string[]> {
@@ -75,6 +90,11 @@ t.test('a stream that grows, consumers that stand still or are too slow: alerts 
     const [quick, slow, stuck] = [await consumed('quick'), await consumed('slow'), await consumed('stuck')]
     return quick > slow && slow > stuck && stuck === 0
   })
+  const through = await rate('rabbitmq_stream:gateway_publish_rate:5m', growing)
+  t.ok(through > 5, `${through} of them through the gateway`)
+  await limitByPolicy(t, growing)
+  await until('it has retention', async () => !(await firing(growing)).includes('StreamGrowsWithoutRetention'), 90_000)
+  t.ok((await firing(growing)).length > 0, 'the consumers are as they were')
   load.isOn = false
   await running
   const { json } = await gateway.get(`/v1/streams/${growing}/consumers/stuck/offset`)

@@ -2,6 +2,7 @@ import t from 'tap'
 import { startGateway } from '../support/gateway.ts'
 import { commit, FAST, series, streamWith, valueOf } from '../support/lag.ts'
 import { LiveClient } from '../support/live-client.ts'
+import { superStreamOf } from '../support/super-stream-requests.ts'
 import { until } from '../support/until.ts'
 
 // Makes streams, and does not sample.
@@ -57,6 +58,43 @@ t.test('a stream that was deleted and created again is not taken for the one bef
   await plain.publish(stream, 1, 2)
   // Both end with the chunk at 0: only a look that takes nothing from the one before can tell.
   await until('the new one', async () => await valueOf(gateway, 'stream_next_offset', `stream="${stream}"`) === 2)
+})
+
+t.test('what goes through the instance is counted by stream, of streams that it samples', async (t) => {
+  const [stream, other] = [await streamWith(t, plain, 3), await streamWith(t, plain, 0)]
+  const gateway = await startGateway(t, { ...FAST, LAG_STREAMS: stream })
+  const labels = `stream="${stream}"`
+  await until('it is sampled', async () => await valueOf(gateway, 'stream_messages_read_total', labels) === 0)
+  t.equal(await valueOf(gateway, 'stream_messages_confirmed_total', labels), 0)
+  await gateway.publish(stream, 4, 5)
+  await gateway.publish(other, 1)
+  await gateway.get(`/v1/streams/${stream}/messages?offset=first&limit=3`)
+  await gateway.get(`/v1/streams/${stream}/consumers/c/messages?limit=2`)
+  await gateway.get(`/v1/streams/${stream}/messages/4/raw`)
+  await gateway.get(`/v1/streams/${other}/messages`)
+  const live = await LiveClient.open(t, `${gateway.url}/v1/streams/${stream}/messages?offset=first`)
+  await until('the live answer', async () => await valueOf(gateway, 'stream_messages_read_total', labels) === 11)
+  live.close()
+  t.equal(await valueOf(gateway, 'stream_messages_confirmed_total', labels), 2)
+  t.equal((await series(gateway, 'stream_messages_read_total')).size, 1)
+  // A refused one counts as nothing, and neither does what another instance does.
+  await gateway.request('POST', `/v1/streams/${stream}/messages`, { json: { messages: [{}] } })
+  await plain.publish(stream, 6)
+  t.equal(await valueOf(gateway, 'stream_messages_confirmed_total', labels), 2)
+})
+
+t.test('partitions of a super stream are counted one by one', async (t) => {
+  const superStream = await superStreamOf(t, '0', '1')
+  const gateway = await startGateway(t, { ...FAST, LAG_STREAMS: `${superStream}-*` })
+  const sum = async (name: string) => [...(await series(gateway, name)).values()].reduce((all, one) => all + one, 0)
+  await until('both are sampled', async () => (await series(gateway, 'stream_messages_read_total')).size === 2)
+  const messages = Array.from({ length: 20 }, (_, n) => ({ body: n, routingKey: `k${n}` }))
+  await gateway.request('POST', `/v1/super-streams/${superStream}/messages`, { json: { messages } })
+  const confirmed = await series(gateway, 'stream_messages_confirmed_total')
+  t.ok([...confirmed.values()].every((count) => count > 0), 'each has some')
+  t.equal(await sum('stream_messages_confirmed_total'), 20)
+  await gateway.get(`/v1/super-streams/${superStream}/messages?offset=first`)
+  t.same(await series(gateway, 'stream_messages_read_total'), confirmed)
 })
 
 t.test('live subscriptions are counted, and their names are listed before they have stored anything', async (t) => {

@@ -66,10 +66,10 @@ export class ConsumerPolls {
       const hold = async (start: Start, held: ReadRequest): Promise<ReadBatch> =>
         (await this.#held(start, look, stream, consumer, held, signal)).batch
       const batch = await this.#autoStores.read({ stream, consumer, request, autoStore, look, hold, signal })
-      return stored(this.#polls.answered(batch))
+      return stored(this.#polls.answered(stream, batch))
     }
     const { batch, start } = await this.#held(known ?? await look(), look, stream, consumer, request, signal)
-    return uncommitted(this.#polls.answered(batch), start)
+    return uncommitted(this.#polls.answered(stream, batch), start)
   }
 
   // The batch, and where it was read from in the end.

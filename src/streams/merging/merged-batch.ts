@@ -21,6 +21,8 @@ export interface Unavailable {
 /** What was read of one partition. */
 export interface PartitionRead {
   readonly partition: string
+  /** The broker's name of it. */
+  readonly stream: string
   /** One after the other. Some may have no messages. */
   readonly batches: readonly ReadBatch[]
   readonly place: Place
@@ -81,7 +83,12 @@ export class MergedBatch {
   }
 
   get count (): number {
-    return this.#batches.reduce((sum, { count }) => sum + count, 0)
+    return countOf(this.#batches)
+  }
+
+  /** The number of messages of each partition, by the broker's name. */
+  get counts (): ReadonlyArray<{ readonly stream: string, readonly count: number }> {
+    return this.#end.reads.map(({ stream, batches }) => ({ stream, count: countOf(batches) }))
   }
 
   get storedBytes (): number {
@@ -147,6 +154,10 @@ export class MergedBatch {
   release (): void {
     for (const batch of this.#batches) batch.release()
   }
+}
+
+function countOf (batches: readonly ReadBatch[]): number {
+  return batches.reduce((sum, { count }) => sum + count, 0)
 }
 
 // Always takes the oldest piece of those that are first in their partition. A clock of the broker that was set back

@@ -63,7 +63,7 @@ export class MergedPolls {
 
   /** Counts messages that answer a request. */
   answered (batch: MergedBatch): MergedBatch {
-    this.#polls.delivered(batch.count)
+    for (const { stream, count } of batch.counts) this.#polls.delivered(stream, count)
     return batch
   }
 

@@ -56,9 +56,9 @@ export class PartitionState {
   }
 
   get result (): PartitionRead {
-    const { name, key } = this.#started.partition
+    const { name, stream, key } = this.#started.partition
     const place = { key, nextOffset: this.#position }
-    return { partition: name, batches: this.#batches, place, isAtEnd: this.#isAtEnd }
+    return { partition: name, stream, batches: this.#batches, place, isAtEnd: this.#isAtEnd }
   }
 
   /**

@@ -29,7 +29,8 @@ export class ReadingPort {
    */
   async read (stream: string, request: ReadRequest, signal: AbortSignal): Promise<ReadBatch> {
     const { names, polls } = this.#options
-    return polls.answered(await polls.read(names.toBroker(stream), request, signal))
+    const name = names.toBroker(stream)
+    return polls.answered(name, await polls.read(name, request, signal))
   }
 
   /**
@@ -41,8 +42,9 @@ export class ReadingPort {
     stream: string, offset: number, signal: AbortSignal
   ): Promise<{ message: ReadMessage, batch: ReadBatch }> {
     const { names, polls } = this.#options
-    const found = await polls.message(names.toBroker(stream), offset, signal)
-    polls.answered(found.batch)
+    const name = names.toBroker(stream)
+    const found = await polls.message(name, offset, signal)
+    polls.answered(name, found.batch)
     return found
   }
 

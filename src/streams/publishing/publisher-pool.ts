@@ -2,6 +2,7 @@ import type { ByteBudget } from '../common/budget.ts'
 import type { Cap, Holder } from '../common/cap.ts'
 import { classifyResponseCode } from '../classify.ts'
 import { Lease } from '../common/lease.ts'
+import type { Traffic } from '../common/traffic.ts'
 import { shuttingDown, type Ended } from '../ended.ts'
 import { StreamsError } from '../errors.ts'
 import { ResponseCode, type Compression } from '../protocol/index.ts'
@@ -28,6 +29,8 @@ export interface PublisherPoolOptions {
   limits: PublisherPoolLimits
   /** Of all pools together. */
   compressor: Compressor
+  /** Of all pools together. */
+  traffic: Traffic
 }
 
 export interface PublishOptions {
@@ -110,7 +113,7 @@ export class PublisherPool implements Holder {
       done: (result) => {
         publisher.users--
         publisher.lastUsedMs = performance.now()
-        this.#count(result)
+        this.#count(stream, result)
       }
     }
   }
@@ -202,8 +205,9 @@ export class PublisherPool implements Holder {
     publisher.close(ended)
   }
 
-  #count (result: PublishResult): void {
+  #count (stream: string, result: PublishResult): void {
     this.#totals.confirmed += result.confirmed
+    this.#options.traffic.confirmed(stream, result.confirmed)
     this.#totals.duplicates += result.duplicates
     for (const { status } of result.failures) this.#totals[status]++
     this.#totals.unknown += result.doubted?.count ?? 0

@@ -16,7 +16,7 @@ export interface Company {
   tailOf: (reader: Reader) => Tail
   left: (tail: Tail) => void
   forget: (follow: Follow) => void
-  delivered: (messages: number) => void
+  delivered: (stream: string, messages: number) => void
 }
 
 export interface FollowOptions {
@@ -110,7 +110,7 @@ export class Follow implements LiveSource {
 
   advance ({ to, count }: Progress): void {
     this.#position = to
-    this.#follows.delivered(count)
+    this.#follows.delivered(this.stream, count)
     this.#tail?.reader.reached(to)
   }
 

@@ -78,7 +78,7 @@ export class Follows implements Company {
   }
 
   /** Counts messages that were delivered. */
-  delivered (messages: number): void {
-    this.#polls.delivered(messages)
+  delivered (stream: string, messages: number): void {
+    this.#polls.delivered(stream, messages)
   }
 }

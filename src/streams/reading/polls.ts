@@ -1,3 +1,4 @@
+import type { Traffic } from '../common/traffic.ts'
 import { StreamsError } from '../errors.ts'
 import type { Position } from '../offset.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
@@ -25,12 +26,14 @@ const ONE_MESSAGE = { limit: 1, maxBytes: 1, waitMs: 0 } as const
 export class Polls {
   readonly #readers: ReaderPool
   readonly #ends: StreamEnds
+  readonly #traffic: Traffic
   #isDraining = false
   #messagesAnswered = 0
 
-  constructor (readers: ReaderPool, ends: StreamEnds) {
+  constructor (readers: ReaderPool, ends: StreamEnds, traffic: Traffic) {
     this.#readers = readers
     this.#ends = ends
+    this.#traffic = traffic
   }
 
   get isDraining (): boolean {
@@ -43,14 +46,15 @@ export class Polls {
   }
 
   /** Counts a batch that answers a request, and returns it: a held read may drop some before that. */
-  answered (batch: ReadBatch): ReadBatch {
-    this.#messagesAnswered += batch.count
+  answered (stream: string, batch: ReadBatch): ReadBatch {
+    this.delivered(stream, batch.count)
     return batch
   }
 
-  /** Counts messages that reached a follower. */
-  delivered (messages: number): void {
+  /** Counts messages that reached a reader. */
+  delivered (stream: string, messages: number): void {
     this.#messagesAnswered += messages
+    this.#traffic.read(stream, messages)
   }
 
   /** From now on reads no longer wait for data. */

@@ -27,15 +27,26 @@ export interface StreamFigures {
   readonly consumers: readonly ConsumerFigures[]
 }
 
+/** What has gone through this instance of a stream, since it samples the stream. */
+export interface TrafficFigures {
+  /** The API's name. */
+  readonly stream: string
+  /** Messages that the broker confirmed to publishers of this instance. */
+  readonly confirmed: number
+  /** Messages in answers of this instance, and in what it has delivered. */
+  readonly read: number
+}
+
 /** What there is to show of the latest samples. */
 export interface LagFigures {
-  /** Whether this instance samples consumers. Without that it has nothing more to show. */
+  /** Whether this instance samples consumers. Without that it has only the traffic to show. */
   readonly isOnDuty: boolean
   readonly streams: readonly StreamFigures[]
   readonly disks: readonly NodeDisk[]
+  readonly traffic: readonly TrafficFigures[]
   /** Time series left out because there are too many. */
   readonly droppedSeries: number
 }
 
 /** How many time series a stream and a consumer take. */
-export const SERIES = { stream: 6, consumer: 4 } as const
+export const SERIES = { stream: 8, consumer: 4 } as const

@@ -1,5 +1,6 @@
 import { classify } from '../classify.ts'
 import type { Logger } from '../common/logger.ts'
+import type { Traffic } from '../common/traffic.ts'
 import { pause, waitUntil, within } from '../common/wait.ts'
 import type { ActiveConsumers } from '../consuming/active-consumers.ts'
 import type { ConsumerOffsets } from '../consuming/consumer-offsets.ts'
@@ -12,7 +13,7 @@ import { listTracking } from '../management/stream-listing.ts'
 import type { StreamEnds } from '../topology/stream-ends.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
 import { Duty } from './duty.ts'
-import { SERIES, type LagFigures } from './figures.ts'
+import { SERIES, type LagFigures, type TrafficFigures } from './figures.ts'
 import type { OffsetSample } from './offset-ring.ts'
 import { SampledStream, type Round } from './sampled-stream.ts'
 
@@ -23,6 +24,7 @@ export interface SamplerSources {
   offsets: ConsumerOffsets
   members: ActiveConsumers
   management: ManagementClient
+  traffic: Traffic
   logger: Logger
 }
 
@@ -78,7 +80,8 @@ export class Sampler {
   get figures (): LagFigures {
     const isOnDuty = this.#duty.isOn
     const streams = isOnDuty ? [...this.#streams.values()].map(({ figures }) => figures) : []
-    return { isOnDuty, streams, disks: isOnDuty ? this.#disks : [], droppedSeries: this.#droppedSeries }
+    const disks = isOnDuty ? this.#disks : []
+    return { isOnDuty, streams, disks, traffic: this.#traffic(), droppedSeries: this.#droppedSeries }
   }
 
   /** The samples of a stream, the oldest first; undefined: it is not sampled. */
@@ -91,6 +94,13 @@ export class Sampler {
     this.#closing.abort()
     this.#duty.end()
     await within(this.#running, { timeoutMs: CLOSE_TIMEOUT_MS })
+  }
+
+  #traffic (): TrafficFigures[] {
+    return [...this.#streams].flatMap(([brokerName, { name }]) => {
+      const traffic = this.#sources.traffic.of(brokerName)
+      return traffic === undefined ? [] : [{ stream: name, ...traffic }]
+    })
   }
 
   async #run (): Promise<void> {
@@ -160,6 +170,7 @@ export class Sampler {
       return { listed, sampled }
     })
     this.#streams = new Map(streams.map(({ listed, sampled }) => [listed.name, sampled]))
+    this.#sources.traffic.follow(this.#streams.keys())
     return { streams, leftOut: matching.length - streams.length }
   }
 
