@@ -27,8 +27,8 @@ export interface DeliveryParts extends Omit<SenderOptions, 'requests' | 'traces'
 export function makeDelivery (parts: DeliveryParts, retry: RetryState | undefined): UnitDelivery {
   const { task, course, shared } = parts
   const { definition } = task.subscription
-  const { sealing, virtualHost, version, spans } = shared
-  const requests = new Requests({ task, sealing, virtualHost, stream: course.stream, version })
+  const { sealing, virtualHost, version, endpoints, spans } = shared
+  const requests = new Requests({ task, sealing, virtualHost, stream: course.stream, version, endpoints })
   const traces = new RequestTraces(spans, course)
   const sender = new Sender({ ...parts, requests, traces, seat: task.seat, entries: errorStreamOf(parts) })
   const policy = policyOf(definition)
