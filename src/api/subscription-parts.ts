@@ -141,8 +141,8 @@ export const plain = {
     maxProperties: MAX_HEADERS,
     default: {},
     description: 'Further headers of the requests, such as `authorization`. Their values are never shown: an answer ' +
-      `has "${HIDDEN}", and sent back that means the value that is there. A name has at most ${MAX_HEADER_NAME} ` +
-      'characters.',
+      `has "${HIDDEN}", and sent back that means the value that is there, unless the URL leads to another server. ` +
+      `A name has at most ${MAX_HEADER_NAME} characters.`,
     examples: [{ authorization: 'Bearer abc' }]
   }),
   secrets: Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {

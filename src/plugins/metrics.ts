@@ -4,7 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { PROBLEM_CODES } from '../api/problems.ts'
 import { whenClosed } from '../http/request-scope.ts'
 import type { BrokerStats } from '../streams/index.ts'
-import { measureEventLoopDelay } from './event-loop-delay.ts'
+import { INTERVAL_MS, measureEventLoopDelay } from './event-loop-delay.ts'
 import { operationIdOf } from './requests.ts'
 
 declare module 'fastify' {
@@ -45,7 +45,7 @@ const COUNTERS = {
  */
 function metrics (app: FastifyInstance): void {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: INTERVAL_MS })
   addFigures(registry, () => app.brokers.stats())
   const heldBodies: Gauge = new Gauge({
     name: `${PREFIX}http_bodies_held_bytes`,

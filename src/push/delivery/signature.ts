@@ -1,10 +1,11 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHmac, hash, randomBytes } from 'node:crypto'
 
 const SECRET_PREFIX = 'whsec_'
 const SECRET_BYTES = 32
 const MIN_SECRET_BYTES = 24
 const MAX_SECRET_BYTES = 64
-const ID_BYTES = 18
+// 18 bytes.
+const ID_LENGTH = 24
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
 /** A new secret, as Standard Webhooks writes one. */
@@ -41,7 +42,7 @@ export function webhookId (
 ): string {
   const place = [virtualHost, stream, timestamp, offset, subscription]
   const text = JSON.stringify(lastOffset === undefined ? place : [...place, lastOffset])
-  return `msg_${createHash('sha256').update(text).digest().subarray(0, ID_BYTES).toString('base64url')}`
+  return `msg_${hash('sha256', text, 'base64url').slice(0, ID_LENGTH)}`
 }
 
 /**

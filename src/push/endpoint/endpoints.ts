@@ -10,7 +10,8 @@ const MAX_HEADER_BYTES = 64 * 1024
 /** One request to an endpoint. */
 export interface EndpointRequest {
   readonly url: URL
-  readonly headers: Readonly<Record<string, string>>
+  /** Names and values in turn. No name is there twice. */
+  readonly headers: readonly string[]
   readonly body: Uint8Array
   /** For everything: the connection, the request, its answer. */
   readonly timeoutMs: number
@@ -55,7 +56,7 @@ export class Endpoints {
       signal.addEventListener('abort', abort)
       if (signal.aborted) return abort()
       const { origin, pathname, search } = url
-      this.#agent.dispatch({ origin, path: pathname + search, method: 'POST', headers, body }, reader)
+      this.#agent.dispatch({ origin, path: pathname + search, method: 'POST', headers: [...headers], body }, reader)
     })
   }
 

@@ -47,8 +47,9 @@ function continued (request: EndpointRequest, messages: readonly PushMessage[]):
 }
 
 function withHeaders (request: EndpointRequest, { traceparent, tracestate }: DeliverySpan['headers']): EndpointRequest {
-  const headers = { ...request.headers, traceparent }
-  return { ...request, headers: tracestate === undefined ? headers : { ...headers, tracestate } }
+  const headers = [...request.headers, 'traceparent', traceparent]
+  if (tracestate !== undefined) headers.push('tracestate', tracestate)
+  return { ...request, headers }
 }
 
 function * contextsOf (messages: readonly PushMessage[]): Generator<TraceContext | undefined> {

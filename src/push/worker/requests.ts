@@ -38,7 +38,9 @@ export class Requests {
   readonly #options: RequestsOptions
   readonly #url: URL
   readonly #keys: readonly Key[]
-  readonly #fixed: Readonly<Record<string, string>>
+  readonly #streamName: string
+  // Names and values in turn, which take no object for each request.
+  readonly #fixed: readonly string[]
 
   /** @throws UnsendableError */
   constructor (options: RequestsOptions) {
@@ -47,15 +49,14 @@ export class Requests {
     this.#options = options
     this.#url = new URL(definition.url)
     this.#keys = keysOf(definition, sealing, context)
-    this.#fixed = {
+    // Names may have any characters, headers may not.
+    this.#streamName = encodeURIComponent(stream)
+    this.#fixed = Object.entries({
       ...headersOf(definition, sealing, context),
-      'content-type': JSON_TYPE,
-      // Names may have any characters, headers may not.
-      'stream-name': encodeURIComponent(stream),
       'stream-subscription': encodeURIComponent(key.subscription),
       'delivery-generation': String(deliveryGeneration),
       'user-agent': `rabbitmq-stream-gateway/${version}`
-    }
+    }).flat()
   }
 
   /**
@@ -75,13 +76,13 @@ export class Requests {
     const { contentType, body } = isBatch
       ? { contentType: JSON_TYPE, body: await batchBody(messages) }
       : await this.#single(first)
-    return this.#signed(webhookId(place, this.#options.task.subscription.key.subscription), body, {
-      'content-type': contentType,
-      ...(first.origin !== undefined && { 'stream-name': encodeURIComponent(stream) }),
-      'stream-offset': String(shown.offset),
-      'stream-timestamp': new Date(shown.timestamp).toISOString(),
-      'delivery-attempt': String(attempt)
-    })
+    return this.#signed(webhookId(place, this.#options.task.subscription.key.subscription), body, [
+      'content-type', contentType,
+      'stream-name', first.origin === undefined ? this.#streamName : encodeURIComponent(stream),
+      'stream-offset', String(shown.offset),
+      'stream-timestamp', new Date(shown.timestamp).toISOString(),
+      'delivery-attempt', String(attempt)
+    ])
   }
 
   /** A request without a message, by which an operator tries the endpoint. @throws UnsendableError */
@@ -90,7 +91,9 @@ export class Requests {
     const { key: { subscription } } = this.#options.task.subscription
     const place = { ...this.#place({ offset: 0, timestamp }), stream: 'test' }
     const body = Buffer.from('{"test":true}')
-    return this.#signed(webhookId(place, subscription), body, { 'delivery-attempt': '1', 'delivery-test': 'true' })
+    return this.#signed(webhookId(place, subscription), body, [
+      'content-type', JSON_TYPE, 'stream-name', this.#streamName, 'delivery-attempt', '1', 'delivery-test', 'true'
+    ])
   }
 
   #place ({ offset, timestamp }: Pick<PushMessage, 'offset' | 'timestamp'>) {
@@ -98,20 +101,20 @@ export class Requests {
     return { virtualHost, stream, timestamp, offset }
   }
 
-  #signed (id: string, body: Uint8Array, headers: Readonly<Record<string, string>>): EndpointRequest {
+  #signed (id: string, body: Uint8Array, headers: readonly string[]): EndpointRequest {
     const now = Date.now()
     const seconds = Math.floor(now / 1000)
     const keys = this.#keys.flatMap(({ key, until }) => until === null || until > now ? [key] : [])
     if (keys.length === 0) throw new UnsendableError('no secret of the subscription is valid any longer')
     return {
       url: this.#url,
-      headers: {
+      headers: [
         ...this.#fixed,
         ...headers,
-        'webhook-id': id,
-        'webhook-timestamp': String(seconds),
-        'webhook-signature': signatureOf(keys, id, seconds, body)
-      },
+        'webhook-id', id,
+        'webhook-timestamp', String(seconds),
+        'webhook-signature', signatureOf(keys, id, seconds, body)
+      ],
       body,
       timeoutMs: this.#options.task.subscription.definition.timeoutMs
     }

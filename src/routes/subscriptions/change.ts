@@ -47,7 +47,7 @@ export async function changeTo (
     const { definition } = completed
     refuseForeignConsumer(request, definition.consumer)
     if (current === undefined) await refuseMissing(request, key)
-    await refuseTakenConsumer(broker, key, definition.consumer, all)
+    await refuseTakenConsumer(request, key, definition.consumer, all)
     await prepareErrorStream(request, key, definition, all)
     return completed
   })

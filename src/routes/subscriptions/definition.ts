@@ -41,7 +41,8 @@ export function complete (
   fault('/url', refusalOf(url))
   fault('/errorStream', faultIn(() => { broker.streams.nameOnBroker(errorStream) }))
   fault('/consumer', faultIn(() => { refuseBadReference('consumer', consumer) }))
-  const headers = headersOf(given.headers, known?.headers ?? {}, seal, errors)
+  const before = { headers: known?.headers ?? {}, isMoved: known !== undefined && !isSameServer(known.url, url) }
+  const headers = headersOf(given.headers, before, seal, errors)
   const { secrets, made } = secretsOf(given.secrets, known?.secrets, seal, errors)
   if (errors.length > 0) throw invalidRequest(errors)
   const definition: Definition = {
@@ -66,6 +67,10 @@ export function complete (
   }
   refuseLarge(definition)
   return { definition, made }
+}
+
+function isSameServer (known: string, given: string): boolean {
+  return URL.canParse(known) && URL.canParse(given) && new URL(known).origin === new URL(given).origin
 }
 
 function pausedOf (given: boolean | undefined, known: PauseCause | null): PauseCause | null {

@@ -19,6 +19,8 @@ export async function prepareErrorStream (
 ): Promise<void> {
   const { errorStream, onFailure } = definition
   if (onFailure !== 'errorStream') return
+  // First: where an error stream leads is told to those who may write it.
+  await refuseUnlessMay(request, 'write', errorStream)
   await refuseCircle(request.server.broker, key, errorStream, others)
   await createErrorStream(request, key, errorStream)
 }

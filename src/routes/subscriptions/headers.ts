@@ -12,17 +12,28 @@ const OWNED = new Set([
   'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
   'http2-settings', 'traceparent', 'tracestate', 'user-agent'
 ])
+const MOVED = `must be a value: ${HIDDEN} stands for what is sent to the server of the URL before`
 const OWNED_PREFIX = /^(?:webhook|stream|delivery)-/
+
+/** The headers of the subscription that is changed. */
+export interface KnownHeaders {
+  /** Sealed. */
+  readonly headers: Readonly<Record<string, string>>
+  /**
+   * The URL leads to another server now. What was meant for the one before is not sent there: a caller could choose a
+   * server of its own to see the credentials of another one.
+   */
+  readonly isMoved: boolean
+}
 
 /**
  * The sealed values of headers, by their names in lower case.
  *
- * @param known what the subscription has
  * @param errors what is wrong is added to it
  */
 export function headersOf (
   given: Readonly<Record<string, string>>,
-  known: Readonly<Record<string, string>>,
+  { headers: known, isMoved }: KnownHeaders,
   seal: (text: string) => string,
   errors: FieldError[]
 ): Record<string, string> {
@@ -30,7 +41,8 @@ export function headersOf (
   for (const [text, value] of Object.entries(given)) {
     const name = text.toLowerCase()
     const before = Object.hasOwn(known, name) ? known[name] : undefined
-    const fault = faultOf(name, value, before !== undefined) ?? (sealed.has(name) ? 'is given twice' : undefined)
+    const fault = faultOf(name, value, before !== undefined) ?? (sealed.has(name) ? 'is given twice' : undefined) ??
+      (isMoved && value === HIDDEN ? MOVED : undefined)
     if (fault !== undefined) errors.push({ pointer: pointerTo('/headers', text), message: fault })
     else sealed.set(name, value === HIDDEN && before !== undefined ? before : seal(value))
   }

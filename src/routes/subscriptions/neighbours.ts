@@ -1,21 +1,26 @@
+import type { FastifyRequest } from 'fastify'
 import { invalidRequest } from '../../api/problems.ts'
 import type { Subscription, SubscriptionKey } from '../../push/definitions/definitions.ts'
 import { PushError } from '../../push/push-error.ts'
 import { StreamsError, type Broker } from '../../streams/index.ts'
+import { mayRead } from './rights.ts'
 
 /**
  * Two subscriptions with one consumer on one stream would move each other.
  *
- * @param broker with the account of the gateway, which knows all partitions
  * @throws RequestError, StreamsError
  */
 export async function refuseTakenConsumer (
-  broker: Broker, key: SubscriptionKey, consumer: string, others: readonly Subscription[]
+  request: FastifyRequest, key: SubscriptionKey, consumer: string, others: readonly Subscription[]
 ): Promise<void> {
+  // With the account of the gateway, which knows all partitions.
+  const { server: { broker } } = request
   for (const { key: own, definition } of others) {
     if (definition.consumer !== consumer || isSame(own, key) || !await shareStream(broker, own, key)) continue
-    const message = `is the consumer of the subscription "${own.subscription}" of "${own.stream}"`
-    throw invalidRequest([{ pointer: '/consumer', message }])
+    const owner = await mayRead(request, own)
+      ? `the subscription "${own.subscription}" of "${own.stream}"`
+      : 'another subscription'
+    throw invalidRequest([{ pointer: '/consumer', message: `is the consumer of ${owner}` }])
   }
 }
 

@@ -35,7 +35,7 @@ function endpoints (t: Test, by = guard, tls?: { ca: string }): Endpoints {
 }
 
 async function post (to: Endpoints, url: string, timeoutMs = 5000): Promise<Attempt> {
-  const request = { url: new URL(url), headers: {}, body: Buffer.from('{}'), timeoutMs }
+  const request = { url: new URL(url), headers: [], body: Buffer.from('{}'), timeoutMs }
   return await to.post(request, new AbortController().signal)
 }
 

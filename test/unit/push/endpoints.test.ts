@@ -37,7 +37,7 @@ const raw = async (t: Test, answer: (socket: Socket) => void) => await listen(t,
 }))
 
 async function post (t: Test, url: URL, by?: Guard, signal = new AbortController().signal) {
-  const headers = { 'content-type': 'application/json' }
+  const headers = ['content-type', 'application/json']
   const request = { url, headers, body: Buffer.from('{}'), timeoutMs: TIMEOUT_MS }
   return await endpoints(t, by).post(request, signal)
 }
