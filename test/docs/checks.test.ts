@@ -45,7 +45,7 @@ t.test('a command that a page names is in package.json, and the other way round'
   t.equal(said(unknownCommands, 'Run `npm start`, `npm run -s openapi -- --check`, `npm run docs:check`.'), '')
   t.match(said(unknownCommands, 'Run `npm run deploy`.'), 'npm run deploy')
   t.match(said(unnamedCommands, ''), 'npm run dev')
-  const all = ['start', 'run dev', 'run broker', 'run fuzz:api', 'run keys', 'run rabbitmqctl']
+  const all = ['start', 'run dev', 'run broker', 'run dashboard', 'run fuzz:api', 'run keys', 'run rabbitmqctl']
   t.equal(said(unnamedCommands, all.map((name) => `\`npm ${name}\``).join(', ')), '')
 })
 

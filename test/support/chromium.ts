@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { chromium, type Browser } from 'playwright-core'
-import type { Test } from 'tap'
 
 const PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 // Without a sandbox, as containers need it. The rest keeps the browser from talking to anybody but the test.
@@ -10,13 +9,16 @@ const ARGUMENTS = [
   '--disable-component-update', '--disable-sync'
 ]
 
+/** A test, or what else uses a browser for a while. */
+interface Caller { teardown: (end: () => unknown) => unknown, comment: (line: string) => void }
+
 /**
  * Starts a real Chromium without a window. It is closed with the test.
  *
  * @param args further switches, for example `--host-resolver-rules=MAP evil.example 127.0.0.1`
  * @throws when there is no Chromium and it cannot be installed
  */
-export async function launchChromium (t: Test, args: readonly string[] = []): Promise<Browser> {
+export async function launchChromium (t: Caller, args: readonly string[] = []): Promise<Browser> {
   const executablePath = findChromium() ?? installChromium(t)
   const browser = await chromium.launch({ executablePath, headless: true, args: [...ARGUMENTS, ...args] })
   t.teardown(async () => { await browser.close() })
@@ -28,7 +30,7 @@ function findChromium (): string | undefined {
   return named === undefined || named === '' ? PATHS.find((path) => existsSync(path)) : named
 }
 
-function installChromium (t: Test): string {
+function installChromium (t: Caller): string {
   const how = 'install it with `apt-get install chromium`, or name another one with CHROMIUM_PATH'
   if (process.getuid?.() !== 0) throw new Error(`the tests in a browser need Chromium: ${how}`)
   t.comment('There is no Chromium: apt-get installs it, which takes a minute.')

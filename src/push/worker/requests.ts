@@ -28,7 +28,7 @@ export interface RequestsOptions {
   readonly endpoints: Pick<Endpoints, 'refusalOf'>
 }
 
-interface Key { readonly key: Buffer, readonly until: number | null }
+interface Key { readonly key: Uint8Array, readonly until: number | null }
 
 /** Why no request can be made, until the definition or the settings change. For the operator to read. */
 export class UnsendableError extends Error {
