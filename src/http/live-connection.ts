@@ -57,6 +57,7 @@ export class LiveConnection {
     const all = { ...reply.getHeaders(), ...reply.server.quotaHeaders(reply.request), ...headers }
     for (const [name, value] of Object.entries(all)) if (value !== undefined) response.setHeader(name, value)
     response.flushHeaders()
+    reply.request.onLive?.()
     setImmediate(() => { socket.uncork() })
     return new LiveConnection(reply, socket, sendTimeoutMs)
   }

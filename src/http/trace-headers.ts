@@ -17,6 +17,8 @@ declare module 'fastify' {
     tracedAs?: TraceHeaders | undefined
     /** Learns which messages an answer is made of, where spans are made. */
     onReceived?: (batch: Pick<ReadBatch, 'pieces' | 'count'>) => void
+    /** Learns that an answer has begun which may stay open for hours, where spans are made. */
+    onLive?: () => void
   }
 }
 

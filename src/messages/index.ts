@@ -1,7 +1,8 @@
 // Messages between the wire (JSON, NDJSON, raw bodies, lines) and the domain. docs/messages.md describes the mapping.
 
 export { CloudEvent, CloudEvents, EXAMPLE_EVENT } from './cloudevents/schemas.ts'
-export { EVENT_TYPE, eventBodyFormats, EVENTS_TYPE } from './cloudevents/schemas.ts'
+export { EVENT_TYPE, EVENTS_TYPE, isOfWholeEvents } from './cloudevents/event-types.ts'
+export { eventBodyFormats } from './cloudevents/schemas.ts'
 export { eventBatchSlices, EVENTS_FRAME } from './cloudevents/event-batch.ts'
 export { EventsRequest } from './cloudevents/events-request.ts'
 export { addHeaderEvent, hasEventHeaders } from './cloudevents/header-event.ts'

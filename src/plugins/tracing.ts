@@ -39,13 +39,22 @@ async function tracing (app: FastifyInstance, { rabbitmq }: Pick<Config, 'rabbit
       request.span = span
       request.tracedAs = span.headers
       request.onReceived = ({ pieces, count }) => { span.received(pieces, count) }
+      request.onLive = () => { span.end(LIVE_STATUS) }
       whenClosed(reply, (isDelivered) => { span.end(isDelivered ? reply.statusCode : undefined) })
     }
     done()
   })
-  app.problemListeners.push((request, _reply, { code, status }) => { request.span?.failed(code, status) })
+  app.problemListeners.push(({ span }, _reply, problem) => {
+    span?.failed(problem.code, problem.status)
+    // What was published before it failed.
+    if ('published' in problem) span?.published(publishedIn(problem.published))
+  })
   app.addHook('onRoute', (route) => { if (isOfMessages(route)) watch(route) })
 }
+
+// A span is sent when it ends. One of hours would make the times of all requests meaningless, and a process that is
+// killed would lose it: that of a live read ends when its answer begins.
+const LIVE_STATUS = 200
 
 function isOfMessages ({ schema }: RouteOptions): boolean {
   return Object.hasOwn(VERBS, schema?.operationId ?? '')
@@ -61,7 +70,7 @@ function watch (route: RouteOptions): void {
   const note = (
     request: FastifyRequest, _reply: unknown, payload: unknown, done: (error: null, payload: unknown) => void
   ): void => {
-    request.span?.published(numberIn(payload, 'confirmed') + numberIn(payload, 'duplicates') + failuresIn(payload))
+    request.span?.published(publishedIn(payload))
     done(null, payload)
   }
   const end = (
@@ -75,14 +84,16 @@ function watch (route: RouteOptions): void {
   route.onSend = [...[route.onSend ?? []].flat(), end]
 }
 
-function numberIn (answer: unknown, name: string): number {
-  const value: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined
-  return typeof value === 'number' ? value : 0
+// Of how many messages a publish knows what became of them, or that it does not know.
+function publishedIn (answer: unknown): number | undefined {
+  if (typeof answer !== 'object' || answer === null || !('confirmed' in answer)) return undefined
+  const failures = 'results' in answer && Array.isArray(answer.results) ? answer.results.length : 0
+  return failures + numberIn(answer, 'confirmed') + numberIn(answer, 'duplicates') + numberIn(answer, 'unknown')
 }
 
-function failuresIn (answer: unknown): number {
-  const results: unknown = typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'results') : undefined
-  return Array.isArray(results) ? results.length : 0
+function numberIn (answer: object, name: string): number {
+  const value: unknown = Reflect.get(answer, name)
+  return typeof value === 'number' ? value : 0
 }
 
 export default fp<Pick<Config, 'rabbitmq'>>(tracing, { name: 'tracing', dependencies: ['requests', 'errors'] })

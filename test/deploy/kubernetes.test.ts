@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import t from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
 import { OPERATIONS } from '../../scripts/docs/openapi-document.ts'
 import { describeSettings, loadConfig } from '../../src/config.ts'
 import { describeImage } from './dockerfile.ts'
 import { namesInComments, readEnvFile } from './env-file.ts'
-import { typeFaults } from './kubernetes-types.ts'
+import { manifestFaults } from './kubernetes-faults.ts'
 import { isNode, items, member, text, type Node } from './yaml-node.ts'
 
 const FOLDER = 'deploy/kubernetes'
@@ -35,20 +36,47 @@ function ofKind (kind: string): Node {
 const pod = member(ofKind('Deployment'), 'spec.template')
 const labels = member(pod, 'metadata.labels')
 const [container = {}] = items(pod, 'spec.containers')
-const secretVariables = items(container, 'env')
 const settings = describeSettings()
 const values = readEnvFile(`${FOLDER}/gateway.env`)
+const settingsInFiles = [...read('gateway.env').matchAll(/^#?(\w+)_FILE=(\S+)$/gm)]
 const settingOf = (name: string): string => values[name] ?? settings.find((one) => one.name === name)?.default ?? ''
+
+/** The files of the pod that come from secrets, by their paths, with the content of the example. */
+const podFiles = new Map(items(container, 'volumeMounts').flatMap(({ name, mountPath }) => {
+  const volume = items(pod, 'spec.volumes').find((one) => one['name'] === name) ?? {}
+  const secret = objects.find((one) => one['kind'] === 'Secret' &&
+    member(one, 'metadata')['name'] === member(volume, 'secret')['secretName']) ?? {}
+  return Object.entries(member(secret, 'stringData'))
+    .map(([file, content]): [string, string] => [`${String(mountPath)}/${file}`, String(content)])
+}))
+
+function fileInPod (path: string): string {
+  const content = podFiles.get(path)
+  if (content === undefined) throw new Error(`the pod has no ${path}`)
+  return content
+}
+
+/** A manifest with a fault in it. */
+function edited (file: string, from: string, to: string): Node {
+  const content = read(file)
+  if (!content.includes(from)) throw new Error(`${file} has no ${from}`)
+  return toNode(parse(content.replace(from, to)))
+}
 
 t.test('every manifest is what Kubernetes takes, and has no field that it does not know', async (t) => {
   t.ok(objects.length >= 7, `${objects.length} objects`)
-  // Two of them made wrong, which shows that the check finds it.
-  const [deployment, budget] = [ofKind('Deployment'), ofKind('PodDisruptionBudget')]
-  const wrong = { ...deployment, spec: { ...member(deployment, 'spec'), repliccas: 2 } }
-  const faults = await typeFaults([...objects, wrong, { ...budget, spec: { selector: 'all' } }])
-  t.match(faults.pop(), /Type 'string' has no properties in common with type|not assignable to type 'LabelSelector'/)
-  t.match(faults.pop(), /repliccas.* does not exist/)
-  t.same(faults, objects.map(() => ''))
+  const wrong = [
+    [edited('deployment.yaml', 'replicas: 2', 'repliccas: 2'), /repliccas.* does not exist/],
+    [edited('deployment.yaml', 'replicas: 2', 'replicas: two'), /'string' is not assignable to type 'number'/],
+    [edited('deployment.yaml', 'whenUnsatisfiable: ScheduleAnyway', 'whenUnsatisfiable: Always'), /"Always"/],
+    [edited('deployment.yaml', 'memory: 1280Mi', 'memory: 1280MB'), /limits\/memory must match/],
+    [edited('pod-disruption-budget.yaml', 'selector:', 'selectors:'), /selectors.* does not exist/],
+    [edited('service-monitor.yaml', 'interval: 15s', 'intervall: 15s'), /intervall.* does not exist/],
+    [edited('service-monitor.yaml', 'interval: 15s', 'interval: often'), /interval must match/]
+  ] as const
+  const faults = await manifestFaults([...objects, ...wrong.map(([object]) => object)])
+  wrong.forEach(([, expected], index) => { t.match(faults[objects.length + index], expected) })
+  t.same(faults.slice(0, objects.length), objects.map(() => ''))
 })
 
 t.test('the kustomization lists every manifest but the example of secrets and what needs an operator', async (t) => {
@@ -69,10 +97,11 @@ t.test('the kustomization lists every manifest but the example of secrets and wh
 })
 
 t.test('every variable of the deployment is a setting, with a value that the gateway takes', async (t) => {
-  const names = [...Object.keys(values), ...secretVariables.map((variable) => text(variable, 'name'))]
+  t.equal(container['env'], undefined, 'what is not in the file is not checked here')
+  const names = Object.keys(values).map((name) => name.replace(/_FILE$/, ''))
   t.ok(names.length >= 6, names.join(' '))
   t.same(names.filter((name) => !settings.some((setting) => setting.name === name)), [])
-  const { config, warnings } = loadConfig({ ...image.env, ...values }, () => '{"keys": []}')
+  const { config, warnings } = loadConfig({ ...image.env, ...values }, fileInPod)
   t.same(warnings, [])
   t.same(config.access.ways, ['api-keys'])
 })
@@ -83,7 +112,8 @@ t.test('the files of settings name what else is often set, by names that are set
     t.ok(['LAG_STREAMS', 'PUSH_ENABLED', 'TRACING'].every((name) => names.includes(name)), path)
     // The standard variables of OpenTelemetry are not the gateway's own.
     const own = names.filter((name) => !name.startsWith('OTEL_'))
-    t.same(own.filter((name) => !settings.some((setting) => setting.name === name)), [], path)
+    const isSetting = (name: string): boolean => settings.some((setting) => setting.name === name)
+    t.same(own.filter((name) => !isSetting(name.replace(/_FILE$/, ''))), [], path)
   }
 })
 
@@ -135,10 +165,13 @@ t.test('the pod has what the restricted pod security standard asks, and the user
   const spec = member(pod, 'spec')
   t.equal(spec['automountServiceAccountToken'], false)
   t.same(Object.keys(spec).filter((key) => key.startsWith('host')), [])
-  // The file of keys is mounted where the setting looks for it, as a whole folder.
-  const [{ mountPath, subPath } = {}] = items(container, 'volumeMounts')
-  t.equal(`${String(mountPath)}/keys.json`, values['API_KEYS_PATH'])
-  t.equal(subPath, undefined)
+})
+
+t.test('the pod has secrets in files alone, in whole folders, which it cannot write', async (t) => {
+  t.same([...podFiles.keys()].sort(), ['API_KEYS_PATH', 'RABBITMQ_MANAGEMENT_URL_FILE', 'RABBITMQ_STREAM_URL_FILE']
+    .map((name) => values[name]))
+  for (const { readOnly, subPath } of items(container, 'volumeMounts')) t.same([readOnly, subPath], [true, undefined])
+  t.notMatch(read('gateway.env'), /:\/\/\S+@|PASSWORD/i)
 })
 
 t.test('one pod may be away, and pods that are not ready do not keep a node from being drained', async (t) => {
@@ -168,24 +201,18 @@ t.test('everything selects the pods of the deployment', async (t) => {
 })
 
 t.test('the example of secrets has what the deployment reads, and no secret', async (t) => {
-  const secrets = objects.filter(({ kind }) => kind === 'Secret')
-  const found = (name: string): Node => member(
-    secrets.find((one) => member(one, 'metadata')['name'] === name) ?? {}, 'stringData'
-  )
-  for (const variable of secretVariables) {
-    const { name, key } = member(variable, 'valueFrom.secretKeyRef')
-    if (String(key).endsWith('-url')) t.match(found(String(name))[String(key)], /:\/\/gateway:PASSWORD@/)
-    else t.match(read('secrets.example.yaml'), `# ${String(key)}: `, 'what is not always needed is a comment')
+  t.ok(settingsInFiles.length >= 3)
+  for (const [line, , path = ''] of settingsInFiles) {
+    if (line.startsWith('#')) t.match(read('secrets.example.yaml'), `# ${basename(path)}: `, 'a comment in both files')
+    else t.match(fileInPod(path), /:\/\/gateway:PASSWORD@/)
   }
-  const [volume = {}] = items(pod, 'spec.volumes')
-  t.same(JSON.parse(String(found(String(member(volume, 'secret')['secretName']))['keys.json'])), { keys: [] })
+  t.same(JSON.parse(fileInPod(settingOf('API_KEYS_PATH'))), { keys: [] })
 })
 
 t.test('the page names every file and what the deployment needs', async (t) => {
   for (const file of [...files, 'kustomization.yaml', 'gateway.env']) t.match(page, file)
-  for (const variable of secretVariables) {
-    const { name, key } = member(variable, 'valueFrom.secretKeyRef')
-    t.match(page, `secret generic ${String(name)}`)
-    t.match(page, `--from-literal=${String(key)}=`)
+  for (const volume of items(pod, 'spec.volumes')) {
+    t.match(page, `secret generic ${text(member(volume, 'secret'), 'secretName')}`)
   }
+  for (const [, , path = ''] of settingsInFiles) t.match(page, `--from-literal=${basename(path)}=`)
 })

@@ -1,7 +1,11 @@
 import { CloudEvent, HTTP, type Message } from 'cloudevents'
-import t from 'tap'
+import { once } from 'node:events'
+import rhea from 'rhea'
+import t, { type Test } from 'tap'
+import { testAmqpUrl } from '../support/broker.ts'
 import { event, postEvents } from '../support/cloud-events.ts'
 import { startGateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
 
 // The JavaScript SDK of CloudEvents as the client: what it sends is stored, and what is stored it reads.
 const gateway = await startGateway(t)
@@ -94,4 +98,92 @@ t.test('the SDK reads messages that are no events, and events of all kinds that 
     ['rabbitmq.stream.message', '0', { a: 1 }], ['rabbitmq.stream.message', '1', 'text'],
     ['rabbitmq.stream.message', '2', 7]
   ])
+})
+
+/** A client of AMQP 1.0 at a stream, which follows the AMQP binding by hand. */
+function amqpClient (t: Test) {
+  const { hostname, port, username, password } = new URL(testAmqpUrl())
+  const connection = rhea.create_container().connect({ host: hostname, port: Number(port), username, password })
+  t.teardown(() => { connection.close() })
+  const addressOf = (stream: string) => `/queues/${encodeURIComponent(stream)}`
+  return {
+    async send (stream: string, messages: readonly rhea.Message[]) {
+      const sender = connection.open_sender(addressOf(stream))
+      await once(sender, 'sendable')
+      for (const message of messages) {
+        sender.send(message)
+        await once(sender, 'accepted')
+      }
+    },
+    async receive (stream: string, count: number) {
+      const messages: rhea.Message[] = []
+      const spec = 'rabbitmq:stream-offset-spec'
+      const filter = { [spec]: rhea.types.wrap_described('first', spec) }
+      const source = { address: addressOf(stream), filter }
+      const receiver = connection.open_receiver({ source, credit_window: count })
+      receiver.on('message', ({ message }: rhea.EventContext) => { if (message !== undefined) messages.push(message) })
+      await until('the messages', () => messages.length >= count)
+      receiver.close()
+      return messages
+    }
+  }
+}
+
+t.test('events that a client of AMQP 1.0 writes are read, in both modes and with types of AMQP', async (t) => {
+  const stream = await gateway.newStream(t)
+  const time = new Date('2026-01-31T12:00:00.123Z')
+  const attributes = (prefix: string) => Object.fromEntries(Object.entries({
+    specversion: '1.0',
+    id: 'a-1',
+    source: '/shops/7',
+    type: 'com.example.order',
+    time: rhea.types.wrap_timestamp(time.getTime()),
+    count: rhea.types.wrap_long(-5),
+    flag: true,
+    bytes: rhea.types.wrap_binary(Buffer.from([0, 1, 2]))
+  }).map(([name, value]) => [prefix + name, value]))
+  const whole = { specversion: '1.0', id: 'a-2', source: '/a', type: 'b', data: [1] }
+  await amqpClient(t).send(stream, [
+    ...['cloudEvents_', 'cloudEvents:'].map((prefix): rhea.Message => ({
+      application_properties: attributes(prefix),
+      content_type: 'application/json',
+      body: rhea.message.data_section(Buffer.from('{"order":4711}'))
+    })),
+    {
+      content_type: 'application/cloudevents+json; charset=utf-8',
+      application_properties: attributes('cloudEvents_'),
+      body: rhea.message.data_section(Buffer.from(JSON.stringify(whole)))
+    }
+  ])
+  const events = await until('the events', async () => {
+    const { json } = await gateway.get(`/v1/streams/${stream}/events`)
+    return Array.isArray(json) && json.length === 3 && json
+  })
+  const one = {
+    specversion: '1.0',
+    id: 'a-1',
+    source: '/shops/7',
+    type: 'com.example.order',
+    time: time.toISOString(),
+    count: -5,
+    flag: true,
+    bytes: 'AAEC',
+    datacontenttype: 'application/json',
+    data: { order: 4711 }
+  }
+  t.same(events, [one, one, whole])
+})
+
+t.test('a client of AMQP 1.0 reads what the gateway has stored', async (t) => {
+  const stream = await gateway.newStream(t)
+  const nested = event({ id: 'outer', datacontenttype: 'application/cloudevents+json', data: event({ id: 'inner' }) })
+  await postEvents(gateway, stream, [event({ ...ATTRIBUTES, datacontenttype: 'text/xml', data: '<a/>' }), nested])
+  const [first, second] = await amqpClient(t).receive(stream, 2)
+  const attributes = Object.entries({ specversion: '1.0', ...ATTRIBUTES })
+  t.same(first?.application_properties, Object.fromEntries(
+    attributes.map(([name, value]) => [`cloudEvents_${name}`, value])
+  ))
+  t.match(first, { content_type: 'text/xml', body: { content: Buffer.from('<a/>') } })
+  t.match(second, { content_type: 'application/cloudevents+json', application_properties: { cloudEvents_id: 'outer' } })
+  t.same(JSON.parse(String(second?.body.content)), nested)
 })

@@ -188,3 +188,19 @@ t.test('a seat is not fresh within a heartbeat of silence, and again when the br
   a.proxy.resume()
   await until('it is fresh, or lost', () => seat.isFresh() || seat.lost.aborted)
 })
+
+t.test('slots that are lost while they are handed over have one owner each again', async (t) => {
+  const { start } = await deployment(t)
+  const some = { beatMs: 150 }
+  const hands = new AbortController()
+  const { signal } = hands
+  const settle = async (): Promise<void> => { await delay(60_000, undefined, { signal }).catch(() => {}) }
+  const a = await start('a', { ...some, settle })
+  await a.owns(SLOTS)
+  const b = await start('b', some)
+  await until('slots are handed over', () => a.events.filter(({ name }) => name === 'asked').length === SLOTS / 2)
+  a.proxy.killConnections()
+  await until('all are lost', () => a.events.filter(({ name }) => name === 'lost').length === SLOTS / 2)
+  hands.abort()
+  await spread([a, b])
+})

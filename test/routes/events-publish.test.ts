@@ -2,6 +2,7 @@ import t from 'tap'
 import { BATCH, event, ONE, postEvents, readEvents, readMessages } from '../support/cloud-events.ts'
 import { exactly } from '../support/exactly.ts'
 import { startGateway } from '../support/gateway.ts'
+import { openRaw } from '../support/raw-http.ts'
 import { record } from '../support/schema-values.ts'
 
 const gateway = await startGateway(t)
@@ -22,11 +23,30 @@ t.test('an event is stored in the binary mode of AMQP and read as it was sent', 
   t.same((await postEvents(gateway, stream, sent)).json, { confirmed: 1, duplicates: 0 })
   t.same(await readEvents(gateway, stream), [sent])
   const { datacontenttype, data, ...attributes } = sent
-  const stored = Object.entries(attributes).map(([key, value]) => [`cloudEvents_${key}`, value])
+  const stored = Object.entries(attributes).map(([key, value]) => [
+    `cloudEvents_${key}`, typeof value === 'number' ? { $type: 'long', value: String(value) } : value
+  ])
   const message = { body: data, properties: { contentType: datacontenttype } }
   t.match(await readMessages(gateway, stream), exactly({
     ...message, applicationProperties: Object.fromEntries(stored)
   }))
+  t.same(await readEvents(gateway, stream, '?match.applicationProperties.cloudEvents_count=5'), [sent])
+  t.same(await readEvents(gateway, stream, '?match.applicationProperties.cloudEvents_count=6'), [])
+})
+
+t.test('an event whose data are an event is stored as a whole: no reader takes one for the other', async (t) => {
+  const stream = await gateway.newStream(t)
+  const outer = event({
+    id: 'outer', datacontenttype: 'application/cloudevents+json; charset=utf-8', data: event({ id: 'inner' })
+  })
+  const batch = event({ id: 'of-batch', datacontenttype: BATCH['content-type'], data: [event({ id: 'inner' })] })
+  t.match(await postEvents(gateway, stream, outer), { status: 200 })
+  t.match(await postEvents(gateway, stream, [event(), batch]), { status: 200 })
+  t.same(await readEvents(gateway, stream), [outer, event(), batch])
+  const properties = { contentType: ONE['content-type'] }
+  t.match(await readMessages(gateway, stream), exactly(
+    { body: outer, properties, applicationProperties: { cloudEvents_id: 'outer' } }, {}, { body: batch, properties }
+  ))
 })
 
 t.test('data keep their kind: JSON byte for byte, text, bytes, nothing', async (t) => {
@@ -42,7 +62,8 @@ t.test('data keep their kind: JSON byte for byte, text, bytes, nothing', async (
   const png = { datacontenttype: 'image/png', data_base64: Buffer.from('only ASCII').toString('base64') }
   const typed = { datacontenttype: 'application/vnd.acme+json; charset=utf-8', data: [1, null, 'x'] }
   const kinds = [
-    xml, bytes, png, typed, {}, { data_base64: 'AAEC' }, { datacontenttype: 'text/plain', data: '' },
+    xml, bytes, png, typed, { datacontenttype: 'text/json', data: { a: 1 } }, {}, { data_base64: 'AAEC' },
+    { datacontenttype: 'text/plain', data: '' },
     { datacontenttype: JSON_TYPE, data: 'a "string"' }, { datacontenttype: JSON_TYPE, data: null }
   ]
   const events = kinds.map((kind, index) => event({ id: `k-${index}`, ...kind }))
@@ -92,7 +113,8 @@ t.test('what is not an event is refused with a pointer to it, and nothing is sto
     ['/specversion', event({ specversion: '0.3' })], ['/specversion', event({ specversion: 1 })],
     ['/time', event({ time: 'yesterday' })], ['/time', event({ time: '2026-02-30T00:00:00Z' })],
     ['/subject', event({ subject: '' })], ['/dataschema', event({ dataschema: '/relative' })],
-    ['/datacontenttype', event({ datacontenttype: 'json' })], ['/Upper', event({ Upper: 'x' })],
+    ['/datacontenttype', event({ datacontenttype: 'json' })],
+    ['/datacontenttype', event({ datacontenttype: 'text/plain; a=\u00e4' })], ['/Upper', event({ Upper: 'x' })],
     ['/with-dash', event({ 'with-dash': 'x' })], ['/a~1b', event({ 'a/b': 'x' })], ['/', event({ '': 'x' })],
     [`/${'x'.repeat(65)}`, event({ ['x'.repeat(65)]: 'x' })], ['/list', event({ list: [1] })],
     ['/object', event({ object: {} })], ['/number', event({ number: 1.5 })], ['/number', event({ number: 2 ** 31 })],
@@ -136,6 +158,16 @@ t.test('what is not an event in headers is refused with a pointer to the header'
     const options = { body: 'x', headers: { 'content-type': 'text/plain', ...head, ...headers } }
     const { json } = await gateway.request('POST', `/v1/streams/${stream}/events`, options)
     t.match(json, { status: 400, code: 'invalid_cloudevent', errors: exactly({ pointer }) }, pointer)
+  }
+  for (const name of ['ce-id', 'CE-Type']) {
+    const raw = await openRaw(t, gateway.port)
+    const others = { host: 'x', 'content-length': '0', connection: 'close' }
+    const lines = [...Object.entries(head), [name, 'other'], ...Object.entries(others)]
+      .map(([header, value]) => `${header}: ${value}\r\n`).join('')
+    raw.send(`POST /v1/streams/${stream}/events HTTP/1.1\r\n${lines}\r\n`)
+    const answer = await raw.closed()
+    t.match(answer, /^HTTP\/1.1 400 /, name)
+    t.match(answer, `"pointer":"/headers/${name.toLowerCase()}","message":"is there several times"`)
   }
   const others: Array<Record<string, string>> = [
     {}, { 'content-type': JSON_TYPE }, { ...head, 'content-type': 'application/cloudevents+avro' },

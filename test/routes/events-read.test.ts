@@ -34,7 +34,8 @@ t.test('a message that is no event is given as an event that says so', async (t)
       { body: [1, 'x'], bodyType: 'value' },
       { body: 'AAEC', bodyEncoding: 'base64', properties: { contentType: 'not\r\na type' } },
       { body: 1, applicationProperties: { cloudEvents_specversion: '1.0', cloudEvents_id: 'x' } },
-      { body: 1, applicationProperties: { cloudEvents_specversion: '9', cloudEvents_id: 'x' } }
+      { body: 1, applicationProperties: { cloudEvents_specversion: '9', cloudEvents_id: 'x' } },
+      { body: 1, properties: { subject: 'a\u0000b' } }
     ]
   }
   await gateway.request('POST', `/v1/streams/${stream}/messages`, { json })
@@ -49,8 +50,9 @@ t.test('a message that is no event is given as an event that says so', async (t)
     { datacontenttype: 'text/plain', data: 'text' },
     { datacontenttype: 'application/octet-stream', data_base64: 'AAEC' },
     { datacontenttype: JSON_TYPE, data: exactly(1, 'x') },
-    { data_base64: 'AAEC' }, { data: 1 }, { data: 1 }
+    { data_base64: 'AAEC' }, { data: 1 }, { data: 1 }, { data: 1 }
   ))
+  t.notOk(Object.hasOwn(events[7] ?? {}, 'subject'), 'an event cannot have it')
   t.notOk(Object.hasOwn(events[4] ?? {}, 'datacontenttype'))
 })
 
@@ -80,7 +82,9 @@ t.test('events that others have stored are read: the older prefix, other AMQP ty
         properties: { contentType: 'text/plain' }
       },
       typed(structured, 'application/cloudevents+json; charset=UTF-8'),
-      typed('{"specversion":"1.0"}', 'application/cloudevents+json')
+      typed('{"specversion":"1.0"}', 'application/cloudevents+json'),
+      { ...typed(structured, 'application/cloudevents+json'), applicationProperties: attributes('cloudEvents_') },
+      { body: structured, bodyType: 'value', properties: { contentType: 'application/cloudevents+json' } }
     ]
   }
   t.match(await gateway.request('POST', `/v1/streams/${stream}/messages`, { json }), { status: 200 })
@@ -101,6 +105,8 @@ t.test('events that others have stored are read: the older prefix, other AMQP ty
     { ...base, datacontenttype: 'text/plain', data: 'as AMQP text' },
     { specversion: '1.0', id: 's', source: '/a', type: 'b', data: { a: 1 } }
   ])
+  const whole = { specversion: '1.0', id: 's', source: '/a', type: 'b', data: { a: 1 } }
+  t.same(events.slice(4), [whole, whole], 'the content type decides, and text may be an AMQP value')
   t.match(events[3], { type: 'rabbitmq.stream.message', datacontenttype: 'application/cloudevents+json', data: {} })
 })
 

@@ -2,6 +2,7 @@ import t from 'tap'
 import { exactly } from '../support/exactly.ts'
 import { startGateway } from '../support/gateway.ts'
 import { pushSettings } from '../support/push-gateway.ts'
+import { startReceiver } from '../support/push-receiver.ts'
 import { record } from '../support/schema-values.ts'
 import { newSource } from '../support/subscriptions.ts'
 import { until } from '../support/until.ts'
@@ -103,4 +104,42 @@ t.test('a name that leads inside is refused at the connection, and not tried aga
   const { at } = record(status['lastFailure'])
   t.match(status, { lastFailure: { class: 'endpoint', error: /not public/ } })
   t.ok(Date.parse(String(status['nextAttemptAt'])) - Date.parse(String(at)) > 500_000)
+})
+
+t.test('an endpoint that the settings no longer allow gets nothing until they allow it again', async (t) => {
+  const receiver = await startReceiver(t)
+  const settings = pushSettings(t)
+  const first = await startGateway(t, settings)
+  const { path, stream } = await newSource(t, gateway)
+  const fields = { url: receiver.url, retry: { initialDelayMs: 100, maxDelayMs: 200 } }
+  t.equal((await first.request('PUT', `${path}/a`, { json: fields })).status, 201)
+  await gateway.publish(stream, 0)
+  await receiver.received(1)
+  // The message that is tried is tried further, wherever the gateway has stopped meanwhile.
+  receiver.react(503)
+  await gateway.publish(stream, 1)
+  await receiver.received(2)
+  await first.app.close()
+  receiver.react(204)
+  const before = receiver.deliveries.length
+  for (const [closed, why] of [
+    [{ PUSH_ALLOW_HTTP: 'false' }, HTTPS], [{ PUSH_ALLOWED_NETWORKS: '' }, ADDRESS]
+  ] as const) {
+    const reason = `the settings of the gateway refuse the URL: it ${why}`
+    const { app, get, request } = await startGateway(t, { ...settings, ...closed })
+    const status = await until('it is blocked', async () => {
+      const shown = record(record((await get(`${path}/a`)).json)['status'])
+      return shown['state'] === 'blocked' && shown
+    })
+    t.match(status, { state: 'blocked', reason })
+    t.match((await request('POST', `${path}/a/test`)).json, { isDelivered: false, class: 'endpoint', error: reason })
+    t.match(await request('POST', `${path}/a/pause`), { status: 200 })
+    t.match((await request('POST', `${path}/a/resume`)).json, { paused: false })
+    await app.close()
+  }
+  t.equal(receiver.deliveries.length, before)
+  await startGateway(t, settings)
+  await until('it continues', () => receiver.processed.length === 2)
+  const processed = receiver.deliveries.filter(({ answered }) => answered === 204)
+  t.match(processed, exactly({ json: { body: 0 } }, { json: { body: 1 } }))
 })

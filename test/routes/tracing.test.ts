@@ -146,7 +146,7 @@ t.test('a delivery is a span of its own, linked to its messages, whose receiver 
     'messaging.system': 'rabbitmq',
     'messaging.destination.name': stream,
     'messaging.operation.name': 'deliver',
-    'messaging.operation.type': 'send',
+    'messaging.operation.type': 'process',
     'messaging.consumer.group.name': 'push.hook',
     'rabbitmq.vhost': '/'
   })

@@ -22,6 +22,8 @@ const FORBIDDEN = /[\p{Control}\p{Surrogate}\p{Noncharacter_Code_Point}]/u
 const URI_REFERENCE = /^[^\s<>"{}|\\^`]+$/
 const URI = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"{}|\\^`]+$/
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/
+// A content type is a symbol of AMQP, and a header of HTTP.
+const ASCII = /^[\t\x20-\x7e]*$/
 const MAX_INTEGER = 2 ** 31 - 1
 
 /** Whether a text can be the name of an attribute. */
@@ -50,7 +52,8 @@ const TEXTS: Readonly<Record<string, (value: string) => string | undefined>> = {
   subject: filled,
   source: (value) => filled(value) ?? matching(value, URI_REFERENCE, 'a URI reference, such as /shops/7'),
   dataschema: (value) => matching(value, URI, 'a URI'),
-  datacontenttype: (value) => matching(mediaTypeOf(value), MEDIA_TYPE, 'a media type'),
+  datacontenttype: (value) =>
+    matching(mediaTypeOf(value), MEDIA_TYPE, 'a media type') ?? matching(value, ASCII, 'ASCII'),
   time: (value) => parseRfc3339(value) === undefined ? 'must be a date and time (RFC 3339)' : undefined
 }
 
@@ -68,9 +71,9 @@ export function isInteger (value: number): boolean {
   return Number.isInteger(value) && value <= MAX_INTEGER && value >= -MAX_INTEGER - 1
 }
 
-/** The content type of a message, where it can be the type of an event's data. */
-export function typeOfData (contentType: string | undefined): string | undefined {
-  return contentType !== undefined && valueFault('datacontenttype', contentType) === undefined ? contentType : undefined
+/** What a message says, where an event can have it as this attribute. */
+export function fitting (name: 'datacontenttype' | 'subject', value: string | undefined): string | undefined {
+  return value !== undefined && valueFault(name, value) === undefined ? value : undefined
 }
 
 function filled (value: string): string | undefined {

@@ -8,6 +8,7 @@ export const JSON_TYPE = 'application/json'
 
 const TEXT_TYPE =
   /^text\/|\+(?:xml|yaml)$|^application\/(?:xml|javascript|yaml|x-yaml|toml|sql|graphql|x-www-form-urlencoded)$/
+const OTHER_JSON = /^[^/]+\/json$/
 const CHARSET = /;\s*charset=/i
 
 /**
@@ -16,7 +17,7 @@ const CHARSET = /;\s*charset=/i
  */
 export function * dataSlices (data: Uint8Array, contentType: string | undefined): Slices {
   const text = ifUtf8(data)
-  const isJson = isJsonType(contentType)
+  const isJson = isJsonData(contentType)
   if (data.length === 0 && (contentType === undefined || isJson)) return
   if (text !== undefined && isJson && (yield * isJsonInSteps(bufferOf(text)))) {
     yield ',"data":'
@@ -30,6 +31,11 @@ export function * dataSlices (data: Uint8Array, contentType: string | undefined)
     yield * base64Slices(data)
   }
   yield '"'
+}
+
+/** Whether data of a type are JSON, as CloudEvents says it: a subtype of `json`, or one that ends with `+json`. */
+export function isJsonData (contentType: string | undefined): boolean {
+  return isJsonType(contentType) || OTHER_JSON.test(mediaTypeOf(contentType))
 }
 
 // By its type and not by its bytes: some bytes of a binary format are UTF-8 by accident.

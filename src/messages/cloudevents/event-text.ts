@@ -11,9 +11,10 @@ import { decodeEntry, joinSections, typedBodyJson } from '../read-json.ts'
 import { oneLineSlices, utf8Slices, type Slices } from '../slices.ts'
 import { messageTrace } from '../trace-context.ts'
 import {
-  checkAttributes, isAttributeName, isInteger, SPEC_VERSION, typeOfData, type AttributeValue
+  checkAttributes, fitting, isAttributeName, isInteger, SPEC_VERSION, type AttributeValue
 } from './attributes.ts'
 import { dataSlices, JSON_TYPE } from './event-data.ts'
+import { EVENT_TYPE } from './event-types.ts'
 import { PREFIXES } from './event.ts'
 import { DATA_KEYS, parseEvent } from './json-event.ts'
 
@@ -22,7 +23,6 @@ export const MESSAGE_TYPE = 'rabbitmq.stream.message'
 /** The type of the event that stands for messages which cannot be told apart. */
 export const UNREADABLE_TYPE = 'rabbitmq.stream.unreadable'
 
-const STRUCTURED_TYPE = 'application/cloudevents+json'
 // Larger ones are given as the data of an event.
 const MAX_STRUCTURED_BYTES = 1024 * 1024
 const NOTHING = Buffer.alloc(0)
@@ -43,15 +43,16 @@ export function * eventSlices (message: ReadMessage, source: string): Slices {
     return yield * whole(standIn(message, source), dataSlices(bytes, undefined))
   }
   const { properties, body } = decoded.message
-  const datacontenttype = typeOfData(properties?.contentType)
+  const datacontenttype = fitting('datacontenttype', properties?.contentType)
+  const content = bytesOf(body)
+  // The content type decides: an event that is stored as a whole may have its attributes as properties too.
+  if (content !== undefined && isStructured(content, datacontenttype)) return yield * oneLineSlices(utf8Slices(content))
   const attributes = attributesOf(decoded.message)
-  const data = attributes === undefined && body.kind !== 'data' ? undefined : bytesOf(body)
+  const data = attributes === undefined && body.kind !== 'data' ? undefined : content
   const members = attributes ?? { ...standIn(message, source), ...factsOf(decoded.message) }
   if (data === undefined) {
     const text = body.kind === 'data' ? [] : [typedBodyJson(body)]
     yield * whole({ ...members, datacontenttype: JSON_TYPE }, json(text))
-  } else if (attributes === undefined && isStructured(data, datacontenttype)) {
-    yield * oneLineSlices(utf8Slices(data))
   } else {
     yield * whole({ ...members, datacontenttype }, dataSlices(data, datacontenttype))
   }
@@ -65,7 +66,7 @@ function ofLongValue (
     const members = { ...standIn(message, source), ...factsOf(long.message), datacontenttype: JSON_TYPE }
     return whole(members, json(longJson(long.value)))
   }
-  const datacontenttype = typeOfData(long.message.properties?.contentType)
+  const datacontenttype = fitting('datacontenttype', long.message.properties?.contentType)
   return whole({ ...attributes, datacontenttype }, dataSlices(long.value.content, datacontenttype))
 }
 
@@ -98,8 +99,7 @@ function standIn ({ offset, timestamp }: ReadMessage, source: string) {
 
 // The attributes that an event takes from a message which is not an event itself.
 function factsOf (message: AmqpMessage): Members {
-  const subject = message.properties?.subject
-  return { ...(subject !== undefined && subject !== '' && { subject }), ...traceOf(message) }
+  return { subject: fitting('subject', message.properties?.subject), ...traceOf(message) }
 }
 
 function traceOf (message: AmqpMessage): Members {
@@ -156,7 +156,7 @@ function attributeOf (value: AmqpValue): AttributeValue | undefined {
 
 // Other programs store an event as a whole.
 function isStructured (body: Uint8Array, contentType: string | undefined): boolean {
-  if (mediaTypeOf(contentType) !== STRUCTURED_TYPE || body.length > MAX_STRUCTURED_BYTES) return false
+  if (mediaTypeOf(contentType) !== EVENT_TYPE || body.length > MAX_STRUCTURED_BYTES) return false
   if (utf8Of(body) === undefined) return false
   const bytes = bufferOf(body)
   const scanner = new JsonScanner(bytes)

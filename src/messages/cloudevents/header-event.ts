@@ -4,7 +4,8 @@ import { headerText } from '../header-text.ts'
 import { checkAttributes } from './attributes.ts'
 import { addEvent, type Event, type EventDestination } from './event.ts'
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>
+// By their names in lower case: one value for each time that it was sent.
+type Headers = Readonly<Record<string, readonly string[] | undefined>>
 
 const PREFIX = 'ce-'
 const CONTENT_TYPE = 'datacontenttype'
@@ -14,7 +15,7 @@ function headerPointer (name: string): string {
 }
 
 /** Whether the headers of a request are those of an event in the binary mode of HTTP. */
-export function hasEventHeaders (headers: Headers): boolean {
+export function hasEventHeaders (headers: object): boolean {
   return Object.keys(headers).some((name) => name.startsWith(PREFIX))
 }
 
@@ -33,13 +34,17 @@ export function addHeaderEvent (
 function eventOfHeaders (data: Buffer, headers: Headers): Event {
   const attributes = new Map<string, string>()
   for (const [header, value] of Object.entries(headers)) {
-    const text = header.startsWith(PREFIX) ? headerText(value) : undefined
+    const text = header.startsWith(PREFIX) ? headerText(value?.[0]) : undefined
     if (text === undefined) continue
     const name = header.slice(PREFIX.length)
+    // Node would join them into a value that the client has not sent.
+    if (value !== undefined && value.length > 1) {
+      throw new MessageFormatError(pointerTo('/headers', header), 'is there several times')
+    }
     if (name === CONTENT_TYPE) throw new MessageFormatError(pointerTo('/headers', header), 'is the header content-type')
     attributes.set(name, decoded(text, pointerTo('/headers', header)))
   }
-  const contentType = headerText(headers['content-type'])
+  const contentType = headerText(headers['content-type']?.[0])
   if (contentType !== undefined) attributes.set(CONTENT_TYPE, contentType)
   checkAttributes(attributes, headerPointer)
   return { attributes, data }

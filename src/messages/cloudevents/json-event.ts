@@ -2,8 +2,9 @@ import { expectUnicode, parseBase64 } from '../json-parts.ts'
 import { MessageFormatError } from '../format-error.ts'
 import type { MessageSpan } from '../message-scan.ts'
 import { pointerTo } from '../../text/json-pointer.ts'
-import { isJsonType } from '../read-json.ts'
 import { checkAttributes, type AttributeValue } from './attributes.ts'
+import { isJsonData } from './event-data.ts'
+import { isOfWholeEvents } from './event-types.ts'
 import type { Event } from './event.ts'
 
 /** The names that the data of an event may have in JSON. */
@@ -26,7 +27,8 @@ export function parseEvent (bytes: Buffer, span: MessageSpan, pointer: string): 
   const data = dataOf(bytes, span, attributes.get('datacontenttype'), pointerOf(span.bodyKey ?? 'data'))
   // Without a type, data in the JSON format is JSON. Elsewhere that has to be said.
   if (data.isJson && !attributes.has('datacontenttype')) attributes.set('datacontenttype', JSON_TYPE)
-  return { attributes, data: data.bytes }
+  const isNested = isOfWholeEvents(String(attributes.get('datacontenttype') ?? ''))
+  return { attributes, data: data.bytes, whole: isNested ? bytes.subarray(span.start, span.end) : undefined }
 }
 
 function attributesOf (
@@ -63,7 +65,7 @@ function dataOf (
   if (bodyKey === 'data_base64') {
     return { bytes: parseBase64(json[0] === QUOTE ? string() : undefined, pointer), isJson: false }
   }
-  if (contentType === undefined || isJsonType(String(contentType))) return { bytes: json, isJson: true }
+  if (contentType === undefined || isJsonData(String(contentType))) return { bytes: json, isJson: true }
   if (isNull) return { bytes: NOTHING, isJson: false }
   return { bytes: Buffer.from(expectUnicode(string(), pointer)), isJson: false }
 }

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import { byName } from '../../api/by-name.ts'
 import { ANY_TYPE, type BodyFormat } from '../formats.ts'
+import { EVENT_TYPE, EVENTS_TYPE } from './event-types.ts'
 
 const text = (description: string) => Type.String({ minLength: 1, description })
 
@@ -40,9 +41,6 @@ export const CloudEvent = Type.Object(
     examples: [EXAMPLE_EVENT]
   }
 )
-
-export const EVENT_TYPE = 'application/cloudevents+json'
-export const EVENTS_TYPE = 'application/cloudevents-batch+json'
 
 /** The events of an answer. */
 export const CloudEvents = Type.Array(byName(CloudEvent), { $id: 'CloudEvents', description: 'Events in their order.' })

@@ -13,8 +13,8 @@ export function deliverySpans (tracer: Tracer, virtualHost: string): DeliverySpa
         // Of the receiver's span for the request it is the parent. The messages were created elsewhere.
         kind: SpanKind.CLIENT,
         attributes: {
-          ...messaging('send', stream, virtualHost),
-          // Told apart from what publishers send.
+          // It passes messages to the program that asked for them. To `send` is what publishers do.
+          ...messaging('process', stream, virtualHost),
           [ATTRIBUTES.operationName]: DELIVER,
           [ATTRIBUTES.consumer]: consumer,
           ...count > 1 && { [ATTRIBUTES.batchCount]: count }

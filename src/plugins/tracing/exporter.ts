@@ -5,6 +5,7 @@ import {
   BasicTracerProvider, BatchSpanProcessor, type ReadableSpan, type SpanExporter
 } from '@opentelemetry/sdk-trace-base'
 import type { FastifyBaseLogger } from 'fastify'
+import { randomUUID } from 'node:crypto'
 
 const NAME = 'rabbitmq-stream-gateway'
 const MAX_CLOSE_MS = 2000
@@ -20,7 +21,13 @@ export interface Export {
 /** Spans go out by OTLP over HTTP, in batches. `OTEL_*` variables say where to, how many, and which. */
 export function startExport (version: string, log: FastifyBaseLogger): Export {
   const resource = defaultResource()
-    .merge(resourceFromAttributes({ 'service.name': NAME, 'service.version': version }))
+    .merge(resourceFromAttributes({
+      'service.name': NAME,
+      'service.version': version,
+      // Several instances send to one collector, which could not tell them apart.
+      'service.instance.id': randomUUID()
+    }))
+    // What the variables say comes last: it is used in place of the above.
     .merge(detectResources({ detectors: [envDetector] }))
   const provider = new BasicTracerProvider({
     resource, spanProcessors: [new BatchSpanProcessor(new LoggedExporter(new OTLPTraceExporter(), log))]

@@ -21,8 +21,11 @@ export const ATTRIBUTES = {
 
 export const SYSTEM = 'rabbitmq'
 
-/** What an operation does with messages. */
+/** What an operation of the API does with messages. */
 export type Verb = 'send' | 'receive' | 'settle'
+
+/** The types of operations on messages. */
+export type OperationType = Verb | 'process'
 
 /** The operations that deal with messages, and whether with one or with several. */
 export const VERBS: Readonly<Record<string, { readonly verb: Verb, readonly isBatch: boolean }>> = {

@@ -7,10 +7,11 @@ import type { TraceHeaders } from '../../http/trace-headers.ts'
 import { entryTrace, traceContextOf, type TraceContext } from '../../messages/index.ts'
 import { ENTRY_LENGTH_BYTES, type ReadPiece } from '../../streams/index.ts'
 import { namesOf, operationIdOf, pathOf } from '../requests.ts'
-import { ATTRIBUTES, SYSTEM, VERBS, type Verb } from './names.ts'
+import { ATTRIBUTES, SYSTEM, VERBS, type OperationType, type Verb } from './names.ts'
 
 // Of the messages of a read or of a delivery. A collector would drop more.
 const MAX_LINKS = 32
+const CLIENT_GONE = 'client_gone'
 const TO_COLLECTOR = { send: SpanKind.PRODUCER, receive: SpanKind.CLIENT, settle: SpanKind.CLIENT } as const
 
 /** The spans of one request: that of the request, and that of what it does with messages. */
@@ -22,6 +23,7 @@ export class RequestSpan {
   readonly #context: Context
   #messages: Span | undefined
   #beganMs = 0
+  #hasFailed = false
 
   constructor (tracer: Tracer, request: FastifyRequest, virtualHost: string) {
     const { method, routeOptions: { url }, headers } = request
@@ -60,13 +62,14 @@ export class RequestSpan {
     this.#count(count)
   }
 
-  /** An answer to a publish is known. */
-  published (count: number): void {
-    this.#count(count)
+  /** An answer to a publish is known. @param count of messages whose outcome it has; undefined without any */
+  published (count: number | undefined): void {
+    if (count !== undefined) this.#count(count)
   }
 
   /** The request failed, with this code. */
   failed (code: string, status: number): void {
+    this.#hasFailed = true
     if (this.#messages === undefined && this.#verb() === 'receive' && this.#beganMs > 0) {
       this.#messages = this.#start('receive')
     }
@@ -81,12 +84,19 @@ export class RequestSpan {
     this.#messages?.end()
   }
 
-  /** @param status undefined when the client is gone */
+  /**
+   * The request is over. What comes later changes nothing.
+   *
+   * @param status undefined when the client is gone
+   */
   end (status: number | undefined): void {
-    if (this.#messages?.isRecording() === true) this.#messages.end()
-    if (status === undefined) this.#server.setAttribute(ATTRIBUTES.error, 'client_gone')
-    else this.#server.setAttribute(ATTRIBUTES.status, status)
-    this.#server.end()
+    const error = status === undefined ? CLIENT_GONE : status >= 400 && !this.#hasFailed ? String(status) : undefined
+    for (const span of [this.#messages, this.#server]) {
+      if (span?.isRecording() !== true) continue
+      if (error !== undefined) span.setAttribute(ATTRIBUTES.error, error)
+      if (span === this.#server && status !== undefined) span.setAttribute(ATTRIBUTES.status, status)
+      span.end()
+    }
   }
 
   #verb (): Verb | undefined {
@@ -110,7 +120,7 @@ export class RequestSpan {
 }
 
 /** The attributes that every span of messaging has. */
-export function messaging (verb: Verb, destination: string, virtualHost: string): Attributes {
+export function messaging (verb: OperationType, destination: string, virtualHost: string): Attributes {
   return {
     [ATTRIBUTES.system]: SYSTEM,
     [ATTRIBUTES.destination]: destination,

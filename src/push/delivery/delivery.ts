@@ -60,6 +60,8 @@ export interface DeliveryPort<M extends Deliverable> {
   /** Waits until a time by the clock. @throws the signal's reason */
   readonly sleepUntil: (at: number, signal: AbortSignal) => Promise<void>
   readonly now: () => number
+  /** Milliseconds by a clock that is never set. */
+  readonly steadyMs: () => number
   /**
    * Asked before every request: waits until the message may be sent, and says how many messages may go with it in one
    * request, itself included. Not given: always, as many as there are. @throws the signal's reason

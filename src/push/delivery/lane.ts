@@ -39,6 +39,7 @@ export class Lane<M extends Deliverable> {
     this.#life = life
     this.#delivery = new OrderedDelivery<M>({
       now: () => port.now(),
+      steadyMs: () => port.steadyMs(),
       post: async (messages, attempt, signal) => await this.#post(messages, attempt, signal),
       toErrorStream: async (message, state, signal) => { await port.toErrorStream(message, state, signal) },
       sleepUntil: async (at, signal) => { await port.sleepUntil(at, signal) },

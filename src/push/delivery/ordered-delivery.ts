@@ -8,6 +8,9 @@ import { delayAfter } from './retry.ts'
 
 export type { Deliverable, DeliveryPort, PauseReason, RetryPolicy, RetryState } from './delivery.ts'
 
+// When this process saw the failures, by the clock that is never set.
+const FAILED_MS = new WeakMap<RetryState, number>()
+
 /**
  * Delivers messages in their order: a request is sent when the one before it is settled. A batch that fails, and may
  * have failed for one of its messages, is tried again in halves. A message that has failed is tried again alone, and so
@@ -168,18 +171,20 @@ export class OrderedDelivery<M extends Deliverable> implements Delivery<M> {
     const delayMs = attempt.isRefused
       ? this.#policy.maxDelayMs
       : delayAfter(attempts, this.#policy, attempt.retryAfterMs)
-    return {
+    const steadyMs = this.#port.steadyMs()
+    const state: RetryState = {
       offset,
       attempts,
       counted: (before?.counted ?? 0) + (mayBeTheMessage(failure) ? 1 : 0),
       failure,
       status: attempt.status,
       error: attempt.error ?? 'the endpoint says that it has processed nothing',
-      // A clock that was put back must not make an outage longer.
-      firstFailedAt: isSameTrouble ? Math.min(before.firstFailedAt, now) : now,
+      firstFailedAt: isSameTrouble ? beginOf(before, now, steadyMs) : now,
       failedAt: now,
       nextAttemptAt: now + delayMs
     }
+    FAILED_MS.set(state, steadyMs)
+    return state
   }
 
   #retryOf ({ offset }: M): RetryState | undefined {
@@ -194,6 +199,14 @@ export class OrderedDelivery<M extends Deliverable> implements Delivery<M> {
     this.#skipOffset = undefined
     return isSkipped ? this.#retryOf(message) ?? skippedState(offset, this.#port.now()) : undefined
   }
+}
+
+// When the trouble began, by the clock as it is now: a clock that was set meanwhile makes no outage longer or shorter.
+// Of a failure that another process has seen only the clock is known.
+function beginOf (before: RetryState, now: number, steadyMs: number): number {
+  const failedMs = FAILED_MS.get(before)
+  if (failedMs === undefined) return Math.min(before.firstFailedAt, now)
+  return now - (steadyMs - failedMs) - (before.failedAt - before.firstFailedAt)
 }
 
 // Of a message that was never tried.

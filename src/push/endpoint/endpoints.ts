@@ -19,10 +19,12 @@ export interface EndpointRequest {
 
 /** The connections to all endpoints. */
 export class Endpoints {
+  readonly #guard: Guard
   readonly #agent: Agent
 
   /** @param connections the most connections to one origin */
   constructor (guard: Guard, connections: number, tls: { readonly ca?: string } = {}) {
+    this.#guard = guard
     const connect = buildConnector({ ...tls, lookup: guard.lookup, allowH2: false })
     this.#agent = new Agent({
       connections,
@@ -41,6 +43,11 @@ export class Endpoints {
         connect(options, callback)
       }
     })
+  }
+
+  /** Why the URL cannot be that of an endpoint, by the settings of this process; undefined when it can. */
+  refusalOf (url: string): string | undefined {
+    return this.#guard.refusalOf(url)
   }
 
   /** Sends a request. Redirects are not followed. Never rejects. @param signal gives the request up */

@@ -1,4 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { pause } from '../../streams/index.ts'
+import { withAnySignal } from '../any-signal.ts'
 
 /** The waits of something that runs until it is ended. */
 export class Life {
@@ -41,7 +43,7 @@ export class Life {
   /** Pauses, until the end or an abort at most. */
   async pause (timeoutMs: number, until?: AbortSignal): Promise<void> {
     const signals = until === undefined ? [this.#ending.signal] : [this.#ending.signal, until]
-    await delay(timeoutMs, undefined, { signal: AbortSignal.any(signals) }).catch(() => {})
+    await withAnySignal(signals, async (any) => { await pause(timeoutMs, any) })
   }
 
   /** What the work settles to, which runs on when the end comes first. @throws what the work throws; at the end */

@@ -165,15 +165,15 @@ export class UnitRunner {
     const { subscription } = state
     if (subscription === undefined || nextStep(state) !== 'start' || this.#life.hasEnded) return
     const begin = this.#reports.begin(subscription, status.of(unitId(this.unit)))
-    const begun = new AbortController()
+    const begun = new AbortController() // aborted with a reason: an error would be kept, with its stack
     const task = { unit: this.unit, subscription, seat: this.#seat, ...begin }
     const listener = listenerFor(this.unit, () => this.#current === task, {
       report: (report) => {
-        begun.abort()
+        begun.abort('begun')
         this.#reports.worker(report)
       },
       ask: (order) => {
-        begun.abort()
+        begun.abort('begun')
         this.#ask(task, order)
       }
     })

@@ -27,10 +27,13 @@ export interface DeliveryParts extends Omit<SenderOptions, 'requests' | 'traces'
 export function makeDelivery (parts: DeliveryParts, retry: RetryState | undefined): UnitDelivery {
   const { task, course, shared } = parts
   const { definition } = task.subscription
-  const { sealing, virtualHost, version, spans } = shared
-  const requests = new Requests({ task, sealing, virtualHost, stream: course.stream, version })
+  const { sealing, virtualHost, version, endpoints, spans } = shared
+  const requests = new Requests({ task, sealing, virtualHost, stream: course.stream, version, endpoints })
   const traces = new RequestTraces(spans, course)
-  const sender = new Sender({ ...parts, requests, traces, seat: task.seat, entries: errorStreamOf(parts) })
+  const { progress, reporter, settled, stopping } = parts
+  const sender = new Sender({
+    shared, seat: task.seat, requests, traces, progress, reporter, entries: errorStreamOf(parts), settled, stopping
+  })
   const policy = policyOf(definition)
   const { ordering, orderingKey, concurrency } = definition
   const batch = batchOf(course, definition)

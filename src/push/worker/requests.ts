@@ -4,7 +4,7 @@ import type { ReadPiece } from '../../streams/index.ts'
 import type { Definition } from '../definitions/definition.ts'
 import { sealContext, type Sealing } from '../definitions/sealing.ts'
 import { keyOf, signatureOf, webhookId } from '../delivery/signature.ts'
-import type { EndpointRequest } from '../endpoint/endpoints.ts'
+import type { EndpointRequest, Endpoints } from '../endpoint/endpoints.ts'
 import type { WorkerTask } from './worker-options.ts'
 import { piecesOf, readMessageOf, shownPlace, type PushMessage } from './push-message.ts'
 
@@ -24,9 +24,11 @@ export interface RequestsOptions {
   readonly stream: string
   /** Of the gateway. */
   readonly version: string
+  /** Why no request may go to a URL; undefined when it may. */
+  readonly endpoints: Pick<Endpoints, 'refusalOf'>
 }
 
-interface Key { readonly key: Buffer, readonly until: number | null }
+interface Key { readonly key: Uint8Array, readonly until: number | null }
 
 /** Why no request can be made, until the definition or the settings change. For the operator to read. */
 export class UnsendableError extends Error {
@@ -46,6 +48,9 @@ export class Requests {
   constructor (options: RequestsOptions) {
     const { task: { subscription: { key, definition }, deliveryGeneration }, sealing, stream, version } = options
     const context = sealContext(key)
+    // The settings may be others than when the subscription was made.
+    const refusal = options.endpoints.refusalOf(definition.url)
+    if (refusal !== undefined) throw new UnsendableError(`the settings of the gateway refuse the URL: it ${refusal}`)
     this.#options = options
     this.#url = new URL(definition.url)
     this.#keys = keysOf(definition, sealing, context)

@@ -3,6 +3,10 @@ import type { RetryPolicy } from '../delivery/delivery.ts'
 
 /** How the deliveries of a subscription retry. */
 export function policyOf ({ retry, onFailure, maxConsecutiveFailures }: Definition): RetryPolicy {
-  const { maxOutageSeconds, ...delays } = retry
-  return { ...delays, maxOutageMs: maxOutageSeconds * 1000, onFailure, maxConsecutiveFailures }
+  const { initialDelayMs, maxDelayMs, factor, maxAttempts, messageAttempts, maxOutageSeconds } = retry
+  const maxOutageMs = maxOutageSeconds * 1000
+  // Without a rest (`...`), whose objects have a hidden class each: every subscription has one of these.
+  return {
+    initialDelayMs, maxDelayMs, factor, maxAttempts, messageAttempts, maxOutageMs, onFailure, maxConsecutiveFailures
+  }
 }

@@ -29,6 +29,7 @@ export interface SenderOptions {
 export class Sender implements DeliveryPort<PushMessage> {
   readonly #options: SenderOptions
   readonly now = Date.now
+  readonly steadyMs = (): number => performance.now()
 
   constructor (options: SenderOptions) {
     this.#options = options

@@ -12,7 +12,7 @@ export async function sendTest (
 ): Promise<Attempt> {
   try {
     const task = { subscription, deliveryGeneration: NO_GENERATION }
-    const requests = new Requests({ task, sealing, virtualHost, version, stream: subscription.key.stream })
+    const requests = new Requests({ task, sealing, virtualHost, version, endpoints, stream: subscription.key.stream })
     return await endpoints.post(requests.test(), new AbortController().signal)
   } catch (error) {
     if (error instanceof UnsendableError) return unsent(error.message)

@@ -7,8 +7,8 @@ import { summaryOf, type FieldError } from '../../api/field-error.ts'
 import { invalidRequest, RequestError } from '../../api/problems.ts'
 import { strictObject } from '../../api/schemas.ts'
 import {
-  addHeaderEvent, EVENT_TYPE, eventBodyFormats, EVENTS_TYPE, EventsRequest, hasEventHeaders, mediaTypeOf,
-  PublishingIds, traceContextOf
+  addHeaderEvent, EVENT_TYPE, eventBodyFormats, EVENTS_TYPE, EventsRequest, hasEventHeaders, isOfWholeEvents,
+  mediaTypeOf, PublishingIds, traceContextOf
 } from '../../messages/index.ts'
 import { MAX_OFFSET, MessageBatch, type PublishOptions } from '../../streams/index.ts'
 import { sendPublished } from './answer.ts'
@@ -97,7 +97,7 @@ function formOf (headers: FastifyRequest['headers']): 'one' | 'batch' | 'headers
   if (mediaType === EVENT_TYPE) return 'one'
   if (mediaType === EVENTS_TYPE) return 'batch'
   // Other formats of whole events, such as Avro.
-  if (!mediaType.startsWith('application/cloudevents') && hasEventHeaders(headers)) return 'headers'
+  if (!isOfWholeEvents(mediaType) && hasEventHeaders(headers)) return 'headers'
   throw new RequestError(
     'unsupported_media_type',
     `an event is sent as ${EVENT_TYPE}, several as ${EVENTS_TYPE}, and a body of another type with its attributes in ` +
@@ -120,7 +120,8 @@ async function publishBinary (publish: EventsPublish): Promise<FastifyReply> {
   const body = await wholeBody(app, request)
   const batch = new MessageBatch(body.length + MESSAGE_OVERHEAD_BYTES)
   try {
-    addHeaderEvent(body, request.headers, { ...common, batch, frameMaxBytes: limits.frameMaxBytes }, firstPublishingId)
+    const to = { ...common, batch, frameMaxBytes: limits.frameMaxBytes }
+    addHeaderEvent(body, request.raw.headersDistinct, to, firstPublishingId)
   } catch (error) {
     throw toRequestError(error, 'bad_request', invalidEvent)
   }

@@ -1,78 +1,6 @@
 import t, { type Test } from 'tap'
-import { failureOf } from '../../../src/push/delivery/failure.ts'
-import {
-  OrderedDelivery, type Deliverable, type RetryPolicy, type RetryState
-} from '../../../src/push/delivery/ordered-delivery.ts'
-import type { Attempt } from '../../../src/push/endpoint/attempt.ts'
-
-const POLICY: RetryPolicy = {
-  initialDelayMs: 1000,
-  maxDelayMs: 60_000,
-  factor: 2,
-  maxAttempts: 5,
-  messageAttempts: 3,
-  maxOutageMs: 100_000,
-  maxConsecutiveFailures: 4,
-  onFailure: 'errorStream'
-}
-const STATUS_OK = 204
-
-/** An endpoint whose answer depends on what it is sent, and on how often it was called. */
-type Endpoint = (offsets: readonly number[], call: number) => number | Partial<Attempt>
-
-class World {
-  readonly requests: number[][] = []
-  readonly attempts: number[] = []
-  readonly settled: Array<[number, string]> = []
-  readonly errors: RetryState[] = []
-  nowMs = 1_000_000
-  readonly #endpoint: Endpoint
-  readonly #policy: RetryPolicy
-
-  constructor (endpoint: Endpoint, policy: Partial<RetryPolicy> = {}) {
-    this.#endpoint = endpoint
-    this.#policy = { ...POLICY, ...policy }
-  }
-
-  delivery (retry?: RetryState, isWritable = () => true): OrderedDelivery<Deliverable> {
-    return new OrderedDelivery<Deliverable>({
-      post: async (messages, attempt) => {
-        const offsets = messages.map(({ offset }) => offset)
-        this.requests.push(offsets)
-        this.attempts.push(attempt)
-        return attemptOf(this.#endpoint(offsets, this.requests.length))
-      },
-      settled: (offset, how) => { this.settled.push([offset, how]) },
-      toErrorStream: async (_message, state) => {
-        if (!isWritable()) throw new Error('not writable')
-        this.errors.push(state)
-      },
-      failing: () => {},
-      sleepUntil: async (at, signal) => {
-        signal.throwIfAborted()
-        this.nowMs = Math.max(this.nowMs, at)
-      },
-      now: () => this.nowMs
-    }, this.#policy, retry)
-  }
-}
-
-function attemptOf (answer: number | Partial<Attempt>): Attempt {
-  const status = typeof answer === 'number' ? answer : answer.status
-  return {
-    failure: status === undefined ? undefined : failureOf(status),
-    status,
-    processed: undefined,
-    isFinal: false,
-    retryAfterMs: undefined,
-    error: undefined,
-    isRefused: false,
-    ...(typeof answer === 'object' && answer)
-  }
-}
-
-const offsets = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, index) => ({ offset: from + index, lastOffset: from + index }))
+import type { RetryState } from '../../../src/push/delivery/ordered-delivery.ts'
+import { offsets, POLICY, STATUS_OK, World } from './world.ts'
 
 async function deliver (world: World, count: number, retry?: RetryState) {
   return await world.delivery(retry).deliver(offsets(0, count), new AbortController().signal)
@@ -212,29 +140,4 @@ t.test('a message that cannot be written into the error stream is not sent again
   t.equal(await delivery.deliver(offsets(0, 2), new AbortController().signal), undefined)
   t.same(world.requests, [[0, 1], [0], [1]])
   t.same(world.errors.map(({ offset }) => offset), [0])
-})
-
-t.test('a clock that is put back or forward by a year keeps no message waiting', async (t) => {
-  const YEAR_MS = 31_536_000_000
-  for (const jumpMs of [-YEAR_MS, YEAR_MS]) {
-    const world = new World((_, call) => call === 1 ? 503 : STATUS_OK, { maxOutageMs: 2 * YEAR_MS })
-    const delivery = world.delivery()
-    const { signal } = new AbortController()
-    t.equal(await delivery.try(offsets(0, 2), signal), 'later')
-    world.nowMs += jumpMs
-    t.equal(await delivery.try(offsets(0, 2), signal), undefined, 'it is due')
-    t.same(world.requests, [[0, 1], [0], [1]])
-  }
-})
-
-t.test('a clock that is put back makes no outage longer', async (t) => {
-  const world = new World(() => 503)
-  const delivery = world.delivery()
-  const { signal } = new AbortController()
-  t.equal(await delivery.try(offsets(0, 1), signal), 'later')
-  world.nowMs -= 1_000_000_000
-  t.equal(await delivery.try(offsets(0, 1), signal), 'later')
-  t.equal(delivery.retry?.firstFailedAt, world.nowMs)
-  t.equal(await delivery.deliver(offsets(0, 1), signal), 'outage')
-  t.ok(world.requests.length < 12, `${world.requests.length} requests`)
 })

@@ -72,7 +72,8 @@ export class Simulation {
         this.#events.push({ at, run: resolve })
       })
     },
-    now: () => this.now
+    now: () => this.now,
+    steadyMs: () => this.now
   }
 
   /** Lets a delivery take the messages in batches of 10 until all are settled. */
