@@ -46,7 +46,8 @@ const OF_CONSUMERS: ReadonlyArray<Metric<ConsumerFigures>> = [
 type Metric<T> = readonly [name: string, help: string, value: (figures: T) => number | undefined]
 
 /** Puts what is sampled into a registry. */
-export function lagMetrics (registry: Registry, figures: () => LagFigures): void {
+export function lagMetrics (registry: Registry, current: () => LagFigures): void {
+  const figures = onceATurn(current)
   for (const [name, help, value] of OF_STREAMS) {
     addGauge(registry, name, help, ['stream'], (gauge) => {
       for (const stream of figures().streams) set(gauge, { stream: stream.stream }, value(stream))
@@ -70,6 +71,17 @@ export function lagMetrics (registry: Registry, figures: () => LagFigures): void
   addFigure(
     'lag_series_dropped', 'Time series of streams and consumers beyond LAG_MAX_SERIES', () => figures().droppedSeries
   )
+}
+
+// A registry asks all its metrics in one turn of the event loop, and each of these needs all figures.
+function onceATurn (current: () => LagFigures): () => LagFigures {
+  let known: LagFigures | undefined
+  return () => {
+    if (known !== undefined) return known
+    known = current()
+    queueMicrotask(() => { known = undefined })
+    return known
+  }
 }
 
 function addDisks (registry: Registry, figures: () => LagFigures): void {

@@ -26,8 +26,9 @@ const History = Type.Object({
       'looked at it yet.'
   }),
   samples: Type.Array(Sample, {
-    description: 'The oldest first. This instance keeps them in its memory since it started, for two hours. They ' +
-      'begin anew with a stream that was deleted and created again.'
+    description: 'The oldest first. This instance keeps them in its memory since it started, for two hours. With ' +
+      'very many streams and a short interval it keeps fewer than it takes. They begin anew with a stream that was ' +
+      'deleted and created again, and when the clock of the instance goes back.'
   })
 }, { $id: 'StreamHistory' })
 

@@ -15,7 +15,8 @@ export function readLag (read: SettingReader) {
     intervalSeconds: read.integer(
       'LAG_INTERVAL_SECONDS',
       { default: 30, min: 2, max: 3600 },
-      'How often they are looked at'
+      'How often they are looked at. The history of all streams takes 64 MiB of memory at most: where that is too ' +
+      'little for each sample of two hours, some are left out of it'
     ),
     maxSeries: read.integer(
       'LAG_MAX_SERIES',

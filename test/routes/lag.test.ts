@@ -37,6 +37,21 @@ t.test('how far consumers are behind, in messages and in seconds, is in the metr
   t.ok(again >= 0 && again < 30, `by the samples: ${again}`)
 })
 
+t.test('messages that are stored compressed count one by one', async (t) => {
+  const stream = await streamWith(t, plain, 0)
+  const body = '{"body":1}\n'.repeat(100)
+  const headers = { 'content-type': 'application/x-ndjson' }
+  t.match(await plain.request('POST', `/v1/streams/${stream}/messages?compression=gzip`, { body, headers }), {
+    status: 200
+  })
+  await commit(plain, stream, 'c', 39)
+  const gateway = await startGateway(t, { ...FAST, LAG_STREAMS: stream })
+  const labels = `stream="${stream}",consumer="c"`
+  await until('a sample', async () => await valueOf(gateway, 'consumer_lag_messages', labels) !== undefined)
+  t.equal(await valueOf(gateway, 'consumer_lag_messages', labels), 60)
+  t.equal(await valueOf(gateway, 'consumer_stored_offset', labels), 39)
+})
+
 t.test('a stream without consumers, one without messages and one that is gone', async (t) => {
   const [empty, other] = [await streamWith(t, plain, 0), await streamWith(t, plain, 1)]
   const gateway = await startGateway(t, { ...FAST, LAG_STREAMS: `${empty}, ${other}` })

@@ -46,7 +46,7 @@ export class ReadTimes {
   async #probedTime (consumer: string, offset: number, takeProbe: () => boolean): Promise<number | undefined> {
     const known = this.#probed.get(consumer)
     // What is written at an offset stays.
-    if (known?.offset === offset) return known.timeMs
+    if (known?.offset === offset && known.timeMs !== undefined) return known.timeMs
     const isRecent = known !== undefined && performance.now() - known.probedMs < PROBE_EVERY_MS
     if (isRecent || !takeProbe()) return known?.timeMs
     const timeMs = await this.#timeAt(offset)

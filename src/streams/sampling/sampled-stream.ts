@@ -3,7 +3,7 @@ import { SAMPLER_GROUP } from '../consuming/sampler-group.ts'
 import type { ListedStream, SubscriptionCounts } from '../management/sampled-listing.ts'
 import type { StreamEnds, StreamLook } from '../topology/stream-ends.ts'
 import type { ConsumerFigures, StreamFigures } from './figures.ts'
-import { OffsetRing, type OffsetSample } from './offset-ring.ts'
+import { OffsetRing, type OffsetSample, type RingSize } from './offset-ring.ts'
 import { ReadTimes } from './read-times.ts'
 
 /** What all samples of a round have in common. */
@@ -24,7 +24,7 @@ export interface SampledStreamOptions {
   readonly brokerName: string
   readonly ends: StreamEnds
   readonly offsets: ConsumerOffsets
-  readonly capacity: number
+  readonly size: RingSize
 }
 
 // A stream that was deleted and created again may look the same: now and then nothing is taken from the look before.
@@ -47,7 +47,7 @@ export class SampledStream {
   constructor (options: SampledStreamOptions) {
     this.name = options.name
     this.#options = options
-    this.#ring = new OffsetRing(options.capacity)
+    this.#ring = new OffsetRing(options.size)
     this.#times = new ReadTimes(this.#ring, async (offset) => {
       return await options.ends.timeAt(options.brokerName, offset)
     })
@@ -66,7 +66,8 @@ export class SampledStream {
     if (turn !== this.#looks) return
     const timeMs = Date.now()
     this.#look = look
-    this.#ring.add({ timeMs, firstOffset: look.firstOffset, nextOffset: look.nextOffset })
+    const { firstOffset, nextOffset } = look
+    if (this.#ring.add({ timeMs, firstOffset, nextOffset })) this.#times.keepOnly(new Set())
     if (stored !== undefined) this.#consumers = await this.#sampleConsumers(stored, look, round)
     this.#sampledMs = timeMs
   }

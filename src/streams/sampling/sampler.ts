@@ -14,7 +14,7 @@ import type { StreamEnds } from '../topology/stream-ends.ts'
 import type { StreamNames } from '../topology/stream-names.ts'
 import { Duty } from './duty.ts'
 import { SERIES, type LagFigures, type TrafficFigures } from './figures.ts'
-import type { OffsetSample } from './offset-ring.ts'
+import { ringSize, type OffsetSample } from './offset-ring.ts'
 import { SampledStream, type Round } from './sampled-stream.ts'
 
 /** What the samples are made with. */
@@ -162,11 +162,12 @@ export class Sampler {
       return name === undefined || !matches(name) ? [] : [{ name, listed }]
     })
     matching.sort((a, b) => a.listed.name < b.listed.name ? -1 : 1)
-    const capacity = Math.ceil(historyMs / intervalMs) + 1
-    const streams = matching.slice(0, Math.floor(maxSeries / SERIES.stream)).map(({ name, listed }) => {
+    const maxStreams = Math.floor(maxSeries / SERIES.stream)
+    const size = ringSize(historyMs, intervalMs, maxStreams)
+    const streams = matching.slice(0, maxStreams).map(({ name, listed }) => {
       const brokerName = listed.name
       const sampled = this.#streams.get(brokerName) ??
-        new SampledStream({ name, brokerName, ends, offsets, capacity })
+        new SampledStream({ name, brokerName, ends, offsets, size })
       return { listed, sampled }
     })
     this.#streams = new Map(streams.map(({ listed, sampled }) => [listed.name, sampled]))
