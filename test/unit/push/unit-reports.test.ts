@@ -44,3 +44,18 @@ t.test('a worker that follows a reset is told the place of the reset', (t) => {
   t.equal(reports.begin(aSubscription(4), record).reached, 1)
   t.end()
 })
+
+t.test('what a redrive has settled is counted across owners and workers', (t) => {
+  const said: unknown[] = []
+  const status = { publish: ({ counts }: { counts?: unknown }) => { said.push(counts) } }
+  const reports = new UnitReports(unit, { status, instance: 'own' })
+  reports.begin(aSubscription(3), { ...record, counts: { delivered: 5, failed: 2 } })
+  for (const delivered of [1, 2]) reports.worker({ ...record, counts: { delivered, failed: 1 } })
+  reports.stopped('paused')
+  reports.begin(aSubscription(3), undefined)
+  reports.worker({ ...record, counts: { delivered: 1, failed: 0 } })
+  t.same(said, [
+    { delivered: 6, failed: 3 }, { delivered: 7, failed: 3 }, { delivered: 7, failed: 3 }, { delivered: 8, failed: 3 }
+  ])
+  t.end()
+})
