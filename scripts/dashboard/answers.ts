@@ -13,6 +13,11 @@ export interface Span {
 // A run of minutes has little to say of the last five. Scrapes come every second, samples of streams every two.
 const RANGES: Readonly<Record<string, string>> = { '[5m]': '[15s]', '[5m:15s]': '[15s:1s]' }
 
+/** An expression as it is asked: for everything that there is to choose, and with shorter ranges. */
+export function asAsked (expression: string): string {
+  return withEverythingChosen(expression).replace(/\[.+?\]/g, (range) => RANGES[range] ?? range)
+}
+
 /** What Prometheus answers to the queries of a panel: lines over time, or of its last moment. */
 export async function linesOf (panel: Panel, prometheus: Prometheus, span: Span): Promise<Line[]> {
   const answers = await Promise.all(panel.targets.map(async (target) => await answersTo(target, prometheus, span)))
@@ -22,7 +27,7 @@ export async function linesOf (panel: Panel, prometheus: Prometheus, span: Span)
 async function answersTo (
   { expression, legend, isInstant }: Target, prometheus: Prometheus, span: Span
 ): Promise<Line[]> {
-  const query = withEverythingChosen(expression).replace(/\[.+?\]/g, (range) => RANGES[range] ?? range)
+  const query = asAsked(expression)
   if (isInstant) {
     const samples = await prometheus.query(query, span.end)
     return samples.map(({ labels, value }) => ({ name: legendOf(legend, labels), points: [[span.end, orNull(value)]] }))

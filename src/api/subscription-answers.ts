@@ -130,6 +130,11 @@ export const RedriveSchema = Type.Object(
     status: integerOrNull('Only entries with this status of the answer; null: with any.'),
     requestedAt: Type.String({ format: 'date-time' }),
     position: integerOrNull('The offset of the error stream that comes next; null when it is not known.'),
+    delivered: integerOrNull(
+      'Entries that the endpoint has processed, also of a redrive that has ended; null when it is not known. After a ' +
+      'takeover some may be counted again.'
+    ),
+    failed: integerOrNull('Entries that have failed again: they were written anew, or dropped. As `delivered`.'),
     lastFailure: orNull(LastFailure, 'How a delivery has failed last; null when none has.')
   },
   { $id: 'Redrive' }

@@ -2,7 +2,7 @@ import type { Position } from '../streams/index.ts'
 import type { Attempt } from './endpoint/attempt.ts'
 import type { Definition } from './definitions/definition.ts'
 import type { Redrive, RedriveRequest, Subscription, SubscriptionKey } from './definitions/definitions.ts'
-import type { StatusRecord } from './status/status-record.ts'
+import type { Counts, StatusRecord } from './status/status-record.ts'
 
 /** What a subscription does at the moment, of a stream or of one partition. */
 export interface SubscriptionStatus {
@@ -23,6 +23,8 @@ export interface RedriveProgress {
   readonly position: number | null
   /** The last word of the owner; undefined before the first, and after the end. */
   readonly record: StatusRecord | undefined
+  /** Undefined: not known, or no longer. */
+  readonly counts: Counts | undefined
 }
 
 /** A condition on the version that a change is made to; null: there must be none; undefined: any. */

@@ -178,8 +178,9 @@ export class Push implements PushPort {
 
   #progressOf (key: SubscriptionKey, redrive: Redrive): RedriveProgress {
     const { id, state } = redrive
-    const record = state === 'running' ? this.#options.known.of(unitId({ key, partition: '', redrive: id })) : undefined
-    return { redrive, position: record?.nextOffset ?? null, record }
+    const last = this.#options.known.of(unitId({ key, partition: '', redrive: id }))
+    const record = state === 'running' ? last : undefined
+    return { redrive, position: record?.nextOffset ?? null, record, counts: last?.counts }
   }
 
   async #statusOf (unit: Unit, subscription: Subscription): Promise<SubscriptionStatus> {

@@ -6,7 +6,7 @@ import { OPERATIONS } from '../../scripts/docs/openapi-document.ts'
 import { describeSettings, loadConfig } from '../../src/config.ts'
 import { describeImage } from './dockerfile.ts'
 import { namesInComments, readEnvFile } from './env-file.ts'
-import { typeFaults } from './kubernetes-types.ts'
+import { manifestFaults } from './kubernetes-faults.ts'
 import { isNode, items, member, text, type Node } from './yaml-node.ts'
 
 const FOLDER = 'deploy/kubernetes'
@@ -56,15 +56,27 @@ function fileInPod (path: string): string {
   return content
 }
 
+/** A manifest with a fault in it. */
+function edited (file: string, from: string, to: string): Node {
+  const content = read(file)
+  if (!content.includes(from)) throw new Error(`${file} has no ${from}`)
+  return toNode(parse(content.replace(from, to)))
+}
+
 t.test('every manifest is what Kubernetes takes, and has no field that it does not know', async (t) => {
   t.ok(objects.length >= 7, `${objects.length} objects`)
-  // Two of them made wrong, which shows that the check finds it.
-  const [deployment, budget] = [ofKind('Deployment'), ofKind('PodDisruptionBudget')]
-  const wrong = { ...deployment, spec: { ...member(deployment, 'spec'), repliccas: 2 } }
-  const faults = await typeFaults([...objects, wrong, { ...budget, spec: { selector: 'all' } }])
-  t.match(faults.pop(), /Type 'string' has no properties in common with type|not assignable to type 'LabelSelector'/)
-  t.match(faults.pop(), /repliccas.* does not exist/)
-  t.same(faults, objects.map(() => ''))
+  const wrong = [
+    [edited('deployment.yaml', 'replicas: 2', 'repliccas: 2'), /repliccas.* does not exist/],
+    [edited('deployment.yaml', 'replicas: 2', 'replicas: two'), /'string' is not assignable to type 'number'/],
+    [edited('deployment.yaml', 'whenUnsatisfiable: ScheduleAnyway', 'whenUnsatisfiable: Always'), /"Always"/],
+    [edited('deployment.yaml', 'memory: 1280Mi', 'memory: 1280MB'), /limits\/memory must match/],
+    [edited('pod-disruption-budget.yaml', 'selector:', 'selectors:'), /selectors.* does not exist/],
+    [edited('service-monitor.yaml', 'interval: 15s', 'intervall: 15s'), /intervall.* does not exist/],
+    [edited('service-monitor.yaml', 'interval: 15s', 'interval: often'), /interval must match/]
+  ] as const
+  const faults = await manifestFaults([...objects, ...wrong.map(([object]) => object)])
+  wrong.forEach(([, expected], index) => { t.match(faults[objects.length + index], expected) })
+  t.same(faults.slice(0, objects.length), objects.map(() => ''))
 })
 
 t.test('the kustomization lists every manifest but the example of secrets and what needs an operator', async (t) => {

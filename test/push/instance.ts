@@ -42,6 +42,8 @@ export interface InstanceOptions {
   readonly settle?: (slot: number, seat: Seat) => Promise<void>
   readonly isDirect?: boolean
   readonly beatMs?: number
+  /** Of RabbitMQ; by default that of the tests. */
+  readonly address?: { readonly host: string, readonly port: number }
 }
 
 /** A gateway as far as the slots are concerned, with a broker of its own behind a proxy of its own. */
@@ -87,9 +89,10 @@ export class Instance {
 
   /** Begins to join. It ends with the test. */
   static async start (t: Test, name: string, options: InstanceOptions): Promise<Instance> {
-    const proxy = await FaultProxy.listen(testAddresses())
+    const { address = testAddresses() } = options
+    const proxy = await FaultProxy.listen(address)
     t.teardown(async () => { await proxy.close() })
-    const { host, port } = options.isDirect === true ? testAddresses() : proxy
+    const { host, port } = options.isDirect === true ? address : proxy
     const hosts = [{ host, port }]
     const broker = openBroker(t, { hosts, addressMode: 'configured', heartbeatSeconds: HEARTBEAT_SECONDS })
     const instance = new Instance(broker, proxy, name, options)

@@ -1,6 +1,6 @@
 import { anyOf, isCount, isNumber, isString, oneOf, shape, type Check } from '../log/shape.ts'
 import type { RetryState } from '../delivery/ordered-delivery.ts'
-import type { LastFailure, SlotRecord, StatusRecord } from './status-record.ts'
+import type { Counts, LastFailure, SlotRecord, StatusRecord } from './status-record.ts'
 
 const isNull = oneOf(null)
 const isClass = oneOf('message', 'ambiguous', 'endpoint', 'gone')
@@ -35,7 +35,8 @@ export const isStatusRecord: Check<StatusRecord> = shape<StatusRecord>({
   lastSuccessAt: anyOf(isNumber, isNull),
   lastFailure: anyOf(isFailure, isNull),
   consecutiveFailures: isCount,
-  missed: isCount
+  missed: isCount,
+  counts: anyOf(shape<Counts>({ delivered: isCount, failed: isCount }), oneOf(undefined))
 })
 
 /** Whether a record of the status stream names the owner of a slot. */

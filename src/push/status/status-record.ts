@@ -13,6 +13,14 @@ export interface LastFailure {
   readonly error: string
 }
 
+/** Entries of the error stream that a redrive has settled. After a takeover some may be counted again. */
+export interface Counts {
+  /** The endpoint has processed them. */
+  readonly delivered: number
+  /** They have failed again: they were written anew, or dropped. */
+  readonly failed: number
+}
+
 /** What the owner of a unit says of it. */
 export interface Report {
   readonly state: WorkerState
@@ -28,6 +36,8 @@ export interface Report {
   readonly consecutiveFailures: number
   /** Messages that retention removed before they were delivered, since the generation began. */
   readonly missed: number
+  /** Of a redrive. */
+  readonly counts?: Counts | undefined
 }
 
 /** A report as it is written into the status stream. */

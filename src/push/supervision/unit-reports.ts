@@ -1,5 +1,5 @@
 import type { Subscription } from '../definitions/command.ts'
-import type { Report, StatusRecord } from '../status/status-record.ts'
+import type { Counts, Report, StatusRecord } from '../status/status-record.ts'
 import { unitId, type Unit } from '../unit.ts'
 import type { WorkerTask } from '../worker/worker-options.ts'
 import type { StatusSink } from './ports.ts'
@@ -29,6 +29,7 @@ export class UnitReports {
   #takeovers = 0
   // By the workers before, in this generation: a worker counts from 0.
   #missedBefore = 0
+  #countsBefore: Counts | undefined
 
   constructor (unit: Unit, options: Options) {
     this.#unit = unitId(unit)
@@ -61,6 +62,7 @@ export class UnitReports {
     }
     this.#subscription = subscription
     this.#missedBefore = this.#report?.missed ?? 0
+    this.#countsBefore = this.#report?.counts
     const retry = isFirst && fits && record.state !== 'stopped' ? record.retry ?? undefined : undefined
     // Both only grow, also when a subscription is deleted and created anew.
     return { retry, reached, deliveryGeneration: subscription.generation + this.#takeovers }
@@ -72,7 +74,8 @@ export class UnitReports {
       ...report,
       lastSuccessAt: report.lastSuccessAt ?? this.#report?.lastSuccessAt ?? null,
       lastFailure: report.lastFailure ?? this.#report?.lastFailure ?? null,
-      missed: this.#missedBefore + report.missed
+      missed: this.#missedBefore + report.missed,
+      ...(report.counts && { counts: sumOf(report.counts, this.#countsBefore) })
     })
   }
 
@@ -91,7 +94,7 @@ export class UnitReports {
     const { status, instance } = this.#options
     const generation = this.#subscription?.generation
     if (generation === undefined) return
-    const { state, reason, nextOffset, retry, lastSuccessAt, lastFailure, consecutiveFailures, missed } = report
+    const { state, reason, nextOffset, retry, lastSuccessAt, lastFailure, consecutiveFailures, missed, counts } = report
     status.publish({
       state,
       reason,
@@ -101,6 +104,7 @@ export class UnitReports {
       lastFailure,
       consecutiveFailures,
       missed,
+      ...(counts && { counts }),
       unit: this.#unit,
       owner: instance,
       generation,
@@ -108,4 +112,8 @@ export class UnitReports {
       at: Date.now()
     })
   }
+}
+
+function sumOf (counts: Counts, before: Counts = { delivered: 0, failed: 0 }): Counts {
+  return { delivered: counts.delivered + before.delivered, failed: counts.failed + before.failed }
 }

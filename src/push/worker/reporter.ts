@@ -3,7 +3,7 @@ import type { Attempt } from '../endpoint/attempt.ts'
 import type { LastFailure, Report, WorkerState } from '../status/status-record.ts'
 
 /** What only the worker knows at the moment. */
-export type Place = Pick<Report, 'nextOffset' | 'retry' | 'consecutiveFailures' | 'missed'>
+export type Place = Pick<Report, 'nextOffset' | 'retry' | 'consecutiveFailures' | 'missed' | 'counts'>
 
 /**
  * Puts together what a worker says of itself. That it is idle or delivers is told with the next tick, because it

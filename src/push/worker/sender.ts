@@ -11,6 +11,8 @@ import type { RequestTraces } from './request-traces.ts'
 import type { Requests } from './requests.ts'
 import type { WorkerShared, WorkerTask } from './worker-options.ts'
 
+type How = 'delivered' | 'error' | 'dropped'
+
 export interface SenderOptions {
   readonly shared: WorkerShared
   readonly seat: WorkerTask['seat']
@@ -20,7 +22,7 @@ export interface SenderOptions {
   readonly reporter: Reporter
   readonly entries: ErrorEntries
   /** Everything up to and including the offset is settled. Returns where the worker stands, and how many it were. */
-  readonly settled: (offset: number) => { readonly next: number, readonly count: number }
+  readonly settled: (offset: number, how: How) => { readonly next: number, readonly count: number }
   /** Nothing more is sent. */
   readonly stopping: AbortSignal
 }
@@ -52,9 +54,9 @@ export class Sender implements DeliveryPort<PushMessage> {
     return first.origin === undefined ? answer : readAnswer(messages, answer)
   }
 
-  settled (offset: number, how: 'delivered' | 'error' | 'dropped'): void {
+  settled (offset: number, how: How): void {
     const { shared: { figures }, progress, settled } = this.#options
-    const { next, count } = settled(offset)
+    const { next, count } = settled(offset, how)
     figures[how === 'error' ? 'errorEntries' : how] += count
     progress.reached(next, count)
     // Were it not stored, another instance would begin with a message that is in the error stream already.

@@ -12,6 +12,7 @@ import { UnsendableError } from './requests.ts'
 import { policyOf } from './retry-policy.ts'
 import { runOrdered, runWindowed, type DeliveryEnd, type Run } from './run-delivery.ts'
 import { Source } from './source.ts'
+import type { Counts } from '../status/status-record.ts'
 import type { Ticking } from './ticks.ts'
 import type { StartWorker, Worker, WorkerListener, WorkerShared, WorkerTask } from './worker-options.ts'
 
@@ -47,6 +48,7 @@ class UnitWorker implements Worker, Ticking {
   #skipOffset: number | undefined
   #wake: (() => void) | undefined
   #missed = 0
+  #counts: Counts | undefined
   #lookedAtMs = performance.now()
   #isAbandoned = false
   #end: Promise<void> | undefined
@@ -58,6 +60,7 @@ class UnitWorker implements Worker, Ticking {
     this.#listener = listener
     this.#shared = shared
     this.#amount = batchOf(course, definition)
+    if (unit.redrive !== '') this.#counts = { delivered: 0, failed: 0 }
     this.#skipOffset = unit.redrive === '' ? skips[unit.partition] : undefined
     this.#progress = new Progress({
       seat,
@@ -74,7 +77,8 @@ class UnitWorker implements Worker, Ticking {
       nextOffset: this.#progress.reachedUntilNow ?? reached,
       retry: this.#delivery?.retry ?? retry ?? null,
       consecutiveFailures: this.#delivery?.failuresInARow ?? 0,
-      missed: this.#missed
+      missed: this.#missed,
+      counts: this.#counts
     }))
     // Every request in flight listens, every message that waits for its next try, and every worker of a slot.
     setMaxListeners(0, this.#stopping.signal, this.#cutting.signal, seat.lost)
@@ -188,6 +192,13 @@ class UnitWorker implements Worker, Ticking {
     return 'a fault of the gateway, which its log has'
   }
 
+  // Of a redrive: a subscription is not counted.
+  #count (count: number, isDelivered: boolean): void {
+    if (this.#counts === undefined) return
+    const { delivered, failed } = this.#counts
+    this.#counts = isDelivered ? { delivered: delivered + count, failed } : { delivered, failed: failed + count }
+  }
+
   // Another one each time: what has ended with an error delivers nothing more.
   #newDelivery (): UnitDelivery {
     const before = this.#delivery
@@ -200,8 +211,9 @@ class UnitWorker implements Worker, Ticking {
       course: this.#course,
       progress: this.#progress,
       reporter: this.#reporter,
-      settled: (offset) => {
+      settled: (offset, how) => {
         const count = this.#source?.settle(offset) ?? 0
+        this.#count(count, how === 'delivered')
         return { next: this.#source?.position ?? offset + 1, count }
       },
       stopping: this.#stopping.signal

@@ -23,6 +23,8 @@ const EXAMPLE = {
   status: null,
   requestedAt: '2026-01-31T12:00:00.000Z',
   position: 0,
+  delivered: 0,
+  failed: 0,
   lastFailure: null
 }
 

@@ -37,7 +37,7 @@ export async function answerWith (reply: FastifyReply, push: PushPort, subscript
   return await shown(push, subscription)
 }
 
-export function shownRedrive ({ redrive, position, record }: RedriveProgress) {
+export function shownRedrive ({ redrive, position, record, counts }: RedriveProgress) {
   const { id, state, at, request: { from, to, limit, class: failure, status } } = redrive
   return {
     id,
@@ -49,6 +49,8 @@ export function shownRedrive ({ redrive, position, record }: RedriveProgress) {
     status,
     requestedAt: timeOf(at),
     position,
+    delivered: counts?.delivered ?? null,
+    failed: counts?.failed ?? null,
     lastFailure: shownFailure(record?.lastFailure ?? null)
   }
 }
