@@ -23,7 +23,7 @@ t.test('a thousand endpoints that are down hold a timer each and no connection, 
   const reports = new Map<number, Report>()
   const workers = Array.from({ length: DOWN }, (_, index): Worker => {
     // Each is an origin of its own, at which nothing listens.
-    const subscription = subscriptionOf(stream, `http://127.1.${index >> 8}.${index & 255}:9/`, { retry })
+    const subscription = subscriptionOf(stream, `http://127.1.${index >> 8}.${index & 255}:1025/`, { retry })
     const unit = { key: subscription.key, partition: '', redrive: '' }
     return startWorker({ unit, subscription, seat, retry: undefined, deliveryGeneration: 1 }, {
       report: (report) => { reports.set(index, report) },
