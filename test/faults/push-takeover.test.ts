@@ -32,11 +32,23 @@ async function publishToAll ({ fleet, sources }: Bench, count: number): Promise<
 }
 
 /** Waits until every message was processed, or is one that the endpoint refuses. */
-async function untilDelivered ({ receiver, sources }: Bench, isExpected = (_number: number): boolean => true) {
-  await until('everything is delivered', () => sources.every((source) => {
+async function untilDelivered (t: Test, bench: Bench, isExpected = (_number: number): boolean => true): Promise<void> {
+  const { receiver, sources } = bench
+  const open = (): Source[] => sources.filter((source) => {
     const last = Array.from({ length: source.published }, (_, number) => number).filter(isExpected).at(-1)
-    return ledgerOf(receiver.deliveries, source).processed.at(-1) === last
-  }), 120_000)
+    return ledgerOf(receiver.deliveries, source).processed.at(-1) !== last
+  })
+  await until('everything is delivered', () => open().length === 0, 120_000).catch(async (err: unknown) => {
+    for (const source of open()) await tellOf(t, bench, source)
+    throw err
+  })
+}
+
+/** Says how far the deliveries of a source have come, and what the gateway says of them. */
+async function tellOf (t: Test, { fleet, receiver }: Bench, source: Source): Promise<void> {
+  const { processed } = ledgerOf(receiver.deliveries, source)
+  t.comment(`${source.published} published, ${processed.length} processed, the last ${processed.at(-1)}`)
+  t.comment((await fleet.request('GET', `${source.path}/subscriptions/s`)).json)
 }
 
 /** Holds what the receiver got against what was published. */
@@ -66,7 +78,7 @@ t.test('gateways that are killed lose nothing, keep the order and repeat little'
     await publishToAll(bench, 10)
     await fleet.add()
   }
-  await untilDelivered(bench)
+  await untilDelivered(t, bench)
   audit(t, bench, ROUNDS * 2)
 })
 
@@ -74,7 +86,7 @@ t.test('a gateway that is frozen and comes back sends nothing that others have s
   const bench = await start(t, 30)
   const { fleet, receiver } = bench
   await publishToAll(bench, 5)
-  await untilDelivered(bench)
+  await untilDelivered(t, bench)
   for (const frozenMs of [4000, 10_000]) {
     const [victim] = fleet.gateways
     victim?.child.kill('SIGSTOP')
@@ -82,7 +94,7 @@ t.test('a gateway that is frozen and comes back sends nothing that others have s
     await delay(frozenMs)
     victim?.child.kill('SIGCONT')
     await publishing
-    await untilDelivered(bench)
+    await untilDelivered(t, bench)
   }
   await delay(1000)
   audit(t, bench, 4)
@@ -107,7 +119,7 @@ t.test('a rolling restart writes every refused message into the error stream onc
     await fleet.add()
     await publishing
   }
-  await untilDelivered(bench, (number) => !isPoison(number))
+  await untilDelivered(t, bench, (number) => !isPoison(number))
   audit(t, bench, GATEWAYS * 2, (number) => !isPoison(number))
   let wrong = 0
   for (const source of sources.slice(0, 20)) {

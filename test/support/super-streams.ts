@@ -20,11 +20,14 @@ export async function newSuperStream (t: Test, name: string, partitions: readonl
     type: 'direct', durable: true, arguments: { 'x-super-stream': true }
   })
   t.teardown(async () => { await manage('DELETE', `exchanges/%2f/${name}`) })
-  for (const [order, partition] of partitions.entries()) {
-    await manage('PUT', `queues/%2f/${partition}`, { durable: true, arguments: { 'x-queue-type': 'stream' } })
-    t.teardown(async () => { await manage('DELETE', `queues/%2f/${partition}`) })
-    await manage('POST', `bindings/%2f/e/${name}/q/${partition}`, {
-      routing_key: String(order), arguments: { 'x-stream-partition-order': order }
-    })
-  }
+  for (const [order, partition] of partitions.entries()) await bindPartition(t, name, partition, order)
+}
+
+/** Creates a stream and makes it the partition at this place. Deleted with the test. */
+export async function bindPartition (t: Test, superStream: string, partition: string, order: number): Promise<void> {
+  await manage('PUT', `queues/%2f/${partition}`, { durable: true, arguments: { 'x-queue-type': 'stream' } })
+  t.teardown(async () => { await manage('DELETE', `queues/%2f/${partition}`) })
+  await manage('POST', `bindings/%2f/e/${superStream}/q/${partition}`, {
+    routing_key: String(order), arguments: { 'x-stream-partition-order': order }
+  })
 }

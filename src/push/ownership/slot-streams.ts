@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { StreamsError, type ActiveConsumer, type Broker } from '../../streams/index.ts'
 
 export interface SlotStreamsOptions {
@@ -11,11 +12,17 @@ export interface SlotStreamsOptions {
 
 const LOCK = 'push.create'
 const LOCK_MS = 60_000
+// RabbitMQ binds one partition after the other, also for a process that is gone since.
+const SETTLED_MS = 3000
+const LOOK_MS = 100
 
 /**
  * The super stream whose partitions are the slots. Of several processes that create a super stream at the same moment
  * RabbitMQ lets all fail, and leaves streams behind. So one process at a time creates it: the single active consumer of
  * a stream that is there.
+ *
+ * Meanwhile RabbitMQ tells the others of some partitions and not of all. An instance that took those for all would put
+ * subscriptions into other slots than the rest, and deliver what others deliver too.
  */
 export class SlotStreams {
   readonly #options: SlotStreamsOptions
@@ -30,18 +37,36 @@ export class SlotStreams {
    * @throws StreamsError; the signal's reason
    */
   async ensure (signal: AbortSignal): Promise<readonly string[]> {
-    const { broker, superStream } = this.#options
-    broker.superStreams.forget(superStream)
     const found = await this.#find()
-    if (found !== undefined) return found
-    return await this.#alone(async () => {
-      broker.superStreams.forget(superStream)
-      return await this.#find() ?? await this.#create()
-    }, signal)
+    if (found !== undefined && this.#areAll(found)) return found
+    return await this.#alone(async () => await this.#settled(signal) ?? await this.#create(), signal)
+  }
+
+  // An operator may have created it with fewer partitions: then they stay as they are.
+  async #settled (signal: AbortSignal): Promise<readonly string[] | undefined> {
+    let found = await this.#find()
+    let sinceMs = performance.now()
+    while (found !== undefined && !this.#areAll(found) && performance.now() - sinceMs < SETTLED_MS) {
+      await delay(LOOK_MS, undefined, { signal })
+      const now = await this.#find()
+      if (now?.length !== found.length) sinceMs = performance.now()
+      found = now
+    }
+    return found
+  }
+
+  #areAll (partitions: readonly string[]): boolean {
+    const { superStream } = this.#options
+    return this.#keys().every((key) => partitions.includes(`${superStream}-${key}`))
+  }
+
+  #keys (): string[] {
+    return Array.from({ length: this.#options.count }, (_, slot) => String(slot))
   }
 
   async #find (): Promise<readonly string[] | undefined> {
     const { broker, superStream } = this.#options
+    broker.superStreams.forget(superStream)
     try {
       const partitions = await broker.superStreams.partitions(superStream, 'read', () => {})
       return partitions.map(({ brokerName }) => brokerName)
@@ -52,8 +77,8 @@ export class SlotStreams {
   }
 
   async #create (): Promise<readonly string[]> {
-    const { broker, superStream, count } = this.#options
-    const keys = Array.from({ length: count }, (_, slot) => String(slot))
+    const { broker, superStream } = this.#options
+    const keys = this.#keys()
     const create = async (): Promise<readonly string[]> =>
       (await broker.superStreams.create(superStream, keys, {}, () => {})).partitions
     try {
