@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { startGateway } from '../support/gateway.ts'
 import { newKey, startKeyedGateway } from '../support/keyed-gateway.ts'
-import { newSuperStream } from '../support/super-streams.ts'
+import { list, record } from '../support/schema-values.ts'
+import { bindPartition, newSuperStream } from '../support/super-streams.ts'
+import { until } from '../support/until.ts'
 
 const gateway = await startGateway(t)
 
@@ -30,6 +32,18 @@ t.test('what is asked of a super stream is answered with its partitions', async 
   }
   const published = await gateway.request('POST', `/v1/streams/${partitions[1]}/messages`, { json })
   t.match(published.json, { confirmed: 1 })
+})
+
+t.test('partitions that are bound after the first look are seen soon', async (t) => {
+  const name = `invoices-${randomUUID()}`
+  const partitions = Array.from({ length: 3 }, (_, order) => `${name}-${order}`)
+  const listed = async (): Promise<unknown> => {
+    return list(record((await gateway.get(`/v1/super-streams/${name}`)).json)['partitions']).length
+  }
+  await newSuperStream(t, name, partitions.slice(0, 2))
+  t.equal(await listed(), 2)
+  await bindPartition(t, name, partitions[2] ?? '', 2)
+  await until('all are known', async () => await listed() === 3, 3000)
 })
 
 t.test('a stream is not created under the name of a super stream', async (t) => {

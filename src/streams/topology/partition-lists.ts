@@ -18,17 +18,20 @@ export interface PartitionList {
 
 interface Known {
   readonly list: Promise<PartitionList>
-  readonly untilMs: number
+  untilMs: number
 }
 
 // A partition that is added is seen after this time.
 const KNOWN_MS = 60_000
+// While a super stream is being created RabbitMQ tells of the partitions that are bound so far. A message that is
+// published by such a list may be in another partition than the next one with its routing key.
+const NEW_MS = 1000
 const MAX_KNOWN = 1000
 
 /** What the partitions are wanted for. Who deletes a super stream needs the permission to read it. */
 export type UseOfPartitions = Purpose | 'delete'
 
-/** Knows the partitions of super streams, and asks the broker again once a minute. */
+/** Knows the partitions of super streams. Asks again once a minute, and after a second when a list is new. */
 export class PartitionLists {
   readonly #connections: ConnectionPool
   readonly #superStreams: SuperStreams
@@ -54,12 +57,15 @@ export class PartitionLists {
     const known = this.#known.get(key)
     if (known !== undefined && known.untilMs > performance.now()) return await known.list
     if (this.#known.size >= MAX_KNOWN) this.#known.clear()
-    const list = this.#ask(superStream, use)
-    this.#known.set(key, { list, untilMs: performance.now() + KNOWN_MS })
+    const askedMs = performance.now()
+    const asked: Known = { list: this.#ask(superStream, use), untilMs: askedMs + NEW_MS }
+    this.#known.set(key, asked)
     try {
-      return await list
+      const list = await asked.list
+      if (isSame(list, await known?.list.catch(() => undefined))) asked.untilMs = askedMs + KNOWN_MS
+      return list
     } catch (error) {
-      if (this.#known.get(key)?.list === list) this.#known.delete(key)
+      if (this.#known.get(key) === asked) this.#known.delete(key)
       throw error
     }
   }
@@ -107,4 +113,8 @@ export class PartitionLists {
       throw classify(error)
     }
   }
+}
+
+function isSame (a: PartitionList, b: PartitionList | undefined): boolean {
+  return a.places.join() === b?.places.join()
 }
