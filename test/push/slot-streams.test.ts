@@ -36,8 +36,8 @@ async function start (t: Test): Promise<Bench> {
 t.test('instances that begin at the same moment have the same slots', async (t) => {
   for (let round = 0; round < 5; round++) {
     const { partitions, ensure } = await start(t)
-    const found = await Promise.all(Array.from({ length: 6 }, async (_, index) => {
-      await delay(index * 10)
+    const found = await Promise.all(Array.from({ length: 20 }, async (_, index) => {
+      await delay(index * 5)
       return await ensure()
     }))
     for (const slots of found) t.same(slots, partitions)

@@ -66,6 +66,11 @@ export class Pair {
     return this.#end.signal
   }
 
+  /** Whether the client has not ended its side. */
+  get isHeld (): boolean {
+    return !this.#client.readableEnded && !this.#client.destroyed
+  }
+
   vanish (): void {
     this.#isSilent = true
     this.#upstream.destroy()

@@ -39,6 +39,11 @@ export class FaultProxy {
     return this.#pairs.size
   }
 
+  /** Of these, those that clients have not ended: the others are about to close. */
+  get heldCount (): number {
+    return [...this.#pairs].filter(({ isHeld }) => isHeld).length
+  }
+
   /** Forwards nothing, in either direction. Connections stay open and silent; new ones are made and stay silent too. */
   pause (): void {
     this.#line.isPaused = true
