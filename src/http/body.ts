@@ -68,7 +68,7 @@ async function collectDecoded (
   limitName: string,
   claim: BodyClaim
 ): Promise<Buffer> {
-  const body = new ByteCollector()
+  const body = new ByteCollector(limitBytes)
   for await (const chunk of bodyChunks(request, limitBytes, limitName)) {
     claim.hold(body.capacityFor(chunk.length))
     body.append(chunk)
@@ -84,7 +84,7 @@ async function collect (
   claim: BodyClaim
 ): Promise<Buffer> {
   if (announcedBytes(request) > limitBytes) throw tooLarge(limitBytes, limitName)
-  const body = new ByteCollector(Math.min(announcedBytes(request), limitBytes))
+  const body = new ByteCollector(Math.min(announcedBytes(request) || limitBytes, limitBytes))
   const meter = bodyMeterOf(request)
   let failure: { error: unknown } | undefined
   let isEnded = false

@@ -1,9 +1,10 @@
 import { invalidRequest, RequestError } from '../api/problems.ts'
-import { JsonFault, placeOf } from '../text/json-fault.ts'
+import { JsonFault } from '../text/json-fault.ts'
 import { findRounded } from '../text/json-numbers.ts'
 import { JsonScanner } from '../text/json-scanner.ts'
 import { decodeUtf8, parseJson } from '../text/json.ts'
 import { TextFault } from '../text/text-fault.ts'
+import { placeOf } from '../text/text-place.ts'
 import { afterByteOrderMark, refuseBadUtf8 } from '../text/utf8.ts'
 
 /**

@@ -1,12 +1,13 @@
-import { JsonFault } from '../text/json-fault.ts'
-import { JsonScanner } from '../text/json-scanner.ts'
+import { JsonScanner, NOT_YET, NOTHING } from '../text/json-scanner.ts'
 import { afterByteOrderMark, refuseBadUtf8 } from '../text/utf8.ts'
-import { MessageFormatError } from './format-error.ts'
-import { jsonFormatError } from './json-format-error.ts'
+import { LocatedScan, type ScanPointers } from './json-format-error.ts'
 import { isBlank } from './json-line.ts'
 import { addMessage, type Destination } from './json-message.ts'
 import { MessageScan, type MessageSpan } from './message-scan.ts'
 import { costOf, type Work } from './work.ts'
+
+// Longer ones are passed in steps.
+const SHORT_LINE_BYTES = 1024
 
 /** A line that is too long to be read at once. */
 export interface UnfinishedLine {
@@ -22,7 +23,7 @@ export interface UnfinishedLine {
  * @throws MessageFormatError whose pointer starts with the number of the line, from 0
  */
 export function addNdjsonLine (line: Buffer, lineNumber: number, to: Destination): UnfinishedLine | undefined {
-  if (isBlank(line)) return undefined
+  if (line.length < SHORT_LINE_BYTES && isBlank(line)) return undefined
   const unfinished = new NdjsonLine(line, lineNumber, to)
   return unfinished.continue(to.work) ? undefined : unfinished
 }
@@ -33,7 +34,9 @@ class NdjsonLine implements UnfinishedLine {
   readonly #to: Destination
   readonly #scanner: JsonScanner
   readonly #message: MessageScan
-  #hasBegun = false
+  readonly #located: LocatedScan
+  #state: 'start' | 'blank' | 'message' | 'after message' | 'over' = 'start'
+  #span: MessageSpan | undefined
 
   constructor (line: Buffer, lineNumber: number, to: Destination) {
     this.#line = line
@@ -41,36 +44,50 @@ class NdjsonLine implements UnfinishedLine {
     this.#to = to
     this.#scanner = new JsonScanner(line, afterByteOrderMark(line))
     this.#message = new MessageScan(this.#scanner, to.limits)
+    this.#located = new LocatedScan(line, () => this.#pointers, lineNumber)
   }
 
   continue (work: Work): boolean {
-    const span = this.#scan(work)
-    if (span === 'unfinished') return false
-    if (span === 'empty') return true
-    work.units -= costOf(span)
-    addMessage(this.#line, span, this.#lineNumber, `/${this.#lineNumber}`, { ...this.#to, work })
+    if (!this.#located.step(work, () => this.#scan(work))) return false
+    if (this.#span === undefined) return true
+    work.units -= costOf(this.#span)
+    addMessage(this.#line, this.#span, this.#lineNumber, `/${this.#lineNumber}`, { ...this.#to, work })
     return true
   }
 
-  #scan (work: Work): MessageSpan | 'empty' | 'unfinished' {
+  #scan (work: Work): boolean {
+    const start = this.#scanner.at
+    const until = start + work.units
+    while (this.#state !== 'over' && this.#scanner.at < until) if (!this.#step(until)) break
+    work.units -= this.#scanner.at - start
+    return this.#state === 'over'
+  }
+
+  // Returns false when `until` was reached in the middle of a step.
+  #step (until: number): boolean {
     const scanner = this.#scanner
-    const start = scanner.at
-    try {
-      if (!this.#hasBegun) {
-        this.#hasBegun = true
+    switch (this.#state) {
+      case 'start':
         refuseBadUtf8(this.#line)
-        if (scanner.next() < 0) return 'empty'
+        this.#state = 'blank'
+        return true
+      case 'message':
+        this.#span = this.#message.scan(until)
+        if (this.#span !== undefined) this.#state = 'after message'
+        return this.#span !== undefined
+      default: {
+        const byte = scanner.next(until)
+        if (byte === NOT_YET) return false
+        if (byte === NOTHING) this.#state = 'over'
+        else if (this.#state === 'blank') this.#state = 'message'
+        else throw scanner.unexpected('the end of the line')
+        return true
       }
-      const span = this.#message.scan(start + work.units)
-      work.units -= scanner.at - start
-      if (span === undefined) return 'unfinished'
-      if (scanner.next() >= 0) throw scanner.unexpected('the end of the line')
-      return span
-    } catch (error) {
-      const pointer = `/${this.#lineNumber}`
-      if (error instanceof MessageFormatError) throw error.within(pointer)
-      if (!(error instanceof JsonFault)) throw error
-      throw jsonFormatError(error, this.#line, pointer + this.#message.pointer, pointer, this.#lineNumber)
     }
+  }
+
+  get #pointers (): ScanPointers {
+    const message = `/${this.#lineNumber}`
+    return { message, part: message + this.#message.pointer }
   }
 }

@@ -16,6 +16,9 @@ export function addJsonLine (
 
 /** Whether a line has nothing but white space of JSON: writers of NDJSON end a body with such lines. */
 export function isBlank (line: Buffer): boolean {
-  for (const byte of line) if (byte !== SPACE && byte !== CR && byte !== TAB) return false
+  for (let at = 0; at < line.length; at++) {
+    const byte = line[at]
+    if (byte !== SPACE && byte !== CR && byte !== TAB) return false
+  }
   return true
 }

@@ -1,10 +1,9 @@
 import { MAX_FIELD_ERRORS, type FieldError } from '../api/field-error.ts'
-import { JsonFault } from '../text/json-fault.ts'
 import { pointerTo } from '../text/json-pointer.ts'
-import { JsonScanner } from '../text/json-scanner.ts'
+import { JsonScanner, NOT_YET, NOTHING } from '../text/json-scanner.ts'
 import { afterByteOrderMark, refuseBadUtf8 } from '../text/utf8.ts'
 import { MessageFormatError } from './format-error.ts'
-import { jsonFormatError } from './json-format-error.ts'
+import { LocatedScan, type ScanPointers } from './json-format-error.ts'
 import { addMessage, type Destination } from './json-message.ts'
 import { keyOf, MessageScan, type MessageSpan } from './message-scan.ts'
 import type { WholeBodyLimits, WholeRequest } from './whole-request.ts'
@@ -19,14 +18,13 @@ const CLOSE_OBJECT = 0x7d
 const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 const COMMA = 0x2c
-const NOTHING = -1
 
 // What a step takes beside the scan of its bytes.
 const UNITS_OF_STEP = 100
 
-type State =
-  | 'start' | 'other body' | 'first member' | 'member' | 'other member' | 'after member'
-  | 'first message' | 'message' | 'after message' | 'end'
+/** What is looked at after white space. */
+type Looking = 'body' | 'first key' | 'after value' | 'messages' | 'first message' | 'after message' | 'end' | 'over'
+type State = 'start' | 'other body' | 'key' | 'other value' | 'message' | Looking
 
 /**
  * A JSON body `{"messages": [...]}`: first all of it is scanned, then its messages are made, one by one. Both go on in
@@ -37,6 +35,7 @@ export class JsonRequest implements WholeRequest {
   readonly #limits: WholeBodyLimits
   readonly #scanner: JsonScanner
   readonly #message: MessageScan
+  readonly #located: LocatedScan
   readonly #spans: MessageSpan[] = []
   readonly #errors: FieldError[] = []
   #state: State = 'start'
@@ -48,6 +47,7 @@ export class JsonRequest implements WholeRequest {
     this.#limits = limits
     this.#scanner = new JsonScanner(body, afterByteOrderMark(body))
     this.#message = new MessageScan(this.#scanner, limits)
+    this.#located = new LocatedScan(body, () => this.#pointers)
   }
 
   get count (): number {
@@ -55,20 +55,7 @@ export class JsonRequest implements WholeRequest {
   }
 
   scan (work: Work): boolean {
-    if (this.#state === 'start') this.#start()
-    const start = this.#scanner.at
-    let until = start + work.units
-    try {
-      let isOver = false
-      while (!isOver && this.#scanner.at < until && this.#step(until)) {
-        until -= UNITS_OF_STEP
-        isOver = this.#isOver()
-      }
-      work.units = until - this.#scanner.at
-      return isOver
-    } catch (error) {
-      throw this.#located(error)
-    }
+    return this.#located.step(work, () => this.#scan(work))
   }
 
   get errors (): readonly FieldError[] {
@@ -93,61 +80,35 @@ export class JsonRequest implements WholeRequest {
     return this.#errors
   }
 
-  #start (): void {
-    try {
-      refuseBadUtf8(this.#body)
-    } catch (error) {
-      throw this.#located(error)
-    }
-    const first = this.#scanner.next()
-    if (first === NOTHING) {
-      this.#require('the body is empty')
-      this.#state = 'end'
-    } else if (first === OPEN_OBJECT) {
-      this.#scanner.at++
-      this.#state = 'first member'
-    } else {
-      this.#state = 'other body'
-    }
+  #scan (work: Work): boolean {
+    let until = this.#scanner.at + work.units
+    while (!this.#isOver && this.#scanner.at < until && this.#step(until)) until -= UNITS_OF_STEP
+    work.units = until - this.#scanner.at
+    return this.#isOver
   }
 
-  #isOver (): boolean {
-    if (this.#state !== 'end') return this.#spans.length > this.#limits.maxMessages
-    if (this.#scanner.next() !== NOTHING) throw this.#scanner.unexpected('the end of the body')
-    return true
+  get #isOver (): boolean {
+    return this.#state === 'over' || this.#spans.length > this.#limits.maxMessages
   }
 
   // Returns false when `until` was reached in the middle of a step.
   #step (until: number): boolean {
-    const scanner = this.#scanner
     switch (this.#state) {
+      case 'start':
+        refuseBadUtf8(this.#body)
+        this.#state = 'body'
+        return true
       case 'other body':
-        if (!scanner.passValue(until)) return false
+        if (!this.#scanner.passValue(until)) return false
         this.#errors.push({ pointer: '', message: 'must be an object with messages' })
         this.#require('is required')
         this.#state = 'end'
         return true
-      case 'first member':
-        if (scanner.next() === CLOSE_OBJECT) this.#endObject()
-        else this.#beginMember()
-        return true
-      case 'member':
-        this.#beginMember()
-        return true
-      case 'other member':
-        if (!scanner.passValue(until)) return false
-        this.#state = 'after member'
-        return true
-      case 'after member':
-        if (scanner.next() === CLOSE_OBJECT) this.#endObject()
-        else {
-          scanner.pass(COMMA, 'a comma or }')
-          this.#state = 'member'
-        }
-        return true
-      case 'first message':
-        if (scanner.next() === CLOSE_ARRAY) this.#endArray()
-        else this.#state = 'message'
+      case 'key':
+        return this.#passKey(until)
+      case 'other value':
+        if (!this.#scanner.passValue(until)) return false
+        this.#state = 'after value'
         return true
       case 'message': {
         const span = this.#message.scan(until)
@@ -156,42 +117,91 @@ export class JsonRequest implements WholeRequest {
         this.#state = 'after message'
         return true
       }
-      case 'after message':
-        if (scanner.next() === CLOSE_ARRAY) this.#endArray()
-        else {
-          scanner.pass(COMMA, 'a comma or ]')
-          this.#state = 'message'
-        }
-        return true
-      case 'start': case 'end':
-        return true
+      default: {
+        const byte = this.#scanner.next(until)
+        if (byte !== NOT_YET) this.#look(byte, this.#state)
+        return byte !== NOT_YET
+      }
     }
   }
 
-  #beginMember (): void {
-    const scanner = this.#scanner
-    const { start, end } = scanner.passKey()
-    const key = keyOf(this.#body, start, end)
-    const pointer = pointerTo('', key)
-    this.#state = 'other member'
+  // At what comes after white space.
+  #look (byte: number, state: Looking): void {
+    switch (state) {
+      case 'body':
+        this.#beginBody(byte)
+        break
+      case 'first key':
+        if (byte === CLOSE_OBJECT) this.#endObject()
+        else this.#state = 'key'
+        break
+      case 'after value':
+        if (byte === CLOSE_OBJECT) this.#endObject()
+        else this.#goOn('key', 'a comma or }')
+        break
+      case 'messages':
+        this.#beginMessages(byte)
+        break
+      case 'first message':
+        if (byte === CLOSE_ARRAY) this.#endArray()
+        else this.#state = 'message'
+        break
+      case 'after message':
+        if (byte === CLOSE_ARRAY) this.#endArray()
+        else this.#goOn('message', 'a comma or ]')
+        break
+      case 'end': case 'over':
+        if (byte !== NOTHING) throw this.#scanner.unexpected('the end of the body')
+        this.#state = 'over'
+    }
+  }
+
+  #goOn (state: State, expected: string): void {
+    this.#scanner.pass(COMMA, expected)
+    this.#state = state
+  }
+
+  #beginBody (byte: number): void {
+    if (byte === NOTHING) {
+      this.#require('the body is empty')
+      this.#state = 'end'
+    } else if (byte === OPEN_OBJECT) {
+      this.#scanner.at++
+      this.#state = 'first key'
+    } else {
+      this.#state = 'other body'
+    }
+  }
+
+  #passKey (until: number): boolean {
+    const span = this.#scanner.passKey(until)
+    if (span === undefined) return false
+    const key = keyOf(this.#body, span.start, span.end)
+    this.#state = 'other value'
     if (key !== 'messages') {
-      this.#fault(pointer, 'is unknown')
+      this.#fault(pointerTo('', key), 'is unknown')
     } else if (this.#hasMessages) {
-      this.#fault(pointer, 'is given more than once')
+      this.#fault(pointerTo('', key), 'is given more than once')
     } else {
       this.#hasMessages = true
-      if (scanner.next() === OPEN_ARRAY) {
-        scanner.at++
-        this.#state = 'first message'
-      } else {
-        this.#fault(pointer, 'must be an array of messages')
-      }
+      this.#state = 'messages'
+    }
+    return true
+  }
+
+  #beginMessages (byte: number): void {
+    if (byte === OPEN_ARRAY) {
+      this.#scanner.at++
+      this.#state = 'first message'
+    } else {
+      this.#fault('/messages', 'must be an array of messages')
+      this.#state = 'other value'
     }
   }
 
   #endArray (): void {
     this.#scanner.at++
-    this.#state = 'after member'
+    this.#state = 'after value'
   }
 
   #endObject (): void {
@@ -210,12 +220,9 @@ export class JsonRequest implements WholeRequest {
     if (this.#errors.length < MAX_FIELD_ERRORS) this.#errors.push({ pointer, message })
   }
 
-  #located (error: unknown): unknown {
-    const isInMessage = this.#state === 'message'
-    const pointer = isInMessage ? `/messages/${this.#spans.length}` : ''
-    if (error instanceof JsonFault) {
-      return jsonFormatError(error, this.#body, pointer + (isInMessage ? this.#message.pointer : ''), pointer)
-    }
-    return error instanceof MessageFormatError ? error.within(pointer) : error
+  get #pointers (): ScanPointers {
+    if (this.#state !== 'message') return { message: '', part: '' }
+    const message = `/messages/${this.#spans.length}`
+    return { message, part: message + this.#message.pointer }
   }
 }

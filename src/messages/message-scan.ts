@@ -1,4 +1,4 @@
-import type { JsonScanner } from '../text/json-scanner.ts'
+import { NOT_YET, type JsonKey, type JsonScanner } from '../text/json-scanner.ts'
 import { pointerTo } from '../text/json-pointer.ts'
 import { MessageFormatError } from './format-error.ts'
 
@@ -47,7 +47,7 @@ export class MessageScan {
   readonly #scanner: JsonScanner
   readonly #limits: MessageLimits
   readonly #bodyKeys: readonly string[]
-  #state: 'start' | 'first key' | 'key' | 'value' | 'other' | 'after value' = 'start'
+  #state: 'start' | 'first key' | 'key' | 'before value' | 'value' | 'other' | 'after value' = 'start'
   #key = ''
   readonly #seen: string[] = []
   #members = 0
@@ -83,33 +83,43 @@ export class MessageScan {
     const scanner = this.#scanner
     for (;;) {
       switch (this.#state) {
-        case 'start':
-          this.#begin()
+        case 'key': {
+          const span = scanner.passKey(until)
+          if (span === undefined) return undefined
+          this.#beginMember(span)
           break
-        case 'first key':
-        case 'key':
-          if (scanner.next() === CLOSE_OBJECT && this.#state === 'first key') return this.#end()
-          this.#beginMember()
-          break
+        }
         case 'value':
           if (!scanner.passValue(until)) return undefined
           this.#endMember()
           break
-        case 'after value':
-          if (scanner.next() === CLOSE_OBJECT) return this.#end()
-          scanner.pass(COMMA, 'a comma or }')
-          this.#state = 'key'
-          if (scanner.at >= until) return undefined
-          break
         case 'other':
           if (!scanner.passValue(until)) return undefined
           return this.#end()
+        default: {
+          const byte = scanner.next(until)
+          if (byte === NOT_YET || scanner.at >= until) return undefined
+          if (this.#look(byte, this.#state)) return this.#end()
+        }
       }
     }
   }
 
-  #begin (): void {
-    const byte = this.#scanner.next()
+  // At what comes after white space. Returns whether that is the end of the message.
+  #look (byte: number, state: 'start' | 'first key' | 'before value' | 'after value'): boolean {
+    if (state === 'start') {
+      this.#begin(byte)
+    } else if (state === 'before value') {
+      this.#beginValue()
+    } else {
+      if (byte === CLOSE_OBJECT) return true
+      if (state === 'after value') this.#scanner.pass(COMMA, 'a comma or }')
+      this.#state = 'key'
+    }
+    return false
+  }
+
+  #begin (byte: number): void {
     this.#start = this.#scanner.at
     this.#bodyKey = undefined
     this.#bodyStart = this.#bodyEnd = -1
@@ -120,21 +130,23 @@ export class MessageScan {
     if (byte === OPEN_OBJECT) this.#scanner.at++
   }
 
-  #beginMember (): void {
-    const scanner = this.#scanner
-    const { start, end } = scanner.passKey()
-    this.#key = keyOf(scanner.bytes, start, end)
+  #beginMember ({ start, end }: JsonKey): void {
+    this.#key = keyOf(this.#scanner.bytes, start, end)
     if (this.#seen.includes(this.#key)) {
       throw new MessageFormatError(pointerTo('', this.#key), 'is given more than once')
     }
     // More members than any message can have are counted as values and need not be told apart.
     if (this.#seen.length < MAX_MEMBERS) this.#seen.push(this.#key)
     this.#members++
-    scanner.next()
+    if (this.#bodyKey !== undefined && this.#bodyKeys.includes(this.#key)) {
+      throw new MessageFormatError(pointerTo('', this.#key), `does not go together with ${this.#bodyKey}`)
+    }
+    this.#state = 'before value'
+  }
+
+  #beginValue (): void {
+    const scanner = this.#scanner
     if (this.#bodyKeys.includes(this.#key)) {
-      if (this.#bodyKey !== undefined) {
-        throw new MessageFormatError(pointerTo('', this.#key), `does not go together with ${this.#bodyKey}`)
-      }
       this.#bodyKey = this.#key
       this.#bodyStart = scanner.at
     }

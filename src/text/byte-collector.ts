@@ -9,7 +9,7 @@ export class ByteCollector {
   #length = 0
   readonly #expectedBytes: number
 
-  /** @param expectedBytes the total number of bytes, if it is known: then no more are allocated */
+  /** @param expectedBytes the most that are expected: no more are allocated before more come */
   constructor (expectedBytes = 0) {
     this.#expectedBytes = expectedBytes
   }
@@ -29,6 +29,11 @@ export class ByteCollector {
     if (end <= this.capacity) return this.capacity
     const doubled = Math.max(INITIAL_BYTES, this.capacity * 2)
     return Math.max(end, end <= this.#expectedBytes ? Math.min(doubled, this.#expectedBytes) : doubled)
+  }
+
+  /** How many bytes are copied to a larger buffer before this many more are appended. */
+  copiedBefore (moreBytes: number): number {
+    return this.#length + moreBytes > this.capacity ? this.#length : 0
   }
 
   append (chunk: Uint8Array): void {

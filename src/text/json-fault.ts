@@ -14,24 +14,6 @@ export class JsonFault extends TextFault {
   }
 }
 
-/** A place in a text as an editor shows it: both count from 1, and columns count characters. */
-export interface TextPlace { readonly line: number, readonly column: number }
-
-/** The place of the byte at `at`. */
-export function placeOf (bytes: Uint8Array, at: number): TextPlace {
-  let line = 1
-  let lineStart = 0
-  for (let index = 0; index < at; index++) {
-    if (bytes[index] !== 0x0a) continue
-    line++
-    lineStart = index + 1
-  }
-  let column = 1
-  // The bytes of a character after its first one do not count.
-  for (let index = lineStart; index < at; index++) if (((bytes[index] ?? 0) & 0xc0) !== 0x80) column++
-  return { line, column }
-}
-
 /** The fault of a byte that cannot stand where it is. */
 export function unexpected (bytes: Buffer, at: number, end: number, expected: string): JsonFault {
   if (at >= end) return new JsonFault(end, `it ends where ${expected} is expected`)
@@ -47,6 +29,8 @@ export function unexpected (bytes: Buffer, at: number, end: number, expected: st
 }
 
 const MAX_WORD_BYTES = 24
+// Between a comma and the bracket after it: further apart, it only misses a better message.
+const MAX_SPACES = 10_000
 const WORD = /^-?[A-Za-z_$][\w$]*/
 
 /** Words of other languages, and what JSON has in their place. */
@@ -66,7 +50,8 @@ function hintFor (word: string): string {
 
 function isAfterComma (bytes: Uint8Array, at: number): boolean {
   let before = at - 1
-  while (isWhiteSpace(bytes[before])) before--
+  const last = before - MAX_SPACES
+  while (before > last && isWhiteSpace(bytes[before])) before--
   return bytes[before] === 0x2c
 }
 

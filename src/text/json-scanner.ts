@@ -1,11 +1,13 @@
-import { JsonFault, unexpected } from './json-fault.ts'
-import { afterEscape, afterLiteral, afterNumber, afterWhiteSpace } from './json-tokens.ts'
+import { isWhiteSpace, JsonFault, unexpected } from './json-fault.ts'
+import { afterEscape, afterLiteral, afterNumber, afterWhiteSpace, isDoubtful, SPECIAL } from './json-tokens.ts'
+
+/** What `next` returns at the end of the text. */
+export const NOTHING = -1
+/** What `next` returns when it did not get past the white space. */
+export const NOT_YET = -2
 
 /** How deep a JSON text may nest. Many parsers of readers end at this depth or before it. */
 export const MAX_JSON_DEPTH = 1000
-
-// Every number of fewer characters without an exponent means the same to JSON.parse as what is written.
-const SURE_NUMBER_LENGTH = 16
 
 const QUOTE = 0x22
 const COMMA = 0x2c
@@ -15,17 +17,16 @@ const CLOSE_OBJECT = 0x7d
 const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 
-// The bytes that a string cannot hold as they are: control characters, the quote, the backslash.
-const SPECIAL = new Uint8Array(256).fill(1, 0, 0x20)
-SPECIAL[QUOTE] = 1
-SPECIAL[0x5c] = 1
+/** Where a key is, without its quotes. */
+export interface JsonKey { readonly start: number, readonly end: number }
 
 /** What has to come next within a value. */
-type Expected = 'value' | 'first element' | 'first key' | 'key' | 'after value' | 'in string' | 'in key'
+type Expected = 'value' | 'first element' | 'first key' | 'key' | 'in key' | 'colon' | 'after value' | 'in string'
 
 /**
  * Walks over JSON text (RFC 8259) and makes nothing of it: what JSON.parse accepts is accepted, except for what nests
- * too deeply. A value of any size is passed in steps of a bounded number of bytes.
+ * too deeply and for numbers of very many digits. White space, keys and values of any size are passed in steps of a
+ * bounded number of bytes: a step ends soon after the position `until`.
  */
 export class JsonScanner {
   readonly bytes: Buffer
@@ -39,6 +40,9 @@ export class JsonScanner {
   /** Whether a string was passed that has an escape: its bytes are then not those of the text. */
   hasEscape = false
   #expected: Expected = 'value'
+  // Of the last key.
+  #keyStart = 0
+  #keyEnd = 0
   // For each open bracket, from outside: whether it is an object.
   readonly #isObject: boolean[] = []
   #depth = 0
@@ -49,10 +53,13 @@ export class JsonScanner {
     this.end = end
   }
 
-  /** Passes white space and returns the byte after it; -1 at the end. */
-  next (): number {
-    this.at = afterWhiteSpace(this.bytes, this.at, this.end)
-    return this.at < this.end ? this.bytes[this.at] ?? -1 : -1
+  /** Passes white space and returns the byte after it; `NOTHING` at the end; `NOT_YET` when `until` comes before. */
+  next (until = Infinity): number {
+    const { bytes, end } = this
+    if (this.at < end && (bytes[this.at] ?? 0) > 0x20) return bytes[this.at] ?? NOTHING
+    this.at = afterWhiteSpace(bytes, this.at, Math.min(until, end))
+    if (this.at >= end) return NOTHING
+    return this.at >= until && isWhiteSpace(bytes[this.at]) ? NOT_YET : bytes[this.at] ?? NOTHING
   }
 
   /** Passes white space and this byte. @throws JsonFault when another byte is there */
@@ -62,16 +69,16 @@ export class JsonScanner {
   }
 
   /**
-   * Passes a key and the colon after it. @returns where the key is, without its quotes
+   * Passes a key and the colon after it.
+   *
+   * @returns where the key is, without its quotes; undefined when `until` came before: the next call continues there
    * @throws JsonFault
    */
-  passKey (): { readonly start: number, readonly end: number } {
-    this.pass(QUOTE, 'a key in double quotes')
-    const start = this.at
-    const after = this.#afterString(start, Infinity)
-    this.at = after
-    this.pass(COLON, 'a colon')
-    return { start, end: after - 1 }
+  passKey (): JsonKey
+  passKey (until: number): JsonKey | undefined
+  passKey (until = Infinity): JsonKey | undefined {
+    if (this.#expected === 'value') this.#expected = 'key'
+    return this.passValue(until) ? { start: this.#keyStart, end: this.#keyEnd } : undefined
   }
 
   /** The fault of what is at the position. */
@@ -86,17 +93,22 @@ export class JsonScanner {
    * @throws JsonFault
    */
   passValue (until: number): boolean {
-    const { bytes, end } = this
-    for (;;) {
-      if (this.at >= until) return false
-      const byte = this.at < end ? bytes[this.at] ?? 0 : 0
-      if (byte <= 0x20 && this.#expected !== 'in string' && this.#expected !== 'in key') {
-        this.#passWhiteSpace(until)
-      } else if (this.#step(byte, until)) {
+    while (this.at < until) {
+      if (this.#advance(until)) {
         this.#expected = 'value'
         return true
       }
     }
+    return false
+  }
+
+  // Passes white space, a token, or a part of a string. Returns whether that was the end of the value, or of the key
+  // that `passKey` passes.
+  #advance (until: number): boolean {
+    const byte = this.at < this.end ? this.bytes[this.at] ?? 0 : 0
+    if (byte > 0x20 || this.#expected === 'in string' || this.#expected === 'in key') return this.#step(byte, until)
+    this.#passWhiteSpace(until)
+    return false
   }
 
   #passWhiteSpace (until: number): void {
@@ -104,7 +116,6 @@ export class JsonScanner {
     if (this.at < until && (this.at >= this.end || (this.bytes[this.at] ?? 0) <= 0x20)) throw this.#fault()
   }
 
-  // Passes a token, or a part of a string. Returns whether that was the end of the value.
   #step (byte: number, until: number): boolean {
     switch (this.#expected) {
       case 'value': return this.#beginValue(byte)
@@ -113,6 +124,7 @@ export class JsonScanner {
       case 'key': return this.#beginKey(byte)
       case 'in key': return this.#passRestOfKey(until)
       case 'first key': return byte === CLOSE_OBJECT ? this.#close() : this.#beginKey(byte)
+      case 'colon': return this.#passColon()
       case 'first element': return byte === CLOSE_ARRAY ? this.#close() : this.#beginValue(byte)
     }
   }
@@ -152,7 +164,7 @@ export class JsonScanner {
 
   #beginKey (byte: number): boolean {
     if (byte !== QUOTE) throw this.#fault()
-    this.at++
+    this.#keyStart = ++this.at
     this.#expected = 'in key'
     return false
   }
@@ -160,10 +172,17 @@ export class JsonScanner {
   #passRestOfKey (until: number): boolean {
     const after = this.#afterString(this.at, until)
     if (after < 0) return false
+    this.#keyEnd = after - 1
     this.at = after
+    if (this.bytes[after] === COLON && after < this.end) return this.#passColon()
+    this.#expected = 'colon'
+    return false
+  }
+
+  #passColon (): boolean {
     this.pass(COLON, 'a colon')
     this.#expected = 'value'
-    return false
+    return this.#depth === 0
   }
 
   #open (isObject: boolean): void {
@@ -187,13 +206,8 @@ export class JsonScanner {
   #afterScalar (at: number, byte: number): number {
     if (byte !== 0x2d && (byte < 0x30 || byte > 0x39)) return afterLiteral(this.bytes, at, this.end)
     const after = afterNumber(this.bytes, at, this.end)
-    if (after - at >= SURE_NUMBER_LENGTH || this.#hasExponent(at, after)) this.hasDoubtfulNumber = true
+    if (isDoubtful(this.bytes, at, after)) this.hasDoubtfulNumber = true
     return after
-  }
-
-  #hasExponent (start: number, end: number): boolean {
-    for (let at = start; at < end; at++) if ((this.bytes[at] ?? 0) >= 0x45) return true
-    return false
   }
 
   // The position after the closing quote. -1 when `until` comes first: `at` is then where to continue.
@@ -223,6 +237,7 @@ export class JsonScanner {
     switch (this.#expected) {
       case 'first key': return this.unexpected('a key in double quotes or }')
       case 'key': return this.unexpected('a key in double quotes')
+      case 'colon': return this.unexpected('a colon')
       case 'after value':
         return this.unexpected(this.#isObject[this.#depth - 1] === true ? 'a comma or }' : 'a comma or ]')
       default: return this.unexpected('a value')

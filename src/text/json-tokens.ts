@@ -1,4 +1,4 @@
-import { isWhiteSpace, JsonFault, unexpected } from './json-fault.ts'
+import { JsonFault, unexpected } from './json-fault.ts'
 
 // Each of these returns the position after its token, or throws a JsonFault. `end` is the end of the JSON text.
 
@@ -11,9 +11,16 @@ const UPPER_E = 0x45
 const LOWER_E = 0x65
 const LOWER_U = 0x75
 
+/** The bytes that a string cannot hold as they are: control characters, the quote, the backslash. */
+export const SPECIAL = flagsOf('"\\').fill(1, 0, 0x20)
+
 // What may follow a backslash, except u: " \ / b f n r t.
 const ESCAPED = flagsOf('"\\/bfnrt')
+const WHITE_SPACE = flagsOf(' \n\r\t')
 const HEX = flagsOf('0123456789abcdefABCDEF')
+
+// A number is passed in one step.
+const MAX_DIGITS = 64 * 1024
 
 function flagsOf (characters: string): Uint8Array {
   const flags = new Uint8Array(256)
@@ -23,7 +30,7 @@ function flagsOf (characters: string): Uint8Array {
 
 export function afterWhiteSpace (bytes: Uint8Array, start: number, end: number): number {
   let at = start
-  while (at < end && isWhiteSpace(bytes[at])) at++
+  while (at < end && WHITE_SPACE[bytes[at] ?? 0] === 1) at++
   return at
 }
 
@@ -57,6 +64,16 @@ export function afterNumber (bytes: Buffer, start: number, end: number): number 
   return at
 }
 
+// Every number of fewer characters without an exponent means the same to JSON.parse as what is written.
+const SURE_NUMBER_LENGTH = 16
+
+/** Whether JSON.parse may change the number between two positions. */
+export function isDoubtful (bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start >= SURE_NUMBER_LENGTH) return true
+  for (let at = start; at < end; at++) if ((bytes[at] ?? 0) >= UPPER_E) return true
+  return false
+}
+
 function afterSomeDigits (bytes: Buffer, start: number, end: number): number {
   const at = afterDigits(bytes, start, end)
   if (at === start) throw unexpected(bytes, start, end, 'a digit')
@@ -64,8 +81,12 @@ function afterSomeDigits (bytes: Buffer, start: number, end: number): number {
 }
 
 function afterDigits (bytes: Uint8Array, start: number, end: number): number {
+  const stop = Math.min(end, start + MAX_DIGITS)
   let at = start
-  while (at < end && isDigit(bytes[at] ?? 0)) at++
+  while (at < stop && isDigit(bytes[at] ?? 0)) at++
+  if (at === stop && stop < end && isDigit(bytes[at] ?? 0)) {
+    throw new JsonFault(start, `a number has more than ${MAX_DIGITS} digits in a row`)
+  }
   return at
 }
 

@@ -12,12 +12,13 @@ const MAX_LINES_AT_ONCE = 2048
 export class LineSplitter {
   readonly #maxLineBytes: number
   /** The beginning of a line whose end has not come yet. */
-  readonly #beginning = new ByteCollector()
+  readonly #beginning: ByteCollector
   #isTooLong = false
   #rest: Buffer = NOTHING
 
   constructor (maxLineBytes: number) {
     this.#maxLineBytes = maxLineBytes
+    this.#beginning = new ByteCollector(maxLineBytes)
   }
 
   /** Whether a line was longer than allowed. The lines before it were returned; no line after it is. */
@@ -28,6 +29,11 @@ export class LineSplitter {
   /** The memory that the start of an unfinished line takes. */
   get heldBytes (): number {
     return this.#beginning.capacity
+  }
+
+  /** How many bytes are copied when the start of an unfinished line grows by so many. */
+  copiedBefore (moreBytes: number): number {
+    return this.#beginning.copiedBefore(moreBytes)
   }
 
   /** Whether the chunk has more lines: call `more` before the next chunk. */

@@ -15,6 +15,8 @@ const BUDGET_BYTES = 384 * MIB
 const GATHERED_BYTES = 60 * MIB
 // The client, the gateway and the broker share the machine's cores: of a few tries, one has to show the bound.
 const MAX_TRIES = 10
+// The first one meets memory that the gateway has not touched yet.
+const RAW_TRIES = 3
 
 const JSON_TYPE = 'application/json'
 const NDJSON_TYPE = 'application/x-ndjson'
@@ -100,9 +102,13 @@ t.test('no body holds up other requests, and memory stays within the budgets', a
   const { gateway, path } = await start(t)
   const idleBytes = gateway.residentBytes
   // Bytes have to be read, whatever they are: 16 MiB for each client, of a body that is refused unseen.
-  const raw = await send(gateway, `${path}/raw`, 'text/plain', Buffer.alloc(16 * MIB))
-  const mostMs = Math.max(MAX_TURN_MS, 1.5 * raw.longestMs)
-  t.comment(`reading alone: ${Math.round(raw.longestMs)} ms`)
+  let readMs = Infinity
+  for (let tries = 0; tries < RAW_TRIES; tries++) {
+    const raw = await send(gateway, `${path}/raw`, 'text/plain', Buffer.alloc(16 * MIB))
+    readMs = Math.min(readMs, raw.longestMs)
+  }
+  const mostMs = Math.max(MAX_TURN_MS, 1.5 * readMs)
+  t.comment(`reading alone: ${Math.round(readMs)} ms`)
   for (const [name, type, status, body] of BODIES) {
     const bytes = Buffer.from(body())
     let longestMs = Infinity

@@ -1,23 +1,29 @@
 /*
  * Loaded into a gateway process: measures the turns of its event loop, and prints the longest one since the last
- * SIGWINCH at each SIGWINCH. A turn counts with the processor time that the process took in it, or with the time that
- * passed, whichever is less: on a busy machine a process waits for a processor, which is no work of its own.
+ * SIGWINCH at each SIGWINCH. What a turn waited for a processor is no work of the gateway and does not count: on a busy
+ * machine it is most of the time. Linux tells how long the main thread waited; the other threads, which collect garbage
+ * beside it, have their own times.
  */
-import { writeSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import process from 'node:process'
 
 const STEP_MS = 2
 let longestMs = 0
 let count = 0
 let lastMs = performance.now()
-let last = process.cpuUsage()
+let lastWaitedMs = waitedMs()
+
+/** How long the main thread has waited for a processor since its start, ms: Documentation/scheduler/sched-stats. */
+function waitedMs () {
+  return Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[1]) / 1e6
+}
 
 function look () {
   const nowMs = performance.now()
-  const { user, system } = process.cpuUsage(last)
-  longestMs = Math.max(longestMs, Math.min(nowMs - lastMs, (user + system) / 1000))
+  const waited = waitedMs()
+  longestMs = Math.max(longestMs, nowMs - lastMs - (waited - lastWaitedMs))
   lastMs = nowMs
-  last = process.cpuUsage()
+  lastWaitedMs = waited
 }
 
 setInterval(look, STEP_MS).unref()

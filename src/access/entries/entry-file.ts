@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
-import { JsonFault, placeOf } from '../../text/json-fault.ts'
+import { JsonFault } from '../../text/json-fault.ts'
+import { placeOf } from '../../text/text-place.ts'
 import { JsonScanner } from '../../text/json-scanner.ts'
 import { parseRfc3339 } from '../../text/rfc3339.ts'
 import { TextFault } from '../../text/text-fault.ts'

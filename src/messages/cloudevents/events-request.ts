@@ -1,10 +1,9 @@
 import { MAX_FIELD_ERRORS, type FieldError } from '../../api/field-error.ts'
-import { JsonFault } from '../../text/json-fault.ts'
 import { pointerTo } from '../../text/json-pointer.ts'
-import { JsonScanner } from '../../text/json-scanner.ts'
+import { JsonScanner, NOT_YET, NOTHING } from '../../text/json-scanner.ts'
 import { afterByteOrderMark, refuseBadUtf8 } from '../../text/utf8.ts'
 import { MessageFormatError } from '../format-error.ts'
-import { jsonFormatError } from '../json-format-error.ts'
+import { LocatedScan, type ScanPointers } from '../json-format-error.ts'
 import type { Destination } from '../json-message.ts'
 import { MessageScan, type MessageSpan } from '../message-scan.ts'
 import type { WholeBodyLimits, WholeRequest } from '../whole-request.ts'
@@ -15,7 +14,6 @@ import { DATA_KEYS, parseEvent } from './json-event.ts'
 const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
 const COMMA = 0x2c
-const NOTHING = -1
 // What an event takes beside the scan of its bytes.
 const UNITS_OF_EVENT = 100
 
@@ -27,7 +25,9 @@ export interface EventsForm {
   readonly firstPublishingId: number | undefined
 }
 
-type State = 'start' | 'first' | 'event' | 'after event' | 'end'
+/** What is looked at after white space. */
+type Looking = 'body' | 'first' | 'after event' | 'end' | 'over'
+type State = 'start' | 'event' | Looking
 
 /** A body of the JSON format for CloudEvents, or of its batch format. */
 export class EventsRequest implements WholeRequest {
@@ -36,6 +36,7 @@ export class EventsRequest implements WholeRequest {
   readonly #form: EventsForm
   readonly #scanner: JsonScanner
   readonly #event: MessageScan
+  readonly #located: LocatedScan
   readonly #spans: MessageSpan[] = []
   readonly #errors: FieldError[] = []
   #state: State = 'start'
@@ -47,6 +48,7 @@ export class EventsRequest implements WholeRequest {
     this.#form = form
     this.#scanner = new JsonScanner(body, afterByteOrderMark(body))
     this.#event = new MessageScan(this.#scanner, limits, DATA_KEYS)
+    this.#located = new LocatedScan(body, () => this.#pointers)
   }
 
   get count (): number {
@@ -58,23 +60,7 @@ export class EventsRequest implements WholeRequest {
   }
 
   scan (work: Work): boolean {
-    let until = this.#scanner.at + work.units
-    try {
-      while (this.#state !== 'end' && this.#spans.length <= this.#limits.maxMessages) {
-        if (this.#scanner.at >= until || !this.#step(until)) {
-          work.units = 0
-          return false
-        }
-        until -= UNITS_OF_EVENT
-      }
-      if (this.#state === 'end' && this.#scanner.next() !== NOTHING) {
-        throw this.#scanner.unexpected('the end of the body')
-      }
-    } catch (error) {
-      throw this.#located(error)
-    }
-    work.units = until - this.#scanner.at
-    return true
+    return this.#located.step(work, () => this.#scan(work))
   }
 
   addTo (to: Omit<Destination, 'limits'>): readonly FieldError[] | undefined {
@@ -99,14 +85,23 @@ export class EventsRequest implements WholeRequest {
     return this.#errors
   }
 
+  #scan (work: Work): boolean {
+    let until = this.#scanner.at + work.units
+    while (!this.#isOver && this.#scanner.at < until && this.#step(until)) until -= UNITS_OF_EVENT
+    work.units = until - this.#scanner.at
+    return this.#isOver
+  }
+
+  get #isOver (): boolean {
+    return this.#state === 'over' || this.#spans.length > this.#limits.maxMessages
+  }
+
   // Returns false when `until` was reached in the middle of a step.
   #step (until: number): boolean {
-    const scanner = this.#scanner
     switch (this.#state) {
-      case 'start': return this.#start()
-      case 'first':
-        if (scanner.next() === CLOSE_ARRAY) this.#endArray()
-        else this.#state = 'event'
+      case 'start':
+        refuseBadUtf8(this.#body)
+        this.#state = 'body'
         return true
       case 'event': {
         const span = this.#event.scan(until)
@@ -115,32 +110,50 @@ export class EventsRequest implements WholeRequest {
         this.#state = this.#form.isBatch ? 'after event' : 'end'
         return true
       }
-      case 'after event':
-        if (scanner.next() === CLOSE_ARRAY) this.#endArray()
-        else {
-          scanner.pass(COMMA, 'a comma or ]')
-          this.#state = 'event'
-        }
-        return true
-      case 'end': return true
+      default: {
+        const byte = this.#scanner.next(until)
+        if (byte !== NOT_YET) this.#look(byte, this.#state)
+        return byte !== NOT_YET
+      }
     }
   }
 
-  #start (): boolean {
-    refuseBadUtf8(this.#body)
-    const first = this.#scanner.next()
-    if (first === NOTHING) {
+  // At what comes after white space.
+  #look (byte: number, state: Looking): void {
+    switch (state) {
+      case 'body':
+        this.#begin(byte)
+        break
+      case 'first':
+        if (byte === CLOSE_ARRAY) this.#endArray()
+        else this.#state = 'event'
+        break
+      case 'after event':
+        if (byte === CLOSE_ARRAY) {
+          this.#endArray()
+        } else {
+          this.#scanner.pass(COMMA, 'a comma or ]')
+          this.#state = 'event'
+        }
+        break
+      case 'end': case 'over':
+        if (byte !== NOTHING) throw this.#scanner.unexpected('the end of the body')
+        this.#state = 'over'
+    }
+  }
+
+  #begin (byte: number): void {
+    if (byte === NOTHING) {
       this.#errors.push({ pointer: '', message: 'is empty' })
       this.#state = 'end'
     } else if (!this.#form.isBatch) {
       this.#state = 'event'
-    } else if (first === OPEN_ARRAY) {
+    } else if (byte === OPEN_ARRAY) {
       this.#scanner.at++
       this.#state = 'first'
     } else {
       throw new MessageFormatError('', 'must be an array of events')
     }
-    return true
   }
 
   #endArray (): void {
@@ -152,11 +165,9 @@ export class EventsRequest implements WholeRequest {
     return this.#form.isBatch ? `/${index}` : ''
   }
 
-  #located (error: unknown): unknown {
-    const pointer = this.#state === 'event' ? this.#pointer(this.#spans.length) : ''
-    if (error instanceof JsonFault) {
-      return jsonFormatError(error, this.#body, pointer + (this.#state === 'event' ? this.#event.pointer : ''), pointer)
-    }
-    return error instanceof MessageFormatError ? error.within(pointer) : error
+  get #pointers (): ScanPointers {
+    if (this.#state !== 'event') return { message: '', part: '' }
+    const message = this.#pointer(this.#spans.length)
+    return { message, part: message + this.#event.pointer }
   }
 }

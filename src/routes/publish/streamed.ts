@@ -16,6 +16,8 @@ const LINE_OVERHEAD_BYTES = 20
 const UNITS_OF_LINE = 100
 // A line that may be a millisecond of work or more.
 const LONG_LINE_BYTES = 32 * 1024
+// A copy that takes a part of a millisecond or more, beside the new memory that it is made to.
+const LARGE_COPY_BYTES = 1024 * 1024
 
 /** Bounds of a body that is published while it arrives. */
 export interface StreamedLimits {
@@ -81,6 +83,7 @@ async function * batches (publish: StreamedPublish, signal: AbortSignal): AsyncG
   const lines = new Lines(publish)
   try {
     for await (const chunk of arriving(publish)) {
+      if (splitter.copiedBefore(chunk.length) > LARGE_COPY_BYTES) await publish.turn()
       yield * lines.batchesOf(splitter.push(chunk))
       while (splitter.hasMore) {
         await publish.turn()

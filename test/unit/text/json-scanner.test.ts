@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { JsonFault, placeOf } from '../../../src/text/json-fault.ts'
+import { JsonFault } from '../../../src/text/json-fault.ts'
 import { findRounded, isRounded } from '../../../src/text/json-numbers.ts'
 import { JsonScanner, MAX_JSON_DEPTH } from '../../../src/text/json-scanner.ts'
+import { placeOf, PlaceFinder } from '../../../src/text/text-place.ts'
 import { refuseBadUtf8 } from '../../../src/text/utf8.ts'
 
 interface Scan { accepts: boolean, at: number, values: number, reason: string }
@@ -110,6 +111,10 @@ t.test('a place counts lines and characters from 1', async (t) => {
   const bytes = Buffer.from('[\n  "é€😀", x')
   t.same(placeOf(bytes, bytes.indexOf('x')), { line: 2, column: 10 })
   t.same(placeOf(bytes, 0), { line: 1, column: 1 })
+  const finder = new PlaceFinder(bytes, bytes.indexOf('x'))
+  let steps = 1
+  while (!finder.advance(1)) steps++
+  t.same([finder.place, steps], [{ line: 2, column: 10 }, bytes.indexOf('x')])
 })
 
 t.test('bytes that are not UTF-8 are found', async (t) => {
