@@ -96,7 +96,7 @@ async function ensureDebootstrap () {
     ['update'],
     ['install', '-y', '--no-install-recommends', 'debootstrap', 'debian-archive-keyring']
   ]) {
-    const { code, tail } = await run(['apt-get', ...args], {
+    const { code, tail } = await run(['apt-get', '-o', 'DPkg::Lock::Timeout=300', ...args], {
       env: { DEBIAN_FRONTEND: 'noninteractive' },
       onLine: progress,
       timeoutMs: 10 * 60_000,

@@ -6,6 +6,7 @@ import { JsonScanner } from '../text/json-scanner.ts'
 import type { FilterValue } from './filter-value.ts'
 import { MessageFormatError } from './format-error.ts'
 import { addJsonLine } from './json-line.ts'
+import { refuseSurelyLarge } from './surely-large.ts'
 import { refuseManyValues, type MessageLimits, type MessageSpan } from './message-scan.ts'
 import type { PublishingIds } from './publishing-ids.ts'
 import { MessageWrite } from './schemas.ts'
@@ -35,7 +36,6 @@ const UNROUTED = 'is for super streams: this is a stream. See /v1/super-streams/
 
 // A text may be written in escapes of six bytes for each of its bytes, base64 then takes eight, and a tagged value has
 // some 30 bytes beside its content.
-const ESCAPE_LENGTH = 6
 const MOST_FOR_A_BYTE = 8
 const MIN_PARSED_BYTES = 1024 * 1024
 
@@ -147,22 +147,11 @@ function refuseLargeBody (json: MessageWrite, body: Buffer, index: number, { fra
   if (body.length <= frameMaxBytes) return
   const { bodyType = 'data', bodyEncoding = 'json' } = json
   const isSurelyLarger = body.length > Math.max(frameMaxBytes * MOST_FOR_A_BYTE, MIN_PARSED_BYTES)
-  if (isSurelyLarger || (bodyType === 'data' && bodyEncoding === 'json')) {
-    refuseUnsendable(index, body.length, frameMaxBytes)
-  } else if (bodyType === 'data') {
-    const atLeast = body.length - 2 - escapesOf(body) * (ESCAPE_LENGTH - 1)
-    refuseUnsendable(index, bodyEncoding === 'base64' ? Math.floor(atLeast / 4 - 1) * 3 : atLeast, frameMaxBytes)
-  }
-}
-
-function escapesOf (bytes: Buffer): number {
-  let count = 0
-  for (const byte of bytes) if (byte === BACKSLASH) count++
-  return count
+  if (isSurelyLarger) refuseUnsendable(index, body.length, frameMaxBytes)
+  else if (bodyType === 'data') refuseSurelyLarge(index, body, bodyEncoding, frameMaxBytes)
 }
 
 const QUOTE = 0x22
-const BACKSLASH = 0x5c
 
 function refuseRounded (text: string, pointer: string): void {
   const within = findRounded(text)

@@ -36,14 +36,17 @@ export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
 export function fieldErrors (errors: readonly SchemaError[], part: string): FieldError[] {
   const prefix = part === 'body' ? '' : `/${part === 'querystring' ? 'query' : part === 'params' ? 'path' : part}`
   // When no branch of an alternative fits, each branch reports its own errors; only the summary is useful.
-  const unions = errors.filter(({ keyword }) => keyword === 'anyOf').map(({ schemaPath }) => `${schemaPath}/`)
-  return errors
-    .filter(({ schemaPath }) => !unions.some((union) => schemaPath.startsWith(union)))
-    .slice(0, MAX_FIELD_ERRORS)
-    .map((error) => {
-      const { pointer, message } = describe(error)
-      return { pointer: prefix + pointer, message }
-    })
+  const unions = new Set<string>()
+  for (const { keyword, schemaPath } of errors) if (keyword === 'anyOf') unions.add(`${schemaPath}/`)
+  const summaries = [...unions]
+  const found: FieldError[] = []
+  for (const error of errors) {
+    if (summaries.some((union) => error.schemaPath.startsWith(union))) continue
+    const { pointer, message } = describe(error)
+    found.push({ pointer: prefix + pointer, message })
+    if (found.length === MAX_FIELD_ERRORS) break
+  }
+  return found
 }
 
 function describe (error: SchemaError): FieldError {

@@ -15,14 +15,14 @@ interface Level { key: string | number }
 export function findRounded (text: string): string | undefined {
   const levels: Level[] = []
   for (let at = 0; at < text.length;) {
-    const character = text[at] ?? ''
-    const level = levels.at(-1)
+    const character = text[at]
+    const level = levels[levels.length - 1]
     if (character === QUOTE) {
       const end = endOfString(text, at)
       // A string before a colon is a key.
       if (level !== undefined && isKey(text, end)) level.key = String(JSON.parse(text.slice(at, end)))
       at = end
-    } else if (character === '-' || (character >= '0' && character <= '9')) {
+    } else if (character === '-' || (character !== undefined && character >= '0' && character <= '9')) {
       NUMBER.lastIndex = at
       const number = NUMBER.exec(text)?.[0] ?? character
       if (isRounded(number)) return levels.reduce((pointer, { key }) => pointerTo(pointer, key), '')

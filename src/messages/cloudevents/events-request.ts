@@ -5,6 +5,7 @@ import { afterByteOrderMark, refuseBadUtf8 } from '../../text/utf8.ts'
 import { MessageFormatError } from '../format-error.ts'
 import { LocatedScan, type ScanPointers } from '../json-format-error.ts'
 import type { Destination } from '../json-message.ts'
+import { refuseSurelyLarge } from '../surely-large.ts'
 import { MessageScan, type MessageSpan } from '../message-scan.ts'
 import type { WholeBodyLimits, WholeRequest } from '../whole-request.ts'
 import { costOf, type Work } from '../work.ts'
@@ -76,6 +77,7 @@ export class EventsRequest implements WholeRequest {
       const publishingId = firstPublishingId === undefined ? undefined : firstPublishingId + index
       const pointerOf = (name: string): string => pointerTo(pointer, name)
       try {
+        this.#refuseLargeData(span, index)
         addEvent(parseEvent(this.#body, span, pointer), destination, { index, publishingId, pointerOf })
       } catch (error) {
         if (!(error instanceof MessageFormatError)) throw error
@@ -154,6 +156,12 @@ export class EventsRequest implements WholeRequest {
     } else {
       throw new MessageFormatError('', 'must be an array of events')
     }
+  }
+
+  // What is too large in any case is not parsed first.
+  #refuseLargeData ({ bodyStart, bodyEnd, bodyKey }: MessageSpan, index: number): void {
+    const data = this.#body.subarray(bodyStart, bodyEnd)
+    refuseSurelyLarge(index, data, bodyKey === 'data_base64' ? 'base64' : 'text', this.#limits.frameMaxBytes)
   }
 
   #endArray (): void {

@@ -15,6 +15,14 @@ t.test('a small JSON body is a value, or the fault says where it is', async (t) 
   t.throws(() => parseJsonBody(Buffer.from([0x22, 0xff, 0x22])), { code: 'bad_request', message: /column 2: .*UTF-8/ })
 })
 
+t.test('a body of very many values is refused before all of it is looked at', async (t) => {
+  t.equal((parseJsonBody(Buffer.from(`[${'1,'.repeat(3998)}1]`)) as unknown[]).length, 3999)
+  const errors = exactly({ pointer: '', message: 'must not have more than 4000 values' })
+  for (const text of [`[${'1,'.repeat(3999)}1]`, `[${'{},'.repeat(300_000)}`]) {
+    t.throws(() => parseJsonBody(Buffer.from(text)), { code: 'validation_failed', options: { errors } })
+  }
+})
+
 t.test('a number is never rounded to a whole number', async (t) => {
   for (const number of ['9007199254740991.4', '0.99999999999999999999', '1e-400']) {
     t.throws(
