@@ -113,7 +113,7 @@ export const packages = {
 
   // Formats have schemas; the domain has none.
   '@sinclair/typebox': ['plugins', 'routes', 'api', 'messages'],
-  ajv: ['messages', 'access'],
+  ajv: ['messages', 'access', 'plugins'],
   // Signatures of tokens are verified in one place.
   jose: ['access/tokens'],
 

@@ -7,6 +7,7 @@ import { parseDecimal } from '../api/position.ts'
 import { describeSchemaError, type SchemaError } from '../api/schema-error.ts'
 import { TEXT_FORMATS } from '../api/text-formats.ts'
 import { invalidRequest, RequestError } from '../api/problems.ts'
+import { FirstError } from './first-error.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -17,7 +18,7 @@ declare module 'fastify' {
 
 /**
  * How Ajv checks requests: it removes and guesses nothing, and unknown fields are errors. `allErrors` is safe because
- * Ajv sees only small inputs: query strings, and bodies with a limit of their own.
+ * Ajv sees only small inputs: query strings, and bodies with few values (see `FirstError`).
  */
 export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
   customOptions: {
@@ -68,12 +69,16 @@ function validation (app: FastifyInstance): void {
     const query = kindsOf(route.schema?.querystring)
     const path = kindsOf(route.schema?.params)
     const hasOptionalBody = route.config?.hasOptionalBody === true
+    const body = route.schema?.body
+    const firstError = isRecord(body) ? new FirstError(body, AJV_OPTIONS.customOptions) : undefined
     route.preValidation = [
       (request, _reply, done) => {
         checkQueryString(request, query)
         convert(request.query, query)
         convert(request.params, path)
         if (hasOptionalBody && request.body === undefined) request.body = {}
+        const errors = firstError?.of(request.body)
+        if (errors !== undefined) throw invalidRequest(fieldErrors(errors, 'body'))
         done()
       },
       ...[route.preValidation ?? []].flat()
