@@ -1,7 +1,7 @@
 import { pointerTo } from './json-pointer.ts'
 
 const QUOTE = '"'
-const NUMBER = /-?\d+(?:\.(\d+))?(?:[eE]([+-]?\d+))?/y
+const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
 /** An open bracket: the last key of an object, or the index of an array. */
 interface Level { key: string | number }
@@ -24,9 +24,9 @@ export function findRounded (text: string): string | undefined {
       at = end
     } else if (character === '-' || (character !== undefined && character >= '0' && character <= '9')) {
       NUMBER.lastIndex = at
-      const number = NUMBER.exec(text)?.[0] ?? character
-      if (isRounded(number)) return levels.reduce((pointer, { key }) => pointerTo(pointer, key), '')
-      at += number.length
+      const end = NUMBER.test(text) ? NUMBER.lastIndex : at + 1
+      if (isRounded(text.slice(at, end))) return levels.reduce((pointer, { key }) => pointerTo(pointer, key), '')
+      at = end
     } else {
       if (character === '{') levels.push({ key: '' })
       if (character === '[') levels.push({ key: 0 })
@@ -43,6 +43,8 @@ export function findRounded (text: string): string | undefined {
  * any case: they are refused wherever a whole number is asked for.
  */
 export function isRounded (text: string): boolean {
+  // A whole number times a power of ten is exact, as far as JSON.parse gives a number up to 2^53-1.
+  if (!text.includes('.') && !text.includes('-', 1)) return false
   const value = Number(text)
   if (!Number.isSafeInteger(value)) return false
   const [, whole = '', fraction = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? []

@@ -32,6 +32,7 @@ const properties = (count: number): string => JSON.stringify({
 })
 const members = repeated('"a":1,', 6 * MIB)
 const nulls = repeated('{"$type":"null","value":null},', 5 * MIB)
+const ESCAPES = repeated('\\n', 7 * MIB)
 const usual = JSON.stringify({ body: { text: 'x'.repeat(600), list: Array.from({ length: 300 }, () => 1) } })
 
 const BODIES: readonly HeavyBody[] = [
@@ -45,6 +46,8 @@ const BODIES: readonly HeavyBody[] = [
   ['one string', JSON_TYPE, 413, () => messages(`{"body":"${'x'.repeat(15 * MIB)}"}`)],
   ['one nested body', JSON_TYPE, 413, () => messages(`{"body":[${repeated('[{"a":[]}],', 10 * MIB)}1]}`)],
   ['one text', JSON_TYPE, 413, () => messages(`{"body":"${'é'.repeat(7 * MIB)}","bodyEncoding":"text"}`)],
+  ['one text of escapes', JSON_TYPE, 413, () => messages(`{"bodyEncoding":"text","body":"${ESCAPES}"}`)],
+  ['one list of numbers', JSON_TYPE, 413, () => messages(`{"body":[${repeated('1,', 15 * MIB)}1]}`)],
   ['one AMQP value', JSON_TYPE, 400, () => messages(`{"bodyType":"value","body":[${nulls}1]}`)],
   ['white space', JSON_TYPE, 400, () => ' '.repeat(16 * MIB)],
   ['line feeds before a fault', JSON_TYPE, 400, () => `${'\n'.repeat(15 * MIB)}x`],
