@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { withLock } from '../setup/lock.mjs'
 import { rootsDirectory } from '../setup/paths.mjs'
 import { run } from '../setup/process.mjs'
@@ -14,6 +15,8 @@ export const SERIES = [...releases.keys()]
 
 const defaultMirror = 'http://deb.debian.org/debian'
 const stampFile = '.complete'
+const APT_TRIES = 6
+const APT_PAUSE_MS = 10_000
 
 /**
  * Returns a folder with a Debian in it that has RabbitMQ of the series, and makes it when it is missing. A new folder
@@ -96,13 +99,23 @@ async function ensureDebootstrap () {
     ['update'],
     ['install', '-y', '--no-install-recommends', 'debootstrap', 'debian-archive-keyring']
   ]) {
-    const { code, tail } = await run(['apt-get', '-o', 'DPkg::Lock::Timeout=300', ...args], {
+    const { code, tail } = await aptGet(args)
+    if (code !== 0) throw new Stop(`apt-get ${args.join(' ')} failed:\n${tail}`)
+  }
+}
+
+// Soon after the start of a machine its own updates may hold the locks. apt-get waits only for one of the two.
+/** @param {string[]} args */
+async function aptGet (args) {
+  for (let tries = 1; ; tries++) {
+    const result = await run(['apt-get', '-o', 'DPkg::Lock::Timeout=120', ...args], {
       env: { DEBIAN_FRONTEND: 'noninteractive' },
       onLine: progress,
       timeoutMs: 10 * 60_000,
       isInterruptible: true
     })
-    if (code !== 0) throw new Stop(`apt-get ${args.join(' ')} failed:\n${tail}`)
+    if (result.code === 0 || tries === APT_TRIES || !/[Cc]ould not get lock/.test(result.tail)) return result
+    await setTimeout(APT_PAUSE_MS)
   }
 }
 

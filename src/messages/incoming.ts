@@ -50,17 +50,20 @@ class NdjsonLine implements UnfinishedLine {
   continue (work: Work): boolean {
     if (!this.#located.step(work, () => this.#scan(work))) return false
     if (this.#span === undefined) return true
-    work.units -= costOf(this.#span)
     addMessage(this.#line, this.#span, this.#lineNumber, `/${this.#lineNumber}`, { ...this.#to, work })
+    work.units -= costOf(this.#span)
     return true
   }
 
   #scan (work: Work): boolean {
     const start = this.#scanner.at
     const until = start + work.units
-    while (this.#state !== 'over' && this.#scanner.at < until) if (!this.#step(until)) break
-    work.units -= this.#scanner.at - start
-    return this.#state === 'over'
+    try {
+      while (this.#state !== 'over' && this.#scanner.at < until) if (!this.#step(until)) break
+      return this.#state === 'over'
+    } finally {
+      work.units -= this.#scanner.at - start
+    }
   }
 
   // Returns false when `until` was reached in the middle of a step.

@@ -50,16 +50,18 @@ export class LocatedScan {
   #begin (error: unknown): void {
     if (error instanceof MessageFormatError) throw error.within(this.#pointers().message)
     if (!(error instanceof JsonFault)) throw error
-    if (error.isTooDeep) throw new MessageFormatError(this.#pointers().part, error.message)
+    if (error.isBeyondLimit) throw new MessageFormatError(this.#pointers().part, error.message)
     this.#fault = { reason: error.message, finder: new PlaceFinder(this.#bytes, error.at) }
   }
 
   #find (work: Work): boolean {
-    if (this.#fault === undefined || !this.#fault.finder.advance(work.units)) {
-      work.units = 0
-      return false
-    }
-    const { finder: { place: { line, column } }, reason } = this.#fault
+    if (this.#fault === undefined) return false
+    const { finder, reason } = this.#fault
+    const before = finder.left
+    const isFound = finder.advance(work.units)
+    work.units -= before - finder.left
+    if (!isFound) return false
+    const { line, column } = finder.place
     throw new MalformedJsonError(
       this.#pointers().message,
       `is not valid JSON at line ${this.#firstLine + line}, column ${column}: ${reason}`

@@ -147,8 +147,11 @@ function refuseLargeBody (json: MessageWrite, body: Buffer, index: number, { fra
   if (body.length <= frameMaxBytes) return
   const { bodyType = 'data', bodyEncoding = 'json' } = json
   const isSurelyLarger = body.length > Math.max(frameMaxBytes * MOST_FOR_A_BYTE, MIN_PARSED_BYTES)
+  const isString = bodyType === 'value' && bodyEncoding === 'json' && body[0] === QUOTE
   if (isSurelyLarger) refuseUnsendable(index, body.length, frameMaxBytes)
-  else if (bodyType === 'data') refuseSurelyLarge(index, body, bodyEncoding, frameMaxBytes)
+  else if (bodyType === 'data' || isString) {
+    refuseSurelyLarge(index, body, isString ? 'text' : bodyEncoding, frameMaxBytes)
+  }
 }
 
 const QUOTE = 0x22

@@ -82,9 +82,12 @@ export class JsonRequest implements WholeRequest {
 
   #scan (work: Work): boolean {
     let until = this.#scanner.at + work.units
-    while (!this.#isOver && this.#scanner.at < until && this.#step(until)) until -= UNITS_OF_STEP
-    work.units = until - this.#scanner.at
-    return this.#isOver
+    try {
+      while (!this.#isOver && this.#scanner.at < until && this.#step(until)) until -= UNITS_OF_STEP
+      return this.#isOver
+    } finally {
+      work.units = until - this.#scanner.at
+    }
   }
 
   get #isOver (): boolean {

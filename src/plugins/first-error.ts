@@ -1,29 +1,22 @@
-import { Ajv, type ValidateFunction } from 'ajv'
+import { Ajv } from 'ajv'
 import type { SchemaError } from '../api/schema-error.ts'
 
 // A body of fewer values has few errors: all of them are told.
 const FEW_VALUES = 200
 
+/** What is wrong with a body of many values; undefined when nothing is, or when it has few values. */
+export type FirstError = (body: unknown) => readonly SchemaError[] | undefined
+
 /**
- * Finds the first error of a body that has many values. All errors of a body with thousands of bad values take tenths
+ * Finds the first error of bodies that have many values. All errors of a body with thousands of bad values take tenths
  * of a second to find.
+ *
+ * @param options of Ajv, as for the check of smaller bodies
  */
-export class FirstError {
-  readonly #schema: object
-  readonly #options: ConstructorParameters<typeof Ajv>[0]
-  #validate: ValidateFunction | undefined
-
-  /** @param options of Ajv, as for the check of smaller bodies */
-  constructor (schema: object, options: ConstructorParameters<typeof Ajv>[0]) {
-    this.#schema = schema
-    this.#options = options
-  }
-
-  /** What is wrong with a body of many values; undefined when nothing is, or when it has few values. */
-  of (body: unknown): readonly SchemaError[] | undefined {
-    if (countValues(body, FEW_VALUES) <= FEW_VALUES) return undefined
-    this.#validate ??= new Ajv({ ...this.#options, allErrors: false }).compile(this.#schema)
-    return this.#validate(body) ? undefined : this.#validate.errors ?? []
+export function firstErrorOf (schema: object, options: ConstructorParameters<typeof Ajv>[0]): FirstError {
+  const validate = new Ajv({ ...options, allErrors: false }).compile(schema)
+  return (body) => {
+    return countValues(body, FEW_VALUES) <= FEW_VALUES || validate(body) ? undefined : validate.errors ?? []
   }
 }
 

@@ -7,18 +7,20 @@ import { parseDecimal } from '../api/position.ts'
 import { describeSchemaError, type SchemaError } from '../api/schema-error.ts'
 import { TEXT_FORMATS } from '../api/text-formats.ts'
 import { invalidRequest, RequestError } from '../api/problems.ts'
-import { FirstError } from './first-error.ts'
+import { firstErrorOf } from './first-error.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether the operation may be called without its body: then the body is an empty object. */
     hasOptionalBody?: boolean
+    /** Whether its body may name a thousand partitions: of a large one only the first error is told. */
+    namesPartitions?: boolean
   }
 }
 
 /**
  * How Ajv checks requests: it removes and guesses nothing, and unknown fields are errors. `allErrors` is safe because
- * Ajv sees only small inputs: query strings, and bodies with few values (see `FirstError`).
+ * Ajv sees only small inputs: query strings, and small bodies, and the few values of others (see `firstErrorOf`).
  */
 export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
   customOptions: {
@@ -70,14 +72,16 @@ function validation (app: FastifyInstance): void {
     const path = kindsOf(route.schema?.params)
     const hasOptionalBody = route.config?.hasOptionalBody === true
     const body = route.schema?.body
-    const firstError = isRecord(body) ? new FirstError(body, AJV_OPTIONS.customOptions) : undefined
+    const firstError = route.config?.namesPartitions === true && isRecord(body)
+      ? firstErrorOf(body, AJV_OPTIONS.customOptions)
+      : undefined
     route.preValidation = [
       (request, _reply, done) => {
         checkQueryString(request, query)
         convert(request.query, query)
         convert(request.params, path)
         if (hasOptionalBody && request.body === undefined) request.body = {}
-        const errors = firstError?.of(request.body)
+        const errors = firstError?.(request.body)
         if (errors !== undefined) throw invalidRequest(fieldErrors(errors, 'body'))
         done()
       },

@@ -107,6 +107,7 @@ function storeOffsets (app: ApiApp): void {
     {
       bodyLimit: MAX_BODY_BYTES,
       config: {
+        namesPartitions: true,
         problems: [
           ...SUPER_STREAM_PROBLEMS, ...BODY_PROBLEMS, 'stream_not_found', 'offset_goes_back', 'offset_beyond_end',
           'expectation_failed'
@@ -144,7 +145,10 @@ function resetOffsets (app: ApiApp): void {
     {
       bodyLimit: MAX_BODY_BYTES,
       preValidation: (request, _reply, done) => { done(bareTarget(request.body)) },
-      config: { problems: [...SUPER_STREAM_PROBLEMS, ...BODY_PROBLEMS, 'stream_not_found', 'offset_beyond_end'] },
+      config: {
+        problems: [...SUPER_STREAM_PROBLEMS, ...BODY_PROBLEMS, 'stream_not_found', 'offset_beyond_end'],
+        namesPartitions: true
+      },
       schema: {
         operationId: 'resetSuperStreamOffsets',
         tags,

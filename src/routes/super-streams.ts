@@ -133,6 +133,7 @@ function createSuperStream (app: ApiApp, maxPartitions: number): void {
     {
       bodyLimit: MAX_BODY_BYTES,
       config: {
+        namesPartitions: true,
         problems: [
           ...SUPER_STREAM_PROBLEMS.filter((code) => code !== 'super_stream_not_found'), ...BODY_PROBLEMS,
           'super_stream_differs', 'stream_arguments_differ', 'management_unavailable'

@@ -1,16 +1,17 @@
 import { TextFault } from './text-fault.ts'
 
-/** Bytes that are not JSON, or JSON that nests too deeply. */
+/** Bytes that are not JSON, or JSON beyond a limit. */
 export class JsonFault extends TextFault {
   /** The position of the fault in the bytes. */
   readonly at: number
-  readonly isTooDeep: boolean
+  /** Whether it is JSON, beyond a limit. */
+  readonly isBeyondLimit: boolean
 
   /** @param reason what is wrong there, for the end of a sentence */
-  constructor (at: number, reason: string, isTooDeep = false) {
+  constructor (at: number, reason: string, isBeyondLimit = false) {
     super(reason)
     this.at = at
-    this.isTooDeep = isTooDeep
+    this.isBeyondLimit = isBeyondLimit
   }
 }
 

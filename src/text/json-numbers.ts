@@ -1,6 +1,7 @@
 import { pointerTo } from './json-pointer.ts'
 
 const QUOTE = '"'
+const COLON_AHEAD = /[ \t\r\n]*:/y
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
 /** An open bracket: the last key of an object, or the index of an array. */
@@ -50,16 +51,18 @@ export function isRounded (text: string): boolean {
   const [, whole = '', fraction = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? []
   const digits = `${whole}${fraction}`.replace(/^0+/, '')
   if (digits === '') return false
-  const significant = digits.replace(/0+$/, '')
+  // A pattern for the zeros at the end would begin anew at each zero before them.
+  let end = digits.length
+  while (digits[end - 1] === '0') end--
+  const significant = digits.slice(0, end)
   const zeros = Number(exponent) - fraction.length + digits.length - significant.length
   // The value is below 2^53, so these are at most 16 digits.
   return zeros < 0 || BigInt(significant) * 10n ** BigInt(zeros) !== BigInt(Math.abs(value))
 }
 
 function isKey (text: string, end: number): boolean {
-  let at = end
-  while (/\s/.test(text[at] ?? '')) at++
-  return text[at] === ':'
+  COLON_AHEAD.lastIndex = end
+  return COLON_AHEAD.test(text)
 }
 
 function endOfString (text: string, start: number): number {

@@ -1,5 +1,5 @@
 import { JsonFault } from './json-fault.ts'
-import { JsonScanner } from './json-scanner.ts'
+import { JsonScanner, NOT_YET, NOTHING } from './json-scanner.ts'
 
 // How many bytes are checked between two pauses, well under a millisecond.
 const STEP_BYTES = 64 * 1024
@@ -14,7 +14,9 @@ export function * jsonSteps (bytes: Buffer): Generator<void, boolean> {
   const scanner = new JsonScanner(bytes)
   try {
     while (!scanner.passValue(scanner.at + STEP_BYTES)) yield
-    return scanner.next() === -1
+    let byte = scanner.next(scanner.at + STEP_BYTES)
+    for (; byte === NOT_YET; byte = scanner.next(scanner.at + STEP_BYTES)) yield
+    return byte === NOTHING
   } catch (error) {
     if (error instanceof JsonFault) return false
     throw error

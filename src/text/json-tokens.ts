@@ -19,8 +19,8 @@ const ESCAPED = flagsOf('"\\/bfnrt')
 const WHITE_SPACE = flagsOf(' \n\r\t')
 const HEX = flagsOf('0123456789abcdefABCDEF')
 
-// A number is passed in one step.
-const MAX_DIGITS = 64 * 1024
+// A number is passed in one step. No number that fits into a usual message has more.
+const MAX_DIGITS = 1024 * 1024
 
 function flagsOf (characters: string): Uint8Array {
   const flags = new Uint8Array(256)
@@ -85,7 +85,7 @@ function afterDigits (bytes: Uint8Array, start: number, end: number): number {
   let at = start
   while (at < stop && isDigit(bytes[at] ?? 0)) at++
   if (at === stop && stop < end && isDigit(bytes[at] ?? 0)) {
-    throw new JsonFault(start, `a number has more than ${MAX_DIGITS} digits in a row`)
+    throw new JsonFault(start, `must not have a number of more than ${MAX_DIGITS} digits in a row`, true)
   }
   return at
 }

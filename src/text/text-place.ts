@@ -27,9 +27,14 @@ export class PlaceFinder {
     return { line: this.#line, column: this.#column }
   }
 
+  /** How many bytes are before the byte that have not been looked at. */
+  get left (): number {
+    return this.#end - this.#at
+  }
+
   /** Looks at this many more bytes. @returns whether the byte was reached */
   advance (bytes: number): boolean {
-    const stop = Math.min(this.#end, this.#at + bytes)
+    const stop = Math.min(this.#end, this.#at + Math.max(0, bytes))
     let column = this.#column
     for (let index = this.#at; index < stop; index++) {
       const byte = this.#bytes[index] ?? 0

@@ -11,7 +11,8 @@ export function refuseBadUtf8 (bytes: Buffer): void {
   if (!isUtf8(bytes)) throw new JsonFault(badUtf8At(bytes), 'the bytes there are not UTF-8')
 }
 
-const BLOCK_BYTES = 64 * 1024
+// Within a block each character is looked at by itself.
+const BLOCK_BYTES = 4096
 const MAX_CHARACTER_BYTES = 4
 
 function badUtf8At (bytes: Buffer): number {

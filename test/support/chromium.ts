@@ -13,7 +13,7 @@ const ARGUMENTS = [
 ]
 
 // Another program of the machine may install something at the same time: its updates, soon after a start.
-const PATIENT = ['-o', 'DPkg::Lock::Timeout=300']
+const patiently = (command: string): string => `${command} || { sleep 20; ${command}; } || { sleep 40; ${command}; }`
 
 /** A test, or what else uses a browser for a while. */
 interface Caller { teardown: (end: () => unknown) => unknown, comment: (line: string) => void }
@@ -25,18 +25,17 @@ interface Caller { teardown: (end: () => unknown) => unknown, comment: (line: st
  * @throws when there is no Chromium and it cannot be installed
  */
 export async function launchChromium (t: Caller, args: readonly string[] = []): Promise<Browser> {
-  const executablePath = findChromium() ?? await ensureChromium(t)
+  const executablePath = process.env.CHROMIUM_PATH || await ensureChromium(t)
   const browser = await chromium.launch({ executablePath, headless: true, args: [...ARGUMENTS, ...args] })
   t.teardown(async () => { await browser.close() })
   return browser
 }
 
 function findChromium (): string | undefined {
-  const named = process.env.CHROMIUM_PATH
-  return named === undefined || named === '' ? PATHS.find((path) => existsSync(path)) : named
+  return PATHS.find((path) => existsSync(path))
 }
 
-// Several tests begin at the same time.
+// Several tests begin at the same time: none takes a browser that another one is installing.
 async function ensureChromium (t: Caller): Promise<string> {
   return await withLock(join(stateDirectory, 'chromium.lock'), async () => findChromium() ?? installChromium(t))
 }
@@ -46,9 +45,9 @@ function installChromium (t: Caller): string {
   if (process.getuid?.() !== 0) throw new Error(`the tests in a browser need Chromium: ${how}`)
   t.comment('There is no Chromium: apt-get installs it, which takes a minute.')
   // Package lists may be old or missing, as in most images.
-  for (const command of [['update'], ['install', '-y', '--no-install-recommends', 'chromium']]) {
-    const { status, stderr } = spawnSync('apt-get', [...PATIENT, ...command], { encoding: 'utf8' })
-    if (status !== 0) t.comment(`apt-get ${command.join(' ')}: ${stderr}`)
+  for (const command of ['apt-get update', 'apt-get install -y --no-install-recommends chromium']) {
+    const { status, stderr } = spawnSync('sh', ['-c', patiently(command)], { encoding: 'utf8' })
+    if (status !== 0) t.comment(`${command}: ${stderr}`)
   }
   const path = findChromium()
   if (path === undefined) throw new Error(`Chromium could not be installed by apt-get: ${how}`)

@@ -4,10 +4,12 @@
  * machine it is most of the time. Linux tells how long the main thread waited; the other threads, which collect garbage
  * beside it, have their own times.
  */
-import { readFileSync, writeSync } from 'node:fs'
+import { existsSync, readFileSync, writeSync } from 'node:fs'
 import process from 'node:process'
 
 const STEP_MS = 2
+// Not every kernel has it.
+const SCHEDULED = '/proc/self/schedstat'
 let longestMs = 0
 let count = 0
 let lastMs = performance.now()
@@ -15,7 +17,8 @@ let lastWaitedMs = waitedMs()
 
 /** How long the main thread has waited for a processor since its start, ms: Documentation/scheduler/sched-stats. */
 function waitedMs () {
-  return Number(readFileSync('/proc/self/schedstat', 'latin1').split(' ')[1]) / 1e6
+  if (!existsSync(SCHEDULED)) return 0
+  return Number(readFileSync(SCHEDULED, 'latin1').split(' ')[1]) / 1e6
 }
 
 function look () {

@@ -6,7 +6,7 @@ import { clientSignal, noteEffects } from '../../http/request-scope.ts'
 import { untilAborted } from '../../http/until-aborted.ts'
 import { LineSplitter } from '../../text/line-splitter.ts'
 import { RequestError } from '../../api/problems.ts'
-import { UNBOUNDED_WORK, WORK_OF_A_TURN, type UnfinishedLine, type Work } from '../../messages/index.ts'
+import { WORK_OF_A_TURN, type UnfinishedLine, type Work } from '../../messages/index.ts'
 import { MessageBatch, type PublishOptions, type StreamedSession } from '../../streams/index.ts'
 import { sendPublished, withOutcome } from './answer.ts'
 import { toRequestError } from './body.ts'
@@ -132,16 +132,20 @@ class Lines {
   // One batch, unless the lines are more work than a turn of the event loop may have.
   async * batchesOf (lines: readonly Buffer[]): AsyncGenerator<MessageBatch> {
     let batch = this.#batchFor(lines, 0)
+    // An empty line at the end is not one message too many.
+    const excess = new MessageBatch()
     let failure: { error: unknown } | undefined
     for (const [index, line] of lines.entries()) {
       try {
         if (line.length > LONG_LINE_BYTES) await this.#nextTurn()
-        const unfinished = this.#add(line, batch)
+        const isFull = this.#messages + batch.count >= this.#publish.limits.maxStreamedMessages
+        const unfinished = this.#publish.addLine(line, this.#count, isFull ? excess : batch, this.#work)
         let isAdded = unfinished === undefined
         while (!isAdded) {
           await this.#nextTurn()
           isAdded = unfinished?.continue(this.#work) ?? true
         }
+        if (excess.count > 0) throw this.#tooMany()
       } catch (error) {
         failure = { error: toRequestError(error, 'validation_failed') }
         break
@@ -168,16 +172,9 @@ class Lines {
     this.#work = { units: WORK_OF_A_TURN }
   }
 
-  #add (line: Buffer, batch: MessageBatch): UnfinishedLine | undefined {
-    const { limits: { maxStreamedMessages }, addLine } = this.#publish
-    if (this.#messages + batch.count < maxStreamedMessages) {
-      return addLine(line, this.#count, batch, this.#work)
-    }
-    // An empty line at the end is not one message too many.
-    const excess = new MessageBatch()
-    addLine(line, this.#count, excess, { units: UNBOUNDED_WORK })
-    if (excess.count === 0) return undefined
-    throw tooLarge(`the body has more lines than PUBLISH_MAX_STREAMED_MESSAGES (${maxStreamedMessages})`)
+  #tooMany (): RequestError {
+    const { maxStreamedMessages } = this.#publish.limits
+    return tooLarge(`the body has more lines than PUBLISH_MAX_STREAMED_MESSAGES (${maxStreamedMessages})`)
   }
 
   #batchFor (lines: readonly Buffer[], from: number): MessageBatch {

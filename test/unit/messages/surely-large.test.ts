@@ -14,29 +14,39 @@ function isRefused (json: Buffer, written: Written, frameMaxBytes: number): bool
   }
 }
 
-/** A text and JSON of it, some of whose characters are written as escapes. */
-const string = fc.tuple(fc.string({ unit: 'binary' }), fc.array(fc.boolean(), { maxLength: 8 }))
-  .map(([text, escaped]) => {
-    const written = Array.from(text, (character, index) => {
-      if (escaped[index % 8] !== true) return JSON.stringify(character).slice(1, -1)
-      return Array.from({ length: character.length }, (_, at) => {
-        return `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`
-      }).join('')
-    })
-    return { text, json: Buffer.from(`"${written.join('')}"`) }
+/** JSON of a text, some of whose characters are written as escapes. */
+function written (text: string, isEscaped: readonly boolean[]): Buffer {
+  const characters = Array.from(text, (character, index) => {
+    if (isEscaped[index % isEscaped.length] !== true) return JSON.stringify(character).slice(1, -1)
+    return Array.from({ length: character.length }, (_, at) => {
+      return `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`
+    }).join('')
   })
+  return Buffer.from(`"${characters.join('')}"`)
+}
 
 // What a frame has beside the body of its message.
 const FRAME_BYTES = 21
+const text = fc.string({ unit: 'binary', minLength: 40, maxLength: 200 })
+const escapes = fc.array(fc.boolean(), { minLength: 1, maxLength: 8 })
 
-t.test('nothing that fits is refused', async (t) => {
-  fc.assert(fc.property(string, ({ text, json }) => {
-    const frameMaxBytes = Buffer.byteLength(text) + FRAME_BYTES
-    const base64 = Buffer.from(JSON.stringify(Buffer.from(text).toString('base64')))
-    return !isRefused(json, 'text', frameMaxBytes) && !isRefused(base64, 'base64', frameMaxBytes) &&
-      !isRefused(json, 'json', json.length + FRAME_BYTES)
+t.test('nothing that fits is refused, and what is written plainly is refused a little above', async (t) => {
+  let longerThanFrame = 0
+  fc.assert(fc.property(text, escapes, (text, isEscaped) => {
+    const bytes = Buffer.from(text)
+    const frameMaxBytes = bytes.length + FRAME_BYTES
+    const base64 = written(bytes.toString('base64'), isEscaped)
+    const json = written(text, isEscaped)
+    if (json.length > frameMaxBytes && base64.length > frameMaxBytes) longerThanFrame++
+    return !isRefused(json, 'text', frameMaxBytes) && !isRefused(base64, 'base64', frameMaxBytes)
   }), { numRuns: 2000 })
-  t.pass('texts of any characters, written in any way')
+  t.ok(longerThanFrame > 500, `${longerThanFrame} of them are written in more bytes than a frame has`)
+  const plain = Buffer.from(`"${'x'.repeat(100)}"`)
+  t.notOk(isRefused(plain, 'text', 100 + FRAME_BYTES))
+  t.ok(isRefused(plain, 'text', 100))
+  t.notOk(isRefused(plain, 'json', 102 + FRAME_BYTES))
+  t.ok(isRefused(plain, 'json', 101))
+  t.ok(isRefused(Buffer.from(`"${'QUJD'.repeat(50)}"`), 'base64', 140))
 })
 
 t.test('what is far too large is refused without being read to its end', async (t) => {

@@ -209,7 +209,7 @@ t.test('a message is refused before anything is made of it when it is over a lim
   t.throws(() => parse({ body: 'x'.repeat(1024 * 1024) }), { name: 'StreamsError', code: 'message_too_large' })
   t.throws(() => parse({ body: 1, properties: { subject: 'x'.repeat(1024 * 1024) } }), { message: /beside its body/ })
   const deep = '['.repeat(1001) + ']'.repeat(1001)
-  t.throws(() => parse(`{"body":${deep}}`), { name: 'TextFault', isTooDeep: true })
+  t.throws(() => parse(`{"body":${deep}}`), { name: 'TextFault', isBeyondLimit: true })
   t.equal(bodyText(`{"body":${deep.slice(1, -1)}}`), deep.slice(1, -1))
 })
 

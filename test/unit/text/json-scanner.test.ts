@@ -107,6 +107,18 @@ t.test('a fault says what is wrong and where', async (t) => {
   ] as const) t.match(scan(Buffer.from(text)), { accepts: false, at, reason }, text)
 })
 
+t.test('to find a number that is rounded takes time in proportion to the text', async (t) => {
+  const zeros = '0'.repeat(500_000)
+  const numbers = [`1.${zeros}1`, `1${zeros}.5`, `1e-${zeros}1`, `0.${'1'.repeat(500_000)}e5`]
+  const texts = [...numbers, `["a"${' '.repeat(2_000_000)},1.0]`, `["a"${',"a"'.repeat(300_000)},1.0]`]
+  for (const text of texts) {
+    const startMs = performance.now()
+    findRounded(text)
+    // Quadratic, each of them took minutes or seconds.
+    t.ok(performance.now() - startMs < 500, text.slice(0, 10))
+  }
+})
+
 t.test('a place counts lines and characters from 1', async (t) => {
   const bytes = Buffer.from('[\n  "é€😀", x')
   t.same(placeOf(bytes, bytes.indexOf('x')), { line: 2, column: 10 })
