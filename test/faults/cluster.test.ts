@@ -146,10 +146,19 @@ t.test('a stored offset is answered once a majority has it, and then it does not
   }
   t.equal((await store(0)).status, 200)
   const leader = await leaderOf(stream)
+  t.comment(JSON.stringify(await describe(stream)))
   const replicas = nodes.filter((node) => node !== leader)
   for (const node of replicas) await node.kill('SIGSTOP')
+  const startedMs = performance.now()
   const alone = await store(1)
+  t.comment(`answered after ${Math.round(performance.now() - startedMs)} ms`)
   t.match(alone, { status: /50[34]/, json: { sideEffects: 'possible', retryable: true } }, 'only the leader has it')
+  // From now on the gateway asks for the leader again, and the broker names none.
+  t.equal(await describe(stream), undefined)
+  for (let offset = 1; offset <= 2; offset++) {
+    const answer = await store(offset)
+    t.match(answer, { status: /50[34]/, json: { retryable: true } }, `${offset}: nor when none is named`)
+  }
   for (const node of replicas) await node.kill('SIGCONT')
   await until('an offset can be stored again', async () => (await store(2)).status === 200, 60_000)
   await leader.kill('SIGKILL')

@@ -1,7 +1,7 @@
 import { classify } from '../classify.ts'
 import { Deadline } from '../common/deadline.ts'
 import { pause } from '../common/wait.ts'
-import type { ConnectionPool } from '../connections/connection-pool.ts'
+import type { ConnectionPool, Endpoint } from '../connections/connection-pool.ts'
 import type { Locator } from './locator.ts'
 import type { StreamsError } from '../errors.ts'
 import { ChunkType, type Chunk, type OffsetSpec } from '../protocol/index.ts'
@@ -108,15 +108,22 @@ export class StreamEnds {
 
   /**
    * Settles when a majority of the members has everything that the leader has now. When the broker names no leader
-   * although there is one (on a drained node), the leader cannot be asked and this settles at once.
+   * although there is one (on a drained node), the leader cannot be asked: then enough of the other members have to
+   * answer. Where there is no majority, the broker names no leader either, and they do not.
    *
-   * @throws StreamsError `stream_not_available` when the majority needs more than two seconds
+   * @throws StreamsError `stream_not_available` when the majority needs more than two seconds, or does not answer
    */
   async settled (stream: string): Promise<void> {
     await this.#asking(stream, async () => {
       const { leader, replicas } = await this.#locator.locate(stream)
-      if (leader === undefined && replicas.length > 0) this.#locator.forget(stream)
-      else await this.#settledStats(stream)
+      if (leader !== undefined || replicas.length === 0) {
+        await this.#settledStats(stream)
+        return
+      }
+      this.#locator.forget(stream)
+      // With the leader they are a majority.
+      const enough = Math.ceil(replicas.length / 2)
+      await someOf(enough, replicas.map(async (replica) => { await this.#settledStats(stream, replica) }))
     })
   }
 
@@ -185,10 +192,10 @@ export class StreamEnds {
   // A new leader regards as committed what its replicas report, and they report only once they have connected to it. So
   // for seconds the committed end may lie before messages that were confirmed long ago. Those are in the leader's log,
   // so everything that was in the log at the first answer must be committed before the end is used.
-  async #settledStats (stream: string): Promise<Stats> {
+  async #settledStats (stream: string, member?: Endpoint): Promise<Stats> {
     const deadline = new Deadline(SETTLE_MS)
     for (let goal: number | undefined; ;) {
-      const stats = await this.#stats(stream)
+      const stats = await this.#stats(stream, member)
       goal ??= stats.lastChunkId
       if (stats.committedChunkId >= goal) return stats
       if (deadline.hasPassed) throw endUnknown()
@@ -196,11 +203,11 @@ export class StreamEnds {
     }
   }
 
-  async #stats (stream: string): Promise<Stats> {
-    const leader = await this.#locator.leader(stream)
+  async #stats (stream: string, member?: Endpoint): Promise<Stats> {
+    const node = member ?? await this.#locator.leader(stream)
     return statsOf(await this.#connections.ask('offsets', stream, async (connection) => {
       return await connection.streamStats(stream)
-    }, leader))
+    }, node))
   }
 
   async #chunkAt (
@@ -219,4 +226,15 @@ export class StreamEnds {
       await Subscription.open(this.#connections, await this.#locator.leader(stream), stream, spec, properties)
     )
   }
+}
+
+// Settles when so many are done, and fails when that can no longer be.
+async function someOf (enough: number, answers: ReadonlyArray<Promise<void>>): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    let missing = enough
+    let spare = answers.length - enough
+    for (const answer of answers) {
+      answer.then(() => { if (--missing === 0) resolve() }, () => { if (--spare < 0) reject(endUnknown()) })
+    }
+  })
 }
