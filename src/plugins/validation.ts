@@ -20,7 +20,7 @@ declare module 'fastify' {
 
 /**
  * How Ajv checks requests: it removes and guesses nothing, and unknown fields are errors. `allErrors` is safe because
- * Ajv sees only small inputs: query strings, and small bodies, and the few values of others (see `firstErrorOf`).
+ * Ajv sees only small inputs: query strings, small bodies, and large ones with few values (see `firstErrorOf`).
  */
 export const AJV_OPTIONS: NonNullable<FastifyServerOptions['ajv']> = {
   customOptions: {

@@ -117,6 +117,8 @@ class Lines {
   #count = 0
   // What may be done before others get their turn.
   #work: Work = { units: WORK_OF_A_TURN }
+  // For what comes after the most messages: an empty line at the end is not one message too many.
+  #excess: MessageBatch | undefined
   // Of the batches that are whole.
   #messages = 0
 
@@ -132,20 +134,19 @@ class Lines {
   // One batch, unless the lines are more work than a turn of the event loop may have.
   async * batchesOf (lines: readonly Buffer[]): AsyncGenerator<MessageBatch> {
     let batch = this.#batchFor(lines, 0)
-    // An empty line at the end is not one message too many.
-    const excess = new MessageBatch()
     let failure: { error: unknown } | undefined
     for (const [index, line] of lines.entries()) {
       try {
         if (line.length > LONG_LINE_BYTES) await this.#nextTurn()
         const isFull = this.#messages + batch.count >= this.#publish.limits.maxStreamedMessages
-        const unfinished = this.#publish.addLine(line, this.#count, isFull ? excess : batch, this.#work)
+        if (isFull) this.#excess ??= new MessageBatch()
+        const unfinished = this.#publish.addLine(line, this.#count, this.#excess ?? batch, this.#work)
         let isAdded = unfinished === undefined
         while (!isAdded) {
           await this.#nextTurn()
           isAdded = unfinished?.continue(this.#work) ?? true
         }
-        if (excess.count > 0) throw this.#tooMany()
+        if (this.#excess !== undefined && this.#excess.count > 0) throw this.#tooMany()
       } catch (error) {
         failure = { error: toRequestError(error, 'validation_failed') }
         break
